@@ -1,0 +1,1 @@
+"""m2mguard tells an API which application is calling it."""

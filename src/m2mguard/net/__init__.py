@@ -1,0 +1,1 @@
+"""The only rooms that open a socket or start a thread."""

@@ -1,0 +1,1 @@
+"""A local issuer for tests and demonstrations. Nothing that runs in production imports this."""

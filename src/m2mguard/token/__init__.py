@@ -1,0 +1,1 @@
+"""Pure rules about one token. No sockets, threads, logging, or clock of its own."""
