@@ -1,0 +1,60 @@
+# Every target makes and fills .venv by itself: a machine with Python (>= 3.11) and make needs nothing else.
+# PYTHON=python3.13 make test   takes another interpreter (`make clean` first).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check coverage format bench drills fuzz clean
+.DEFAULT_GOAL := help
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less than half a minute
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
+	$(BIN)/python -m pytest
+
+check: $(VENV)/check.filled  ## Lint, format check, types (ours and those our users see), import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m pip install --quiet --upgrade --no-deps --no-build-isolation --target $(VENV)/installed .
+	cd $(VENV)/installed && PYTHONPATH=. pyright --ignoreexternal --verifytypes m2mguard
+	$(BIN)/lint-imports --no-logo
+
+coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch coverage gate
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage report
+
+format: $(VENV)/check.filled  ## Let ruff repair what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/bench.filled  ## Measure us beside our peers; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; writes docs/drills.md
+	$(BIN)/python -m benchmarks.drills
+
+fuzz: $(VENV)/fuzz.filled  ## Ten minutes of coverage-guided fuzzing
+	$(BIN)/python -m fuzz
+
+clean:  ## Remove everything that the other targets made
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache tests/interop/node_modules
+
+$(BIN)/pip: 
+	$(PYTHON) -c 'import sys; sys.exit("m2mguard needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+# One stamp per dependency group of pyproject.toml: a second run installs nothing and needs no network.
+$(VENV)/%.filled: pyproject.toml $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --editable . --group $*
+	touch $@
