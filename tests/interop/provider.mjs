@@ -1,0 +1,54 @@
+// A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
+// Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+
+import { Provider, errors } from 'oidc-provider';
+
+const RESOURCE = 'https://shopping.api';
+const SCOPES = 'read:orders write:orders';
+
+const signingKey = (alg, type, options) => ({
+  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), alg, use: 'sig',
+});
+const app = (alg) => ({
+  client_id: `orders-${alg.toLowerCase()}`,
+  client_secret: randomBytes(24).toString('base64url'),
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+  scope: SCOPES,
+});
+
+const apps = ['ES384', 'RS256'].map(app);
+const server = createServer();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const provider = new Provider(issuer, {
+  clients: apps,
+  scopes: SCOPES.split(' '),
+  jwks: {
+    keys: [signingKey('ES384', 'ec', { namedCurve: 'P-384' }), signingKey('RS256', 'rsa', { modulusLength: 2048 })],
+  },
+  features: {
+    clientCredentials: { enabled: true },
+    devInteractions: { enabled: false },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo(ctx, indicator, client) {
+        if (indicator !== RESOURCE) throw new errors.InvalidTarget();
+        const alg = client.clientId.split('-')[1].toUpperCase();
+        return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg } } };
+      },
+    },
+  },
+});
+server.on('request', provider.callback());
+
+process.stdin.on('close', () => process.exit(0)).resume();
+console.log(JSON.stringify({
+  issuer,
+  resource: RESOURCE,
+  clients: Object.fromEntries(apps.map((client) => [client.client_id, client.client_secret])),
+}));
