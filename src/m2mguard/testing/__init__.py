@@ -1,1 +1,59 @@
-"""A local issuer for tests and demonstrations. Nothing that runs in production imports this."""
+"""A local issuer for tests and demonstrations. Nothing that runs in production imports this.
+
+Only names: each is imported from its module at its first use, so that an unused pytest plugin costs next to nothing.
+"""
+
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from m2mguard.testing import faults
+    from m2mguard.testing.faults import Fault
+    from m2mguard.testing.local_issuer import LocalIssuer
+    from m2mguard.testing.minting import REMOVED, SHOPPING_API
+    from m2mguard.testing.registry import MANAGEMENT_API, Application, Membership, Resource
+    from m2mguard.testing.request_log import RequestRecord
+    from m2mguard.testing.signing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
+    from m2mguard.testing.switchboard import Gate
+
+__all__ = [
+    "ALGORITHMS",
+    "MANAGEMENT_API",
+    "REMOVED",
+    "SHOPPING_API",
+    "Application",
+    "Fault",
+    "Gate",
+    "LocalIssuer",
+    "Membership",
+    "RequestRecord",
+    "Resource",
+    "SigningKey",
+    "base64url",
+    "compact",
+    "faults",
+    "sign_with_secret",
+    "thumbprint",
+]
+
+_MODULES: Final = MappingProxyType(
+    {
+        "faults": ("Fault",),
+        "local_issuer": ("LocalIssuer",),
+        "minting": ("REMOVED", "SHOPPING_API"),
+        "registry": ("MANAGEMENT_API", "Application", "Membership", "Resource"),
+        "request_log": ("RequestRecord",),
+        "signing": ("ALGORITHMS", "SigningKey", "base64url", "compact", "sign_with_secret", "thumbprint"),
+        "switchboard": ("Gate",),
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    if name == "faults":
+        return importlib.import_module("m2mguard.testing.faults")
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"m2mguard.testing.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

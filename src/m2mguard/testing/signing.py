@@ -1,0 +1,220 @@
+"""Private keys that sign tokens, good ones and every kind of broken one.
+
+Knows keys, JWKs and compact serialization; nothing of claims, HTTP or Logto's rotation.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+Segment = Mapping[str, object] | bytes
+"""One part of a token before base64url: a JSON object, or raw bytes where the test wants no JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Algorithm:
+    digest: hashes.HashAlgorithm | None = None
+    curve: ec.EllipticCurve | None = None
+    crv: str | None = None
+
+
+_ALGORITHMS: Final[Mapping[str, _Algorithm]] = MappingProxyType(
+    {
+        "RS256": _Algorithm(digest=hashes.SHA256()),
+        "RS384": _Algorithm(digest=hashes.SHA384()),
+        "RS512": _Algorithm(digest=hashes.SHA512()),
+        "PS256": _Algorithm(digest=hashes.SHA256()),
+        "PS384": _Algorithm(digest=hashes.SHA384()),
+        "PS512": _Algorithm(digest=hashes.SHA512()),
+        "ES256": _Algorithm(digest=hashes.SHA256(), curve=ec.SECP256R1(), crv="P-256"),
+        "ES384": _Algorithm(digest=hashes.SHA384(), curve=ec.SECP384R1(), crv="P-384"),
+        "ES512": _Algorithm(digest=hashes.SHA512(), curve=ec.SECP521R1(), crv="P-521"),
+        "EdDSA": _Algorithm(crv="Ed25519"),
+        "Ed25519": _Algorithm(crv="Ed25519"),
+    }
+)
+ALGORITHMS: Final = tuple(_ALGORITHMS)
+"""Every algorithm a `SigningKey` can have: RFC 7518, RFC 8037 and the RFC 9864 name Ed25519."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A private key with the algorithm it signs with and the `kid` it goes by.
+
+    Immutable, so any thread may use it. `repr` never shows the private part.
+
+    Args:
+        algorithm: a JWS `alg` of `ALGORITHMS`.
+        private_key: the key itself, of `cryptography`.
+        kid: the key id that tokens and the JWK carry.
+    """
+
+    algorithm: str
+    private_key: PrivateKey = field(repr=False)
+    kid: str
+
+    @classmethod
+    def generate(cls, algorithm: str = "ES384", *, kid: str | None = None, rsa_bits: int = 2048) -> Self:
+        """Make a new key.
+
+        Args:
+            algorithm: a member of `ALGORITHMS`; default ES384, as Logto's.
+            kid: the key id; default the RFC 7638 SHA-256 thumbprint, as Logto's.
+            rsa_bits: the length of an RSA modulus, at least 1024; default 2048, which takes some 100 ms.
+
+        Raises:
+            ValueError: the algorithm is not one of `ALGORITHMS`.
+        """
+        curve = _algorithm(algorithm).curve
+        private_key: PrivateKey
+        if curve is not None:
+            private_key = ec.generate_private_key(curve)
+        elif algorithm in ("EdDSA", "Ed25519"):
+            private_key = ed25519.Ed25519PrivateKey.generate()
+        else:
+            private_key = rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
+        return cls._named(algorithm, private_key, kid)
+
+    @classmethod
+    def from_pem(cls, pem: bytes, algorithm: str, *, kid: str | None = None) -> Self:
+        """Read an unencrypted private key, so that a test has the same key on every run.
+
+        Raises:
+            TypeError: it is no RSA, EC or Ed25519 private key.
+            ValueError: it is no PEM, or the algorithm is unknown.
+        """
+        _algorithm(algorithm)
+        private_key = serialization.load_pem_private_key(pem, password=None)
+        if not isinstance(private_key, PrivateKey):
+            raise TypeError("the PEM holds no RSA, EC or Ed25519 private key")
+        return cls._named(algorithm, private_key, kid)
+
+    @classmethod
+    def _named(cls, algorithm: str, private_key: PrivateKey, kid: str | None) -> Self:
+        if kid is None:
+            kid = thumbprint(_public_members(private_key))
+        return cls(algorithm=algorithm, private_key=private_key, kid=kid)
+
+    def using(self, *, algorithm: str | None = None, kid: str | None = None) -> Self:
+        """Return the same private key under another algorithm or `kid` (a PS256 token of an RS256 key)."""
+        return replace(self, algorithm=algorithm or self.algorithm, kid=self.kid if kid is None else kid)
+
+    @property
+    def public_jwk(self) -> dict[str, object]:
+        """The public JWK (RFC 7517) with Logto's members in Logto's order: an RSA key has no `alg`."""
+        members = _public_members(self.private_key)
+        jwk: dict[str, object] = {"kty": members.pop("kty"), "use": "sig", "kid": self.kid}
+        if not isinstance(self.private_key, rsa.RSAPrivateKey):
+            jwk["alg"] = self.algorithm
+        return jwk | members
+
+    @property
+    def public_pem(self) -> bytes:
+        """The public key as PEM: what an HMAC confusion attack takes for its secret."""
+        return self.private_key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the JWS signature (RFC 7518 §3, RFC 8037 §3.1) over these bytes."""
+        key, digest = self.private_key, _algorithm(self.algorithm).digest
+        if isinstance(key, ed25519.Ed25519PrivateKey):
+            return key.sign(data)
+        if digest is None:
+            raise ValueError(f"{self.algorithm} needs an Ed25519 key")
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
+            size = _coordinate_bytes(key)
+            return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+        return key.sign(data, self._rsa_padding(digest), digest)
+
+    def verify(self, data: bytes, signature: bytes) -> bool:
+        """Say whether this key made the signature. For the issuer's own use, no model of a verifier."""
+        key, digest = self.private_key, _algorithm(self.algorithm).digest
+        try:
+            if isinstance(key, ed25519.Ed25519PrivateKey):
+                key.public_key().verify(signature, data)
+            elif digest is None:
+                return False
+            elif isinstance(key, ec.EllipticCurvePrivateKey):
+                size = _coordinate_bytes(key)
+                r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+                key.public_key().verify(encode_dss_signature(r, s), data, ec.ECDSA(digest))
+            else:
+                key.public_key().verify(signature, data, self._rsa_padding(digest), digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    def sign_compact(self, header: Segment, payload: Segment) -> str:
+        """Return `header.payload.signature`, signed with this key's own algorithm whatever the header says."""
+        signing_input = compact(header, payload)
+        return f"{signing_input}.{base64url(self.sign(signing_input.encode()))}"
+
+    def _rsa_padding(self, digest: hashes.HashAlgorithm) -> padding.AsymmetricPadding:
+        if self.algorithm.startswith("PS"):
+            return padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.DIGEST_LENGTH)
+        return padding.PKCS1v15()
+
+
+def compact(header: Segment, payload: Segment, signature: bytes | None = None) -> str:
+    """Join encoded segments (RFC 7515 §7.1); without a signature, only the signing input of two segments."""
+    segments = [header, payload] if signature is None else [header, payload, signature]
+    return ".".join(base64url(part if isinstance(part, bytes) else _json(part)) for part in segments)
+
+
+def sign_with_secret(header: Segment, payload: Segment, secret: bytes) -> str:
+    """Return an HS256 token: for the attack that passes a public key off as the shared secret."""
+    signature = hmac.digest(secret, compact(header, payload).encode(), "sha256")
+    return compact(header, payload, signature)
+
+
+def base64url(data: bytes) -> str:
+    """Encode without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def thumbprint(jwk: Mapping[str, object]) -> str:
+    """Return the RFC 7638 SHA-256 thumbprint of a public JWK of type EC, RSA or OKP."""
+    required = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
+    return base64url(hashlib.sha256(_json(required)).digest())
+
+
+def _algorithm(name: str) -> _Algorithm:
+    if name not in _ALGORITHMS:
+        raise ValueError(f"unknown algorithm {name!r}; known are {', '.join(ALGORITHMS)}")
+    return _ALGORITHMS[name]
+
+
+def _public_members(private_key: PrivateKey) -> dict[str, object]:
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        numbers = private_key.public_key().public_numbers()
+        return {"kty": "RSA", "e": _integer(numbers.e), "n": _integer(numbers.n)}
+    if isinstance(private_key, ec.EllipticCurvePrivateKey):
+        point, size = private_key.public_key().public_numbers(), _coordinate_bytes(private_key)
+        crv = next(known.crv for known in _ALGORITHMS.values() if known.curve and known.curve.name == point.curve.name)
+        return {"kty": "EC", "crv": crv, "x": _integer(point.x, size), "y": _integer(point.y, size)}
+    return {"kty": "OKP", "crv": "Ed25519", "x": base64url(private_key.public_key().public_bytes_raw())}
+
+
+def _coordinate_bytes(private_key: ec.EllipticCurvePrivateKey) -> int:
+    return (private_key.key_size + 7) // 8
+
+
+def _integer(value: int, size: int | None = None) -> str:
+    return base64url(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
+
+
+def _json(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

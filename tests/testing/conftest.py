@@ -1,0 +1,34 @@
+"""A running issuer and a plain HTTP client for the tests of this room."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import pytest
+import urllib3
+
+from m2mguard.testing import LocalIssuer
+
+
+class Http(Protocol):
+    def __call__(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> urllib3.BaseHTTPResponse: ...
+
+
+@pytest.fixture
+def issuer() -> Iterator[LocalIssuer]:
+    with LocalIssuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def http() -> Iterator[Http]:
+    """Send one request and return the answer as it is: no retry, no redirect followed."""
+    with urllib3.PoolManager(retries=False, timeout=10) as pool:
+
+        def request(
+            method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+        ) -> urllib3.BaseHTTPResponse:
+            return pool.request(method, url, headers=headers, body=body, redirect=False)
+
+        yield request
