@@ -1,1 +1,5 @@
-"""The only rooms that open a socket or start a thread."""
+"""The only rooms that open a socket or start a thread. `Transport` is the one seam for HTTP."""
+
+from m2mguard.net.transport import HttpTransport, Response, Transport, TransportError
+
+__all__ = ["HttpTransport", "Response", "Transport", "TransportError"]

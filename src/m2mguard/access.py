@@ -1,0 +1,120 @@
+"""What a route asks of a Caller. Pure: looks at a Caller and at nothing else, and never at the token."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from m2mguard.caller import Caller
+from m2mguard.configuration import strings
+from m2mguard.errors import ConfigurationError, InsufficientScope
+
+ANY_ORGANIZATION = "*"
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OrganizationOfRequest:
+    """An organization that came from a request: exactly this id, never a wildcard; None fits no token."""
+
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """What a route asks of the calling application. Checked on every request, also for a remembered token.
+
+    Immutable; equal arguments give equal objects. `Requirement()` asks for a valid token that belongs to no organization.
+
+    Args:
+        scopes: every one of these must be granted. A list or tuple of scope names, default none.
+        any_scope: at least one of these must be granted. Default none.
+        app_ids: only these applications. Default: any.
+        organization: None (the default) asks for a global token; `"*"` takes a token of any organization or of none; another string
+            asks for a token of exactly that organization; a callable takes the framework's request and returns the id of the
+            organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and anything but a
+            non-empty string refuses the request.
+
+    Raises:
+        ConfigurationError: a string where a list is meant, a scope outside the grammar of RFC 6749 section 3.3, an empty id,
+            or an `async def` given as callable.
+    """
+
+    scopes: Collection[str] = ()
+    any_scope: Collection[str] = ()
+    app_ids: Collection[str] = ()
+    organization: str | Callable[[Any], str | None] | _OrganizationOfRequest | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("scopes", "any_scope"):
+            names = strings(name, getattr(self, name), what="scopes")
+            for scope in names:
+                if not _SCOPE_TOKEN.fullmatch(scope):
+                    raise ConfigurationError(
+                        f"{name}: {scope!r} is no scope: it must be non-empty ASCII without spaces, quotes or backslashes. "
+                        "Give several scopes as a list of strings."
+                    )
+            object.__setattr__(self, name, names)
+        object.__setattr__(self, "app_ids", strings("app_ids", self.app_ids, what="App IDs"))
+        organization = self.organization
+        if organization is None or isinstance(organization, _OrganizationOfRequest):
+            return
+        if isinstance(organization, str):
+            if not organization or organization != organization.strip():
+                raise ConfigurationError('organization: give an organization id, "*" for any, or None for global tokens only.')
+        elif not callable(organization) or inspect.iscoroutinefunction(organization):
+            raise ConfigurationError("organization: give None, a string, or a plain (not async) callable that takes the request.")
+
+    def for_request(self, request: object) -> Requirement:
+        """Settle an organization that depends on the request. Returns self where it does not.
+
+        Calls the callable given as `organization`, on the caller's thread; what that raises passes through.
+        """
+        organization = self.organization
+        if not callable(organization):
+            return self
+        found = organization(request)
+        if not isinstance(found, str) or not found:
+            found = None
+        return replace(self, organization=_OrganizationOfRequest(id=found))
+
+    def check(self, caller: Caller, *, own_organization: str | None = None) -> None:
+        """Refuse a Caller that does not meet this requirement.
+
+        Args:
+            caller: who called.
+            own_organization: the id of the organization this API itself stands for, where its audience names one; such a token
+                is not a stranger's and passes the default `organization=None`.
+
+        Raises:
+            InsufficientScope: 403, for a scope, application or organization that does not fit (RFC 6750 section 3.1).
+        """
+        if not self._fits_organization(caller.organization_id, own_organization):
+            raise InsufficientScope("organization", "the token's organization is not the one this route asks for")
+        if self.app_ids and caller.app_id not in self.app_ids:
+            raise InsufficientScope("application", "the calling application is not among those this route accepts")
+        granted = caller.scopes
+        for scope in self.scopes:
+            if scope not in granted:
+                raise InsufficientScope("scope", "the token lacks a scope this route asks for", self._challenge_scopes())
+        if self.any_scope and granted.isdisjoint(self.any_scope):
+            raise InsufficientScope("scope", "the token has none of the scopes of which this route asks one", self._challenge_scopes())
+
+    def _fits_organization(self, organization_id: str | None, own_organization: str | None) -> bool:
+        wanted = self.organization
+        if wanted is None:
+            return organization_id is None or organization_id == own_organization
+        if wanted == ANY_ORGANIZATION:
+            return True
+        if isinstance(wanted, _OrganizationOfRequest):
+            return wanted.id is not None and organization_id == wanted.id
+        if isinstance(wanted, str):
+            return organization_id == wanted
+        raise TypeError("an organization that depends on the request must be settled with for_request() first")
+
+    def _challenge_scopes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
+

@@ -1,0 +1,92 @@
+"""The Caller: the one small object a route gets. It knows nothing of HTTP, keys or settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The application that sent a verified access token.
+
+    Immutable, and shared between the requests that carry the same token. Its repr shows the App ID and nothing else.
+
+    Attributes:
+        app_id: the App ID, the token's `sub` (RFC 9068 section 2.2).
+        scopes: what the token grants, from the space-separated `scope` (RFC 9068 section 2.2.3).
+        organization_id: the organization the token is limited to, or None for a global token.
+        issuer: the URL of the issuer whose key signed the token.
+        audience: the configured audience that the token was accepted for.
+        expires_at: `exp`, in seconds since the epoch.
+        token_id: `jti`, or None where the issuer is trusted without one.
+        is_machine: whether the token belongs to a machine. Always True unless the server was built with `machine_only=False`.
+        claims: every claim, read-only at every depth (objects are mappings, arrays are tuples).
+    """
+
+    app_id: str
+    scopes: frozenset[str] = field(repr=False)
+    organization_id: str | None = field(default=None, repr=False)
+    issuer: str = field(repr=False)
+    audience: str = field(repr=False)
+    expires_at: float = field(repr=False)
+    token_id: str | None = field(default=None, repr=False)
+    is_machine: bool = field(default=True, repr=False)
+    claims: Mapping[str, object] = field(repr=False, hash=False)
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always True: a Caller exists only for a verified token. Lets a Caller stand as Starlette's user."""
+        return True
+
+    @property
+    def identity(self) -> str:
+        """The App ID, under the name Starlette's `BaseUser` gives it."""
+        return self.app_id
+
+    @property
+    def display_name(self) -> str:
+        """The App ID, under the name Starlette's `BaseUser` gives it."""
+        return self.app_id
+
+    def __copy__(self) -> Caller:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Caller:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        members = {name: getattr(self, name) for name in self.__slots__}
+        return _restore, (members | {"claims": thawed(self.claims)},)
+
+
+def frozen(value: object) -> object:
+    """Make a parsed JSON value read-only at every depth: objects become mapping proxies, arrays tuples."""
+    if isinstance(value, dict):
+        return MappingProxyType({name: frozen(member) for name, member in value.items()})
+    if isinstance(value, list):
+        return tuple(frozen(item) for item in value)
+    return value
+
+
+def frozen_claims(claims: dict[str, object]) -> Mapping[str, object]:
+    """Make verified claims read-only at every depth. The dict must not be used by the giver afterwards."""
+    for name, value in claims.items():
+        if isinstance(value, dict | list):
+            claims[name] = frozen(value)
+    return MappingProxyType(claims)
+
+
+def thawed(value: object) -> object:
+    """Undo `frozen`: plain dicts and lists, as `json.dumps` takes them."""
+    if isinstance(value, Mapping):
+        return {name: thawed(member) for name, member in value.items()}
+    if isinstance(value, tuple):
+        return [thawed(item) for item in value]
+    return value
+
+
+def _restore(members: dict[str, Any]) -> Caller:
+    return Caller(**members | {"claims": frozen_claims(members["claims"])})

@@ -1,0 +1,82 @@
+"""One table from error to answer: status, headers, JSON body. The same for all frameworks, and nothing of the token in it.
+
+Pure: no framework, no logging, no clock. RFC 6750 section 3 for the challenge, RFC 9110 section 10.2.3 for Retry-After.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from m2mguard.errors import ConfigurationError, InsufficientScope, KeysUnavailable, Refusal
+
+_QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
+_METADATA_URL = re.compile(r"https://[^\s\"\\<>{}|^`@#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/[^\s\"\\<>{}|^`@#]*", re.ASCII)
+DEFAULT_REALM = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A refusal, ready to be sent.
+
+    Attributes:
+        status: the HTTP status.
+        headers: name to value; each name occurs once. Read-only.
+        body: the JSON object as UTF-8 bytes. A HEAD request gets the headers without it.
+        detail: the same object as a dict of strings, for frameworks that write JSON themselves.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    detail: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """How one resource server introduces itself in `WWW-Authenticate`.
+
+    Args:
+        realm: the protection space (RFC 9110 section 11.5), default "api".
+        resource_metadata_url: where the RFC 9728 document lies, named in every challenge when given (RFC 9728 section 5.1).
+
+    Raises:
+        ConfigurationError: a value that would break the header, or a metadata URL that is not https.
+    """
+
+    realm: str = DEFAULT_REALM
+    resource_metadata_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.realm, str) or not _QUOTABLE.fullmatch(self.realm):
+            raise ConfigurationError("realm: give a non-empty printable ASCII string without quotes or backslashes.")
+        url = self.resource_metadata_url
+        if url is not None and not (isinstance(url, str) and _QUOTABLE.fullmatch(url) and _METADATA_URL.fullmatch(url)):
+            raise ConfigurationError("resource_metadata_url: give an absolute https URL without quotes, spaces or a fragment.")
+
+    def answer(self, error: Refusal) -> Answer:
+        """Turn an error into the answer for the caller."""
+        detail = {"error": error.error or "unauthorized", "error_description": error.description}
+        body = json.dumps(detail).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        if isinstance(error, KeysUnavailable):
+            headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+        else:
+            headers["WWW-Authenticate"] = self.header(error)
+        return Answer(status=error.status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail))
+
+    def header(self, error: Refusal) -> str:
+        """The value of `WWW-Authenticate` for a 400, 401 or 403."""
+        parameters = {"realm": self.realm}
+        if error.error is not None:
+            parameters["error"] = error.error
+            parameters["error_description"] = error.description
+        if isinstance(error, InsufficientScope) and error.scopes:
+            parameters["scope"] = " ".join(error.scopes)
+        if self.resource_metadata_url is not None:
+            parameters["resource_metadata"] = self.resource_metadata_url
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())

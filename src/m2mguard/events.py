@@ -1,0 +1,68 @@
+"""What happened, as typed values for `on_event`, logs and metrics. Data only: no value taken from a token, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Anything worth telling the operator. `issuer` is the configured issuer's URL, or None where no issuer was settled on."""
+
+    issuer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRefreshed(Event):
+    """A fetch brought a good key set.
+
+    `cause` is `cold`, `refresh_ahead`, `expired`, `unknown_key` or `requested`; `added`, `removed` and `key_ids` are key ids;
+    `skipped` says of each unusable key why it was passed over; `not_modified` tells a 304.
+    """
+
+    cause: str
+    key_ids: tuple[str, ...]
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    skipped: tuple[str, ...]
+    not_modified: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyWithdrawn(Event):
+    """The issuer ended trust in a key: it, and every remembered verdict it signed, is refused from now on."""
+
+    key_id: str
+    thumbprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshFailed(Event):
+    """A fetch brought nothing usable; the keys at hand stay. `error` is in safe words, `retry_in_s` in seconds."""
+
+    cause: str
+    error: str
+    failures: int
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleServed(Event):
+    """A token was checked with keys older than their ttl, because the issuer does not answer. Ages in seconds."""
+
+    age_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownKeyThrottled(Event):
+    """A token named a key nobody knows, and the permits for asking the issuer are used up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRefused(Event):
+    """A request was refused. `reason` and `detail` as on the error; `status` is the answer's."""
+
+    status: int
+    reason: str
+    detail: str

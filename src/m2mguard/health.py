@@ -1,0 +1,56 @@
+"""What `server.health()` shows: data for readiness checks, dashboards and people. No I/O, no secrets, no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyHealth:
+    """One usable key: its id, its RFC 7638 thumbprint, and the algorithms it may verify."""
+
+    key_id: str
+    thumbprint: str
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerHealth:
+    """The keys of one issuer at this moment. Times are in seconds since the epoch, and None while there are no keys or keys never change.
+
+    Attributes:
+        issuer: the issuer's URL.
+        ready: whether its tokens can be checked now.
+        keys: the usable keys.
+        fetched_at: when the last good fetch began.
+        age: seconds since then.
+        stale: whether the keys are older than their ttl.
+        stale_until: until when they are served at the most.
+        next_refresh: when traffic will refresh them.
+        failures: failed attempts in a row.
+        last_error: why the last attempt failed, in our own words; None after a good one.
+    """
+
+    issuer: str
+    ready: bool
+    keys: tuple[KeyHealth, ...] = ()
+    fetched_at: float | None = None
+    age: float | None = None
+    stale: bool = False
+    stale_until: float | None = None
+    next_refresh: float | None = None
+    failures: int = 0
+    last_error: str | None = None
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the usable keys, in the issuer's order."""
+        return tuple(key.key_id for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether this resource server can do its work. `ready` is True when the tokens of every issuer can be checked now."""
+
+    ready: bool
+    issuers: tuple[IssuerHealth, ...]

@@ -1,0 +1,131 @@
+"""Issuer: whom we trust, where its keys lie, and how its tokens look. Settings only; nothing is fetched here.
+
+The default is RFC 9068 to the letter. A preset may say otherwise, and says so by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from m2mguard.configuration import endpoint_url, strings
+from m2mguard.errors import ConfigurationError
+from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
+from m2mguard.token.claims import RFC9068_CLAIMS, Claims, sub_is_client_id
+from m2mguard.token.jose import SUPPORTED_ALGORITHMS
+
+DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
+_INDISPENSABLE_CLAIMS = frozenset(("iss", "exp"))
+_MAX_STATIC_KEYS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """An authorization server whose access tokens are accepted. Immutable.
+
+    Args:
+        url: the issuer identifier, compared with `iss` character for character. https; http on loopback only.
+        jwks_uri: where its key set lies. Default None: found by discovery, and then it must be of the issuer's own origin.
+        jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
+        algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and
+            Ed25519 (RFC 9864) can be named, too. None of them is symmetric; the key decides which of them it can verify.
+        token_types: the `typ` values accepted, without "application/", in any case; default `{"at+jwt"}` (RFC 9068 section 4).
+            None in it accepts a token without `typ`.
+        required_claims: claims that must be there; default iss, aud, exp, sub, client_id, iat and jti (RFC 9068 section 2.2).
+        app_id_claim: the claim that holds the App ID, default `sub`.
+        is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.
+        scope_lists: claims besides `scope` that hold lists of permissions, each counted as a scope. Default none.
+        organizations: accept the audience of every Logto organization (`urn:logto:organization:<id>`), default False.
+            A `Requirement` must then name the organization.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant; the message says what to change.
+    """
+
+    url: str
+    jwks_uri: str | None = None
+    jwks: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
+    algorithms: Collection[str] = DEFAULT_ALGORITHMS
+    token_types: Collection[str | None] = ("at+jwt",)
+    required_claims: Collection[str] = RFC9068_CLAIMS
+    app_id_claim: str = "sub"
+    is_machine: Callable[[Claims], bool] = sub_is_client_id
+    scope_lists: Collection[str] = ()
+    organizations: bool = False
+
+    def __post_init__(self) -> None:
+        endpoint_url("issuer url", self.url)
+        if self.jwks_uri is not None:
+            endpoint_url("jwks_uri", self.jwks_uri)
+        if self.jwks is not None and self.jwks_uri is not None:
+            raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
+        self.static_keys()
+        self._set("algorithms", _algorithms(self.algorithms))
+        self._set("token_types", _token_types(self.token_types))
+        self._set("required_claims", frozenset(strings("required_claims", self.required_claims, what="claim names")))
+        if not _INDISPENSABLE_CLAIMS <= frozenset(self.required_claims):
+            raise ConfigurationError("required_claims must hold iss and exp: a token that names no issuer or never ends is not accepted.")
+        if not isinstance(self.app_id_claim, str) or not self.app_id_claim:
+            raise ConfigurationError("app_id_claim must name a claim, such as 'sub'.")
+        if not callable(self.is_machine):
+            raise ConfigurationError("is_machine must be a callable that takes the claims and returns a bool.")
+        self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
+        if not isinstance(self.organizations, bool):
+            raise ConfigurationError("organizations must be True or False.")
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def logto(cls, endpoint: str, *, organizations: bool = False, jwks_uri: str | None = None) -> Issuer:
+        """A Logto tenant. Relaxes nothing: Logto's access tokens are RFC 9068's.
+
+        Args:
+            endpoint: the Logto endpoint, such as "https://tenant.logto.app"; the issuer is that plus "/oidc".
+            organizations: as for `Issuer`.
+            jwks_uri: as for `Issuer`; needed where Logto stands behind a proxy that hides its public address from it.
+        """
+        endpoint_url("endpoint", endpoint)
+        base = endpoint.removesuffix("/")
+        if base.endswith("/oidc"):
+            raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
+        return cls(
+            url=f"{base}/oidc",
+            jwks_uri=jwks_uri,
+            algorithms=("ES384", "RS256", "ES256", "ES512"),
+            organizations=organizations,
+        )
+
+    def static_keys(self) -> KeySet | None:
+        """The keys given as `jwks`, or None where they are to be fetched."""
+        if self.jwks is None:
+            return None
+        if not isinstance(self.jwks, Mapping):
+            raise ConfigurationError("jwks must be a JWK Set as parsed JSON: a dict with a list of keys.")
+        try:
+            return key_set(self.jwks, max_keys=_MAX_STATIC_KEYS)
+        except UnusableKeySet as error:
+            raise ConfigurationError(f"jwks cannot be used: {error}.") from None
+
+
+def _algorithms(value: object) -> frozenset[str]:
+    algorithms = frozenset(strings("algorithms", value, what="algorithm names"))
+    if not algorithms:
+        raise ConfigurationError("algorithms is empty, so that no token could be accepted; name at least one, such as 'ES384'.")
+    unknown = sorted(algorithms - SUPPORTED_ALGORITHMS)
+    if unknown:
+        raise ConfigurationError(
+            f"algorithms: {', '.join(unknown)} is not accepted; symmetric algorithms and 'none' never are. "
+            f"Choose from {', '.join(sorted(SUPPORTED_ALGORITHMS))}."
+        )
+    return algorithms
+
+
+def _token_types(value: object) -> frozenset[str | None]:
+    if isinstance(value, str | bytes) or not isinstance(value, Collection) or not value:
+        raise ConfigurationError("token_types must be a non-empty list of typ values: token_types=['at+jwt'].")
+    names = strings("token_types", [name for name in value if name is not None], what="typ values")
+    types: set[str | None] = {name.lower().removeprefix("application/") for name in names}
+    return frozenset(types | {None} if None in value else types)
+

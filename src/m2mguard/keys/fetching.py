@@ -1,0 +1,130 @@
+"""One fetch of an issuer's keys: discovery where needed, the key set, the conditional request. When to fetch is not decided here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from m2mguard.keys.caching import KeyCaching
+from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
+from m2mguard.net.discovery import DiscoveryFailed, discover
+from m2mguard.net.transport import Response, Transport, TransportError
+
+METADATA_TTL_S = 3600.0
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
+_NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
+
+
+class FetchFailed(Exception):
+    """No usable key set could be had. The message is in our own words, fit for logs and health pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A good key set, with what makes the next fetch cheaper.
+
+    Attributes:
+        keys: the usable keys.
+        max_age: the `Cache-Control: max-age` in seconds, or None where there is none or `no-cache` stands beside it.
+        etag: the key set's validator, or None.
+        jwks_uri: where it was found.
+        discovered_at: when the metadata said so.
+        not_modified: whether the issuer answered 304.
+    """
+
+    keys: KeySet
+    max_age: int | None
+    etag: str | None
+    jwks_uri: str
+    discovered_at: float
+    not_modified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFetcher:
+    """Fetches one issuer's key set. Immutable and safe to share between threads; blocks, so it runs on a flight's thread.
+
+    Attributes:
+        issuer: the issuer's URL.
+        jwks_uri: the configured URL of the key set, or None to discover it.
+        transport: makes the exchanges.
+        caching: time and size limits.
+        monotonic: a clock in seconds.
+    """
+
+    issuer: str
+    jwks_uri: str | None
+    transport: Transport
+    caching: KeyCaching
+    monotonic: Callable[[], float]
+
+    def fetch(self, known: Fetched | None, *, rediscover: bool) -> Fetched:
+        """Fetch the key set, within `caching.timeout` seconds in all.
+
+        Args:
+            known: what the last good fetch brought, or None.
+            rediscover: whether the metadata must be asked again, since what it said last did not work.
+
+        Raises:
+            FetchFailed: no answer, an answer of another status than 200 or 304, or one that holds no usable key set.
+        """
+        started_at = self.monotonic()
+
+        def get(url: str, etag: str | None = None) -> Response:
+            left = started_at + self.caching.timeout - self.monotonic()
+            if left <= 0:
+                raise FetchFailed("the issuer took too long")
+            headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
+            return self.transport.request(
+                "GET", url, headers=headers, body=None, timeout_s=left, max_bytes=self.caching.max_bytes
+            )
+
+        try:
+            jwks_uri, discovered_at = self._jwks_uri(known, started_at, get, rediscover=rediscover)
+            etag = known.etag if known is not None and known.jwks_uri == jwks_uri else None
+            response = get(jwks_uri, etag)
+            return self._fetched(response, known if etag else None, jwks_uri, discovered_at)
+        except FetchFailed:
+            raise
+        except (TransportError, DiscoveryFailed, UnusableKeySet) as error:
+            raise FetchFailed(str(error)) from None
+        except Exception as error:  # a transport from outside may raise anything: whatever it is, there is no key set
+            raise FetchFailed(f"the transport failed ({type(error).__name__})") from None
+
+    def _jwks_uri(
+        self, known: Fetched | None, now: float, get: Callable[[str], Response], *, rediscover: bool
+    ) -> tuple[str, float]:
+        if self.jwks_uri is not None:
+            return self.jwks_uri, now
+        if known is not None and not rediscover and now < known.discovered_at + METADATA_TTL_S:
+            return known.jwks_uri, known.discovered_at
+        try:
+            return discover(self.issuer, "jwks_uri", get), now
+        except Exception:
+            if known is None:
+                raise
+            return known.jwks_uri, known.discovered_at  # what worked once is a better guess than none
+
+    def _fetched(self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float) -> Fetched:
+        not_modified = response.status == 304 and known is not None
+        if response.status != 200 and not not_modified:
+            raise FetchFailed(f"the key set was answered with status {response.status}")
+        keys = (
+            known.keys
+            if not_modified and known is not None
+            else parse_key_set(response.body, max_keys=self.caching.max_keys)
+        )
+        return Fetched(
+            keys=keys,
+            max_age=_max_age(response.headers.get("cache-control", "")),
+            etag=response.headers.get("etag", known.etag if not_modified and known is not None else None),
+            jwks_uri=jwks_uri,
+            discovered_at=discovered_at,
+            not_modified=not_modified,
+        )
+
+
+def _max_age(cache_control: str) -> int | None:
+    found = _MAX_AGE.search(cache_control)
+    return int(found[1]) if found and not _NO_CACHE.search(cache_control) else None

@@ -1,0 +1,122 @@
+"""One shared piece of I/O for any number of callers: one daemon thread does it, sync and async callers wait for it with a bound.
+
+What is fetched, and what becomes of it, is the owner's business. A waiter that gives up or is cancelled ends its own wait only.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+
+class Flight:
+    """One piece of I/O under way. Safe to share between threads, asyncio and trio loops, and greenlets.
+
+    Args:
+        work: does the I/O and keeps what it brought; it must not raise. Runs once, on a daemon thread of its own.
+        name: the thread's name.
+    """
+
+    __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_sleepers", "_work")
+
+    def __init__(self, work: Callable[[Flight], None], *, name: str) -> None:
+        self._work = work
+        self._name = name
+        self._lock = threading.Lock()
+        self._landed = threading.Event()
+        self._sleepers: dict[Any, Any] = {}  # an event loop's own token -> the event all its waiters share
+
+    def launch(self) -> None:
+        """Start the thread. Where none can be had, the work is done here and now."""
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread can be started: the process is at its limit, or shutting down
+            self._run()
+
+    def _run(self) -> None:
+        try:
+            self._work(self)
+        finally:
+            self.land()
+
+    def land(self) -> None:
+        """Wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
+        with self._lock:
+            self._landed.set()
+            sleepers, self._sleepers = self._sleepers, {}
+        for loop, event in sleepers.items():
+            wake = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+            try:
+                wake(event.set)
+            except RuntimeError:  # that event loop has ended, and its waiters with it
+                continue
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until the flight has landed, at most `timeout_s` seconds. Tells whether it has."""
+        return self._landed.wait(timeout_s)
+
+    async def wait_async(self, timeout_s: float) -> bool:
+        """Await the landing on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has landed."""
+        import anyio
+        import anyio.lowlevel
+
+        loop = anyio.lowlevel.current_token().native_token
+        with self._lock:
+            if self._landed.is_set():
+                return True
+            event = self._sleepers.get(loop)
+            if event is None:
+                event = self._sleepers[loop] = anyio.Event()
+        with anyio.move_on_after(timeout_s):
+            await event.wait()
+        return self._landed.is_set()
+
+
+class Wait(NamedTuple):
+    """A step that cannot go on before a flight has landed, or `timeout_s` seconds are over."""
+
+    flight: Flight
+    timeout_s: float
+
+
+Steps = Generator[Wait, bool, T]
+"""Work that is pure CPU but for waits: it yields each `Wait`, is sent whether the flight landed, and returns its result."""
+
+
+def drive(steps: Steps[T]) -> T:
+    """Run steps to their end, blocking the thread at each wait."""
+    try:
+        wait = next(steps)
+        while True:
+            wait = steps.send(wait.flight.wait(wait.timeout_s))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def adrive(steps: Steps[T]) -> T:
+    """Run steps to their end, awaiting at each wait."""
+    try:
+        wait = next(steps)
+        while True:
+            wait = steps.send(await wait.flight.wait_async(wait.timeout_s))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def after_fork_in_child(method: Callable[[], None]) -> None:
+    """Call a bound method in every child process after `fork`, for as long as its object lives."""
+    reference = weakref.WeakMethod(method)
+
+    def reset() -> None:
+        live = reference()
+        if live is not None:
+            live()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=reset)

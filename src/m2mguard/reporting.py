@@ -1,0 +1,79 @@
+"""Where events go: the one logger, and the callable that was given as `on_event`. Neither can harm a request.
+
+Repeats of one event are logged once a minute, with how many were left out; `on_event` gets every one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+
+from m2mguard.events import (
+    Event,
+    KeysRefreshed,
+    KeyWithdrawn,
+    RefreshFailed,
+    StaleServed,
+    TokenRefused,
+    UnknownKeyThrottled,
+)
+
+REPEAT_AFTER_S = 60.0
+_MAX_KINDS = 1_000
+_LEVELS: dict[type[Event], int] = {
+    KeysRefreshed: logging.INFO,
+    KeyWithdrawn: logging.WARNING,
+    RefreshFailed: logging.WARNING,
+    StaleServed: logging.WARNING,
+    UnknownKeyThrottled: logging.WARNING,
+    TokenRefused: logging.INFO,
+}
+logger = logging.getLogger("m2mguard")
+
+
+class Reporter:
+    """Tells the operator what happened. Safe to share between threads; never raises, and never called with a lock held.
+
+    Args:
+        on_event: called with every event, on whatever thread it happened; what it raises is logged and goes no further.
+        monotonic: a clock in seconds.
+    """
+
+    __slots__ = ("_monotonic", "_on_event", "_seen")
+
+    def __init__(self, on_event: Callable[[Event], object] | None, *, monotonic: Callable[[], float]) -> None:
+        self._on_event = on_event
+        self._monotonic = monotonic
+        self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def emit(self, event: Event) -> None:
+        """Log an event, and hand it on."""
+        level = _LEVELS.get(type(event), logging.INFO)
+        if logger.isEnabledFor(level):
+            self._log(event, level)
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:  # the callable is not ours, and what it does wrong must not refuse or accept a token
+                logger.exception("on_event raised for %s", type(event).__name__)
+
+    def _log(self, event: Event, level: int) -> None:
+        fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
+        kind = (type(event), event.issuer, fields.get("reason"), fields.get("key_id"))
+        now = self._monotonic()
+        last, left_out = self._seen.get(kind, (float("-inf"), 0))
+        if now - last < REPEAT_AFTER_S and not isinstance(event, KeysRefreshed):
+            self._seen[kind] = (last, left_out + 1)
+            return
+        if len(self._seen) >= _MAX_KINDS:
+            self._seen.clear()
+        self._seen[kind] = (now, 0)
+        fields["left_out"] = left_out
+        logger.log(
+            level,
+            "%s %s",
+            type(event).__name__,
+            " ".join(f"{name}={value}" for name, value in fields.items() if value not in (None, ())),
+            extra={f"m2mguard_{name}": value for name, value in fields.items()},
+        )

@@ -1,0 +1,417 @@
+"""ResourceServer: the one object that adapters hold. A header or token goes in; a Caller comes out, or one of the two families of error.
+
+Everything here is pure CPU except the waits of a `KeySource`, which the sync methods block on and their `a` twins await.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from m2mguard.access import Requirement
+from m2mguard.caller import Caller
+from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge
+from m2mguard.configuration import number, one_or_more, whole_number
+from m2mguard.errors import AuthError, ConfigurationError, InsufficientScope, InvalidToken, Refusal
+from m2mguard.events import Event, TokenRefused
+from m2mguard.health import Health, IssuerHealth, KeyHealth
+from m2mguard.issuer import Issuer
+from m2mguard.keys.caching import KeyCaching
+from m2mguard.keys.fetching import KeyFetcher
+from m2mguard.keys.freshness import servable
+from m2mguard.keys.jwks import KeySet
+from m2mguard.keys.source import KeySource
+from m2mguard.net.flight import Flight, Steps, Wait, adrive, after_fork_in_child, drive
+from m2mguard.net.transport import HttpTransport, Transport
+from m2mguard.reporting import Reporter
+from m2mguard.settings import from_environment, server_arguments
+from m2mguard.token.bearer import bearer_token
+from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile, check
+from m2mguard.token.jose import Compact, VerificationKey, split
+from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
+
+MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
+VERDICT_CACHE_BYTES = 64 * 2**20
+_GLOBAL = Requirement()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trusted:
+    """An issuer, its keys, and how its tokens for this API look."""
+
+    issuer: Issuer
+    source: KeySource
+    profile: TokenProfile
+
+
+class ResourceServer:
+    """Verifies bearer tokens for one API (RFC 6750, RFC 9068). Build one per process and share it.
+
+    Safe to share between threads, event loops and greenlets, and across `fork`. Nothing is fetched before the first use.
+    The sync methods may block for as long as `KeyCaching` allows, when keys have to be fetched; their `a` twins await instead, on
+    asyncio and trio. With fresh keys at hand neither waits.
+
+    Args:
+        issuers: whose tokens are accepted: an `Issuer`, an issuer URL, or a list of either.
+        audience: the API identifier, or several; compared exactly with the token's `aud`. There is no default: it must be given.
+        leeway: seconds of difference allowed between the clocks, 0 to 300, default 30.
+        caching: the numbers of the key cache.
+        verdict_cache_size: how many verified tokens are remembered, 0 to 1,000,000, default 1,024; 0 switches it off.
+        clock: gives seconds since the epoch, for token times.
+        monotonic: gives seconds on a clock that never steps, for key ages.
+        transport: makes the HTTP exchanges; default `HttpTransport()`.
+        on_event: called with every `Event`, on any thread; it must be quick and must not block.
+        machine_only: refuse a person's token with `InsufficientScope`, default True.
+        realm: named in challenges, default "api".
+        resource_metadata_url: named in challenges, default None (RFC 9728 section 5.1).
+
+    Raises:
+        ConfigurationError: a value that cannot be meant; the message says what to change.
+    """
+
+    def __init__(
+        self,
+        issuers: Issuer | str | Sequence[Issuer | str],
+        audience: str | Sequence[str] = (),
+        *,
+        leeway: float = 30,
+        caching: KeyCaching | None = None,
+        verdict_cache_size: int = 1024,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        transport: Transport | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        machine_only: bool = True,
+        realm: str | None = None,
+        resource_metadata_url: str | None = None,
+    ) -> None:
+        number("leeway", leeway, least=0, most=MAX_LEEWAY_S)
+        caching = KeyCaching() if caching is None else caching
+        if not isinstance(caching, KeyCaching):
+            raise ConfigurationError("caching must be a KeyCaching.")
+        if not isinstance(machine_only, bool):
+            raise ConfigurationError("machine_only must be True or False.")
+        for name, function in (("clock", clock), ("monotonic", monotonic), ("on_event", on_event or print)):
+            if not callable(function):
+                raise ConfigurationError(f"{name} must be callable.")
+        audiences = _audiences(audience)
+        self._own_organizations = {name: match[1] for name in audiences if (match := ORGANIZATION_AUDIENCE.fullmatch(name))}
+        self._challenge = Challenge(realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url)
+        self._clock = clock
+        self._monotonic = monotonic
+        self._machine_only = machine_only
+        self._caching = caching
+        self._reporter = Reporter(on_event, monotonic=monotonic)
+        self._verdict_cache_size = whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
+        self._verdicts = self._empty_verdicts()
+        transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
+        if not callable(getattr(transport, "request", None)):
+            raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+        self._trusted = {
+            issuer.url: _Trusted(
+                issuer=issuer,
+                source=self._source(issuer, transport),
+                profile=_profile(issuer, audiences, leeway),
+            )
+            for issuer in _issuers(issuers)
+        }
+        after_fork_in_child(self._after_fork)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: Any) -> ResourceServer:
+        """Build one from `M2MGUARD_ISSUER` or `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE`, and a variable for every other setting.
+
+        Args:
+            environ: the variables, default the process's own.
+            **overrides: arguments of the constructor that take precedence.
+
+        Raises:
+            ConfigurationError: a variable that is missing, unknown, or cannot be meant.
+        """
+        return cls(**from_environment(environ) | overrides)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> ResourceServer:
+        """Build one from settings named as in `from_env`, without the prefix; values may be text or objects. Raises alike."""
+        return cls(**server_arguments(settings))
+
+    def verify(self, token: str | bytes) -> Caller:
+        """Check a token itself: signature, issuer, audience, times, type, and that it belongs to a machine.
+
+        Raises:
+            InvalidToken: 401, the token is bad; `reason` says why.
+            InsufficientScope: 403, the token is a person's and `machine_only` is on.
+            KeysUnavailable: 503, the issuer's keys cannot be had.
+        """
+        try:
+            caller = self._remembered(token)
+            if caller is None:
+                caller = drive(self._verified(token))
+        except AuthError as error:
+            self._report(error)
+            raise
+        return caller
+
+    async def averify(self, token: str | bytes) -> Caller:
+        """As `verify`, awaiting instead of blocking."""
+        try:
+            caller = self._remembered(token)
+            if caller is None:
+                caller = await adrive(self._verified(token))
+        except AuthError as error:
+            self._report(error)
+            raise
+        return caller
+
+    def authenticate(
+        self, headers: Sequence[str | bytes], requirement: Requirement | None = None, *, request: object = None
+    ) -> Caller:
+        """Take the bearer token out of a request, verify it, and check what the route asks for.
+
+        Args:
+            headers: the values of the request's Authorization fields, each a str or bytes; an empty list where there are none.
+            requirement: what the route asks for; None stands for `Requirement()`, which refuses tokens of an organization.
+            request: handed to a requirement whose organization is a callable.
+
+        Raises:
+            MissingToken: 401, no bearer token was sent.
+            InvalidRequest: 400, the field is malformed or there are several.
+            InvalidToken, InsufficientScope, KeysUnavailable: as `verify`, and 403 where the requirement is not met.
+        """
+        try:
+            token = bearer_token(headers)
+            caller = self._remembered(token)
+            if caller is None:
+                caller = drive(self._verified(token))
+            self._check(caller, requirement, request)
+        except AuthError as error:
+            self._report(error)
+            raise
+        return caller
+
+    async def aauthenticate(
+        self, headers: Sequence[str | bytes], requirement: Requirement | None = None, *, request: object = None
+    ) -> Caller:
+        """As `authenticate`, awaiting instead of blocking."""
+        try:
+            token = bearer_token(headers)
+            caller = self._remembered(token)
+            if caller is None:
+                caller = await adrive(self._verified(token))
+            self._check(caller, requirement, request)
+        except AuthError as error:
+            self._report(error)
+            raise
+        return caller
+
+    def authorize(self, caller: Caller, requirement: Requirement | None = None, *, request: object = None) -> None:
+        """Check a Caller of this server against a requirement, as `authenticate` does. Pure CPU.
+
+        Raises:
+            InsufficientScope: 403, the requirement is not met.
+        """
+        try:
+            self._check(caller, requirement, request)
+        except AuthError as error:
+            self._report(error)
+            raise
+
+    def answer(self, error: Refusal) -> Answer:
+        """The answer to the caller for an error of this library: status, headers, JSON body. Nothing in it comes from the token."""
+        return self._challenge.answer(error)
+
+    def warm_up(self, timeout: float = 5) -> Health:
+        """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""
+        drive(self._landed(self._take_off(join=True), timeout))
+        return self.health()
+
+    async def awarm_up(self, timeout: float = 5) -> Health:
+        """As `warm_up`, awaiting instead of blocking."""
+        await adrive(self._landed(self._take_off(join=True), timeout))
+        return self.health()
+
+    def refresh(self) -> Health:
+        """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
+        drive(self._landed(self._take_off(join=False), self._caching.timeout))
+        return self.health()
+
+    async def arefresh(self) -> Health:
+        """As `refresh`, awaiting instead of blocking."""
+        await adrive(self._landed(self._take_off(join=False), self._caching.timeout))
+        return self.health()
+
+    def purge(self) -> None:
+        """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
+        for trusted in self._trusted.values():
+            trusted.source.purge()
+        self._verdicts = self._empty_verdicts()
+
+    def health(self) -> Health:
+        """How the keys stand. No I/O, no waiting."""
+        issuers = tuple(self._issuer_health(trusted) for trusted in self._trusted.values())
+        return Health(ready=all(issuer.ready for issuer in issuers), issuers=issuers)
+
+    def _remembered(self, token: str | bytes) -> Caller | None:
+        """The Caller of a token that was found good, as long as its time and its key allow. No lock, no wait."""
+        found = self._verdicts.find(_digest(token), now_s := self._monotonic())
+        if found is None:
+            return None
+        keys = self._trusted[found.issuer_url].source.fresh_keys(now_s)
+        return found.verdict.caller if keys is not None and self._still_holds(found, keys) else None
+
+    def _still_holds(self, found: Remembered, keys: KeySet) -> bool:
+        return found.thumbprint in keys.thumbprints and found.verdict.valid_from <= self._clock() < found.verdict.valid_until
+
+    def _verified(self, token: str | bytes) -> Steps[Caller]:
+        """The way of a token that is not remembered, or whose keys are not fresh."""
+        compact = split(token)
+        trusted = self._trusted_issuer(compact)
+        keys = yield from trusted.source.key_set_for(compact.header.kid)
+        digest = _digest(token)
+        found = self._verdicts.find(digest, self._monotonic())
+        if found is not None and self._still_holds(found, keys):
+            return found.verdict.caller
+        key = _signing_key(compact, keys)
+        verdict = check(compact.claims, compact.header.typ, trusted.profile, self._clock())
+        if self._machine_only and not verdict.caller.is_machine:
+            raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
+        self._verdicts.remember(
+            digest,
+            Remembered(verdict, trusted.issuer.url, key.thumbprint, size_of(len(token))),
+            self._monotonic(),
+        )
+        return verdict.caller
+
+    def _trusted_issuer(self, compact: Compact) -> _Trusted:
+        """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
+        issuer = compact.claims.get("iss")
+        trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
+        if trusted is None:
+            raise InvalidToken("unknown_issuer", "iss is none of the configured issuers")
+        if compact.header.alg not in trusted.issuer.algorithms:
+            raise InvalidToken("algorithm", "the header's alg is not among those accepted from this issuer")
+        return trusted
+
+    def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
+        requirement = _GLOBAL if requirement is None else requirement.for_request(request)
+        requirement.check(caller, own_organization=self._own_organizations.get(caller.audience))
+
+    def _report(self, error: AuthError) -> None:
+        self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
+
+    def _source(self, issuer: Issuer, transport: Transport) -> KeySource:
+        static = issuer.static_keys()
+        fetcher = KeyFetcher(
+            issuer=issuer.url,
+            jwks_uri=issuer.jwks_uri,
+            transport=transport,
+            caching=self._caching,
+            monotonic=self._monotonic,
+        )
+        return KeySource(
+            fetcher=fetcher if static is None else None,
+            issuer=issuer.url,
+            caching=self._caching,
+            monotonic=self._monotonic,
+            reporter=self._reporter,
+            static=static,
+        )
+
+    def _take_off(self, *, join: bool) -> list[Flight]:
+        flights = [trusted.source.begin_refresh(join=join) for trusted in self._trusted.values()]
+        return [flight for flight in flights if flight is not None]
+
+    def _landed(self, flights: list[Flight], timeout_s: float) -> Steps[None]:
+        deadline = time.monotonic() + timeout_s
+        for flight in flights:
+            yield Wait(flight, max(0.0, deadline - time.monotonic()))
+
+    def _empty_verdicts(self) -> VerdictCache:
+        return VerdictCache(max_entries=self._verdict_cache_size, max_bytes=VERDICT_CACHE_BYTES, lock=threading.Lock())
+
+    def _after_fork(self) -> None:
+        """The lock of the parent's cache may be held by a thread that the child does not have."""
+        self._verdicts = self._empty_verdicts()
+
+    def _issuer_health(self, trusted: _Trusted) -> IssuerHealth:
+        status = trusted.source.status()
+        snapshot, now = status.snapshot, status.now
+        if snapshot is None:
+            return IssuerHealth(
+                issuer=trusted.issuer.url, ready=False, failures=status.attempts.failures, last_error=status.last_error
+            )
+        keys = tuple(
+            KeyHealth(key_id=key.kid or "", thumbprint=key.thumbprint, algorithms=tuple(sorted(key.algorithms)))
+            for key in snapshot.keys.keys
+        )
+        if trusted.issuer.jwks is not None:
+            return IssuerHealth(issuer=trusted.issuer.url, ready=True, keys=keys)
+        to_wall_clock = self._clock() - now
+        return IssuerHealth(
+            issuer=trusted.issuer.url,
+            ready=servable(snapshot, now),
+            keys=keys,
+            fetched_at=snapshot.fetched_at + to_wall_clock,
+            age=now - snapshot.fetched_at,
+            stale=now >= snapshot.expires_at,
+            stale_until=snapshot.stale_until + to_wall_clock,
+            next_refresh=snapshot.refresh_at + to_wall_clock,
+            failures=status.attempts.failures,
+            last_error=status.last_error,
+        )
+
+
+def _digest(token: str | bytes) -> bytes:
+    return VerdictCache.digest(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else bytes(token))
+
+
+def _signing_key(compact: Compact, keys: KeySet) -> VerificationKey:
+    """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
+    alg = compact.header.alg
+    fitting = [key for key in keys.candidates(compact.header.kid) if alg in key.algorithms]
+    if not fitting:
+        raise InvalidToken("algorithm", "the key of the token's kid is not for the algorithm that the header names")
+    for key in fitting:
+        if key.verify(alg, compact.signing_input, compact.signature):
+            return key
+    raise InvalidToken("signature", "the signature is not that of the issuer's key")
+
+
+def _audiences(value: object) -> tuple[str, ...]:
+    audiences = one_or_more("audience", value, what="API identifiers")
+    if "urn:logto:resource:organizations" in audiences:
+        raise ConfigurationError(
+            "audience: urn:logto:resource:organizations is a name to ask by, never an audience; "
+            "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True)."
+        )
+    return audiences
+
+
+def _issuers(value: object) -> list[Issuer]:
+    given = [value] if isinstance(value, Issuer | str) else value
+    if not isinstance(given, Sequence) or not given:
+        raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
+    issuers = [Issuer(url=one) if isinstance(one, str) else one for one in given]
+    if not all(isinstance(issuer, Issuer) for issuer in issuers):
+        raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
+    if len({issuer.url for issuer in issuers}) < len(issuers):
+        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer once.")
+    return issuers
+
+
+def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> TokenProfile:
+    return TokenProfile(
+        issuer=issuer.url,
+        audiences=audiences,
+        any_organization=issuer.organizations,
+        token_types=frozenset(issuer.token_types),
+        required_claims=frozenset(issuer.required_claims),
+        app_id_claim=issuer.app_id_claim,
+        is_machine=issuer.is_machine,
+        scope_lists=tuple(issuer.scope_lists),
+        leeway=leeway,
+    )

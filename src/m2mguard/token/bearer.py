@@ -1,0 +1,49 @@
+"""The grammar of the Authorization field: many field values in, one bearer token out (RFC 6750 section 2.1, RFC 9110 section 11.4).
+
+Pure. It knows nothing of JWTs: a well-formed credential that is no good token is the business of `jose`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from m2mguard.errors import InvalidRequest, MissingToken
+
+_CREDENTIAL = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
+_BEARER_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")
+_OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's value
+
+
+def bearer_token(values: Sequence[str | bytes]) -> str:
+    """Take the bearer token out of a request's Authorization field values.
+
+    Args:
+        values: one entry per Authorization field line, as str or bytes. A single str or bytes counts as one field.
+
+    Raises:
+        MissingToken: no field, an empty one, or one of another scheme (401, RFC 6750 section 3.1).
+        InvalidRequest: several fields, or a Bearer credential outside the grammar (400).
+    """
+    if isinstance(values, str | bytes):
+        values = (values,)
+    if not values:
+        raise MissingToken("missing", "the request has no Authorization field")
+    if len(values) > 1:
+        raise InvalidRequest("several_credentials", "the request has more than one Authorization field")
+    value = _field_bytes(values[0])
+    found = _CREDENTIAL.fullmatch(value)
+    if found:
+        return found[1].decode("ascii")
+    if not value:
+        raise MissingToken("missing", "the Authorization field is empty")
+    if _BEARER_SCHEME.match(value):
+        raise InvalidRequest("credential_grammar", "the Bearer credential is outside the grammar of RFC 6750 section 2.1")
+    raise MissingToken("other_scheme", "the Authorization field is of another scheme than Bearer")
+
+
+def _field_bytes(value: str | bytes) -> bytes:
+    if isinstance(value, str):
+        # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
+        value = value.encode("latin-1", "replace")
+    return value.strip(_OPTIONAL_WHITE_SPACE)

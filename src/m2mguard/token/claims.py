@@ -1,0 +1,213 @@
+"""What the claims of an access token must say: RFC 9068 section 4 as a table of small rules.
+
+Pure: the time is an argument. The signature is somebody else's business, and so is what a route asks of the Caller.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from m2mguard.caller import Caller, frozen_claims
+from m2mguard.errors import InvalidToken
+
+Claims = Mapping[str, object]
+ORGANIZATION_AUDIENCE = re.compile(r"urn:logto:organization:([A-Za-z0-9_-]{1,128})")  # matched whole, never as a prefix
+RFC9068_CLAIMS = frozenset(("iss", "aud", "exp", "sub", "client_id", "iat", "jti"))  # RFC 9068 section 2.2
+_MEDIA_TYPE_PREFIX = "application/"  # RFC 7515 section 4.1.9: may be left out
+
+
+def sub_is_client_id(claims: Claims) -> bool:
+    """Tell a machine by RFC 9068 section 2.2: a client credentials token's `sub` is the client's own id. Logto's own rule, too."""
+    return claims.get("sub") == claims.get("client_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenProfile:
+    """How a good access token of one issuer for one resource server looks.
+
+    Attributes:
+        issuer: the value of `iss`, compared character for character.
+        audiences: the API identifiers of this resource server, compared whole.
+        any_organization: whether every audience of the form `urn:logto:organization:<id>` is accepted as well.
+        token_types: accepted `typ` values, lower case, without "application/"; None in it accepts a header without `typ`.
+        required_claims: claims that must be there.
+        app_id_claim: the claim that holds the App ID.
+        is_machine: tells from the claims whether the token belongs to a machine.
+        scope_lists: claims besides `scope` that hold a list of permissions, each counted as a scope.
+        leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    any_organization: bool
+    token_types: frozenset[str | None]
+    required_claims: frozenset[str]
+    app_id_claim: str
+    is_machine: Callable[[Claims], bool]
+    scope_lists: tuple[str, ...]
+    leeway: float
+
+
+class Verdict(NamedTuple):
+    """A token whose claims are good: the Caller, and from when until when that holds, in seconds since the epoch, leeway included."""
+
+    caller: Caller
+    valid_from: float
+    valid_until: float
+
+
+def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now: float) -> Verdict:
+    """Check verified claims, and make the Caller.
+
+    Args:
+        claims: the claims of a token whose signature is good. Taken over: the giver must not use them afterwards.
+        typ: the header's `typ`.
+        profile: what a good token looks like.
+        now: seconds since the epoch.
+
+    Raises:
+        InvalidToken: `token_type`, `unknown_issuer`, `claim`, `audience`, `expired` or `not_yet_valid`.
+    """
+    _check_type(typ, profile)
+    _check_issuer(claims, profile)
+    _check_required(claims, profile)
+    _check_binding(claims)
+    audiences = _audiences(claims)
+    audience = _accepted_audience(audiences, profile)
+    expires_at = _unexpired(claims, profile, now)
+    starts_at = _started(claims, profile, now)
+    _text(claims, "sub")
+    _text(claims, "client_id")
+    app_id = _text(claims, profile.app_id_claim)
+    if app_id is None:
+        raise InvalidToken("claim", "the claim that holds the App ID is missing")
+    caller = Caller(
+        app_id=app_id,
+        scopes=_scopes(claims, profile),
+        organization_id=_organization_id(claims, audiences),
+        issuer=profile.issuer,
+        audience=audience,
+        expires_at=expires_at,
+        token_id=_text(claims, "jti"),
+        is_machine=profile.is_machine(claims),
+        claims=frozen_claims(claims),
+    )
+    return Verdict(caller, starts_at - profile.leeway, expires_at + profile.leeway)
+
+
+def _check_type(typ: str | None, profile: TokenProfile) -> None:
+    """RFC 9068 section 4, RFC 8725 section 3.11: this keeps ID tokens, logout tokens and client assertions out."""
+    name = None if typ is None else typ.lower().removeprefix(_MEDIA_TYPE_PREFIX)
+    if name not in profile.token_types:
+        raise InvalidToken("token_type", "the header's typ is not that of an access token")
+
+
+def _check_issuer(claims: Claims, profile: TokenProfile) -> None:
+    """RFC 9068 section 4: character for character."""
+    if claims.get("iss") != profile.issuer:
+        raise InvalidToken("unknown_issuer", "iss is not the issuer whose key signed the token")
+
+
+def _check_required(claims: Claims, profile: TokenProfile) -> None:
+    """RFC 9068 section 2.2."""
+    if not profile.required_claims <= claims.keys():
+        raise InvalidToken("claim", "one of the required claims is missing")
+
+
+def _check_binding(claims: Claims) -> None:
+    """RFC 9449 section 7.2, RFC 8705 section 3: a token bound to a key that is not checked here is refused."""
+    if "cnf" in claims:
+        raise InvalidToken("claim", "the token is bound to a key (cnf), which a bearer request does not prove")
+
+
+def _audiences(claims: Claims) -> tuple[str, ...]:
+    """RFC 7519 section 4.1.3: a string or a list of strings."""
+    value = claims.get("aud")
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list) or not all(isinstance(audience, str) for audience in value):
+        raise InvalidToken("audience", "aud is neither a string nor a list of strings")
+    return tuple(value)
+
+
+def _accepted_audience(audiences: tuple[str, ...], profile: TokenProfile) -> str:
+    """RFC 9068 section 4: an identifier of this resource server, compared whole."""
+    for audience in profile.audiences:
+        if audience in audiences:
+            return audience
+    if profile.any_organization:
+        for audience in audiences:
+            if ORGANIZATION_AUDIENCE.fullmatch(audience):
+                return audience
+    raise InvalidToken("audience", "aud names none of the configured audiences")
+
+
+def _unexpired(claims: Claims, profile: TokenProfile, now: float) -> float:
+    """RFC 7519 section 4.1.4: on or after exp is expired. A token without exp, where that is allowed, ends never."""
+    expires_at = _numeric_date(claims, "exp")
+    if expires_at is None:
+        return math.inf
+    if now >= expires_at + profile.leeway:
+        raise InvalidToken("expired", "exp lies in the past")
+    return expires_at
+
+
+def _started(claims: Claims, profile: TokenProfile, now: float) -> float:
+    """RFC 7519 section 4.1.5: before nbf is early; so is a token that was issued in the future."""
+    starts_at = -math.inf
+    for name in ("nbf", "iat"):
+        start = _numeric_date(claims, name)
+        if start is not None:
+            if now < start - profile.leeway:
+                raise InvalidToken("not_yet_valid", f"{name} lies in the future")
+            starts_at = max(starts_at, start)
+    return starts_at
+
+
+def _organization_id(claims: Claims, audiences: tuple[str, ...]) -> str | None:
+    """The one organization a token is limited to, by its claim or by its audience; two that differ refuse it."""
+    found = {match[1] for match in map(ORGANIZATION_AUDIENCE.fullmatch, audiences) if match}
+    if "organization_id" in claims:
+        found.add(_text(claims, "organization_id") or "")
+    if len(found) > 1:
+        raise InvalidToken("claim", "the token names more than one organization")
+    return next(iter(found), None)
+
+
+def _scopes(claims: Claims, profile: TokenProfile) -> frozenset[str]:
+    """RFC 9068 section 2.2.3, RFC 6749 section 3.3: split on single spaces and on nothing else; absent is legal."""
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise InvalidToken("claim", "scope is not a string")
+    scopes = set(scope.split(" "))
+    for name in profile.scope_lists:
+        listed = claims.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
+            raise InvalidToken("claim", f"{name} is not a list of strings")
+        scopes.update(listed)
+    scopes.discard("")
+    return frozenset(scopes)
+
+
+def _numeric_date(claims: Claims, name: str) -> float | None:
+    """RFC 7519 section 2: a JSON number. A bool is an int in Python only."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    if type(value) is int or type(value) is float:
+        return value
+    raise InvalidToken("claim", f"{name} is not a number")
+
+
+def _text(claims: Claims, name: str) -> str | None:
+    """RFC 7519 section 4.1: sub, jti and their like are strings, and name something."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    if not isinstance(value, str) or not value:
+        raise InvalidToken("claim", f"{name} is not a non-empty string")
+    return value

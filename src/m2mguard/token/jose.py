@@ -1,0 +1,249 @@
+"""The compact form and the signature: strict split, JWK to key, verification (RFC 7515, RFC 7517, RFC 7518, RFC 8725).
+
+The only module that imports PyJWT, of which it uses the algorithm objects: they hold the cryptography, every rule is here.
+The token never chooses the algorithm: a key says which it can do, the issuer which are allowed, and the header must agree with both.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1
+from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+from m2mguard.errors import InvalidToken
+from m2mguard.token.strict_json import NotStrictJson, parse_object
+
+MAX_TOKEN_CHARACTERS = 16_384 - len("Bearer ")  # 16 KiB of field value
+MAX_KEY_ID_CHARACTERS = 512
+RSA_BITS = range(2048, 8192 + 1)
+MAX_RSA_EXPONENT_BITS = 64  # OpenSSL takes no larger one with a long modulus
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
+_PADDING = {0: b"", 2: b"==", 3: b"="}
+_LAST_CHARACTERS = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}  # those that leave no bits over
+
+
+class _Family(NamedTuple):
+    """Which keys an algorithm works with, and how PyJWT verifies it."""
+
+    kty: str
+    crv: str | None
+    verifier: Algorithm
+    signature_bytes: int | None  # None: as long as the RSA modulus
+
+
+_FAMILIES: Mapping[str, _Family] = {
+    "RS256": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA256), None),
+    "RS384": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA384), None),
+    "RS512": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA512), None),
+    "PS256": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256), None),
+    "PS384": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384), None),
+    "PS512": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512), None),
+    "ES256": _Family("EC", "P-256", ECAlgorithm(ECAlgorithm.SHA256, SECP256R1), 64),
+    "ES384": _Family("EC", "P-384", ECAlgorithm(ECAlgorithm.SHA384, SECP384R1), 96),
+    "ES512": _Family("EC", "P-521", ECAlgorithm(ECAlgorithm.SHA512, SECP521R1), 132),
+    "EdDSA": _Family("OKP", "Ed25519", OKPAlgorithm(), 64),
+    "Ed25519": _Family("OKP", "Ed25519", OKPAlgorithm(), 64),  # RFC 9864
+}
+SUPPORTED_ALGORITHMS = frozenset(_FAMILIES)
+
+_LOADERS = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OKP": OKPAlgorithm.from_jwk}
+_PUBLIC_MEMBERS = {"RSA": ("e", "n"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}  # RFC 7638 section 3.2
+_PRIVATE_MEMBERS = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
+
+
+class Header(NamedTuple):
+    """The members of a JOSE header that are read. Nothing else in it is looked at (RFC 8725 section 3.10)."""
+
+    alg: str
+    kid: str
+    typ: str | None
+
+
+class Compact(NamedTuple):
+    """A token in its three parts; nothing in it is verified yet."""
+
+    header: Header
+    claims: dict[str, object]
+    signing_input: bytes
+    signature: bytes
+
+
+class UnusableKey(ValueError):
+    """A JWK that cannot verify signatures here. The message says why, in our own words."""
+
+
+class VerificationKey:
+    """A public key with the algorithms it may verify. Immutable and safe to share between threads.
+
+    Attributes:
+        kid: the key id the issuer gave it, or None.
+        thumbprint: its RFC 7638 SHA-256 thumbprint, base64url: its identity, whatever its kid says.
+        algorithms: what it can verify by its type, curve and `alg`.
+    """
+
+    __slots__ = ("_material", "_signature_bytes", "algorithms", "kid", "thumbprint")
+
+    def __init__(self, *, kid: str | None, thumbprint: str, algorithms: frozenset[str], material: Any) -> None:
+        self.kid = kid
+        self.thumbprint = thumbprint
+        self.algorithms = algorithms
+        self._material = material
+        rsa_bits = getattr(material, "key_size", 0)
+        self._signature_bytes = {name: _FAMILIES[name].signature_bytes or (rsa_bits + 7) // 8 for name in algorithms}
+
+    def verify(self, alg: str, message: bytes, signature: bytes) -> bool:
+        """Tell whether the signature is this key's over the message, by an algorithm this key is for. Pure CPU."""
+        if self._signature_bytes.get(alg) != len(signature):
+            return False
+        return _FAMILIES[alg].verifier.verify(message, self._material, signature)
+
+
+def split(token: str | bytes) -> Compact:
+    """Take a token apart, strictly and unverified: three segments, a header that can be acted on, claims that are one JSON object.
+
+    Raises:
+        InvalidToken: `malformed`, for a token that is too long, not a compact JWS, or not canonical in any part
+            (RFC 7515 section 5.2, RFC 8725 section 3.7); `unknown_key` where the header names no usable key id.
+    """
+    if isinstance(token, bytes):
+        token = token.decode("latin-1")
+    if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS:
+        raise InvalidToken("malformed", "the token is longer than 16 KiB of header value, or no string")
+    segments = _COMPACT.fullmatch(token)
+    if segments is None:
+        raise InvalidToken("malformed", "the token is not three base64url segments")
+    header, payload, signature = segments.groups()
+    try:
+        return Compact(
+            _parse_header(header),
+            parse_object(base64url_decode(payload)),
+            token[: segments.end(2)].encode("ascii"),
+            base64url_decode(signature),
+        )
+    except NotStrictJson as error:
+        raise InvalidToken("malformed", f"a segment of the token is {error}") from None
+    except ValueError:
+        raise InvalidToken("malformed", "a segment of the token is not canonical base64url") from None
+
+
+def _parse_header(segment: str) -> Header:
+    members = parse_object(base64url_decode(segment))
+    if "crit" in members or "b64" in members:
+        raise InvalidToken("malformed", "the header asks for an extension that is not understood here")
+    alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
+    if not isinstance(alg, str):
+        raise InvalidToken("malformed", "the header's alg is missing or not a string")
+    if typ is not None and not isinstance(typ, str):
+        raise InvalidToken("malformed", "the header's typ is not a string")
+    if kid is None:
+        raise InvalidToken("unknown_key", "the header names no key (kid)")
+    if not isinstance(kid, str):
+        raise InvalidToken("malformed", "the header's kid is not a string")
+    if len(kid) > MAX_KEY_ID_CHARACTERS:
+        raise InvalidToken("unknown_key", f"the header's kid is longer than {MAX_KEY_ID_CHARACTERS} characters")
+    return Header(alg, kid, typ)
+
+
+def base64url_decode(segment: str | bytes) -> bytes:
+    """Decode base64url without padding, refusing every spelling but the canonical one (RFC 7515 section 2).
+
+    The characters must have been checked, or be checked by the length of what comes out.
+
+    Raises:
+        ValueError: padding, foreign characters, an impossible length, or bits left over.
+    """
+    raw = segment.encode("ascii") if isinstance(segment, str) else segment
+    remainder = len(raw) % 4
+    if remainder == 1 or (remainder and raw[-1] not in _LAST_CHARACTERS[remainder]):
+        raise ValueError("not canonical base64url")
+    return binascii.a2b_base64(raw.translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True)
+
+
+def load_key(jwk: Mapping[str, object]) -> VerificationKey:
+    """Turn one JWK into a key, or say why it cannot be one (RFC 7517 section 4, RFC 7518 section 6).
+
+    Raises:
+        UnusableKey: another type or curve, private or symmetric members, not for signatures, weak or broken numbers.
+    """
+    kty = jwk.get("kty")
+    if not isinstance(kty, str) or kty not in _PUBLIC_MEMBERS:
+        raise UnusableKey("its kty is not RSA, EC or OKP")
+    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
+        raise UnusableKey("it holds private or symmetric members")
+    kid = jwk.get("kid")
+    if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KEY_ID_CHARACTERS):
+        raise UnusableKey("its kid is not a string of a sane length")
+    _check_purpose(jwk)
+    numbers = {name: _text_member(jwk, name) for name in _PUBLIC_MEMBERS[kty]}
+    algorithms = _algorithms_of(kty, numbers.get("crv"), jwk.get("alg"))
+    if kty == "RSA":
+        _check_rsa(numbers)
+    try:
+        for name in ("x", "y"):
+            if name in numbers:
+                base64url_decode(numbers[name])
+        material = _LOADERS[kty]({"kty": kty, **numbers})
+    except (InvalidKeyError, ValueError):
+        raise UnusableKey("its numbers do not make a public key") from None
+    return VerificationKey(kid=kid, thumbprint=_thumbprint(kty, numbers), algorithms=algorithms, material=material)
+
+
+def _check_purpose(jwk: Mapping[str, object]) -> None:
+    if jwk.get("use", "sig") != "sig":
+        raise UnusableKey("its use is not sig")
+    if "key_ops" in jwk:
+        operations = jwk["key_ops"]
+        if not isinstance(operations, list) or "verify" not in operations:
+            raise UnusableKey("its key_ops do not include verify")
+
+
+def _text_member(jwk: Mapping[str, object], name: str) -> str:
+    value = jwk.get(name)
+    if not isinstance(value, str) or not value.isascii():
+        raise UnusableKey(f"its {name} is missing or not a string")
+    return value
+
+
+def _algorithms_of(kty: str, crv: str | None, alg: object) -> frozenset[str]:
+    fitting = frozenset(name for name, family in _FAMILIES.items() if (family.kty, family.crv) == (kty, crv))
+    if not fitting:
+        raise UnusableKey("its curve is not supported")
+    if alg is None:
+        return fitting
+    if not isinstance(alg, str) or alg not in fitting:
+        raise UnusableKey("its alg does not agree with its type or curve")
+    return frozenset((alg,))
+
+
+def _check_rsa(numbers: dict[str, str]) -> None:
+    """Check the strength of an RSA key, and rewrite its numbers in the canonical form that a thumbprint is made of."""
+    try:
+        modulus, exponent = (int.from_bytes(base64url_decode(numbers[name])) for name in ("n", "e"))
+    except ValueError:
+        raise UnusableKey("its numbers are not canonical base64url") from None
+    if modulus.bit_length() not in RSA_BITS:
+        raise UnusableKey("its modulus is not of 2048 to 8192 bits")
+    if exponent < 3 or not exponent & 1 or not modulus & 1 or exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
+        raise UnusableKey("its exponent or modulus is not sane")
+    for name, number in (("n", modulus), ("e", exponent)):
+        numbers[name] = base64url_encode(number.to_bytes((number.bit_length() + 7) // 8))
+
+
+def base64url_encode(data: bytes) -> str:
+    """Encode as base64url without padding (RFC 7515 section 2)."""
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
+
+
+def _thumbprint(kty: str, numbers: Mapping[str, str]) -> str:
+    """RFC 7638 section 3, with SHA-256."""
+    canonical = json.dumps({"kty": kty, **numbers}, separators=(",", ":"), sort_keys=True)
+    return base64url_encode(hashlib.sha256(canonical.encode("ascii")).digest())

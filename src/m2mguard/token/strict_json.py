@@ -1,0 +1,79 @@
+"""JSON objects read strictly: UTF-8 only, no duplicate members, no NaN or infinity, no giant numbers, bounded depth.
+
+For token segments, key sets and issuer metadata alike (RFC 8259, RFC 7493, RFC 8725 section 3.7). Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+MAX_DEPTH = 32
+MAX_INTEGER_DIGITS = 40
+
+
+class NotStrictJson(ValueError):
+    """The bytes are not one strict JSON object. The message never quotes them."""
+
+
+def parse_object(data: bytes) -> dict[str, object]:
+    """Read one JSON object.
+
+    Raises:
+        NotStrictJson: for anything else, a lone surrogate and a nesting deeper than 32 included.
+    """
+    try:
+        text = data.decode("utf-8")
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate cannot be encoded
+    except NotStrictJson:
+        raise
+    except (ValueError, RecursionError):
+        raise NotStrictJson("not valid UTF-8 JSON") from None
+    if not isinstance(value, dict):
+        raise NotStrictJson("not a JSON object")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise NotStrictJson("nested too deeply")
+    return value
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise NotStrictJson("a member occurs twice")
+    return members
+
+
+def _refuse_constant(name: str) -> object:
+    raise NotStrictJson(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise NotStrictJson("a number is out of range")
+    return number
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS:
+        raise NotStrictJson("a number is out of range")
+    return int(digits)
+
+
+def _depth(value: object) -> int:
+    """The nesting of a parsed value, found without recursion."""
+    deepest = 0
+    waiting = [(value, 1)]
+    while waiting:
+        container, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        members = container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
+        waiting.extend((member, depth + 1) for member in members if isinstance(member, dict | list))
+    return deepest
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_members, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
+)
