@@ -64,9 +64,13 @@ class Requirement:
             return
         if isinstance(organization, str):
             if not organization or organization != organization.strip():
-                raise ConfigurationError('organization: give an organization id, "*" for any, or None for global tokens only.')
+                raise ConfigurationError(
+                    'organization: give an organization id, "*" for any, or None for global tokens only.'
+                )
         elif not callable(organization) or inspect.iscoroutinefunction(organization):
-            raise ConfigurationError("organization: give None, a string, or a plain (not async) callable that takes the request.")
+            raise ConfigurationError(
+                "organization: give None, a string, or a plain (not async) callable that takes the request."
+            )
 
     def for_request(self, request: object) -> Requirement:
         """Settle an organization that depends on the request. Returns self where it does not.
@@ -99,9 +103,13 @@ class Requirement:
         granted = caller.scopes
         for scope in self.scopes:
             if scope not in granted:
-                raise InsufficientScope("scope", "the token lacks a scope this route asks for", self._challenge_scopes())
+                raise InsufficientScope(
+                    "scope", "the token lacks a scope this route asks for", self._challenge_scopes()
+                )
         if self.any_scope and granted.isdisjoint(self.any_scope):
-            raise InsufficientScope("scope", "the token has none of the scopes of which this route asks one", self._challenge_scopes())
+            raise InsufficientScope(
+                "scope", "the token has none of the scopes of which this route asks one", self._challenge_scopes()
+            )
 
     def _fits_organization(self, organization_id: str | None, own_organization: str | None) -> bool:
         wanted = self.organization
@@ -117,4 +125,3 @@ class Requirement:
 
     def _challenge_scopes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
-

@@ -15,7 +15,9 @@ from types import MappingProxyType
 from m2mguard.errors import ConfigurationError, InsufficientScope, KeysUnavailable, Refusal
 
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
-_METADATA_URL = re.compile(r"https://[^\s\"\\<>{}|^`@#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/[^\s\"\\<>{}|^`@#]*", re.ASCII)
+_METADATA_URL = re.compile(
+    r"https://[^\s\"\\<>{}|^`@#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/[^\s\"\\<>{}|^`@#]*", re.ASCII
+)
 DEFAULT_REALM = "api"
 
 
@@ -56,7 +58,9 @@ class Challenge:
             raise ConfigurationError("realm: give a non-empty printable ASCII string without quotes or backslashes.")
         url = self.resource_metadata_url
         if url is not None and not (isinstance(url, str) and _QUOTABLE.fullmatch(url) and _METADATA_URL.fullmatch(url)):
-            raise ConfigurationError("resource_metadata_url: give an absolute https URL without quotes, spaces or a fragment.")
+            raise ConfigurationError(
+                "resource_metadata_url: give an absolute https URL without quotes, spaces or a fragment."
+            )
 
     def answer(self, error: Refusal) -> Answer:
         """Turn an error into the answer for the caller."""
@@ -67,7 +71,9 @@ class Challenge:
             headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
         else:
             headers["WWW-Authenticate"] = self.header(error)
-        return Answer(status=error.status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail))
+        return Answer(
+            status=error.status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail)
+        )
 
     def header(self, error: Refusal) -> str:
         """The value of `WWW-Authenticate` for a 400, 401 or 403."""

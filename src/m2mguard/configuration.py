@@ -10,7 +10,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from m2mguard.errors import ConfigurationError
 
-_PLAIN_URL = re.compile(r"[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+")  # printable ASCII without quotes, backslash, ^ ` { | }
+_PLAIN_URL = re.compile(
+    r"[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+"
+)  # printable ASCII without quotes, backslash, ^ ` { | }
 
 
 def number(setting: str, value: object, *, least: float, most: float, unit: str = "seconds") -> float:
@@ -46,14 +48,18 @@ def one_or_more(setting: str, value: object, *, what: str) -> tuple[str, ...]:
     if not members:
         raise ConfigurationError(f"{setting} is empty; give at least one of the {what}.")
     if any(member != member.strip() for member in members):
-        raise ConfigurationError(f"{setting}: a value has white space around it; remove it, since it is compared exactly.")
+        raise ConfigurationError(
+            f"{setting}: a value has white space around it; remove it, since it is compared exactly."
+        )
     return members
 
 
 def endpoint_url(setting: str, value: object) -> SplitResult:
     """Check a URL that may be asked: https, or http on loopback; no credentials, query or fragment, no odd characters."""
     if not isinstance(value, str) or not _PLAIN_URL.fullmatch(value):
-        raise ConfigurationError(f"{setting} must be a URL of plain ASCII characters, such as https://tenant.logto.app/oidc.")
+        raise ConfigurationError(
+            f"{setting} must be a URL of plain ASCII characters, such as https://tenant.logto.app/oidc."
+        )
     try:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port

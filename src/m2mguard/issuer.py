@@ -64,8 +64,10 @@ class Issuer:
         self._set("algorithms", _algorithms(self.algorithms))
         self._set("token_types", _token_types(self.token_types))
         self._set("required_claims", frozenset(strings("required_claims", self.required_claims, what="claim names")))
-        if not _INDISPENSABLE_CLAIMS <= frozenset(self.required_claims):
-            raise ConfigurationError("required_claims must hold iss and exp: a token that names no issuer or never ends is not accepted.")
+        if not frozenset(self.required_claims) >= _INDISPENSABLE_CLAIMS:
+            raise ConfigurationError(
+                "required_claims must hold iss and exp: a token that names no issuer or never ends is not accepted."
+            )
         if not isinstance(self.app_id_claim, str) or not self.app_id_claim:
             raise ConfigurationError("app_id_claim must name a claim, such as 'sub'.")
         if not callable(self.is_machine):
@@ -112,7 +114,9 @@ class Issuer:
 def _algorithms(value: object) -> frozenset[str]:
     algorithms = frozenset(strings("algorithms", value, what="algorithm names"))
     if not algorithms:
-        raise ConfigurationError("algorithms is empty, so that no token could be accepted; name at least one, such as 'ES384'.")
+        raise ConfigurationError(
+            "algorithms is empty, so that no token could be accepted; name at least one, such as 'ES384'."
+        )
     unknown = sorted(algorithms - SUPPORTED_ALGORITHMS)
     if unknown:
         raise ConfigurationError(
@@ -128,4 +132,3 @@ def _token_types(value: object) -> frozenset[str | None]:
     names = strings("token_types", [name for name in value if name is not None], what="typ values")
     types: set[str | None] = {name.lower().removeprefix("application/") for name in names}
     return frozenset(types | {None} if None in value else types)
-

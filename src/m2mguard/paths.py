@@ -62,7 +62,9 @@ def _checked(entry: object) -> str:
     if not isinstance(entry, str):
         raise ConfigurationError("public: every entry must be a string that starts with '/'.")
     if entry == "/":
-        raise ConfigurationError("public: '/' would open every path. Name the paths that need no token, such as '/healthz'.")
+        raise ConfigurationError(
+            "public: '/' would open every path. Name the paths that need no token, such as '/healthz'."
+        )
     if not _CANONICAL.fullmatch(entry):
         raise ConfigurationError(
             f"public: {entry!r} would never match. Give a plain path that starts with '/', without empty, '.' or '..' segments, "

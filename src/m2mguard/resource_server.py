@@ -6,7 +6,6 @@ Everything here is pure CPU except the waits of a `KeySource`, which the sync me
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from m2mguard.keys.fetching import KeyFetcher
 from m2mguard.keys.freshness import servable
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.source import KeySource
-from m2mguard.net.flight import Flight, Steps, Wait, adrive, after_fork_in_child, drive
-from m2mguard.net.transport import HttpTransport, Transport
+from m2mguard.net.flight import Flight, Steps, Wait, adrive, after_fork_in_child, drive, new_lock
+from m2mguard.net.protocol import Transport
+from m2mguard.net.transport import HttpTransport
 from m2mguard.reporting import Reporter
 from m2mguard.settings import from_environment, server_arguments
 from m2mguard.token.bearer import bearer_token
@@ -99,14 +99,20 @@ class ResourceServer:
             if not callable(function):
                 raise ConfigurationError(f"{name} must be callable.")
         audiences = _audiences(audience)
-        self._own_organizations = {name: match[1] for name in audiences if (match := ORGANIZATION_AUDIENCE.fullmatch(name))}
-        self._challenge = Challenge(realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url)
+        self._own_organizations = {
+            name: match[1] for name in audiences if (match := ORGANIZATION_AUDIENCE.fullmatch(name))
+        }
+        self._challenge = Challenge(
+            realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
+        )
         self._clock = clock
         self._monotonic = monotonic
         self._machine_only = machine_only
         self._caching = caching
         self._reporter = Reporter(on_event, monotonic=monotonic)
-        self._verdict_cache_size = whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
+        self._verdict_cache_size = whole_number(
+            "verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens"
+        )
         self._verdicts = self._empty_verdicts()
         transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
         if not callable(getattr(transport, "request", None)):
@@ -264,7 +270,10 @@ class ResourceServer:
         return found.verdict.caller if keys is not None and self._still_holds(found, keys) else None
 
     def _still_holds(self, found: Remembered, keys: KeySet) -> bool:
-        return found.thumbprint in keys.thumbprints and found.verdict.valid_from <= self._clock() < found.verdict.valid_until
+        return (
+            found.thumbprint in keys.thumbprints
+            and found.verdict.valid_from <= self._clock() < found.verdict.valid_until
+        )
 
     def _verified(self, token: str | bytes) -> Steps[Caller]:
         """The way of a token that is not remembered, or whose keys are not fresh."""
@@ -331,7 +340,7 @@ class ResourceServer:
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
 
     def _empty_verdicts(self) -> VerdictCache:
-        return VerdictCache(max_entries=self._verdict_cache_size, max_bytes=VERDICT_CACHE_BYTES, lock=threading.Lock())
+        return VerdictCache(max_entries=self._verdict_cache_size, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock())
 
     def _after_fork(self) -> None:
         """The lock of the parent's cache may be held by a thread that the child does not have."""

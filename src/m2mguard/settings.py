@@ -55,7 +55,9 @@ def _settings(part: str, **readers: Callable[[str], Any]) -> dict[str, _Setting]
     return {name.upper(): _Setting(read=read, part=part, argument=name) for name, read in readers.items()}
 
 
-_NUMBERS: dict[str, Callable[[str], Any]] = {field.name: int if field.type == "int" else float for field in fields(KeyCaching)}
+_NUMBERS: dict[str, Callable[[str], Any]] = {
+    field.name: int if field.type == "int" else float for field in fields(KeyCaching)
+}
 SETTINGS: Mapping[str, _Setting] = {
     **_settings(
         "server",
@@ -82,7 +84,9 @@ _ONLY_IN_CODE = frozenset(("CACHING", "TRANSPORT", "ON_EVENT", "CLOCK", "MONOTON
 
 def from_environment(environ: Mapping[str, str], prefix: str = "M2MGUARD_") -> dict[str, Any]:
     """Read every variable that begins with the prefix. An empty one counts as not set. Raises as `server_arguments`."""
-    given = {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value.strip()}
+    given = {
+        name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value.strip()
+    }
     return server_arguments(given, prefix=prefix)
 
 
@@ -106,7 +110,9 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str,
     arguments = parts["server"]
     arguments["issuer"] = _issuers(arguments.get("issuer"), parts["logto"], parts["issuer"], prefix)
     if "audience" not in arguments:
-        raise ConfigurationError(f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry.")
+        raise ConfigurationError(
+            f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry."
+        )
     if parts["caching"]:
         if "caching" in arguments:
             raise ConfigurationError(f"{prefix}CACHING stands beside single numbers of it; give one or the other.")
@@ -136,7 +142,9 @@ def _issuers(given: Any, logto: dict[str, Any], details: dict[str, Any], prefix:
     issuers = [given] if isinstance(given, Issuer) else list(given) if isinstance(given, Collection) else []
     endpoint = logto.pop("logto_endpoint", None)
     if logto and endpoint is None:
-        raise ConfigurationError(f"{prefix}ORGANIZATIONS needs {prefix}LOGTO_ENDPOINT, since only Logto has such audiences.")
+        raise ConfigurationError(
+            f"{prefix}ORGANIZATIONS needs {prefix}LOGTO_ENDPOINT, since only Logto has such audiences."
+        )
     if endpoint is not None:
         jwks_uri = details.pop("jwks_uri", None)
         issuers.append(Issuer.logto(endpoint, jwks_uri=jwks_uri, **logto))
@@ -147,6 +155,8 @@ def _issuers(given: Any, logto: dict[str, Any], details: dict[str, Any], prefix:
     if details:
         if len(issuers) > 1 or not isinstance(issuers[0], str):
             names = ", ".join(f"{prefix}{name.upper()}" for name in details)
-            raise ConfigurationError(f"{names} can be given for one issuer URL only; with several, build each Issuer in code.")
+            raise ConfigurationError(
+                f"{names} can be given for one issuer URL only; with several, build each Issuer in code."
+            )
         return [Issuer(url=issuers[0], **details)]
     return issuers

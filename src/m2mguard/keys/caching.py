@@ -17,8 +17,10 @@ class KeyCaching:
     Args:
         ttl: seconds for which a key set is fresh, 1 to 86,400, default 300. While the issuer answers, a withdrawn key is trusted no
             longer than this. A `Cache-Control: max-age` of 60 to 3,600 takes its place; others are ignored.
-        refresh_ahead: the share of the ttl after which traffic refreshes the keys in the background, above 0 to 1, default 0.8; spread by 10 %.
-        stale_for: seconds after the last good fetch for which keys are served while the issuer fails; 0 (never) or ttl to 604,800, default 3,600.
+        refresh_ahead: the share of the ttl after which traffic refreshes the keys in the background, 0.01 to 1, default 0.8;
+            spread by 10 %.
+        stale_for: seconds after the last good fetch for which keys are served while the issuer fails; 0 (never) or ttl to 604,800,
+            default 3,600.
         cooldown: seconds within which the issuer is asked about unknown keys at most `burst` times, 1 to 3,600, default 30.
         burst: how many such attempts, 0 to 100, default 2. Failed ones count.
         max_wait: seconds a request waits for the issuer while there are keys to serve, 0 to 60, default 1.
@@ -54,8 +56,14 @@ class KeyCaching:
         whole_number("max_bytes", self.max_bytes, least=1024, most=16 * 2**20, unit="bytes")
         whole_number("max_keys", self.max_keys, least=1, most=1000, unit="keys")
         if 0 < self.stale_for < self.ttl:
-            raise ConfigurationError("stale_for is shorter than ttl; make it at least ttl, or 0 to never serve stale keys.")
+            raise ConfigurationError(
+                "stale_for is shorter than ttl; make it at least ttl, or 0 to never serve stale keys."
+            )
         if self.connect_timeout > self.timeout:
-            raise ConfigurationError("connect_timeout is longer than timeout, which includes it; make it at most timeout.")
+            raise ConfigurationError(
+                "connect_timeout is longer than timeout, which includes it; make it at most timeout."
+            )
         if self.max_wait > self.timeout:
-            raise ConfigurationError("max_wait is longer than timeout, after which a refresh has ended anyway; make it at most timeout.")
+            raise ConfigurationError(
+                "max_wait is longer than timeout, after which a refresh has ended anyway; make it at most timeout."
+            )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
 from m2mguard.net.discovery import DiscoveryFailed, discover
-from m2mguard.net.transport import Response, Transport, TransportError
+from m2mguard.net.protocol import Response, Transport, TransportError
 
 METADATA_TTL_S = 3600.0
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
@@ -89,7 +89,7 @@ class KeyFetcher:
             raise
         except (TransportError, DiscoveryFailed, UnusableKeySet) as error:
             raise FetchFailed(str(error)) from None
-        except Exception as error:  # a transport from outside may raise anything: whatever it is, there is no key set
+        except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
             raise FetchFailed(f"the transport failed ({type(error).__name__})") from None
 
     def _jwks_uri(

@@ -113,7 +113,12 @@ class Attempts:
         """Note a failure. `dice`, 0…1, is the share of the back-off that is waited (full jitter)."""
         backoff = min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
         return replace(
-            self, failures=self.failures + 1, failed_at=now, retry_at=now + backoff * dice, flying_since=None, slow=False
+            self,
+            failures=self.failures + 1,
+            failed_at=now,
+            retry_at=now + backoff * dice,
+            flying_since=None,
+            slow=False,
         )
 
     def succeeded(self) -> Attempts:
@@ -192,7 +197,9 @@ def _without_keys(attempts: Attempts, now: float, caching: KeyCaching, asked: As
     return Decision(action=Action.WAIT, cause="cold", wait_until=now + caching.timeout)
 
 
-def _known_key(snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None) -> Decision:
+def _known_key(
+    snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None
+) -> Decision:
     if now < snapshot.refresh_at:
         return _SERVE
     flying = attempts.flying_since
@@ -207,7 +214,9 @@ def _known_key(snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyC
     return Decision(action=Action.SERVE_AND_REFRESH, cause=cause) if cause else _SERVE
 
 
-def _unknown_key(snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None) -> Decision:
+def _unknown_key(
+    snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None
+) -> Decision:
     if asked is not None:
         if snapshot.fetched_at >= asked.since:
             return _REFUSE

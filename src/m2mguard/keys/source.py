@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
 from m2mguard.keys.freshness import Action, Asked, Attempts, Decision, Snapshot, date, decide
 from m2mguard.keys.jwks import KeySet
-from m2mguard.net.flight import Flight, Steps, Wait, after_fork_in_child
+from m2mguard.net.flight import Flight, Steps, Wait, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
 
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
@@ -83,7 +82,7 @@ class KeySource:
         self._fetched: Fetched | None = None
         self._attempts = Attempts()
         self._last_error: str | None = None
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._underway: _Attempt | None = None
         self._launched = 0  # attempts are numbered: a later one knows better than an earlier one
         self._landed = 0
@@ -137,7 +136,7 @@ class KeySource:
         with self._lock:
             if join and self._underway is not None:
                 return self._underway.flight
-            attempt = self._take_off("requested", None, self._monotonic())
+            attempt = self._take_off(self._fetcher, "requested", None, self._monotonic())
         attempt.flight.launch()
         return attempt.flight
 
@@ -169,29 +168,28 @@ class KeySource:
         with self._lock:
             snapshot, now = self._snapshot, self._monotonic()
             decision = decide(snapshot, self._attempts, kid, now, self._caching, asked)
-            if decision.cause:
-                started = self._take_off(decision.cause, kid, now)
+            if decision.cause and self._fetcher is not None:
+                started = self._take_off(self._fetcher, decision.cause, kid, now)
             underway = self._underway if decision.action is Action.WAIT else None
         if started is not None:
             started.flight.launch()
         return decision, snapshot, underway
 
-    def _take_off(self, cause: str, kid: str | None, now: float) -> _Attempt:
+    def _take_off(self, fetcher: KeyFetcher, cause: str, kid: str | None, now: float) -> _Attempt:
         """Note an attempt that begins now. The lock is held; the caller launches the flight after letting it go."""
         self._launched += 1
         attempt = _Attempt(number=self._launched, cause=cause, kid=kid, began_at=now)
-        attempt.flight = Flight(lambda flight: self._fly(attempt), name=f"m2mguard-keys-{self._launched}")
+        attempt.flight = Flight(lambda: self._fly(attempt, fetcher), name=f"m2mguard-keys-{self._launched}")
         self._attempts = self._attempts.took_off(now)
         if cause == "unknown_key":
             self._attempts = self._attempts.spent_permit(now, self._caching)
         self._underway = attempt
         return attempt
 
-    def _fly(self, attempt: _Attempt) -> None:
+    def _fly(self, attempt: _Attempt, fetcher: KeyFetcher) -> None:
         """Make the fetch, on the flight's thread."""
-        assert self._fetcher is not None
         try:
-            fetched = self._fetcher.fetch(self._fetched, rediscover=self._attempts.failures > 0)
+            fetched = fetcher.fetch(self._fetched, rediscover=self._attempts.failures > 0)
         except FetchFailed as error:
             self._land_failed(attempt, str(error))
         else:
@@ -282,13 +280,15 @@ class KeySource:
         if now >= snapshot.expires_at:
             self._reporter.emit(
                 StaleServed(
-                    issuer=self._issuer, age_s=now - snapshot.fetched_at, remaining_s=max(0.0, snapshot.stale_until - now)
+                    issuer=self._issuer,
+                    age_s=now - snapshot.fetched_at,
+                    remaining_s=max(0.0, snapshot.stale_until - now),
                 )
             )
 
     def _after_fork(self) -> None:
         """The child has none of the parent's threads: a fresh lock, no flight, no memory of attempts; the keys are still good."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._underway = None
         self._attempts = Attempts()
 

@@ -78,7 +78,7 @@ class _SocketWithDeadline:
         self._sock = sock
         self._deadline = deadline
 
-    def makefile(self, mode: str) -> io.BufferedReader:
+    def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(_RawWithDeadline(self._sock, self._deadline))
 
 
@@ -104,7 +104,7 @@ class _RawWithDeadline(io.RawIOBase):
 
 
 def _connect(connection: HTTPConnection, deadline: Deadline, *, loopback_only: bool) -> socket.socket:
-    host, port = connection._dns_host, connection.port
+    host, port = connection.host, connection.port
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
@@ -141,5 +141,3 @@ def _may_connect(text: str, *, loopback_only: bool) -> bool:
     if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_SERVICES:
         return False
     return address.is_loopback or not loopback_only
-
-

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from m2mguard.configuration import endpoint_url, origin_of
 from m2mguard.errors import ConfigurationError
-from m2mguard.net.transport import Response
+from m2mguard.net.protocol import Response
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 Get = Callable[[str], Response]
@@ -41,7 +41,8 @@ def discover(issuer: str, endpoint: str, get: Get) -> str:
         get: fetches a URL; what it raises passes through.
 
     Raises:
-        DiscoveryFailed: no metadata at either place, another issuer's metadata, or an endpoint that is missing, not https or of another origin.
+        DiscoveryFailed: no metadata at either place, another issuer's metadata, or an endpoint that is missing, not https or of
+            another origin.
     """
     for url in well_known_urls(issuer):
         response = get(url)
@@ -65,5 +66,7 @@ def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
     except ConfigurationError as error:
         raise DiscoveryFailed(f"the metadata's {error}") from None
     if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
-        raise DiscoveryFailed(f"the metadata's {endpoint} has another origin than the issuer; if that is meant, set it by hand")
+        raise DiscoveryFailed(
+            f"the metadata's {endpoint} has another origin than the issuer; if that is meant, set it by hand"
+        )
     return url

@@ -24,7 +24,7 @@ class Flight:
 
     __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_sleepers", "_work")
 
-    def __init__(self, work: Callable[[Flight], None], *, name: str) -> None:
+    def __init__(self, work: Callable[[], None], *, name: str) -> None:
         self._work = work
         self._name = name
         self._lock = threading.Lock()
@@ -41,7 +41,7 @@ class Flight:
 
     def _run(self) -> None:
         try:
-            self._work(self)
+            self._work()
         finally:
             self.land()
 
@@ -107,6 +107,11 @@ async def adrive(steps: Steps[T]) -> T:
             wait = steps.send(await wait.flight.wait_async(wait.timeout_s))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
+
+
+def new_lock() -> threading.Lock:
+    """A lock for rooms that start no thread but are used by many."""
+    return threading.Lock()
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:

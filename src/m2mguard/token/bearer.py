@@ -38,7 +38,9 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
     if not value:
         raise MissingToken("missing", "the Authorization field is empty")
     if _BEARER_SCHEME.match(value):
-        raise InvalidRequest("credential_grammar", "the Bearer credential is outside the grammar of RFC 6750 section 2.1")
+        raise InvalidRequest(
+            "credential_grammar", "the Bearer credential is outside the grammar of RFC 6750 section 2.1"
+        )
     raise MissingToken("other_scheme", "the Authorization field is of another scheme than Bearer")
 
 

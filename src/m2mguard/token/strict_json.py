@@ -69,7 +69,9 @@ def _depth(value: object) -> int:
     while waiting:
         container, depth = waiting.pop()
         deepest = max(deepest, depth)
-        members = container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
+        members = (
+            container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
+        )
         waiting.extend((member, depth + 1) for member in members if isinstance(member, dict | list))
     return deepest
 
