@@ -36,7 +36,7 @@ class KeyRing:
             return self._held()
 
     @property
-    def jwks(self) -> dict[str, object]:
+    def jwks(self) -> dict[str, list[dict[str, object]]]:
         """The published JWK Set (RFC 7517 §5): Current, Next, Previous as Logto orders them, and `publish`'s extras."""
         with self._lock:
             published = [key.public_jwk for key in self._held() if key not in self._withdrawn]

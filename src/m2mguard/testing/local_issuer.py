@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, Self
 
-from m2mguard.testing import discovery
+from m2mguard.testing import documents
 from m2mguard.testing.faults import Fault
 from m2mguard.testing.loopback_server import LoopbackServer
+from m2mguard.testing.management_api import ManagementApi
 from m2mguard.testing.messages import Reply, Request
 from m2mguard.testing.minting import TokenMint
 from m2mguard.testing.registry import DEFAULT_APPLICATIONS, DEFAULT_RESOURCES, Application, Resource
 from m2mguard.testing.request_log import AnyEndpoint, Endpoint, RequestLog, RequestRecord
 from m2mguard.testing.signing import SigningKey
 from m2mguard.testing.switchboard import Gate, Switchboard
+from m2mguard.testing.token_endpoint import TokenEndpoint
 
 
 class LocalIssuer(TokenMint):
@@ -72,8 +74,10 @@ class LocalIssuer(TokenMint):
         appended = (f"{path}/.well-known/openid-configuration", f"{path}/.well-known/oauth-authorization-server")
         inserted = (f"/.well-known/oauth-authorization-server{path}",)
         self._metadata_paths = appended if metadata_form == "appended" else inserted
-        self._applications = applications
-        self._resources = resources
+        self._tokens = TokenEndpoint(
+            mint=self, applications=applications, resources=resources, token_lifetime=token_lifetime
+        )
+        self._management = ManagementApi(keys=self, issuer=self.url, applications=applications, clock=clock)
         self._switchboard = Switchboard()
         self._log = RequestLog()
 
@@ -142,7 +146,7 @@ class LocalIssuer(TokenMint):
         fault = await self._switchboard.admit(endpoint)
         reply = self._reply(endpoint, request)
         if fault is None or fault.only_waits:
-            return await Fault().send(discovery.revalidated(request, reply), writer)
+            return await Fault().send(documents.revalidated(request, reply), writer)
         return await fault.send(fault.alter(reply), writer)
 
     def _endpoint(self, path: str) -> Endpoint:
@@ -159,8 +163,12 @@ class LocalIssuer(TokenMint):
         match endpoint, request.method:
             case "discovery", "GET" if request.path in self._metadata_paths:
                 base = f"{request.scheme}://{request.headers.get('host', '')}{self._path}"
-                return discovery.metadata(issuer=self.url, base=base, algorithm=self.current_key.algorithm)
+                return documents.metadata(issuer=self.url, base=base, algorithm=self.current_key.algorithm)
             case "jwks", "GET":
-                return discovery.key_set(self.jwks)
+                return documents.key_set(self.jwks)
+            case "token", "POST":
+                return self._tokens.answer(request)
+            case "applications", "GET":
+                return self._management.answer(request)
             case _:
-                return discovery.not_found()
+                return documents.not_found()

@@ -75,8 +75,8 @@ def json_reply(status: int, document: object, headers: Mapping[str, str] | None 
 
 
 def revalidated(request: Request, reply: Reply) -> Reply:
-    """Add an ETag to a 200 as Logto does; answer 304 when the client holds that version (RFC 9110 §13.1.2)."""
-    if reply.status != http.HTTPStatus.OK:
+    """Add an ETag to the 200 of a GET as Logto does; answer 304 to who holds that version (RFC 9110 §13.1.2)."""
+    if request.method != "GET" or reply.status != http.HTTPStatus.OK:
         return reply
     digest = base64.b64encode(hashlib.sha1(reply.body, usedforsecurity=False).digest()).decode().rstrip("=")
     tag = f'"{len(reply.body):x}-{digest}"'

@@ -1,0 +1,46 @@
+"""`python -m m2mguard.testing`: a local issuer to develop against, until Ctrl-C."""
+
+import argparse
+import contextlib
+import sys
+import threading
+
+from m2mguard.testing.local_issuer import LocalIssuer
+from m2mguard.testing.minting import SHOPPING_API
+from m2mguard.testing.registry import DEFAULT_APPLICATIONS
+from m2mguard.testing.signing import ALGORITHMS
+
+_WELCOME = r"""
+A local issuer for development; nobody else should reach it.
+
+  endpoint    {issuer.endpoint}    ResourceServer(Issuer.logto("{issuer.endpoint}"), audience="{api}")
+  App ID      {app_id}
+  App Secret  {secret}
+
+Get a token (it is in `access_token`), then look at the keys that verify it:
+
+  curl -s -u {app_id}:{secret} {issuer.token_endpoint} \
+    -d grant_type=client_credentials -d resource={api} -d scope=read:orders
+  curl -s {issuer.jwks_uri}
+
+Ctrl-C ends it.
+"""
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m m2mguard.testing", description=__doc__)
+    parser.add_argument("--port", type=int, default=3001, help="default 3001, as Logto's; 0 takes a free one")
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default="ES384", help="of the signing key; default ES384")
+    arguments = parser.parse_args()
+    app_id, application = next(iter(DEFAULT_APPLICATIONS.items()))
+    with LocalIssuer(port=arguments.port, algorithm=arguments.algorithm) as issuer:
+        welcome = _WELCOME.format(issuer=issuer, api=SHOPPING_API, app_id=app_id, secret=application.secret)
+        sys.stdout.write(welcome)
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

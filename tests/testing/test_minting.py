@@ -1,0 +1,117 @@
+"""Minted tokens beside those recorded from a real Logto: the same members, in the same order, of the same kinds."""
+
+import json
+from pathlib import Path
+
+import jwt
+import pytest
+
+from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey
+
+RECORDED = {
+    token["name"]: token for token in json.loads((Path(__file__).parent.parent / "data/logto/tokens.json").read_text())
+}
+NOW = 1_795_350_000.75
+ORGANIZATION = "0p6xttnkox5b"
+
+
+@pytest.fixture(scope="module")
+def mint():
+    """An issuer that never serves: minting needs no connection."""
+    with_recorded_name = LocalIssuer(issuer="http://127.0.0.1:3001/oidc", clock=lambda: NOW)
+    yield with_recorded_name
+    with_recorded_name.stop()
+
+
+def header(token: str) -> dict[str, object]:
+    return jwt.get_unverified_header(token)
+
+
+def claims(token: str) -> dict[str, object]:
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+@pytest.mark.parametrize(
+    ("name", "minted"),
+    [
+        ("global-1scope", lambda mint, app: mint.mint(app)),
+        ("global-2scopes", lambda mint, app: mint.mint(app, scopes=("read:orders", "write:orders"))),
+        ("global-noscope", lambda mint, app: mint.mint(app, scopes=())),
+        ("second-resource-no-role", lambda mint, app: mint.mint(app, audience="https://inventory.api", scopes=())),
+        (
+            "org",
+            lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION, scopes=("read:members",)),
+        ),
+        ("org-noscope", lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION)),
+        ("org-api-resource", lambda mint, app: mint.mint(app, organization_id=ORGANIZATION)),
+        (
+            "mapi-default-tenant",
+            lambda mint, app: mint.mint(app, audience="https://default.logto.app/api", scopes=["all"]),
+        ),
+        ("user-token-global-resource", lambda mint, app: mint.mint_user_token(app_id=app)),
+    ],
+)
+def test_an_access_token_of_each_kind_has_exactly_logtos_members(mint, name, minted):
+    recorded = RECORDED[name]
+    token = minted(mint, recorded["claims"]["client_id"])
+    assert list(header(token)) == list(recorded["header"])
+    assert {**header(token), "kid": None} == {**recorded["header"], "kid": None}
+    ours, theirs = claims(token), recorded["claims"]
+    assert list(ours) == list(theirs)
+    varying = {"jti", "iat", "exp"} | ({"sub"} if name.startswith("user") else set())
+    assert {**ours, **dict.fromkeys(varying)} == {**theirs, **dict.fromkeys(varying)}
+    assert len(str(ours["jti"])) == len(theirs["jti"])
+
+
+def test_a_users_token_is_not_its_applications(mint):
+    token = claims(mint.mint_user_token("user-bob", app_id="app-web", scopes=()))
+    assert (token["sub"], token["client_id"], "scope" in token) == ("user-bob", "app-web", False)
+
+
+def test_an_id_token_has_no_type_and_no_client_id_but_the_same_key(mint):
+    token = mint.mint_id_token()
+    assert list(header(token)) == list(RECORDED["id-token"]["header"])
+    assert "client_id" not in claims(token)
+    assert claims(token)["aud"] == "app-web"
+    assert set(claims(token)) <= set(RECORDED["id-token"]["claims"])
+    assert header(token)["kid"] == mint.current_key.kid
+
+
+def test_an_opaque_token_is_as_long_as_logtos(mint):
+    assert len(mint.mint_opaque_token()) == len(RECORDED["user-token-opaque"]["token"]) == 43
+
+
+def test_times_come_from_the_clock_in_whole_seconds_and_can_be_set(mint):
+    assert (claims(mint.mint())["iat"], claims(mint.mint())["exp"]) == (1_795_350_000, 1_795_353_600)
+    token = claims(mint.mint(issued_at=1000, lifetime=-5))
+    assert (token["iat"], token["exp"]) == (1000, 995)
+
+
+def test_the_lifetime_is_the_issuers_unless_it_is_given():
+    issuer = LocalIssuer(token_lifetime=60)
+    token = claims(issuer.mint(issued_at=1000))
+    assert token["exp"] == 1060
+
+
+def test_any_claim_and_header_member_can_be_set_or_left_out(mint):
+    token = mint.mint(
+        claims={"aud": ["a", "b"], "exp": REMOVED, "roles": None},
+        header={"kid": REMOVED, "typ": "JWT", "jku": "https://evil.example"},
+    )
+    assert claims(token)["aud"] == ["a", "b"]
+    assert "exp" not in claims(token)
+    assert claims(token)["roles"] is None
+    assert header(token) == {"alg": "ES384", "typ": "JWT", "jku": "https://evil.example"}
+
+
+def test_a_token_is_signed_by_the_current_key_or_the_one_given(mint):
+    stranger = SigningKey.generate("ES256")
+    for token, key in ((mint.mint(), mint.current_key), (mint.mint(key=stranger), stranger)):
+        public = jwt.PyJWK(key.public_jwk)
+        assert header(token) == {"alg": key.algorithm, "typ": "at+jwt", "kid": key.kid}
+        verified = jwt.decode(token, public, [key.algorithm], audience=SHOPPING_API, options={"verify_exp": False})
+        assert verified["sub"] == "app-orders"
+
+
+def test_no_two_tokens_are_equal(mint):
+    assert len({mint.mint(issued_at=1) for _ in range(10)}) == 10
