@@ -6,7 +6,7 @@ from typing import Protocol
 import pytest
 import urllib3
 
-from m2mguard.testing import LocalIssuer
+from m2mguard.testing import LocalIssuer, ThrowawayCA
 
 
 class Http(Protocol):
@@ -32,3 +32,14 @@ def http() -> Iterator[Http]:
             return pool.request(method, url, headers=headers, body=body, redirect=False)
 
         yield request
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> ThrowawayCA:
+    return ThrowawayCA(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture
+def issuer_with_tls(ca: ThrowawayCA) -> Iterator[LocalIssuer]:
+    with LocalIssuer(host="localhost", ssl_context=ca.server_context()) as issuer:
+        yield issuer

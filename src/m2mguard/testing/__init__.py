@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from m2mguard.testing.request_log import RequestRecord
     from m2mguard.testing.signing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
     from m2mguard.testing.switchboard import Gate
+    from m2mguard.testing.throwaway_ca import ThrowawayCA
 
 __all__ = [
     "ALGORITHMS",
@@ -30,6 +31,7 @@ __all__ = [
     "RequestRecord",
     "Resource",
     "SigningKey",
+    "ThrowawayCA",
     "base64url",
     "compact",
     "faults",
@@ -46,6 +48,7 @@ _MODULES: Final = MappingProxyType(
         "request_log": ("RequestRecord",),
         "signing": ("ALGORITHMS", "SigningKey", "base64url", "compact", "sign_with_secret", "thumbprint"),
         "switchboard": ("Gate",),
+        "throwaway_ca": ("ThrowawayCA",),
     }
 )
 

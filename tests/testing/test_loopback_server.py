@@ -1,0 +1,156 @@
+"""The server itself: its port, its life, its connections, and what it makes of broken requests."""
+
+import http.client
+import socket
+import ssl
+import threading
+
+import pytest
+
+from m2mguard.testing import LocalIssuer
+from m2mguard.testing.loopback_server import LoopbackServer
+
+
+def status_of_a_new_connection(issuer: LocalIssuer) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", issuer.port, timeout=30)
+    try:
+        connection.request("GET", "/oidc/jwks")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_an_issuer_that_never_started_knows_its_address_and_refuses_connections():
+    issuer = LocalIssuer()
+    assert issuer.endpoint == f"http://127.0.0.1:{issuer.port}"
+    with pytest.raises(ConnectionRefusedError):
+        status_of_a_new_connection(issuer)
+
+
+def test_it_stops_and_starts_on_the_same_port_as_often_as_one_likes():
+    issuer = LocalIssuer()
+    for _ in range(3):
+        issuer.start()
+        assert status_of_a_new_connection(issuer) == 200
+        issuer.stop()
+        with pytest.raises(ConnectionRefusedError):
+            status_of_a_new_connection(issuer)
+    assert issuer.count("jwks") == 3
+
+
+def test_starting_and_stopping_twice_is_harmless():
+    with LocalIssuer() as issuer:
+        issuer.start()
+        assert status_of_a_new_connection(issuer) == 200
+        issuer.stop()
+        issuer.stop()
+
+
+def test_stopping_closes_connections_that_are_kept_alive(issuer):
+    connection = http.client.HTTPConnection("127.0.0.1", issuer.port, timeout=10)
+    connection.request("GET", "/oidc/jwks")
+    connection.getresponse().read()
+    issuer.stop()
+    assert connection.sock.recv(1) == b""
+    connection.close()
+
+
+def test_the_port_is_free_again_after_the_block_and_taken_inside_it():
+    with LocalIssuer() as issuer:
+        port = issuer.port
+        with pytest.raises(OSError, match="in use"):
+            LocalIssuer(port=port).start()
+    with LocalIssuer(port=port) as other:
+        assert other.port == port
+
+
+def test_it_ends_its_only_thread():
+    before = threading.active_count()
+    with LocalIssuer():
+        assert threading.active_count() == before + 1
+    assert threading.active_count() == before
+
+
+def test_a_thousand_slow_requests_at_once_are_all_answered_by_one_thread(issuer):
+    statuses: list[int] = []
+    clients = [
+        threading.Thread(target=lambda: statuses.append(status_of_a_new_connection(issuer))) for _ in range(1000)
+    ]
+    before = threading.active_count()
+    with issuer.hold("jwks") as gate:
+        for client in clients:
+            client.start()
+        gate.wait_for(1000, timeout=30)
+        assert threading.active_count() == before + 1000
+        assert statuses == []
+    for client in clients:
+        client.join()
+    assert statuses == [200] * 1000
+    assert issuer.count("jwks") == 1000
+
+
+def test_a_connection_serves_many_requests(issuer):
+    connection = http.client.HTTPConnection("127.0.0.1", issuer.port, timeout=10)
+    connection.connect()
+    used = connection.sock
+    for _ in range(3):
+        connection.request("GET", "/oidc/jwks")
+        connection.getresponse().read()
+        assert connection.sock is used
+    connection.close()
+
+
+@pytest.mark.parametrize("close", ["close", "Close"])
+def test_a_connection_is_closed_when_the_client_asks_for_it(issuer, close):
+    with socket.create_connection(("127.0.0.1", issuer.port), timeout=10) as connection:
+        connection.sendall(f"GET /oidc/jwks HTTP/1.1\r\nHost: a\r\nConnection: {close}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.endswith(b"]}")
+
+
+def test_head_is_answered_without_upsetting_the_client(http, issuer):
+    assert http("HEAD", issuer.jwks_uri).status == 404
+    assert http("GET", issuer.jwks_uri).status == 200
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET /oidc/jwks HTTP/1.1 more\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"POST /oidc/token HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"POST /oidc/token HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /oidc/token HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
+        b"POST /oidc/token HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /oidc/jwks HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+    ],
+    ids=lambda value: value[:60],
+)
+def test_a_broken_request_is_answered_400_and_the_server_lives_on(issuer, request_bytes):
+    with socket.create_connection(("127.0.0.1", issuer.port), timeout=10) as connection:
+        connection.sendall(request_bytes)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
+    assert status_of_a_new_connection(issuer) == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /oidc", b"POST /oidc/token HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort"])
+def test_a_client_that_leaves_in_the_middle_does_no_harm(issuer, sent, caplog):
+    with socket.create_connection(("127.0.0.1", issuer.port), timeout=10) as connection:
+        connection.sendall(sent)
+    assert status_of_a_new_connection(issuer) == 200
+    assert caplog.records == []
+
+
+def test_it_speaks_tls_with_a_context(issuer_with_tls, ca):
+    trusting = ssl.create_default_context(cafile=ca.ca_file)
+    connection = http.client.HTTPSConnection("localhost", issuer_with_tls.port, context=trusting, timeout=10)
+    connection.request("GET", "/oidc/.well-known/openid-configuration")
+    assert b'"jwks_uri":"https://localhost:' in connection.getresponse().read()
+    connection.close()
+    assert issuer_with_tls.url == f"https://localhost:{issuer_with_tls.port}/oidc"
+
+
+def test_a_taken_port_is_reported_at_construction():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        LoopbackServer(handler=lambda _request, _writer: None, port=taken.getsockname()[1])  # type: ignore[arg-type,return-value]
