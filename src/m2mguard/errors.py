@@ -48,7 +48,7 @@ class MissingToken(AuthError):
     """No credentials, or credentials of another scheme: 401 and a challenge without an error code (RFC 6750 section 3.1)."""
 
     status = 401
-    error = None
+    error: ClassVar[str | None] = None
     description = "A bearer token is required"
 
 
@@ -56,7 +56,7 @@ class InvalidRequest(AuthError):
     """More than one Authorization field, or a credential outside the grammar of RFC 6750 section 2.1: 400 `invalid_request`."""
 
     status = 400
-    error = "invalid_request"
+    error: ClassVar[str | None] = "invalid_request"
     description = "The request must carry exactly one well-formed bearer token"
 
 
@@ -68,7 +68,7 @@ class InvalidToken(AuthError):
     """
 
     status = 401
-    error = "invalid_token"
+    error: ClassVar[str | None] = "invalid_token"
     description = "The access token is expired, malformed, or invalid for other reasons"
 
 
@@ -82,12 +82,12 @@ class InsufficientScope(AuthError):
     """
 
     status = 403
-    error = "insufficient_scope"
+    error: ClassVar[str | None] = "insufficient_scope"
     description = "The access token does not grant access to this resource"
 
     def __init__(self, reason: str, detail: str, scopes: tuple[str, ...] = ()) -> None:
         super().__init__(reason, detail)
-        self.args = (reason, detail, scopes)
+        self.args: tuple[object, ...] = (reason, detail, scopes)
         self.scopes = scopes
 
 
@@ -99,10 +99,10 @@ class KeysUnavailable(Refusal):
     """
 
     status = 503
-    error = "temporarily_unavailable"
+    error: ClassVar[str | None] = "temporarily_unavailable"
     description = "The access token cannot be checked at the moment"
 
     def __init__(self, reason: str, detail: str, retry_after: float = 1.0) -> None:
         super().__init__(reason, detail)
-        self.args = (reason, detail, retry_after)
+        self.args: tuple[object, ...] = (reason, detail, retry_after)
         self.retry_after = retry_after

@@ -29,7 +29,7 @@ _LEVELS: dict[type[Event], int] = {
     UnknownKeyThrottled: logging.WARNING,
     TokenRefused: logging.INFO,
 }
-logger = logging.getLogger("m2mguard")
+logger: logging.Logger = logging.getLogger("m2mguard")
 
 
 class Reporter:

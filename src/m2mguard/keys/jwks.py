@@ -27,9 +27,9 @@ class KeySet:
     __slots__ = ("_by_kid", "keys", "skipped", "thumbprints")
 
     def __init__(self, keys: Iterable[VerificationKey], *, skipped: Iterable[str] = ()) -> None:
-        self.keys = tuple(keys)
-        self.skipped = tuple(skipped)
-        self.thumbprints = frozenset(key.thumbprint for key in self.keys)
+        self.keys: tuple[VerificationKey, ...] = tuple(keys)
+        self.skipped: tuple[str, ...] = tuple(skipped)
+        self.thumbprints: frozenset[str] = frozenset(key.thumbprint for key in self.keys)
         by_kid: dict[str, tuple[VerificationKey, ...]] = {}
         for key in self.keys:
             if key.kid is not None:

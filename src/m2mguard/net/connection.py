@@ -29,7 +29,7 @@ class Deadline:
 
     def __init__(self, timeout_s: float, *, connect_timeout_s: float) -> None:
         self._at = time.monotonic() + timeout_s
-        self.connect_timeout_s = connect_timeout_s
+        self.connect_timeout_s: float = connect_timeout_s
 
     def remaining(self) -> float:
         """Seconds left. Raises TimeoutError where none are."""

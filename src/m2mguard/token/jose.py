@@ -93,9 +93,9 @@ class VerificationKey:
     __slots__ = ("_material", "_signature_bytes", "algorithms", "kid", "thumbprint")
 
     def __init__(self, *, kid: str | None, thumbprint: str, algorithms: frozenset[str], material: Any) -> None:
-        self.kid = kid
-        self.thumbprint = thumbprint
-        self.algorithms = algorithms
+        self.kid: str | None = kid
+        self.thumbprint: str = thumbprint
+        self.algorithms: frozenset[str] = algorithms
         self._material = material
         rsa_bits = getattr(material, "key_size", 0)
         self._signature_bytes = {name: _FAMILIES[name].signature_bytes or (rsa_bits + 7) // 8 for name in algorithms}
