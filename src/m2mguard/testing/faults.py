@@ -85,10 +85,8 @@ class Fault:
             writer.write(rest)
         else:
             writer.write(reply.head(length=len(reply.body)) + reply.body)
-            await writer.drain()
-            return True
         await writer.drain()
-        return False
+        return not (self.truncate or self.padding_bytes or self.gzip)
 
     def _stream(self, body: bytes) -> Iterator[bytes]:
         whole, rest = divmod(self.padding_bytes, len(_CHUNK))
