@@ -156,3 +156,12 @@ def test_tls_connections_misbehave_too(issuer_with_tls, ca):
     connection.request("GET", "/oidc/jwks")
     assert connection.getresponse().status == 503
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [{"disconnect": True, "truncate": True}, {"truncate": True, "gzip": True}, {"drip": "body", "padding_bytes": 1}],
+)
+def test_an_answer_is_sent_in_one_way(ways):
+    with pytest.raises(ValueError, match="sent in one way"):
+        Fault(**ways)

@@ -109,3 +109,10 @@ def test_replaced_material_has_the_same_kid_and_another_key(ring):
     assert published(ring) == ["first"]
     assert ring.jwks == {"keys": [after.public_jwk]}
     assert after.public_jwk["x"] != before.public_jwk["x"]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
+def test_keys_of_every_kind_can_be_withdrawn(algorithm):
+    ring = KeyRing(key=SigningKey.generate(algorithm, rsa_bits=1024))
+    ring.withdraw()
+    assert published(ring) == []

@@ -154,3 +154,16 @@ def test_it_speaks_tls_with_a_context(issuer_with_tls, ca):
 def test_a_taken_port_is_reported_at_construction():
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         LoopbackServer(handler=lambda _request, _writer: None, port=taken.getsockname()[1])  # type: ignore[arg-type,return-value]
+
+
+def test_a_copy_of_the_listening_socket_as_a_fork_makes_it_does_not_keep_it_listening():
+    with LocalIssuer() as issuer:
+        listening = issuer._server._socket
+        assert listening is not None
+        inherited = listening.dup()
+        issuer.stop()
+        with pytest.raises(ConnectionRefusedError):
+            status_of_a_new_connection(issuer)
+        issuer.start()
+        assert status_of_a_new_connection(issuer) == 200
+        inherited.close()

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,25 @@ def test_the_default_applications_get_what_their_names_promise(http, issuer):
     assert scopes("app-orders", SHOPPING_API, "read:orders write:orders") == "read:orders"
     assert scopes("app-orders", MANAGEMENT_API, "all") is None
     assert scopes("app-admin", MANAGEMENT_API, "all") == "all"
+
+
+@pytest.mark.parametrize(
+    ("application", "complaint"),
+    [
+        (
+            Application(secret="any", scopes={SHOPPING_API: ("read:orders", "fly")}),
+            "app-odd is granted ['fly'], which https://shopping.api does not have",
+        ),
+        (
+            Application(secret="any", organizations={"org-1": Membership(scopes={SHOPPING_API: ("fly",)})}),
+            "app-odd is granted ['fly'], which https://shopping.api does not have",
+        ),
+        (
+            Application(secret="any", scopes={"https://unknown.api": ()}),
+            "app-odd is granted scopes of https://unknown.api, which is no registered resource",
+        ),
+    ],
+)
+def test_granting_a_scope_that_does_not_exist_is_an_error_at_construction(application, complaint):
+    with pytest.raises(ValueError, match=re.escape(complaint)):
+        LocalIssuer(applications={"app-odd": application})

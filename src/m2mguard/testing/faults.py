@@ -19,6 +19,9 @@ _CHUNK: Final = b" " * 65_536
 class Fault:
     """One misbehaviour, or several together. The functions of this module make the usual ones.
 
+    Of `disconnect`, `truncate`, `drip` and padding (with or without `gzip`) there is at most one: each is another way
+    to send.
+
     Args:
         delay_s: seconds to wait before anything else.
         hang: answer only when the fault is lifted.
@@ -32,6 +35,9 @@ class Fault:
         truncate: send half of the promised body, then close.
         drip: send this part byte by byte.
         drip_interval_s: seconds between two such bytes.
+
+    Raises:
+        ValueError: two ways to send.
     """
 
     delay_s: float = 0.0
@@ -46,6 +52,10 @@ class Fault:
     truncate: bool = False
     drip: Literal["head", "body"] | None = None
     drip_interval_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if sum((self.disconnect, self.truncate, self.drip is not None, bool(self.padding_bytes or self.gzip))) > 1:
+            raise ValueError("an answer is sent in one way: disconnect, truncate, drip or padding")
 
     @property
     def only_waits(self) -> bool:

@@ -27,6 +27,7 @@ class LocalIssuer(TokenMint):
     """A local Logto for tests and demonstrations: a context manager that serves while its block runs.
 
     It knows its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
+    All of it runs in one daemon thread (under gevent: one greenlet), however many requests wait.
     Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
 
     Args:
@@ -42,6 +43,10 @@ class LocalIssuer(TokenMint):
         resources: API identifier → what was registered; default the shopping API and the Management API.
         token_lifetime: seconds, default 3600.
         ssl_context: a server's; given, everything is https.
+
+    Raises:
+        ValueError: an unknown algorithm, or an application has a scope that its API does not have.
+        OSError: the port is taken.
     """
 
     def __init__(
@@ -74,10 +79,8 @@ class LocalIssuer(TokenMint):
         appended = (f"{path}/.well-known/openid-configuration", f"{path}/.well-known/oauth-authorization-server")
         inserted = (f"/.well-known/oauth-authorization-server{path}",)
         self._metadata_paths = appended if metadata_form == "appended" else inserted
-        self._tokens = TokenEndpoint(
-            mint=self, applications=applications, resources=resources, token_lifetime=token_lifetime
-        )
-        self._management = ManagementApi(keys=self, issuer=self.url, applications=applications, clock=clock)
+        self._tokens = TokenEndpoint(mint=self, applications=applications, resources=resources)
+        self._management = ManagementApi(mint=self, applications=applications)
         self._switchboard = Switchboard()
         self._log = RequestLog()
 

@@ -6,12 +6,12 @@ Checks tokens by the issuer's own keys, in Logto's order and words (recorded fro
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from m2mguard.testing.documents import json_reply
-from m2mguard.testing.keyring import KeyRing
 from m2mguard.testing.messages import Reply, Request
+from m2mguard.testing.minting import TokenMint
 from m2mguard.testing.registry import MANAGEMENT_API, Application
 
 
@@ -25,19 +25,13 @@ class ManagementApi:
     """Lists the registered applications to a token of the Management API with the scope `all`.
 
     Args:
-        keys: those that may have signed the token.
-        issuer: whose tokens are accepted.
+        mint: whose tokens are accepted.
         applications: App ID → what was registered.
-        clock: seconds since the epoch.
     """
 
-    def __init__(
-        self, *, keys: KeyRing, issuer: str, applications: Mapping[str, Application], clock: Callable[[], float]
-    ) -> None:
-        self._keys = keys
-        self._issuer = issuer
+    def __init__(self, *, mint: TokenMint, applications: Mapping[str, Application]) -> None:
+        self._mint = mint
         self._applications = applications
-        self._clock = clock
 
     def answer(self, request: Request) -> Reply:
         """Return the list, or why not."""
@@ -65,16 +59,16 @@ class ManagementApi:
             kid, iss, aud, exp = header["kid"], claims["iss"], claims["aud"], float(claims["exp"])
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
             raise _UnauthorizedError("ERR_JWS_INVALID", "JWSInvalid") from error
-        key = next((key for key in self._keys.keys if key.kid == kid), None)
+        key = next((key for key in self._mint.keys if key.kid == kid), None)
         if key is None:
             raise _UnauthorizedError("ERR_JWKS_NO_MATCHING_KEY", "JWKSNoMatchingKey")
         if not key.verify(signing_input.encode(), signed):
             raise _UnauthorizedError("ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "JWSSignatureVerificationFailed")
-        for claim, right in (("iss", iss == self._issuer), ("aud", aud == MANAGEMENT_API)):
+        for claim, right in (("iss", iss == self._mint.url), ("aud", aud == MANAGEMENT_API)):
             if not right:
                 code, name = "ERR_JWT_CLAIM_VALIDATION_FAILED", "JWTClaimValidationFailed"
                 raise _UnauthorizedError(code, name, claim=claim, reason="check_failed", payload=claims)
-        if exp <= self._clock():
+        if exp <= self._mint.clock():
             raise _UnauthorizedError(
                 "ERR_JWT_EXPIRED", "JWTExpired", claim="exp", reason="check_failed", payload=claims
             )

@@ -55,9 +55,9 @@ class TokenMint(KeyRing):
 
     def __init__(self, *, issuer: str, key: SigningKey, clock: Callable[[], float], token_lifetime: float) -> None:
         super().__init__(key=key)
-        self.url: Final = issuer
-        self._clock = clock
-        self._token_lifetime = token_lifetime
+        self.url: Final[str] = issuer
+        self.token_lifetime: Final[float] = token_lifetime
+        self.clock: Final[Callable[[], float]] = clock
 
     def mint(
         self,
@@ -137,8 +137,8 @@ class TokenMint(KeyRing):
         return self._sign({"typ": "at+jwt"}, claims, options)
 
     def _times(self, options: MintOptions) -> dict[str, object]:
-        issued_at = options.get("issued_at", int(self._clock()))
-        return {"iat": issued_at, "exp": issued_at + options.get("lifetime", self._token_lifetime)}
+        issued_at = options.get("issued_at", int(self.clock()))
+        return {"iat": issued_at, "exp": issued_at + options.get("lifetime", self.token_lifetime)}
 
     def _sign(self, typ: Mapping[str, object], claims: Mapping[str, object], options: MintOptions) -> str:
         key = options.get("key", self.current_key)

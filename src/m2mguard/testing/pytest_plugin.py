@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from m2mguard import ResourceServer
     from m2mguard.testing import LocalIssuer
 
 
@@ -35,3 +36,11 @@ def m2m_issuer() -> Iterator[LocalIssuer]:
 def m2m_token(m2m_issuer: LocalIssuer, m2m_audience: str) -> Callable[..., str]:
     """Mint a token for `m2m_audience`: `LocalIssuer.mint` with that default."""
     return functools.partial(m2m_issuer.mint, audience=m2m_audience)
+
+
+@pytest.fixture
+def m2m_server(m2m_issuer: LocalIssuer, m2m_audience: str) -> ResourceServer:
+    """A `ResourceServer` that trusts `m2m_issuer`, for the app under test."""
+    from m2mguard import Issuer, ResourceServer
+
+    return ResourceServer(Issuer.logto(m2m_issuer.endpoint), audience=m2m_audience)

@@ -85,3 +85,14 @@ DEFAULT_APPLICATIONS: Final[Mapping[str, Application]] = MappingProxyType(
         ),
     }
 )
+
+
+def check_grants(applications: Mapping[str, Application], resources: Mapping[str, Resource]) -> None:
+    """Raise `ValueError` when an application is granted a scope, or a scope of a resource, that does not exist."""
+    for app_id, application in applications.items():
+        for grants in (application.scopes, *(member.scopes for member in application.organizations.values())):
+            for audience, scopes in grants.items():
+                if audience not in resources:
+                    raise ValueError(f"{app_id} is granted scopes of {audience}, which is no registered resource")
+                if missing := set(scopes) - set(resources[audience].scopes):
+                    raise ValueError(f"{app_id} is granted {sorted(missing)}, which {audience} does not have")

@@ -13,7 +13,7 @@ from typing import Final
 from m2mguard.testing.documents import json_reply
 from m2mguard.testing.messages import Reply, Request
 from m2mguard.testing.minting import TokenMint
-from m2mguard.testing.registry import Application, Resource
+from m2mguard.testing.registry import Application, Resource, check_grants
 
 _NO_STORE: Final = MappingProxyType({"Cache-Control": "no-store"})
 _MESSAGES: Final = MappingProxyType(
@@ -42,21 +42,18 @@ class TokenEndpoint:
         mint: makes the tokens.
         applications: App ID → what was registered.
         resources: API identifier → what was registered.
-        token_lifetime: in seconds, of a resource without one of its own.
+
+    Raises:
+        ValueError: an application has a scope of an API that has no such scope.
     """
 
     def __init__(
-        self,
-        *,
-        mint: TokenMint,
-        applications: Mapping[str, Application],
-        resources: Mapping[str, Resource],
-        token_lifetime: float,
+        self, *, mint: TokenMint, applications: Mapping[str, Application], resources: Mapping[str, Resource]
     ) -> None:
+        check_grants(applications, resources)
         self._mint = mint
         self._applications = applications
         self._resources = resources
-        self._token_lifetime = token_lifetime
 
     def answer(self, request: Request) -> Reply:
         """Return the access token response, or the refusal."""
@@ -117,7 +114,7 @@ class TokenEndpoint:
     ) -> dict[str, object]:
         lifetime = None if audience is None else self._resources[audience].lifetime
         if lifetime is None:
-            lifetime = self._token_lifetime
+            lifetime = self._mint.token_lifetime
         if audience is None:
             token = self._mint.mint_organization_token(
                 app_id, organization_id=str(organization_id), scopes=scopes, lifetime=lifetime

@@ -1,0 +1,47 @@
+"""`python -m m2mguard.testing`: what it prints works when pasted into a shell."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import jwt
+import pytest
+import urllib3
+
+
+@pytest.fixture(scope="module")
+def welcome() -> Iterator[str]:
+    command = [sys.executable, "-W", "error", "-m", "m2mguard.testing", "--port", "0", "--algorithm", "ES256"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        assert server.stdout is not None
+        lines: list[str] = []
+        while not lines or "Ctrl-C" not in lines[-1]:
+            lines.append(server.stdout.readline())
+            assert lines[-1], "".join(lines)
+        yield "".join(lines)
+        server.send_signal(signal.SIGINT)
+        assert (server.wait(10), server.stdout.read()) == (0, "")
+
+
+def test_it_says_where_it_is_and_who_may_ask(welcome):
+    endpoint = re.search(r"endpoint +(http://127\.0\.0\.1:\d+) ", welcome)
+    assert endpoint
+    assert f'Issuer.logto("{endpoint[1]}"), audience="https://shopping.api"' in welcome
+    jwks = urllib3.request("GET", endpoint[1] + "/oidc/jwks", retries=False, timeout=10).json()
+    assert [jwk["alg"] for jwk in jwks["keys"]] == ["ES256"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the printed lines are for curl, which is not installed")
+def test_its_curl_lines_get_a_token_and_the_keys_that_verify_it(welcome):
+    token_line, keys_line = re.findall(r"^  (curl (?:.*\\\n)*.*)$", welcome, re.MULTILINE)
+    token, jwks = (
+        json.loads(subprocess.run(line, shell=True, capture_output=True, check=True, timeout=10).stdout)
+        for line in (token_line, keys_line)
+    )
+    [jwk] = jwks["keys"]
+    claims = jwt.decode(token["access_token"], jwt.PyJWK(jwk), ["ES256"], audience="https://shopping.api")
+    assert (claims["sub"], claims["scope"]) == ("app-orders", "read:orders")

@@ -1,0 +1,23 @@
+"""`m2mguard.testing` gives every name it promises, each the very object of its module."""
+
+import importlib
+
+import pytest
+
+import m2mguard.testing
+from m2mguard.testing import LocalIssuer, faults, local_issuer
+
+
+@pytest.mark.parametrize("name", m2mguard.testing.__all__)
+def test_every_public_name_is_there(name):
+    assert hasattr(m2mguard.testing, name)
+
+
+def test_a_name_is_the_object_of_its_module():
+    assert LocalIssuer is local_issuer.LocalIssuer
+    assert faults is importlib.import_module("m2mguard.testing.faults")
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        m2mguard.testing.Nothing  # noqa: B018
