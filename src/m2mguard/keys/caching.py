@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from m2mguard.configuration import number, whole_number
 from m2mguard.errors import ConfigurationError
@@ -28,6 +28,8 @@ class KeyCaching:
         timeout: seconds for one refresh in all, from connect_timeout to 60, default 5. A request waits so long where there are no keys.
         max_bytes: size of an answer, decoded, 1,024 to 16 MiB, default 262,144.
         max_keys: keys in a set, 1 to 1,000, default 100.
+
+    stale_for, connect_timeout and max_wait follow ttl and timeout where their defaults would contradict them.
 
     Raises:
         ConfigurationError: a number that is out of range, not finite, or contradicts another.
@@ -55,15 +57,21 @@ class KeyCaching:
         number("timeout", self.timeout, least=0.001, most=60)
         whole_number("max_bytes", self.max_bytes, least=1024, most=16 * 2**20, unit="bytes")
         whole_number("max_keys", self.max_keys, least=1, most=1000, unit="keys")
-        if 0 < self.stale_for < self.ttl:
-            raise ConfigurationError(
-                "stale_for is shorter than ttl; make it at least ttl, or 0 to never serve stale keys."
-            )
-        if self.connect_timeout > self.timeout:
-            raise ConfigurationError(
-                "connect_timeout is longer than timeout, which includes it; make it at most timeout."
-            )
-        if self.max_wait > self.timeout:
-            raise ConfigurationError(
-                "max_wait is longer than timeout, after which a refresh has ended anyway; make it at most timeout."
-            )
+        self._agree(
+            "stale_for", self.ttl, contradicts=0 < self.stale_for < self.ttl, why="is shorter than ttl; 0 means never"
+        )
+        self._agree(
+            "connect_timeout",
+            self.timeout,
+            contradicts=self.connect_timeout > self.timeout,
+            why="is longer than timeout",
+        )
+        self._agree("max_wait", self.timeout, contradicts=self.max_wait > self.timeout, why="is longer than timeout")
+
+    def _agree(self, name: str, bound: float, *, contradicts: bool, why: str) -> None:
+        """Refuse a number that contradicts another; one that was left at its default follows the other instead."""
+        if not contradicts:
+            return
+        if getattr(self, name) != next(field.default for field in fields(self) if field.name == name):
+            raise ConfigurationError(f"{name} {why}.")
+        object.__setattr__(self, name, bound)
