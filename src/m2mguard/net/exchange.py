@@ -80,7 +80,9 @@ def _pool_class(
     connection: type[HTTPConnectionWithDeadline | HTTPSConnectionWithDeadline],
     deadline: Deadline,
 ) -> type[urllib3.HTTPConnectionPool]:
-    return type(pool.__name__, (pool,), {"ConnectionCls": functools.partial(connection, deadline=deadline)})
+    return type(
+        pool.__name__, (pool,), {"ConnectionCls": staticmethod(functools.partial(connection, deadline=deadline))}
+    )
 
 
 def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
