@@ -160,6 +160,7 @@ def test_nothing_private_is_shown(keys):
         assert repr(key) == f"SigningKey(algorithm={key.algorithm!r}, kid={key.kid!r})"
 
 
-def test_an_eddsa_name_on_another_kind_of_key_cannot_sign(ec_key):
+def test_an_eddsa_name_on_another_kind_of_key_can_neither_sign_nor_verify(ec_key):
     with pytest.raises(ValueError, match="needs an Ed25519 key"):
         ec_key.using(algorithm="EdDSA").sign(b"data")
+    assert not ec_key.using(algorithm="EdDSA").verify(b"data", ec_key.sign(b"data"))
