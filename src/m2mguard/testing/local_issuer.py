@@ -5,6 +5,7 @@ Ties the parts of `m2mguard.testing` together; each behaviour has its own module
 
 import asyncio
 import contextlib
+import dataclasses
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -148,6 +149,8 @@ class LocalIssuer(TokenMint):
         self._log.add(endpoint, request)
         fault = await self._switchboard.admit(endpoint)
         reply = self._reply(endpoint, request)
+        if request.method == "HEAD":
+            reply = dataclasses.replace(reply, body=b"")
         if fault is None or fault.only_waits:
             return await Fault().send(documents.revalidated(request, reply), writer)
         return await fault.send(fault.alter(reply), writer)

@@ -63,8 +63,8 @@ class Request:
 
     @property
     def keeps_alive(self) -> bool:
-        """Whether another request may follow on this connection; after HEAD it may not, as we send a body."""
-        return self.headers.get("connection", "").lower() != "close" and self.method != "HEAD"
+        """Whether another request may follow on this connection."""
+        return self.headers.get("connection", "").lower() != "close"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
