@@ -248,6 +248,8 @@ def test_the_environment_says_everything(issuer):
     )
     assert server.verify(issuer.mint()).audience == SHOPPING_API
     (health,) = server.health().issuers
+    assert health.stale_until is not None
+    assert health.fetched_at is not None
     assert health.stale_until - health.fetched_at == pytest.approx(3600)
     assert 'realm="shop"' in server.answer(MissingToken("missing", "none")).headers["WWW-Authenticate"]
 
