@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage format bench drills fuzz clean
+.PHONY: help demo test check coverage lowest format bench drills fuzz clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -31,6 +31,12 @@ check: $(VENV)/check.filled  ## Lint, format check, types (ours and those our us
 coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch coverage gate
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage report
+
+lowest: $(VENV)/lowest.filled  ## Run the tests with the oldest versions that pyproject.toml allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
+		--requirements pyproject.toml --all-extras --group test --editable .
+	$(VENV)/lowest/bin/python -m pytest
 
 format: $(VENV)/check.filled  ## Let ruff repair what it can
 	$(BIN)/ruff check --fix
