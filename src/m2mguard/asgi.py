@@ -1,0 +1,141 @@
+"""Protects any ASGI application, framework or not: what reaches it carries a verified Caller, or asked for a public path.
+
+No framework is imported here, and nothing is decided about tokens or answers: that is the ResourceServer's business.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Literal
+
+from m2mguard.access import Requirement
+from m2mguard.challenge import Answer
+from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.paths import PublicPaths
+from m2mguard.resource_server import ResourceServer
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+OnError = Callable[[Refusal, Scope], Answer | None]
+
+DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
+POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
+
+
+class BearerAuthMiddleware:
+    """ASGI middleware that lets a request pass with a good bearer token, and answers any other itself (RFC 6750).
+
+    The application below finds the `Caller` at `scope["auth"]` and `scope["user"]`, which Starlette and Litestar show as
+    `request.auth` and `request.user`. On a public path both are absent, whatever stood there before. The scope given from
+    above is not changed.
+
+    `http` and `websocket` are protected and `lifespan` passes; a scope of any other type is an error, since nobody could say
+    who is calling. A refused WebSocket is answered by the denial response extension where the server offers it, else it is
+    closed with 1008 before it was accepted. With keys at hand nothing is awaited; else at most what `KeyCaching` allows.
+    Safe to share between tasks and event loops.
+
+    Args:
+        app: the ASGI application to protect.
+        server: verifies tokens and words the answers.
+        requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
+            given the ASGI scope.
+        public: the paths below `root_path` that need no token, default none. An entry that ends in "/" opens everything below
+            it, any other one exact path.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
+            which carry no credentials (Fetch standard, section 3.3.2). Needless where a CORS middleware stands above this one.
+        on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
+            `Answer` to be sent instead; None sends the standard one. What it raises passes through, and nothing is let in.
+
+    Raises:
+        ConfigurationError: an argument that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        server: ResourceServer,
+        *,
+        requires: Requirement | None = None,
+        public: Iterable[str] = (),
+        preflight: Literal["protect", "exempt"] = "protect",
+        on_error: OnError | None = None,
+    ) -> None:
+        if not callable(app):
+            raise ConfigurationError("app must be an ASGI application.")
+        if not isinstance(server, ResourceServer):
+            raise ConfigurationError("server must be a ResourceServer.")
+        if requires is not None and not isinstance(requires, Requirement):
+            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        if preflight not in ("protect", "exempt"):
+            raise ConfigurationError('preflight must be "protect" or "exempt".')
+        if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
+            raise ConfigurationError(
+                "on_error must be a plain (not async) callable that takes the error and the scope."
+            )
+        self.app = app
+        self._server = server
+        self._requires = requires
+        self._public = PublicPaths(public)
+        self._exempt_preflights = preflight == "exempt"
+        self._on_error = on_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if kind not in ("http", "websocket"):
+            raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and knows no other")
+        if self._is_open(scope):
+            anonymous = {name: value for name, value in scope.items() if name not in ("auth", "user")}
+            await self.app(anonymous, receive, send)
+            return
+        try:
+            caller = await self._server.aauthenticate(authorization_fields(scope), self._requires, request=scope)
+        except Refusal as error:
+            await self._refuse(error, scope, send)
+            return
+        await self.app({**scope, "auth": caller, "user": caller}, receive, send)
+
+    def _is_open(self, scope: Scope) -> bool:
+        path, root_path, raw_path = scope["path"], scope.get("root_path", ""), scope.get("raw_path")
+        if self._public and self._public.match(path, root_path=root_path, raw_path=raw_path):
+            return True
+        return self._exempt_preflights and _is_preflight(scope)
+
+    async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:
+        answer = None if self._on_error is None else self._on_error(error, scope)
+        await send_answer(answer or self._server.answer(error), scope, send)
+
+
+def authorization_fields(scope: Scope) -> list[bytes]:
+    """The value of every Authorization field of a request, in order."""
+    return [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+
+
+async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    """Send a refusal: over HTTP, HEAD without the body; to a WebSocket handshake as the server allows."""
+    prefix = "http.response"
+    if scope["type"] == "websocket":
+        if DENIAL_RESPONSE not in (scope.get("extensions") or ()):
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+            return
+        prefix = DENIAL_RESPONSE
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    headers["content-length"] = str(len(answer.body))  # an `on_error` may have given another body
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": f"{prefix}.start", "status": answer.status, "headers": fields})
+    await send({"type": f"{prefix}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Tell a CORS preflight: OPTIONS that names an origin and the method it asks for (Fetch standard, section 3.2.2)."""
+    if scope.get("method") != "OPTIONS":  # a WebSocket has no method
+        return False
+    named = {name.lower() for name, value in scope["headers"] if value}
+    return b"origin" in named and b"access-control-request-method" in named

@@ -1,0 +1,170 @@
+"""FastAPI's side: one object that is OpenAPI security scheme, dependency and key for overrides.
+
+Nothing is decided about tokens or answers here. Annotations stay objects, since FastAPI reads them from instances.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from m2mguard.access import Requirement
+from m2mguard.asgi import DENIAL_RESPONSE, POLICY_VIOLATION
+from m2mguard.caller import Caller
+from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.resource_server import ResourceServer
+
+try:
+    from fastapi import HTTPException, WebSocketException
+    from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowClientCredentials, OAuthFlows
+    from fastapi.openapi.models import SecurityBase as Scheme
+    from fastapi.security import SecurityScopes
+    from fastapi.security.base import SecurityBase
+    from starlette.requests import HTTPConnection
+except ImportError as missing:
+    raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from missing
+
+Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
+
+_WORDED_BY_FASTAPI = frozenset(("content-type", "content-length"))  # its handlers write the body, {"detail": ...}
+
+
+class RefusedRequest(HTTPException):
+    """A request that was refused, for an application's own exception handlers. `detail` is `{"error", "error_description"}`.
+
+    Attributes:
+        refusal: the error behind it, whose `reason` is for the operator only.
+    """
+
+    def __init__(self, refusal: Refusal, *, detail: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        super().__init__(refusal.status, detail=dict(detail), headers=dict(headers))
+        self.refusal = refusal
+
+
+class M2MAuth(SecurityBase):
+    """FastAPI's dependency for one API: `caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]`.
+
+    `Depends(auth)` asks for a good token; `Security(auth, scopes=[...])` for scopes, too, which add up with those of outer
+    dependencies; `auth.requires(...)` for anything a `Requirement` can say. All of them work in path operations, in the
+    `dependencies` of routers and applications, and on WebSocket routes, and put the Caller at `request.auth` and
+    `request.user`, too. They run on the event loop, without a thread. In tests, each can be overridden:
+    `app.dependency_overrides[auth] = lambda: caller`.
+
+    A refusal is raised as `RefusedRequest`; on a WebSocket whose server cannot answer a handshake over HTTP it is the
+    `WebSocketException` 1008.
+
+    Args:
+        server: verifies tokens and words the answers.
+        scheme_name: the scheme's name in OpenAPI, default "M2MAuth".
+        description: shown by the documentation page, default None.
+        token_url: given, OpenAPI offers the `clientCredentials` flow at this URL instead of a field for a token. The page's form
+            sends no `resource`, which Logto asks for: leave it out for Logto.
+        token_scopes: scope to description, offered with `token_url`. Default none.
+
+    Raises:
+        ConfigurationError: an argument that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        server: ResourceServer,
+        *,
+        scheme_name: str = "M2MAuth",
+        description: str | None = None,
+        token_url: str | None = None,
+        token_scopes: Mapping[str, str] | None = None,
+    ) -> None:
+        if not isinstance(server, ResourceServer):
+            raise ConfigurationError("server must be a ResourceServer.")
+        if token_scopes is not None and token_url is None:
+            raise ConfigurationError("token_scopes are offered with a token_url only; give both or neither.")
+        self.model: Scheme = HTTPBearer(bearerFormat="JWT", description=description)
+        if token_url is not None:
+            flow = OAuthFlowClientCredentials(tokenUrl=token_url, scopes=dict(token_scopes or {}))
+            self.model = OAuth2(flows=OAuthFlows(clientCredentials=flow), description=description)
+        self.scheme_name = scheme_name
+        self._server = server
+        self._requires_token = self.requires()
+
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
+        """Let a request in that carries a good token with these scopes. FastAPI calls this."""
+        return await self._requires_token(connection, security_scopes)
+
+    def requires(
+        self,
+        *,
+        scopes: Collection[str] = (),
+        any_scope: Collection[str] = (),
+        app_ids: Collection[str] = (),
+        organization: Organization = None,
+    ) -> "RequiresCaller":
+        """A dependency that asks for more: `Depends(auth.requires(app_ids=["app-orders"]))`. Equal arguments give equal objects.
+
+        Args:
+            scopes: as for `Requirement`.
+            any_scope: as for `Requirement`.
+            app_ids: as for `Requirement`.
+            organization: as for `Requirement`. A callable is given the Request or WebSocket, with its `path_params`.
+
+        Raises:
+            ConfigurationError: a value that cannot be meant.
+        """
+        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+        return RequiresCaller(auth=self, server=self._server, requirement=requirement)
+
+    @property
+    def responses(self) -> dict[int | str, dict[str, Any]]:
+        """The refusals, for OpenAPI: `FastAPI(responses=auth.responses)`, or on a router or route."""
+        challenge = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 section 3"}}
+        retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
+        return {
+            401: _documented("No bearer token, or one that is not accepted", challenge),
+            403: _documented("The token does not grant access to this", challenge),
+            503: _documented("The token cannot be checked at the moment", retry),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiresCaller(SecurityBase):
+    """What `M2MAuth.requires` returns: a dependency that gives the Caller, or refuses. Immutable and hashable."""
+
+    auth: M2MAuth
+    server: ResourceServer
+    requirement: Requirement
+
+    @property
+    def model(self) -> Scheme:  # type: ignore[override]
+        """The scheme, for OpenAPI."""
+        return self.auth.model
+
+    @property
+    def scheme_name(self) -> str:  # type: ignore[override]
+        """The scheme's name in OpenAPI."""
+        return self.auth.scheme_name
+
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
+        """Let a request in whose Caller meets the requirement. FastAPI calls this."""
+        requirement = self.requirement
+        if security_scopes.scopes:
+            requirement = replace(requirement, scopes=(*requirement.scopes, *security_scopes.scopes))
+        try:
+            caller = await self.server.aauthenticate(
+                connection.headers.getlist("authorization"), requirement, request=connection
+            )
+        except Refusal as error:
+            self._refuse(error, connection)
+        connection.scope["auth"] = connection.scope["user"] = caller
+        return caller
+
+    def _refuse(self, error: Refusal, connection: HTTPConnection[Any]) -> NoReturn:
+        if connection.scope["type"] == "websocket" and DENIAL_RESPONSE not in connection.scope.get("extensions", ()):
+            raise WebSocketException(POLICY_VIOLATION) from error
+        answer = self.server.answer(error)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in _WORDED_BY_FASTAPI}
+        raise RefusedRequest(error, detail=answer.detail, headers=headers) from error
+
+
+def _documented(description: str, headers: dict[str, Any]) -> dict[str, Any]:
+    text = {"type": "string"}
+    refusal = {"type": "object", "properties": {"error": text, "error_description": text}, "required": ["error"]}
+    schema = {"type": "object", "properties": {"detail": refusal}, "required": ["detail"]}
+    return {"description": description, "headers": headers, "content": {"application/json": {"schema": schema}}}

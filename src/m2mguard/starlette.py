@@ -1,0 +1,90 @@
+"""What Starlette adds to `m2mguard.asgi`: requirements per route, typed access to the Caller, keys fetched at startup.
+
+Starlette's own `@requires("read:orders")` works on top: the Caller stands at `request.auth` with its scopes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from m2mguard.access import Requirement
+from m2mguard.asgi import BearerAuthMiddleware, Scope
+from m2mguard.caller import Caller
+from m2mguard.resource_server import ResourceServer
+
+try:
+    from starlette.middleware import Middleware
+    from starlette.requests import HTTPConnection
+except ImportError as missing:
+    raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from missing
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+def caller_of(connection: HTTPConnection[Any]) -> Caller:
+    """The application that sent this request or opened this WebSocket; the same object as `request.auth`, typed.
+
+    Raises:
+        RuntimeError: nothing protects this route.
+    """
+    caller = connection.scope.get("auth")
+    if not isinstance(caller, Caller):
+        raise RuntimeError("this route has no Caller: put BearerAuthMiddleware or requires(...) above it")
+    return caller
+
+
+def requires(
+    server: ResourceServer,
+    *,
+    scopes: Collection[str] = (),
+    any_scope: Collection[str] = (),
+    app_ids: Collection[str] = (),
+    organization: str | Callable[[HTTPConnection[Any]], str | None] | None = None,
+) -> Middleware:
+    """Protect one route, mount or router: `Route("/orders", orders, middleware=[requires(server, scopes=["read:orders"])])`.
+
+    What stands above and below adds up; a request must meet all of it.
+
+    Args:
+        server: verifies tokens and words the answers.
+        scopes: as for `Requirement`.
+        any_scope: as for `Requirement`.
+        app_ids: as for `Requirement`.
+        organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant.
+    """
+    of_scope = _of_scope(organization) if callable(organization) else organization
+    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=of_scope)
+    return Middleware(BearerAuthMiddleware, server=server, requires=requirement)
+
+
+def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: float = 5) -> Lifespan:
+    """A lifespan for Starlette and FastAPI that fetches keys at startup, so that the first request need not wait.
+
+    An issuer that does not answer does not stop the application: the failure is reported, and requests are answered 503
+    until keys can be had.
+
+    Args:
+        server: whose keys to fetch.
+        then: the application's own lifespan, entered afterwards; what it yields is passed on. Default none.
+        timeout: seconds that startup may wait for keys, default 5.
+    """
+
+    @asynccontextmanager
+    async def warmed_up(app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+        await server.awarm_up(timeout)
+        if then is None:
+            yield None
+            return
+        async with then(app) as state:
+            yield state
+
+    return warmed_up
+
+
+def _of_scope(of_connection: Callable[[HTTPConnection[Any]], str | None]) -> Callable[[Scope], str | None]:
+    return lambda scope: of_connection(HTTPConnection(scope))
