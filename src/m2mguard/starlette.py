@@ -5,7 +5,7 @@ Starlette's own `@requires("read:orders")` works on top: the Caller stands at `r
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ try:
 except ImportError as missing:
     raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from missing
 
-Lifespan = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
 def caller_of(connection: HTTPConnection[Any]) -> Caller:
@@ -75,7 +75,7 @@ def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: f
     """
 
     @asynccontextmanager
-    async def warmed_up(app: Any) -> AsyncIterator[Mapping[str, Any] | None]:
+    async def warmed_up(app: Any) -> AsyncIterator[Any]:
         await server.awarm_up(timeout)
         if then is None:
             yield None

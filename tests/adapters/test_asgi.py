@@ -1,0 +1,260 @@
+"""What is ASGI's own: scopes, messages, paths, preflights. What all adapters have in common is in tests/contract."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from m2mguard import ConfigurationError, MissingToken, Requirement
+from m2mguard.asgi import BearerAuthMiddleware
+
+
+class Inner:
+    """An application that remembers the scopes it was given."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Any] = []
+
+    async def __call__(self, scope, receive, send):
+        self.scopes.append(scope)
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"in"})
+
+
+@pytest.fixture
+def inner():
+    return Inner()
+
+
+@pytest.fixture
+def protect(inner, server):
+    return lambda **options: BearerAuthMiddleware(inner, server, **options)
+
+
+def http(path: str = "/orders", method: str = "GET", headers: dict[str, str] | None = None, **members: Any):
+    fields = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    return {"type": "http", "method": method, "path": path, "headers": fields, **members}
+
+
+def websocket(headers: dict[str, str] | None = None, **members: Any):
+    scope = http(headers=headers, **members) | {"type": "websocket"}
+    del scope["method"]
+    return scope
+
+
+async def never():
+    raise AssertionError("a refusal needs nothing from the client")
+
+
+async def call(app, scope):
+    """Run one connection and return the messages it sent."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope, never, send)
+    return sent
+
+
+async def test_the_application_finds_the_caller_as_auth_and_as_user(protect, inner, bearer):
+    sent = await call(protect(), http(headers=bearer("app-orders")))
+    assert sent[0]["status"] == 200
+    assert inner.scopes[0]["auth"] is inner.scopes[0]["user"]
+    assert inner.scopes[0]["auth"].app_id == "app-orders"
+
+
+async def test_the_scope_from_above_is_not_changed(protect, bearer):
+    scope = http(headers=bearer())
+    before = dict(scope)
+    await call(protect(), scope)
+    assert scope == before
+
+
+async def test_a_field_name_in_capitals_is_the_same_field(protect, inner, issuer):
+    token = f"Bearer {issuer.mint()}".encode()
+    sent = await call(protect(), http() | {"headers": [(b"AUTHORIZATION", token)]})
+    assert sent[0]["status"] == 200
+    sent = await call(protect(), http() | {"headers": [(b"Authorization", token), (b"authorization", token)]})
+    assert sent[0]["status"] == 400
+
+
+async def test_lifespan_passes(protect, inner):
+    await call(protect(), {"type": "lifespan"})
+    assert inner.scopes == [{"type": "lifespan"}]
+
+
+async def test_a_scope_of_another_type_is_an_error_and_does_not_pass(protect, inner):
+    with pytest.raises(ValueError, match="http and websocket"):
+        await call(protect(), http() | {"type": "webtransport"})
+    assert inner.scopes == []
+
+
+# --- WebSockets
+
+
+async def test_a_websocket_with_a_good_token_passes(protect, inner, bearer):
+    await call(protect(), websocket(bearer("app-orders")))
+    assert inner.scopes[0]["auth"].app_id == "app-orders"
+
+
+async def test_a_refused_handshake_is_answered_over_http_where_the_server_can(protect, inner):
+    sent = await call(protect(), websocket(extensions={"websocket.http.response": {}}))
+    assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
+    assert sent[0]["status"] == 401
+    assert dict(sent[0]["headers"])[b"www-authenticate"] == b'Bearer realm="api"'
+    assert b'"unauthorized"' in sent[1]["body"]
+    assert inner.scopes == []
+
+
+@pytest.mark.parametrize("members", [{}, {"extensions": None}, {"extensions": {"tls": {}}}])
+async def test_a_refused_handshake_is_closed_with_1008_where_it_cannot(protect, inner, members):
+    sent = await call(protect(), websocket(**members))
+    assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+    assert inner.scopes == []
+
+
+# --- Public paths
+
+
+@pytest.mark.parametrize("scope", [http("/healthz"), websocket(path="/docs/a")], ids=["http", "websocket"])
+async def test_a_public_path_needs_no_token_and_has_no_caller(protect, inner, scope):
+    await call(protect(public=("/healthz", "/docs/")), scope | {"auth": "forged", "user": "forged"})
+    assert "auth" not in inner.scopes[0]
+    assert "user" not in inner.scopes[0]
+
+
+async def test_a_public_path_has_no_caller_even_where_a_token_was_sent(protect, inner, bearer):
+    await call(protect(public=("/healthz",)), http("/healthz", headers=bearer()))
+    assert "auth" not in inner.scopes[0]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"path": "/healthz/"},
+        {"path": "//healthz"},
+        {"path": "/docs"},
+        {"path": "/docs-internal"},
+        {"path": "/docs/../orders"},
+        {"path": "/healthz", "raw_path": b"/health%7a"},
+        {"path": "/orders", "query_string": b"/healthz"},
+        {"path": "/orders", "headers": [(b"x-forwarded-uri", b"/healthz"), (b"host", b"h/healthz?")]},
+        {"path": "/healthz/api/orders", "root_path": "/healthz"},
+        {"path": "/apiary/healthz", "root_path": "/api"},
+    ],
+    ids=str,
+)
+async def test_whatever_is_not_plainly_public_is_protected(protect, inner, members):
+    sent = await call(protect(public=("/healthz", "/docs/")), http() | members)
+    assert sent[0]["status"] == 401
+    assert inner.scopes == []
+
+
+async def test_public_paths_lie_below_the_root_path(protect, inner):
+    await call(protect(public=("/healthz",)), http("/api/healthz", root_path="/api", raw_path=b"/api/healthz"))
+    assert len(inner.scopes) == 1
+
+
+# --- Preflights
+
+PREFLIGHT = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+
+
+async def test_a_preflight_needs_a_token_by_default(protect):
+    assert (await call(protect(), http(method="OPTIONS", headers=PREFLIGHT)))[0]["status"] == 401
+
+
+async def test_a_true_preflight_passes_where_it_is_exempt_and_has_no_caller(protect, inner):
+    await call(protect(preflight="exempt"), http(method="OPTIONS", headers=PREFLIGHT, auth="forged"))
+    assert "auth" not in inner.scopes[0]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        http(method="GET", headers=PREFLIGHT),
+        http(method="options", headers=PREFLIGHT),
+        http(method="OPTIONS"),
+        http(method="OPTIONS", headers={"Origin": "https://app.example"}),
+        http(method="OPTIONS", headers={"Access-Control-Request-Method": "GET"}),
+        http(method="OPTIONS", headers=PREFLIGHT | {"Origin": ""}),
+        websocket(PREFLIGHT, extensions={"websocket.http.response": {}}),
+    ],
+    ids=str,
+)
+async def test_nothing_else_passes_as_a_preflight(protect, inner, scope):
+    assert (await call(protect(preflight="exempt"), scope))[0]["status"] == 401
+    assert inner.scopes == []
+
+
+# --- on_error
+
+
+async def test_on_error_sees_the_refusal_and_the_standard_answer_is_sent(protect):
+    seen = []
+    scope = http()
+    sent = await call(protect(on_error=lambda error, scope: seen.append((error, scope))), scope)
+    assert isinstance(seen[0][0], MissingToken)
+    assert seen[0][1] is scope
+    assert sent[0]["status"] == 401
+
+
+async def test_on_error_may_give_another_answer_whose_length_is_counted_anew(protect, server):
+    def shorter(error, scope):
+        return dataclasses.replace(server.answer(error), body=b"{}")
+
+    sent = await call(protect(on_error=shorter), http())
+    assert sent[0]["status"] == 401
+    assert dict(sent[0]["headers"])[b"content-length"] == b"2"
+    assert sent[1]["body"] == b"{}"
+
+
+async def test_what_on_error_raises_passes_through_and_lets_nobody_in(protect, inner):
+    def broken(error, scope):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await call(protect(on_error=broken), http())
+    assert inner.scopes == []
+
+
+# --- Construction
+
+
+async def _async_hook(error, scope): ...
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"requires": "read:orders"}, "requires must be a Requirement"),
+        ({"requires": ["read:orders"]}, "requires must be a Requirement"),
+        ({"public": "/healthz"}, "public is a string"),
+        ({"public": ["/"]}, "would open every path"),
+        ({"public": ["healthz"]}, "would never match"),
+        ({"preflight": True}, "preflight must be"),
+        ({"preflight": "Exempt"}, "preflight must be"),
+        ({"on_error": "log"}, "on_error must be"),
+        ({"on_error": _async_hook}, "on_error must be"),
+    ],
+    ids=str,
+)
+def test_an_argument_that_cannot_be_meant_is_refused_at_construction(protect, options, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        protect(**options)
+
+
+def test_an_app_or_a_server_of_another_type_is_refused_at_construction(server):
+    with pytest.raises(ConfigurationError, match="server must be"):
+        BearerAuthMiddleware(Inner(), Requirement())  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="app must be"):
+        BearerAuthMiddleware("app", server)  # type: ignore[arg-type]
+
+
+async def test_a_callable_organization_is_given_the_scope(protect, inner, bearer):
+    requires = Requirement(organization=lambda scope: scope["path"].split("/")[1])
+    token = bearer(organization_id="blue")
+    assert (await call(protect(requires=requires), http("/blue/orders", headers=token)))[0]["status"] == 200
+    assert (await call(protect(requires=requires), http("/red/orders", headers=token)))[0]["status"] == 403

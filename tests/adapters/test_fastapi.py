@@ -1,0 +1,269 @@
+"""What is FastAPI's own: dependencies, scopes that add up, overrides, OpenAPI, WebSockets, handlers of the application."""
+
+import threading
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Security, WebSocket
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
+
+from m2mguard import Caller, ConfigurationError
+from m2mguard.fastapi import M2MAuth, RefusedRequest
+
+
+@pytest.fixture
+def auth(server):
+    return M2MAuth(server)
+
+
+@pytest.fixture
+def app():
+    return FastAPI()
+
+
+@pytest.fixture
+def client(app):
+    return TestClient(app)
+
+
+def test_the_dependency_gives_the_caller_who_is_also_at_auth_and_user(app, client, auth, bearer):
+    @app.get("/who")
+    def who(request: Request, caller: Annotated[Caller, Depends(auth)]):
+        assert request.auth is request.user is caller
+        return caller.app_id
+
+    assert client.get("/who", headers=bearer("app-orders")).json() == "app-orders"
+
+
+def test_a_refusal_is_an_http_exception_with_our_detail_and_headers(app, client, auth):
+    @app.get("/who", dependencies=[Depends(auth)])
+    def who(): ...
+
+    refused = client.get("/who")
+    assert refused.status_code == 401
+    assert refused.json() == {"detail": {"error": "unauthorized", "error_description": "A bearer token is required"}}
+    assert refused.headers["www-authenticate"] == 'Bearer realm="api"'
+    assert refused.headers["cache-control"] == "no-store"
+
+
+def test_the_applications_own_handler_sees_the_refusal(app, client, auth):
+    @app.exception_handler(HTTPException)
+    async def handler(request, error):
+        return JSONResponse({"why": error.refusal.reason, **error.detail}, error.status_code, error.headers)
+
+    @app.get("/who", dependencies=[Depends(auth)])
+    def who(): ...
+
+    assert issubclass(RefusedRequest, HTTPException)
+    assert client.get("/who").json()["why"] == "missing"
+
+
+def test_scopes_of_nested_dependencies_add_up(app, client, auth, bearer):
+    def outer(caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]):
+        return caller
+
+    @app.get("/both")
+    def both(caller: Annotated[Caller, Security(outer, scopes=["read:stock"])]):
+        return caller.app_id
+
+    assert client.get("/both", headers=bearer(scopes=["read:orders", "read:stock"])).json() == "app-orders"
+    for scopes in (["read:orders"], ["read:stock"]):
+        refused = client.get("/both", headers=bearer(scopes=scopes))
+        assert refused.status_code == 403
+        assert 'scope="read:stock read:orders"' in refused.headers["www-authenticate"]
+
+
+def test_requires_adds_its_own_scopes_to_those_of_security(app, client, auth, bearer):
+    @app.get("/both", dependencies=[Security(auth.requires(scopes=["a"], app_ids=["app-orders"]), scopes=["b"])])
+    def both():
+        return "in"
+
+    assert client.get("/both", headers=bearer(scopes=["a", "b"])).json() == "in"
+    assert client.get("/both", headers=bearer(scopes=["a"])).status_code == 403
+    assert client.get("/both", headers=bearer(scopes=["b"])).status_code == 403
+    assert client.get("/both", headers=bearer("app-admin", scopes=["a", "b"])).status_code == 403
+
+
+def test_a_requirement_holds_for_a_router_and_another_for_the_application(client, app, auth, bearer):
+    router = APIRouter(dependencies=[Depends(auth.requires(any_scope=["a", "b"]))])
+
+    @router.get("/inner")
+    def inner():
+        return "in"
+
+    app.router.dependencies.append(Depends(auth.requires(app_ids=["app-orders"])))
+    app.include_router(router, prefix="/router")
+    assert client.get("/router/inner", headers=bearer("app-orders", scopes=["b"])).json() == "in"
+    assert client.get("/router/inner", headers=bearer("app-orders", scopes=["c"])).status_code == 403
+    assert client.get("/router/inner", headers=bearer("app-admin", scopes=["b"])).status_code == 403
+
+
+def test_the_whole_application_can_be_protected(auth, bearer):
+    app = FastAPI(dependencies=[Depends(auth)])
+
+    @app.get("/who")
+    def who(request: Request):
+        return request.auth.app_id
+
+    client = TestClient(app)
+    assert client.get("/who", headers=bearer()).json() == "app-orders"
+    assert client.get("/who").status_code == 401
+
+
+def test_the_organization_comes_from_the_route(app, client, auth, bearer):
+    def tenant(connection):
+        return connection.path_params["tenant"]
+
+    @app.get("/{tenant}/who", dependencies=[Depends(auth.requires(organization=tenant))])
+    def who(): ...
+
+    token = bearer(organization_id="blue")
+    assert client.get("/blue/who", headers=token).status_code == 200
+    assert client.get("/red/who", headers=token).status_code == 403
+
+
+def test_equal_arguments_give_equal_objects(auth, server):
+    one = auth.requires(scopes=["a"], any_scope=["b"], app_ids=["c"], organization="*")
+    other = auth.requires(scopes=("a",), any_scope=("b",), app_ids=("c",), organization="*")
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != auth.requires(scopes=["a"])
+    assert one != M2MAuth(server).requires(scopes=["a"], any_scope=["b"], app_ids=["c"], organization="*")
+
+
+def test_each_dependency_can_be_overridden_in_tests(app, client, auth, server, issuer):
+    caller = server.verify(issuer.mint("app-test"))
+
+    @app.get("/scheme")
+    def scheme(caller: Annotated[Caller, Security(auth, scopes=["a"])]):
+        return caller.app_id
+
+    @app.get("/requires")
+    def requires(caller: Annotated[Caller, Depends(auth.requires(app_ids=["app-orders"]))]):
+        return caller.app_id
+
+    app.dependency_overrides[auth] = lambda: caller
+    app.dependency_overrides[auth.requires(app_ids=["app-orders"])] = lambda: caller
+    assert client.get("/scheme").json() == client.get("/requires").json() == "app-test"
+    app.dependency_overrides.clear()
+    assert client.get("/scheme").status_code == client.get("/requires").status_code == 401
+
+
+# --- WebSockets
+
+
+@pytest.fixture
+def websocket_app(app, auth):
+    @app.websocket("/ws")
+    async def ws(websocket: WebSocket, caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]):
+        assert websocket.auth is caller
+        await websocket.accept()
+        await websocket.send_text(caller.app_id)
+        await websocket.close()
+
+    return app
+
+
+def test_a_websocket_route_takes_the_same_dependency(websocket_app, client, bearer):
+    with client.websocket_connect("/ws", headers=bearer("app-orders")) as session:
+        assert session.receive_text() == "app-orders"
+
+
+def test_a_refused_handshake_carries_status_and_headers(websocket_app, client, bearer):
+    with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/ws", headers=bearer(scopes=[])):
+        pass
+    assert denied.value.status_code == 403
+    assert denied.value.headers["www-authenticate"].endswith('scope="read:orders"')
+    assert denied.value.json()["detail"]["error"] == "insufficient_scope"
+
+
+def test_a_refused_handshake_is_closed_with_1008_without_the_extension(websocket_app):
+    async def without_extension(scope, receive, send):
+        await websocket_app({**scope, "extensions": {}}, receive, send)
+
+    with pytest.raises(WebSocketDisconnect) as closed, TestClient(without_extension).websocket_connect("/ws"):
+        pass
+    assert not isinstance(closed.value, WebSocketDenialResponse)
+    assert closed.value.code == 1008
+
+
+# --- OpenAPI
+
+
+def test_openapi_shows_the_scheme_the_scopes_and_the_refusals(auth):
+    app = FastAPI(responses=auth.responses)
+
+    @app.get("/orders")
+    def orders(caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]): ...
+
+    document = app.openapi()
+    assert document["components"]["securitySchemes"] == {
+        "M2MAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    }
+    operation = document["paths"]["/orders"]["get"]
+    assert operation["security"] == [{"M2MAuth": ["read:orders"]}]
+    assert set(operation["responses"]) == {"200", "401", "403", "503"}
+    assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+    assert "Retry-After" in operation["responses"]["503"]["headers"]
+
+
+def test_the_documented_refusal_is_the_one_that_is_sent(app, client, auth):
+    @app.get("/who", dependencies=[Depends(auth)])
+    def who(): ...
+
+    schema = auth.responses[401]["content"]["application/json"]["schema"]
+    assert set(client.get("/who").json()) == set(schema["properties"])
+    assert set(client.get("/who").json()["detail"]) == set(schema["properties"]["detail"]["properties"])
+
+
+def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
+    auth = M2MAuth(
+        server,
+        scheme_name="OAuth2",
+        token_url="https://issuer.example/token",
+        token_scopes={"read:orders": "Read orders"},
+    )
+    app = FastAPI()
+
+    @app.get("/orders", dependencies=[Depends(auth.requires(app_ids=["app-orders"]))])
+    def orders(): ...
+
+    assert app.openapi()["components"]["securitySchemes"] == {
+        "OAuth2": {
+            "type": "oauth2",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": "https://issuer.example/token",
+                    "scopes": {"read:orders": "Read orders"},
+                }
+            },
+        }
+    }
+
+
+def test_arguments_that_cannot_be_meant_are_refused_at_construction(server, auth):
+    with pytest.raises(ConfigurationError, match="server must be"):
+        M2MAuth("https://tenant.logto.app")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="token_url"):
+        M2MAuth(server, token_scopes={"a": "b"})
+    with pytest.raises(ConfigurationError, match="scopes"):
+        auth.requires(scopes="read:orders")
+
+
+def test_no_thread_is_taken(app, client, auth, bearer):
+    threads = []
+
+    def noting_its_thread(connection):
+        threads.append(threading.get_ident())
+        return "blue"
+
+    @app.get("/who", dependencies=[Depends(auth.requires(organization=noting_its_thread))])
+    async def who():
+        threads.append(threading.get_ident())
+
+    client.get("/who", headers=bearer(organization_id="blue"))
+    assert len(threads) == 2
+    assert threads[0] == threads[1]
