@@ -1,14 +1,25 @@
-"""Bytes of a JWK Set in, an immutable KeySet out (RFC 7517 section 5). One bad key is skipped alone. Pure."""
+"""Bytes of a JWK Set in, an immutable KeySet out (RFC 7517 section 5). One bad key is skipped alone. Pure.
+
+So the JSON is read with patience: what is wrong inside one key must not cost the others.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from m2mguard.token.jose import UnusableKey, VerificationKey, load_key
-from m2mguard.token.strict_json import parse_object
+from m2mguard.token.jose import VerificationKey, load_key
+from m2mguard.token.key_numbers import UnusableKey
 
 MAX_KEYS_PER_KID = 4
+_MAX_DEPTH = 16  # what lies deeper is no part of any key
+_STRUCTURE = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL
+)  # whole strings, and every bracket outside them
+# No number means anything in a key, so each may be as odd as it likes; of two members of one name the last counts (RFC 7517 section 4).
+_DECODER = json.JSONDecoder(parse_int=float, parse_float=float, parse_constant=float)
 
 
 class UnusableKeySet(ValueError):
@@ -52,14 +63,15 @@ def parse_key_set(body: bytes, *, max_keys: int) -> KeySet:
         max_keys: more members than this refuse the whole set.
 
     Raises:
-        UnusableKeySet: not strict JSON, no `keys` list, too many members, or no usable key in it.
+        UnusableKeySet: no JSON object in UTF-8, no `keys` list, too many members, or no usable key in it.
     """
     try:
-        return key_set(parse_object(body), max_keys=max_keys)
-    except UnusableKeySet:
-        raise
-    except ValueError as error:
-        raise UnusableKeySet(f"the key set is {error}") from None
+        document = _DECODER.decode(_pruned(body.decode("utf-8")))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise UnusableKeySet("the key set is not a JSON object in UTF-8")
+    return key_set(document, max_keys=max_keys)
 
 
 def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
@@ -91,3 +103,20 @@ def _key(jwk: object) -> VerificationKey:
     if key.kid is None:
         raise UnusableKey("it has no kid, and tokens name their key by kid")
     return key
+
+
+def _pruned(text: str) -> str:
+    """Put null in place of whatever is nested so deeply that a JSON parser would give up on the whole."""
+    kept: list[str] = []
+    depth = resume = 0
+    for part in _STRUCTURE.finditer(text):
+        if part[0] in "[{":
+            depth += 1
+            if depth == _MAX_DEPTH + 1:
+                kept.append(text[resume : part.start()])
+        elif part[0] in "]}":
+            if depth == _MAX_DEPTH + 1:
+                kept.append("null")
+                resume = part.end()
+            depth -= 1
+    return "".join((*kept, text[resume:])) if depth <= _MAX_DEPTH else ""

@@ -6,7 +6,6 @@ The token never chooses the algorithm: a key says which it can do, the issuer wh
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
 import re
@@ -18,17 +17,14 @@ from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, R
 from jwt.exceptions import InvalidKeyError
 
 from m2mguard.errors import InvalidToken
+from m2mguard.token.base64url import base64url_decode, base64url_encode
+from m2mguard.token.key_numbers import UnusableKey, canonical_rsa, check_ed25519
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_TOKEN_CHARACTERS = 16_384 - len("Bearer ")  # 16 KiB of field value
 MAX_KEY_ID_CHARACTERS = 512
-RSA_BITS = range(2048, 8192 + 1)
-MAX_RSA_EXPONENT_BITS = 64  # OpenSSL takes no larger one with a long modulus
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-_TO_BASE64 = bytes.maketrans(b"-_", b"+/")
-_PADDING = {0: b"", 2: b"==", 3: b"="}
-_LAST_CHARACTERS = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}  # those that leave no bits over
 
 
 class _Family(NamedTuple):
@@ -75,10 +71,6 @@ class Compact(NamedTuple):
     claims: dict[str, object]
     signing_input: bytes
     signature: bytes
-
-
-class UnusableKey(ValueError):
-    """A JWK that cannot verify signatures here. The message says why, in our own words."""
 
 
 class VerificationKey:
@@ -142,30 +134,15 @@ def _parse_header(segment: str) -> Header:
     alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
     if not isinstance(alg, str):
         raise InvalidToken("malformed", "the header's alg is missing or not a string")
-    if typ is not None and not isinstance(typ, str):
+    if not isinstance(typ, str) and (typ is not None or "typ" in members):
         raise InvalidToken("malformed", "the header's typ is not a string")
-    if kid is None:
+    if "kid" not in members:
         raise InvalidToken("unknown_key", "the header names no key (kid)")
     if not isinstance(kid, str):
         raise InvalidToken("malformed", "the header's kid is not a string")
     if len(kid) > MAX_KEY_ID_CHARACTERS:
         raise InvalidToken("unknown_key", f"the header's kid is longer than {MAX_KEY_ID_CHARACTERS} characters")
     return Header(alg, kid, typ)
-
-
-def base64url_decode(segment: str | bytes) -> bytes:
-    """Decode base64url without padding, refusing every spelling but the canonical one (RFC 7515 section 2).
-
-    The characters must have been checked, or be checked by the length of what comes out.
-
-    Raises:
-        ValueError: padding, foreign characters, an impossible length, or bits left over.
-    """
-    raw = segment.encode("ascii") if isinstance(segment, str) else segment
-    remainder = len(raw) % 4
-    if remainder == 1 or (remainder and raw[-1] not in _LAST_CHARACTERS[remainder]):
-        raise ValueError("not canonical base64url")
-    return binascii.a2b_base64(raw.translate(_TO_BASE64) + _PADDING[remainder], strict_mode=True)
 
 
 def load_key(jwk: Mapping[str, object]) -> VerificationKey:
@@ -180,21 +157,32 @@ def load_key(jwk: Mapping[str, object]) -> VerificationKey:
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
         raise UnusableKey("it holds private or symmetric members")
     kid = jwk.get("kid")
-    if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KEY_ID_CHARACTERS):
-        raise UnusableKey("its kid is not a string of a sane length")
+    if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KEY_ID_CHARACTERS and kid.isprintable()):
+        raise UnusableKey("its kid is not a printable string of a sane length")
     _check_purpose(jwk)
     numbers = {name: _text_member(jwk, name) for name in _PUBLIC_MEMBERS[kty]}
-    algorithms = _algorithms_of(kty, numbers.get("crv"), jwk.get("alg"))
-    if kty == "RSA":
-        _check_rsa(numbers)
+    algorithms = _algorithms_of(kty, numbers.get("crv"), jwk)
     try:
-        for name in ("x", "y"):
-            if name in numbers:
-                base64url_decode(numbers[name])
+        numbers = _sane(kty, numbers)
         material = _LOADERS[kty]({"kty": kty, **numbers})
+    except UnusableKey:
+        raise
     except (InvalidKeyError, ValueError):
         raise UnusableKey("its numbers do not make a public key") from None
     return VerificationKey(kid=kid, thumbprint=_thumbprint(kty, numbers), algorithms=algorithms, material=material)
+
+
+def _sane(kty: str, numbers: dict[str, str]) -> dict[str, str]:
+    """Check the numbers of a key beyond what its loader does, and return them as a thumbprint wants them."""
+    if kty == "RSA":
+        n, e = canonical_rsa(numbers["n"], numbers["e"])
+        return {"n": n, "e": e}
+    if kty == "OKP":
+        check_ed25519(numbers["x"])
+    else:
+        for coordinate in ("x", "y"):
+            base64url_decode(numbers[coordinate])
+    return numbers
 
 
 def _check_purpose(jwk: Mapping[str, object]) -> None:
@@ -213,34 +201,16 @@ def _text_member(jwk: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _algorithms_of(kty: str, crv: str | None, alg: object) -> frozenset[str]:
+def _algorithms_of(kty: str, crv: str | None, jwk: Mapping[str, object]) -> frozenset[str]:
     fitting = frozenset(name for name, family in _FAMILIES.items() if (family.kty, family.crv) == (kty, crv))
     if not fitting:
         raise UnusableKey("its curve is not supported")
-    if alg is None:
+    if "alg" not in jwk:
         return fitting
+    alg = jwk["alg"]
     if not isinstance(alg, str) or alg not in fitting:
         raise UnusableKey("its alg does not agree with its type or curve")
     return frozenset((alg,))
-
-
-def _check_rsa(numbers: dict[str, str]) -> None:
-    """Check the strength of an RSA key, and rewrite its numbers in the canonical form that a thumbprint is made of."""
-    try:
-        modulus, exponent = (int.from_bytes(base64url_decode(numbers[name])) for name in ("n", "e"))
-    except ValueError:
-        raise UnusableKey("its numbers are not canonical base64url") from None
-    if modulus.bit_length() not in RSA_BITS:
-        raise UnusableKey("its modulus is not of 2048 to 8192 bits")
-    if exponent < 3 or not exponent & 1 or not modulus & 1 or exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
-        raise UnusableKey("its exponent or modulus is not sane")
-    for name, number in (("n", modulus), ("e", exponent)):
-        numbers[name] = base64url_encode(number.to_bytes((number.bit_length() + 7) // 8))
-
-
-def base64url_encode(data: bytes) -> str:
-    """Encode as base64url without padding (RFC 7515 section 2)."""
-    return binascii.b2a_base64(data, newline=False).rstrip(b"=").replace(b"+", b"-").replace(b"/", b"_").decode("ascii")
 
 
 def _thumbprint(kty: str, numbers: Mapping[str, str]) -> str:

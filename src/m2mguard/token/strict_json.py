@@ -1,6 +1,6 @@
 """JSON objects read strictly: UTF-8 only, no duplicate members, no NaN or infinity, no giant numbers, bounded depth.
 
-For token segments, key sets and issuer metadata alike (RFC 8259, RFC 7493, RFC 8725 section 3.7). Pure.
+For token segments and issuer metadata alike (RFC 8259, RFC 7493, RFC 8725 section 3.7). Pure.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def parse_object(data: bytes) -> dict[str, object]:
     except NotStrictJson:
         raise
     except (ValueError, RecursionError):
-        raise NotStrictJson("not valid UTF-8 JSON") from None
+        value = None  # refused below: these errors hold the text, and must not become the context of ours
     if not isinstance(value, dict):
-        raise NotStrictJson("not a JSON object")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise NotStrictJson("not a JSON object in UTF-8")
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise NotStrictJson("nested too deeply")
     return value
 

@@ -1,0 +1,56 @@
+"""Whether the numbers of a public key are sane: long enough, not too long, on their curve (RFC 8725 section 3.4, RFC 7518 section 6).
+
+Pure arithmetic, which cryptography libraries leave to their callers. What they check themselves, such as NIST curve points, is not here.
+"""
+
+from __future__ import annotations
+
+from m2mguard.token.base64url import base64url_decode, base64url_encode
+
+RSA_BITS = range(2048, 8192 + 1)
+MAX_RSA_EXPONENT_BITS = 64  # OpenSSL takes no larger one with a long modulus
+_ED25519_PRIME = 2**255 - 19
+_ED25519_D = -121665 * pow(121666, -1, _ED25519_PRIME) % _ED25519_PRIME
+
+
+class UnusableKey(ValueError):
+    """A JWK that cannot verify signatures here. The message says why, in our own words."""
+
+
+def canonical_rsa(n: str, e: str) -> tuple[str, str]:
+    """Check the strength of an RSA key, and spell its numbers as a thumbprint wants them: without leading zeros.
+
+    Raises:
+        UnusableKey: a modulus of another length than 2048 to 8192 bits or even, an exponent that is even, below 3 or
+            longer than 64 bits.
+        ValueError: not base64url.
+    """
+    modulus, exponent = (int.from_bytes(base64url_decode(number)) for number in (n, e))
+    if modulus.bit_length() not in RSA_BITS or not modulus & 1:
+        raise UnusableKey("its modulus is even, or not of 2048 to 8192 bits")
+    if exponent < 3 or not exponent & 1 or exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
+        raise UnusableKey("its exponent is even, below 3 or longer than 64 bits")
+    return _spelt(modulus), _spelt(exponent)
+
+
+def check_ed25519(x: str) -> None:
+    """Check a point of edwards25519 (RFC 8032 section 5.1.3). OpenSSL takes one of small order, under which anybody can sign.
+
+    Raises:
+        UnusableKey: not 32 bytes, off the curve, or of small order.
+        ValueError: not base64url.
+    """
+    point = base64url_decode(x)
+    y = int.from_bytes(point, "little") & (2**255 - 1)  # without the sign of the other coordinate
+    if len(point) != 32 or y >= _ED25519_PRIME:
+        raise UnusableKey("its x is not a point of 32 bytes")
+    y_squared = y * y % _ED25519_PRIME
+    x_squared = (y_squared - 1) * pow(_ED25519_D * y_squared + 1, -1, _ED25519_PRIME) % _ED25519_PRIME
+    if pow(x_squared, (_ED25519_PRIME - 1) // 2, _ED25519_PRIME) not in (0, 1):
+        raise UnusableKey("its x is off the curve")
+    if x_squared * y * (y_squared + x_squared) % _ED25519_PRIME == 0:  # doubled three times, such a point vanishes
+        raise UnusableKey("its x is of small order")
+
+
+def _spelt(number: int) -> str:
+    return base64url_encode(number.to_bytes((number.bit_length() + 7) // 8))
