@@ -100,7 +100,9 @@ class ResourceServer:
                 raise ConfigurationError(f"{name} must be callable.")
         audiences = _audiences(audience)
         self._own_organizations = {
-            name: match[1] for name in audiences if (match := ORGANIZATION_AUDIENCE.fullmatch(name))
+            name: name.removeprefix(ORGANIZATION_AUDIENCE)
+            for name in audiences
+            if name.startswith(ORGANIZATION_AUDIENCE)
         }
         self._challenge = Challenge(
             realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
@@ -375,7 +377,9 @@ class ResourceServer:
 
 
 def _digest(token: str | bytes) -> bytes:
-    return VerdictCache.digest(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else bytes(token))
+    if not isinstance(token, str | bytes):
+        raise InvalidToken("malformed", "the token is neither str nor bytes")
+    return VerdictCache.digest(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else token)
 
 
 def _signing_key(compact: Compact, keys: KeySet) -> VerificationKey:
@@ -392,11 +396,16 @@ def _signing_key(compact: Compact, keys: KeySet) -> VerificationKey:
 
 def _audiences(value: object) -> tuple[str, ...]:
     audiences = one_or_more("audience", value, what="API identifiers")
-    if "urn:logto:resource:organizations" in audiences:
-        raise ConfigurationError(
-            "audience: urn:logto:resource:organizations is a name to ask by, never an audience; "
-            "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True)."
-        )
+    for audience in audiences:
+        if len(audience.split()) > 1:
+            raise ConfigurationError(
+                "audience has white space in it; for several audiences give a list: audience=[...]."
+            )
+        if audience in (ORGANIZATION_AUDIENCE, "urn:logto:resource:organizations"):
+            raise ConfigurationError(
+                f"audience: {audience} is never an audience itself; "
+                "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True) for all of them."
+            )
     return audiences
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from m2mguard.errors import InvalidRequest, MissingToken
+from m2mguard.errors import InvalidRequest, InvalidToken, MissingToken
 
+MAX_FIELD_BYTES = 16_384
 _CREDENTIAL = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
 _BEARER_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")
 _OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's value
@@ -24,6 +25,7 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
     Raises:
         MissingToken: no field, an empty one, or one of another scheme (401, RFC 6750 section 3.1).
         InvalidRequest: several fields, or a Bearer credential outside the grammar (400).
+        InvalidToken: a well-formed credential in a field of more than 16 KiB (401).
     """
     if isinstance(values, str | bytes):
         values = (values,)
@@ -34,6 +36,8 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
     value = _field_bytes(values[0])
     found = _CREDENTIAL.fullmatch(value)
     if found:
+        if len(value) > MAX_FIELD_BYTES:
+            raise InvalidToken("malformed", "the Authorization field is longer than 16 KiB")
         return found[1].decode("ascii")
     if not value:
         raise MissingToken("missing", "the Authorization field is empty")
@@ -45,6 +49,8 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
 
 
 def _field_bytes(value: str | bytes) -> bytes:
+    if not isinstance(value, str | bytes):
+        raise InvalidRequest("credential_grammar", "the Authorization field is neither str nor bytes")
     if isinstance(value, str):
         # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
         value = value.encode("latin-1", "replace")
