@@ -13,6 +13,7 @@ from m2mguard.configuration import strings
 from m2mguard.errors import ConfigurationError, InsufficientScope
 
 ANY_ORGANIZATION = "*"
+_ORGANIZATION_ID = re.compile(r"[^\s:*]+")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 
 
@@ -63,11 +64,11 @@ class Requirement:
         if organization is None or isinstance(organization, _OrganizationOfRequest):
             return
         if isinstance(organization, str):
-            if not organization or organization != organization.strip():
+            if not _ORGANIZATION_ID.fullmatch(organization) and organization != ANY_ORGANIZATION:
                 raise ConfigurationError(
-                    'organization: give an organization id, "*" for any, or None for global tokens only.'
+                    'organization: give an organization id without "urn:…", "*" for any, or None for global tokens only.'
                 )
-        elif not callable(organization) or inspect.iscoroutinefunction(organization):
+        elif not callable(organization) or _is_async(organization):
             raise ConfigurationError(
                 "organization: give None, a string, or a plain (not async) callable that takes the request."
             )
@@ -125,3 +126,7 @@ class Requirement:
 
     def _challenge_scopes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
+
+
+def _is_async(function: Callable[[Any], object]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from m2mguard.configuration import secure_url
 from m2mguard.errors import ConfigurationError, InsufficientScope, KeysUnavailable, Refusal
 
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
-_METADATA_URL = re.compile(
-    r"https://[^\s\"\\<>{}|^`@#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/[^\s\"\\<>{}|^`@#]*", re.ASCII
-)
 DEFAULT_REALM = "api"
 
 
@@ -56,11 +54,8 @@ class Challenge:
     def __post_init__(self) -> None:
         if not isinstance(self.realm, str) or not _QUOTABLE.fullmatch(self.realm):
             raise ConfigurationError("realm: give a non-empty printable ASCII string without quotes or backslashes.")
-        url = self.resource_metadata_url
-        if url is not None and not (isinstance(url, str) and _QUOTABLE.fullmatch(url) and _METADATA_URL.fullmatch(url)):
-            raise ConfigurationError(
-                "resource_metadata_url: give an absolute https URL without quotes, spaces or a fragment."
-            )
+        if self.resource_metadata_url is not None:
+            secure_url("resource_metadata_url", self.resource_metadata_url)
 
     def answer(self, error: Refusal) -> Answer:
         """Turn an error into the answer for the caller."""

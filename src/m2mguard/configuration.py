@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from m2mguard.errors import ConfigurationError
 
-_PLAIN_URL = re.compile(
-    r"[\x21\x23-\x5b\x5d\x5f\x61-\x7a\x7e]+"
-)  # printable ASCII without quotes, backslash, ^ ` { | }
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986 section 2
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def number(setting: str, value: object, *, least: float, most: float, unit: str = "seconds") -> float:
     """Check a finite number in a closed range."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigurationError(f"{setting} must be a finite number of {unit}.")
-    if not least <= value <= most:
-        raise ConfigurationError(f"{setting} must be from {least:g} to {most:g} {unit}; it is {value:g}.")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"{setting} must be a number of {unit}, from {least:,.9g} to {most:,.9g}.")
+    if not least <= value <= most:  # nor is NaN between them
+        raise ConfigurationError(f"{setting} must be from {least:,.9g} to {most:,.9g} {unit}.")
     return value
 
 
@@ -33,46 +31,56 @@ def whole_number(setting: str, value: object, *, least: int, most: int, unit: st
 
 
 def strings(setting: str, value: object, *, what: str = "strings") -> tuple[str, ...]:
-    """Check a collection of non-empty strings, keeping its order and dropping repeats."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ConfigurationError(f"{setting} must be a list of {what}, not a single value: {setting}=[...].")
+    """Check a collection of non-empty strings without white space around them, keeping its order and dropping repeats."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigurationError(f"{setting} must be a list of {what}: {setting}=[...].")
     members = tuple(value)
     if not all(isinstance(member, str) and member for member in members):
         raise ConfigurationError(f"{setting} must hold non-empty strings only.")
+    if any(member != member.strip() for member in members):
+        raise ConfigurationError(
+            f"{setting}: a value has white space around it; remove it, since values are compared exactly."
+        )
     return tuple(sorted(set(members))) if isinstance(value, set | frozenset) else tuple(dict.fromkeys(members))
 
 
 def one_or_more(setting: str, value: object, *, what: str) -> tuple[str, ...]:
-    """Check a string or a non-empty collection of strings, none of them empty or with white space around it."""
+    """Check a string, or a collection of strings as `strings` does that is not empty."""
     members = strings(setting, (value,) if isinstance(value, str) else value, what=what)
     if not members:
         raise ConfigurationError(f"{setting} is empty; give at least one of the {what}.")
-    if any(member != member.strip() for member in members):
-        raise ConfigurationError(
-            f"{setting}: a value has white space around it; remove it, since it is compared exactly."
-        )
     return members
 
 
 def endpoint_url(setting: str, value: object) -> SplitResult:
-    """Check a URL that may be asked: https, or http on loopback; no credentials, query or fragment, no odd characters."""
-    if not isinstance(value, str) or not _PLAIN_URL.fullmatch(value):
+    """Check a URL that may be asked: as `secure_url`, and without a query or path segments that can be read in two ways."""
+    parts = secure_url(setting, value)
+    if parts.query or str(value).endswith("?"):
+        raise ConfigurationError(f"{setting} must not have a query; remove the '?' and what follows.")
+    if "//" in parts.path or any(segment in (".", "..") for segment in parts.path.split("/")):
+        raise ConfigurationError(f"{setting} must not have empty, '.' or '..' segments in its path.")
+    return parts
+
+
+def secure_url(setting: str, value: object) -> SplitResult:
+    """Check an absolute URL: https, or http on loopback; no credentials, no fragment, no odd characters."""
+    if not isinstance(value, str) or not _URL_CHARACTERS.fullmatch(value):
         raise ConfigurationError(
             f"{setting} must be a URL of plain ASCII characters, such as https://tenant.logto.app/oidc."
         )
+    if not value.startswith(("https://", "http://")):
+        raise ConfigurationError(f"{setting} must be an absolute URL that begins with https:// in lower case.")
     try:
         parts = urlsplit(value)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ConfigurationError(f"{setting} is no valid URL; check its host and port.") from None
-    if not value.startswith(("https://", "http://")) or not host or port == 0:
-        raise ConfigurationError(f"{setting} must be an absolute https URL in lower-case scheme, with a host.")
     if "@" in parts.netloc:
         raise ConfigurationError(f"{setting} must not carry credentials; remove what stands before the '@'.")
-    if "?" in value or "#" in value:
-        raise ConfigurationError(f"{setting} must not have a query or a fragment.")
-    if "//" in parts.path or any(segment in (".", "..") for segment in parts.path.split("/")):
-        raise ConfigurationError(f"{setting} must not have empty, '.' or '..' segments in its path.")
+    if port == 0 or parts.netloc.endswith(":") or not (_HOST_NAME.fullmatch(host) or _address(host)):
+        raise ConfigurationError(f"{setting} is no valid URL; check its host and port.")
+    if "#" in value:
+        raise ConfigurationError(f"{setting} must not have a fragment; remove the '#' and what follows.")
     if parts.scheme == "http" and not is_loopback(host):
         raise ConfigurationError(f"{setting} is http; use https. Plain http is accepted on loopback only.")
     return parts
@@ -80,12 +88,15 @@ def endpoint_url(setting: str, value: object) -> SplitResult:
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address literal means this machine."""
-    if host.lower() == "localhost":
-        return True
+    address = _address(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None
 
 
 def origin_of(url: str) -> tuple[str, str | None, int | None]:

@@ -55,7 +55,8 @@ class Issuer:
     organizations: bool = False
 
     def __post_init__(self) -> None:
-        endpoint_url("issuer url", self.url)
+        if "/.well-known/" in endpoint_url("issuer url", self.url).path:
+            raise ConfigurationError("issuer url is the address of the metadata; give what stands in it as 'issuer'.")
         if self.jwks_uri is not None:
             endpoint_url("jwks_uri", self.jwks_uri)
         if self.jwks is not None and self.jwks_uri is not None:
@@ -73,6 +74,8 @@ class Issuer:
         if not callable(self.is_machine):
             raise ConfigurationError("is_machine must be a callable that takes the claims and returns a bool.")
         self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
+        if "scope" in self.scope_lists:
+            raise ConfigurationError("scope_lists must not hold 'scope', which is a string and always read.")
         if not isinstance(self.organizations, bool):
             raise ConfigurationError("organizations must be True or False.")
 

@@ -6,14 +6,15 @@ Only plain canonical paths can be public: whatever a router, a proxy or a file s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from m2mguard.errors import ConfigurationError
 
 # Segments of unreserved characters and harmless sub-delimiters (RFC 3986 section 3.3) that do not end in a dot: no empty segment,
 # no "." or "..", no percent, no semicolon, no backslash, no control character, nothing outside ASCII.
-_SEGMENT = r"[A-Za-z0-9._~!$&'()*+,=:@-]*[A-Za-z0-9_~!$&'()*+,=:@-]"
+_SEGMENT = r"[A-Za-z0-9._~!$&'()+,=:@-]*[A-Za-z0-9_~!$&'()+,=:@-]"
 _CANONICAL = re.compile(rf"(?:/{_SEGMENT})+/?|/")
+_LITERAL = re.compile(r"[^$()+]*")  # whoever writes these means a pattern
 
 
 class PublicPaths:
@@ -32,8 +33,8 @@ class PublicPaths:
     __slots__ = ("_exact", "_prefixes")
 
     def __init__(self, entries: Iterable[str]) -> None:
-        if isinstance(entries, str | bytes):
-            raise ConfigurationError('public is a string; give a list of paths: public=["/healthz"].')
+        if isinstance(entries, str | bytes | Mapping) or not isinstance(entries, Iterable):
+            raise ConfigurationError('public must be a list of paths: public=["/healthz"].')
         checked = [_checked(entry) for entry in entries]
         self._exact = frozenset(entry for entry in checked if not entry.endswith("/"))
         self._prefixes = tuple(entry for entry in checked if entry.endswith("/"))
@@ -65,9 +66,9 @@ def _checked(entry: object) -> str:
         raise ConfigurationError(
             "public: '/' would open every path. Name the paths that need no token, such as '/healthz'."
         )
-    if not _CANONICAL.fullmatch(entry):
+    if not _CANONICAL.fullmatch(entry) or not _LITERAL.fullmatch(entry):
         raise ConfigurationError(
             f"public: {entry!r} would never match. Give a plain path that starts with '/', without empty, '.' or '..' segments, "
-            "percent-encoding, wildcards such as '{id}' or '?', and with a '/' at the end to open everything below it."
+            "percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open everything below it."
         )
     return entry

@@ -5,7 +5,6 @@ One table says which there are. Whatever is not in it is refused by name, so tha
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.net.transport import HttpTransport
+from m2mguard.token.strict_json import parse_object
 
 _TRUE = frozenset(("1", "true", "yes", "on"))
 _FALSE = frozenset(("0", "false", "no", "off"))
@@ -36,10 +36,7 @@ def _switch(value: str) -> bool:
 
 
 def _json_object(value: str) -> dict[str, Any]:
-    parsed = json.loads(value)
-    if not isinstance(parsed, dict):
-        raise ValueError("give a JSON object")
-    return parsed
+    return parse_object(value.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
