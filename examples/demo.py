@@ -6,6 +6,7 @@
 import base64
 import contextlib
 import json
+import logging
 import shutil
 import sys
 import textwrap
@@ -19,15 +20,15 @@ from urllib.parse import quote, urlencode
 import urllib3
 import uvicorn
 from fastapi import FastAPI, Security
-from m2mguard.fastapi import M2MAuth
 
 from m2mguard import Caller, Issuer, KeyCaching, ResourceServer
 from m2mguard.events import Event, StaleServed, TokenRefused
+from m2mguard.fastapi import M2MAuth
 from m2mguard.testing import SHOPPING_API, Application, LocalIssuer
 
 APP_ID, APP_SECRET = "app-orders", "a secret of the demo"
 TTL_S = 1.0  # so short that the demo need not wait; the default is 300
-http = urllib3.PoolManager()
+http = urllib3.PoolManager(retries=False)  # by itself it would heed a Retry-After, and wait
 
 
 def api(server: ResourceServer) -> FastAPI:
@@ -92,28 +93,24 @@ class Demo:
         body = json.loads(answer.data)
         said = body.get("detail", body)
         told = said.get("error") or ", ".join(f"{name} {value}" for name, value in said.items())
-        if retry_after := answer.headers.get("Retry-After"):
-            told += f", Retry-After: {retry_after}"
         self.rows += 1
         good = answer.status == expected
         self.surprises += not good
         sent = f"{method} {'no token' if token is None else token[:6] + '…' + token[-4:]}"
-        row(f"{self.rows:>2}", what, sent, f"{answer.status}", told, self._why(answer.status), good=good)
+        row(f"{self.rows:>2}", what, sent, f"{answer.status}", told, self._why(answer), good=good)
 
-    def _why(self, status: int) -> str:
+    def _why(self, answer: urllib3.BaseHTTPResponse) -> str:
+        if answer.status == 503:
+            return f"without keys nobody can tell (Retry-After: {answer.headers['Retry-After']})"
         for event in self.events:
             if isinstance(event, TokenRefused):
                 return event.detail
             if isinstance(event, StaleServed):
-                return f"the keys are {event.age_s:.0f} s old; the issuer does not answer"
-        return (
-            "the keys cannot be had, so nobody can tell"
-            if status == 503
-            else "signature, issuer, audience, time and scope are good"
-        )
+                return f"the keys are {event.age_s:.1f} s old, and the issuer does not answer"
+        return "signature, issuer, audience, time and scope are good"
 
 
-WIDTHS = (3, 37, 18, 7, 32)
+WIDTHS = (3, 37, 18, 8, 26)
 COLOURS = {"2": "\x1b[32m", "4": "\x1b[33m", "5": "\x1b[35m"}
 
 
@@ -159,10 +156,12 @@ def scenes(demo: Demo, issuer: LocalIssuer) -> None:
     with serving(api(ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API))) as cold:
         demo.show("a second API starts cold just now", 503, token=fresh, url=cold)
     issuer.start()
+    tell("the issuer is back")
+    demo.show("the previous key's token, once more", 200, token=good)
     issuer.withdraw(good_kid(good))
-    tell("the issuer is back, and has withdrawn the previous key")
+    tell("the issuer withdraws the previous key, and traffic goes on until the keys are refreshed")
     wait_for_a_refresh(demo, fresh)
-    demo.show("the previous key's token, again", 401, token=good)
+    demo.show("the very same token, a moment later", 401, token=good)
     demo.show("the new key's token, as ever", 200, token=fresh)
 
 
@@ -203,6 +202,7 @@ Ctrl-C ends it.""")
 
 def main() -> int:
     """Run the scenes. Returns the exit status."""
+    logging.getLogger("m2mguard").setLevel(logging.CRITICAL)  # the table tells it all
     applications = {APP_ID: Application(secret=APP_SECRET, scopes={SHOPPING_API: ("read:orders", "write:orders")})}
     events: list[Event] = []
     with LocalIssuer(applications=applications) as issuer:
