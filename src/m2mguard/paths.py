@@ -34,7 +34,9 @@ class PublicPaths:
 
     def __init__(self, entries: Iterable[str]) -> None:
         if isinstance(entries, str | bytes | Mapping) or not isinstance(entries, Iterable):
-            raise ConfigurationError('public must be a list of paths: public=["/healthz"].')
+            raise ConfigurationError(
+                'public is a string, or no list at all; give a list of paths: public=["/healthz"].'
+            )
         checked = [_checked(entry) for entry in entries]
         self._exact = frozenset(entry for entry in checked if not entry.endswith("/"))
         self._prefixes = tuple(entry for entry in checked if entry.endswith("/"))
