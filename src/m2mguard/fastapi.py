@@ -20,8 +20,8 @@ try:
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
     from starlette.requests import HTTPConnection
-except ImportError as missing:
-    raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from missing
+except ImportError as _missing:
+    raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
 

@@ -17,8 +17,8 @@ from m2mguard.resource_server import ResourceServer
 try:
     from starlette.middleware import Middleware
     from starlette.requests import HTTPConnection
-except ImportError as missing:
-    raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from missing
+except ImportError as _missing:
+    raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from _missing
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
