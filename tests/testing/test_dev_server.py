@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,3 +46,12 @@ def test_its_curl_lines_get_a_token_and_the_keys_that_verify_it(welcome):
     [jwk] = jwks["keys"]
     claims = jwt.decode(token["access_token"], jwt.PyJWK(jwk), ["ES256"], audience="https://shopping.api")
     assert (claims["sub"], claims["scope"]) == ("app-orders", "read:orders")
+
+
+def test_a_taken_port_is_named_without_a_traceback():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "m2mguard.testing", "--port", port]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(f"error: port {port}: Address already in use\n")

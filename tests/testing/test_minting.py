@@ -115,3 +115,9 @@ def test_a_token_is_signed_by_the_current_key_or_the_one_given(mint):
 
 def test_no_two_tokens_are_equal(mint):
     assert len({mint.mint(issued_at=1) for _ in range(10)}) == 10
+
+
+def test_one_string_is_not_taken_for_a_list_of_scopes(mint):
+    for minted in (mint.mint, mint.mint_user_token, mint.mint_organization_token):
+        with pytest.raises(TypeError, match="not one string"):
+            minted(scopes="read:orders")

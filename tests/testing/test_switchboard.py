@@ -178,3 +178,16 @@ def test_switching_faults_from_another_thread_while_requests_run_loses_nobody(is
         switching.join()
     assert statuses <= {200, 503}
     assert issuer.count("jwks") == 50
+
+
+def test_an_endpoint_that_does_not_exist_is_an_error_and_not_a_fault_that_never_comes(issuer):
+    mistakes: list[Callable[[], object]] = [
+        lambda: issuer.misbehave("jkws", faults.hang()),
+        lambda: issuer.behave("jkws"),
+        lambda: issuer.hold("jkws").__enter__(),
+        lambda: issuer.count("jkws"),
+        lambda: issuer.wait_for_requests("jkws", 1),
+    ]
+    for mistaken in mistakes:
+        with pytest.raises(ValueError, match="unknown endpoint 'jkws'; there are discovery, jwks, token"):
+            mistaken()

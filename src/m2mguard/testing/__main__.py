@@ -34,7 +34,11 @@ def main() -> None:
     parser.add_argument("--algorithm", choices=ALGORITHMS, default="ES384", help="of the signing key; default ES384")
     arguments = parser.parse_args()
     app_id, application = next(iter(DEFAULT_APPLICATIONS.items()))
-    with LocalIssuer(port=arguments.port, algorithm=arguments.algorithm) as issuer:
+    try:
+        issuer = LocalIssuer(port=arguments.port, algorithm=arguments.algorithm)
+    except OSError as error:
+        parser.error(f"port {arguments.port}: {error.strerror}")
+    with issuer:
         welcome = _WELCOME.format(issuer=issuer, api=SHOPPING_API, app_id=app_id, secret=application.secret)
         sys.stdout.write(welcome)
         sys.stdout.flush()

@@ -28,7 +28,7 @@ class LocalIssuer(TokenMint):
     """A local Logto for tests and demonstrations: a context manager that serves while its block runs.
 
     It knows its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
-    All of it runs in one daemon thread (under gevent: one greenlet), however many requests wait.
+    All of it runs in one daemon thread, however many requests wait.
     Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
 
     Args:
@@ -109,9 +109,12 @@ class LocalIssuer(TokenMint):
         """Answer wrongly until `behave`, or `times` times; replaces an earlier fault of the same endpoint.
 
         Args:
-            endpoint: `discovery`, `jwks`, `token`, `applications`, or `all`.
+            endpoint: `discovery`, `jwks`, `token`, `applications`, `other`, or `all`.
             fault: see `m2mguard.testing.faults`.
             times: how many requests of each endpoint it befalls; default all.
+
+        Raises:
+            ValueError: there is no such endpoint; so of all methods that take one.
         """
         self._switchboard.misbehave(endpoint, fault, times)
 

@@ -77,7 +77,7 @@ class TokenMint(KeyRing):
             organization_id: given, the token is an organization-level one of the same audience.
             options: see `MintOptions`.
         """
-        return self._access_token(app_id, app_id, audience, " ".join(scopes) or REMOVED, organization_id, options)
+        return self._access_token(app_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
 
     def mint_organization_token(
         self,
@@ -89,7 +89,7 @@ class TokenMint(KeyRing):
     ) -> str:
         """Return a machine's organization token: its audience is the organization, and `scope` may be empty."""
         audience = f"urn:logto:organization:{organization_id}"
-        return self._access_token(app_id, app_id, audience, " ".join(scopes), None, options)
+        return self._access_token(app_id, app_id, audience, _joined(scopes), None, options)
 
     def mint_user_token(
         self,
@@ -102,7 +102,7 @@ class TokenMint(KeyRing):
         **options: Unpack[MintOptions],
     ) -> str:
         """Return a person's access token: as a machine's, but `sub` is not the `client_id`."""
-        return self._access_token(user_id, app_id, audience, " ".join(scopes) or REMOVED, organization_id, options)
+        return self._access_token(user_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
 
     def mint_id_token(
         self, user_id: str = "user-alice", *, app_id: str = "app-web", **options: Unpack[MintOptions]
@@ -148,6 +148,12 @@ class TokenMint(KeyRing):
 
 def _present(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not REMOVED}
+
+
+def _joined(scopes: Iterable[str]) -> str:
+    if isinstance(scopes, str):
+        raise TypeError("scopes is a list of scopes, not one string")
+    return " ".join(scopes)
 
 
 def _identifier() -> str:

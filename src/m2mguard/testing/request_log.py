@@ -17,9 +17,13 @@ AnyEndpoint = Endpoint | Literal["all"]
 
 
 def named(endpoint: AnyEndpoint) -> tuple[Endpoint, ...]:
-    """Return the endpoints that are meant."""
+    """Return the endpoints that are meant; `ValueError` when there is none of this name."""
     every: tuple[Endpoint, ...] = get_args(Endpoint)
-    return every if endpoint == "all" else (endpoint,)
+    if endpoint == "all":
+        return every
+    if endpoint not in every:
+        raise ValueError(f"unknown endpoint {endpoint!r}; there are {', '.join(every)} and all")
+    return (endpoint,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +91,5 @@ class RequestLog:
             self._records.clear()
 
     def _count(self, endpoint: AnyEndpoint) -> int:
-        return sum(record.endpoint in named(endpoint) for record in self._records)
+        meant = named(endpoint)
+        return sum(record.endpoint in meant for record in self._records)

@@ -75,7 +75,7 @@ class Switchboard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._orders: dict[Endpoint, _Order] = {}
-        self._gates: list[tuple[AnyEndpoint, Gate]] = []
+        self._gates: list[tuple[tuple[Endpoint, ...], Gate]] = []
 
     def misbehave(self, endpoint: AnyEndpoint, fault: Fault, times: int | None) -> None:
         """Apply this fault to the next `times` requests (None: all) of each endpoint, instead of an earlier one."""
@@ -96,7 +96,7 @@ class Switchboard:
     def hold(self, endpoint: AnyEndpoint) -> Iterator[Gate]:
         """Make requests wait behind a gate, which opens at the end of the block at the latest."""
         gate = Gate()
-        entry = (endpoint, gate)
+        entry = (named(endpoint), gate)
         with self._lock:
             self._gates.append(entry)
         try:
@@ -109,7 +109,7 @@ class Switchboard:
     async def admit(self, endpoint: Endpoint) -> Fault | None:
         """Wait as long as gates and faults demand; return the fault of the answer, if any."""
         with self._lock:
-            gates = [gate for name, gate in self._gates if endpoint in named(name)]
+            gates = [gate for names, gate in self._gates if endpoint in names]
         for gate in gates:
             await gate.enter()
         while (order := self._take(endpoint)) is not None:
