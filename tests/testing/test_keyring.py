@@ -98,7 +98,8 @@ def test_what_is_published_is_a_copy(ring):
     odd: dict[str, object] = {"kty": "oct", "kid": "odd"}
     ring.publish(odd)
     odd["kid"] = "changed"
-    ring.jwks["keys"][0]["kid"] = "changed"
+    for jwk in ring.jwks["keys"]:
+        jwk["kid"] = "changed"
     assert published(ring) == ["first", "odd"]
 
 

@@ -122,6 +122,15 @@ def test_waiting_for_requests_that_do_not_come_ends_with_the_number_that_did(htt
         Gate().wait_for(timeout=0.01)
 
 
+def test_who_waits_for_requests_is_woken_by_the_request(http, issuer):
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(issuer.wait_for_requests, "jwks", 3, timeout=10)
+        for _ in range(3):
+            assert not waiting.done()
+            http("GET", issuer.jwks_uri)
+        assert waiting.result(2) is None
+
+
 def test_stopping_frees_whoever_waits_and_lifting_the_fault_afterwards_is_harmless(issuer, in_background):
     issuer.misbehave("jwks", faults.hang())
     with issuer.hold("discovery") as gate:

@@ -166,6 +166,12 @@ def test_a_missing_grant_type_and_a_repeated_parameter_are_invalid_requests(ask)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 
 
+def test_a_token_is_never_revalidated(ask):
+    answer = ask(ASKED, {**GOOD, "If-None-Match": "*"})
+    assert answer.status == 200
+    assert "etag" not in answer.headers
+
+
 def test_an_unknown_parameter_is_ignored_and_get_is_not_answered(ask, http, logto):
     assert ask({**ASKED, "audience": "https://elsewhere.api"}).status == 200
     assert http("GET", logto.token_endpoint).status == 404

@@ -59,8 +59,8 @@ class Fault:
 
     @property
     def only_waits(self) -> bool:
-        """Whether the answer, once it comes, is the right one."""
-        return self == Fault(delay_s=self.delay_s, hang=self.hang)
+        """Whether the answer is the right one, only late."""
+        return self == Fault(delay_s=self.delay_s)
 
     def alter(self, reply: Reply) -> Reply:
         """Return the answer with this fault's status, headers and body."""
