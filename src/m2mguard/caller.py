@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+_MUTABLE = (dict, list)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -74,7 +76,7 @@ def frozen(value: object) -> object:
 def frozen_claims(claims: dict[str, object]) -> Mapping[str, object]:
     """Make verified claims read-only at every depth. The dict must not be used by the giver afterwards."""
     for name, value in claims.items():
-        if isinstance(value, dict | list):
+        if isinstance(value, _MUTABLE):
             claims[name] = frozen(value)
     return MappingProxyType(claims)
 

@@ -66,3 +66,10 @@ class TokenRefused(Event):
     status: int
     reason: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAccepted(Event):
+    """A token was found good; `remembered` tells whether it was verified before. For `on_event` only: it is not logged."""
+
+    remembered: bool

@@ -49,8 +49,18 @@ class IssuerHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictHealth:
+    """The verified-token cache: how many tokens it holds, how often one was found in it, and how many good ones had to be verified."""
+
+    remembered: int = 0
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """Whether this resource server can do its work. `ready` is True when the tokens of every issuer can be checked now."""
 
     ready: bool
     issuers: tuple[IssuerHealth, ...]
+    verdicts: VerdictHealth = VerdictHealth()

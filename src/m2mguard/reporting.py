@@ -15,6 +15,7 @@ from m2mguard.events import (
     KeyWithdrawn,
     RefreshFailed,
     StaleServed,
+    TokenAccepted,
     TokenRefused,
     UnknownKeyThrottled,
 )
@@ -28,6 +29,7 @@ _LEVELS: dict[type[Event], int] = {
     StaleServed: logging.WARNING,
     UnknownKeyThrottled: logging.WARNING,
     TokenRefused: logging.INFO,
+    TokenAccepted: logging.NOTSET,  # one a request: for counting, not for reading
 }
 logger: logging.Logger = logging.getLogger("m2mguard")
 
@@ -47,10 +49,15 @@ class Reporter:
         self._monotonic = monotonic
         self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether an `on_event` was given: events that are not logged need not be made for nobody."""
+        return self._on_event is not None
+
     def emit(self, event: Event) -> None:
         """Log an event, and hand it on."""
         level = _LEVELS.get(type(event), logging.INFO)
-        if logger.isEnabledFor(level):
+        if level and logger.isEnabledFor(level):
             self._log(event, level)
         if self._on_event is not None:
             try:

@@ -8,44 +8,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge
 from m2mguard.configuration import number, one_or_more, whole_number
-from m2mguard.errors import AuthError, ConfigurationError, InsufficientScope, InvalidToken, Refusal
+from m2mguard.errors import AuthError, ConfigurationError, Refusal
 from m2mguard.events import Event, TokenRefused
 from m2mguard.health import Health, IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import KeyFetcher
 from m2mguard.keys.freshness import servable
-from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.source import KeySource
-from m2mguard.net.flight import Flight, Steps, Wait, adrive, after_fork_in_child, drive, new_lock
+from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.net.transport import HttpTransport
 from m2mguard.reporting import Reporter
 from m2mguard.settings import from_environment, server_arguments
 from m2mguard.token.bearer import bearer_token
-from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile, check
-from m2mguard.token.jose import Compact, VerificationKey, split
-from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
+from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
+from m2mguard.verification import Trusted, Verification
 
 MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
-VERDICT_CACHE_BYTES = 64 * 2**20
 _GLOBAL = Requirement()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trusted:
-    """An issuer, its keys, and how its tokens for this API look."""
-
-    issuer: Issuer
-    source: KeySource
-    profile: TokenProfile
 
 
 class ResourceServer:
@@ -109,25 +96,28 @@ class ResourceServer:
         )
         self._clock = clock
         self._monotonic = monotonic
-        self._machine_only = machine_only
         self._caching = caching
         self._reporter = Reporter(on_event, monotonic=monotonic)
-        self._verdict_cache_size = whole_number(
-            "verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens"
-        )
-        self._verdicts = self._empty_verdicts()
+        whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
         transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
         if not callable(getattr(transport, "request", None)):
             raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
         self._trusted = {
-            issuer.url: _Trusted(
+            issuer.url: Trusted(
                 issuer=issuer,
                 source=self._source(issuer, transport),
                 profile=_profile(issuer, audiences, leeway),
             )
             for issuer in _issuers(issuers)
         }
-        after_fork_in_child(self._after_fork)
+        self._verification = Verification(
+            self._trusted,
+            machine_only=machine_only,
+            max_remembered=verdict_cache_size,
+            clock=clock,
+            monotonic=monotonic,
+            reporter=self._reporter,
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: Any) -> ResourceServer:
@@ -156,9 +146,8 @@ class ResourceServer:
             KeysUnavailable: 503, the issuer's keys cannot be had.
         """
         try:
-            caller = self._remembered(token)
-            if caller is None:
-                caller = drive(self._verified(token))
+            found = self._verification.of(token)
+            caller = found if isinstance(found, Caller) else drive(found)
         except AuthError as error:
             self._report(error)
             raise
@@ -167,9 +156,8 @@ class ResourceServer:
     async def averify(self, token: str | bytes) -> Caller:
         """As `verify`, awaiting instead of blocking."""
         try:
-            caller = self._remembered(token)
-            if caller is None:
-                caller = await adrive(self._verified(token))
+            found = self._verification.of(token)
+            caller = found if isinstance(found, Caller) else await adrive(found)
         except AuthError as error:
             self._report(error)
             raise
@@ -192,9 +180,8 @@ class ResourceServer:
         """
         try:
             token = bearer_token(headers)
-            caller = self._remembered(token)
-            if caller is None:
-                caller = drive(self._verified(token))
+            found = self._verification.of(token)
+            caller = found if isinstance(found, Caller) else drive(found)
             self._check(caller, requirement, request)
         except AuthError as error:
             self._report(error)
@@ -207,9 +194,8 @@ class ResourceServer:
         """As `authenticate`, awaiting instead of blocking."""
         try:
             token = bearer_token(headers)
-            caller = self._remembered(token)
-            if caller is None:
-                caller = await adrive(self._verified(token))
+            found = self._verification.of(token)
+            caller = found if isinstance(found, Caller) else await adrive(found)
             self._check(caller, requirement, request)
         except AuthError as error:
             self._report(error)
@@ -256,56 +242,14 @@ class ResourceServer:
         """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
         for trusted in self._trusted.values():
             trusted.source.purge()
-        self._verdicts = self._empty_verdicts()
+        self._verification.forget()
 
     def health(self) -> Health:
         """How the keys stand. No I/O, no waiting."""
         issuers = tuple(self._issuer_health(trusted) for trusted in self._trusted.values())
-        return Health(ready=all(issuer.ready for issuer in issuers), issuers=issuers)
-
-    def _remembered(self, token: str | bytes) -> Caller | None:
-        """The Caller of a token that was found good, as long as its time and its key allow. No lock, no wait."""
-        found = self._verdicts.find(_digest(token), now_s := self._monotonic())
-        if found is None:
-            return None
-        keys = self._trusted[found.issuer_url].source.fresh_keys(now_s)
-        return found.verdict.caller if keys is not None and self._still_holds(found, keys) else None
-
-    def _still_holds(self, found: Remembered, keys: KeySet) -> bool:
-        return (
-            found.thumbprint in keys.thumbprints
-            and found.verdict.valid_from <= self._clock() < found.verdict.valid_until
+        return Health(
+            ready=all(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
         )
-
-    def _verified(self, token: str | bytes) -> Steps[Caller]:
-        """The way of a token that is not remembered, or whose keys are not fresh."""
-        compact = split(token)
-        trusted = self._trusted_issuer(compact)
-        keys = yield from trusted.source.key_set_for(compact.header.kid)
-        digest = _digest(token)
-        found = self._verdicts.find(digest, self._monotonic())
-        if found is not None and self._still_holds(found, keys):
-            return found.verdict.caller
-        key = _signing_key(compact, keys)
-        verdict = check(compact.claims, compact.header.typ, trusted.profile, self._clock())
-        if self._machine_only and not verdict.caller.is_machine:
-            raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
-        self._verdicts.remember(
-            digest,
-            Remembered(verdict, trusted.issuer.url, key.thumbprint, size_of(len(token))),
-            self._monotonic(),
-        )
-        return verdict.caller
-
-    def _trusted_issuer(self, compact: Compact) -> _Trusted:
-        """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
-        issuer = compact.claims.get("iss")
-        trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
-        if trusted is None:
-            raise InvalidToken("unknown_issuer", "iss is none of the configured issuers")
-        if compact.header.alg not in trusted.issuer.algorithms:
-            raise InvalidToken("algorithm", "the header's alg is not among those accepted from this issuer")
-        return trusted
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
         requirement = _GLOBAL if requirement is None else requirement.for_request(request)
@@ -341,14 +285,7 @@ class ResourceServer:
         for flight in flights:
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
 
-    def _empty_verdicts(self) -> VerdictCache:
-        return VerdictCache(max_entries=self._verdict_cache_size, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock())
-
-    def _after_fork(self) -> None:
-        """The lock of the parent's cache may be held by a thread that the child does not have."""
-        self._verdicts = self._empty_verdicts()
-
-    def _issuer_health(self, trusted: _Trusted) -> IssuerHealth:
+    def _issuer_health(self, trusted: Trusted) -> IssuerHealth:
         status = trusted.source.status()
         snapshot, now = status.snapshot, status.now
         if snapshot is None:
@@ -374,24 +311,6 @@ class ResourceServer:
             failures=status.attempts.failures,
             last_error=status.last_error,
         )
-
-
-def _digest(token: str | bytes) -> bytes:
-    if not isinstance(token, str | bytes):
-        raise InvalidToken("malformed", "the token is neither str nor bytes")
-    return VerdictCache.digest(token.encode("utf-8", "surrogatepass") if isinstance(token, str) else token)
-
-
-def _signing_key(compact: Compact, keys: KeySet) -> VerificationKey:
-    """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
-    alg = compact.header.alg
-    fitting = [key for key in keys.candidates(compact.header.kid) if alg in key.algorithms]
-    if not fitting:
-        raise InvalidToken("algorithm", "the key of the token's kid is not for the algorithm that the header names")
-    for key in fitting:
-        if key.verify(alg, compact.signing_input, compact.signature):
-            return key
-    raise InvalidToken("signature", "the signature is not that of the issuer's key")
 
 
 def _audiences(value: object) -> tuple[str, ...]:

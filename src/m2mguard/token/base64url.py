@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import binascii
 
-_TO_BASE64 = bytes.maketrans(
-    b"-_+/", b"+/!!"
-)  # "+" and "/" are of the other alphabet: they become what no decoder takes
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")  # what is of the other alphabet becomes what no decoder takes
 _PADDING = {0: b"", 2: b"==", 3: b"="}
 _LAST_CHARACTERS = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}  # those that leave no bits over
 
 
-def base64url_decode(segment: str) -> bytes:
+def base64url_decode(segment: str | bytes) -> bytes:
     """Decode, refusing every spelling but the canonical one.
 
     Raises:
         ValueError: padding, white space, foreign characters, an impossible length, or bits left over.
     """
-    raw = segment.encode("ascii")
+    raw = segment.encode("ascii") if isinstance(segment, str) else segment
     remainder = len(raw) % 4
     if remainder == 1 or (remainder and raw[-1] not in _LAST_CHARACTERS[remainder]):
         raise ValueError("not canonical base64url")

@@ -27,7 +27,7 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
         InvalidRequest: several fields, or a Bearer credential outside the grammar (400).
         InvalidToken: a well-formed credential in a field of more than 16 KiB (401).
     """
-    if isinstance(values, str | bytes):
+    if isinstance(values, (str, bytes)):
         values = (values,)
     if not values:
         raise MissingToken("missing", "the request has no Authorization field")

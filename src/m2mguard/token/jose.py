@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1
@@ -23,8 +23,6 @@ from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_TOKEN_CHARACTERS = 16_384 - len("Bearer ")  # 16 KiB of field value
 MAX_KEY_ID_CHARACTERS = 512
-
-_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
 class _Family(NamedTuple):
@@ -67,6 +65,7 @@ class Header(NamedTuple):
 class Compact(NamedTuple):
     """A token in its three parts; nothing in it is verified yet."""
 
+    header_segment: bytes
     header: Header
     claims: dict[str, object]
     signing_input: bytes
@@ -99,26 +98,28 @@ class VerificationKey:
         return _FAMILIES[alg].verifier.verify(message, self._material, signature)
 
 
-def split(token: str | bytes) -> Compact:
+def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingProxyType({})) -> Compact:
     """Take a token apart, strictly and unverified: three segments, a header that can be acted on, claims that are one JSON object.
+
+    Headers read before may be given by their segment, since the tokens of one key begin alike.
 
     Raises:
         InvalidToken: `malformed`, for a token that is too long, not a compact JWS, or not canonical in any part
             (RFC 7515 section 5.2, RFC 8725 section 3.7); `unknown_key` where the header names no usable key id.
     """
-    if isinstance(token, bytes):
-        token = token.decode("latin-1")
-    if not isinstance(token, str) or len(token) > MAX_TOKEN_CHARACTERS:
+    if not isinstance(token, (str, bytes)) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("malformed", "the token is longer than 16 KiB of header value, or no string")
-    segments = _COMPACT.fullmatch(token)
-    if segments is None:
+    raw = token if isinstance(token, bytes) else token.encode("ascii", "replace")  # "?" is no base64url
+    segments = raw.split(b".", 3)
+    if len(segments) != 3 or b"" in segments:
         raise InvalidToken("malformed", "the token is not three base64url segments")
-    header, payload, signature = segments.groups()
+    header, payload, signature = segments
     try:
         return Compact(
-            _parse_header(header),
+            header,
+            known_headers.get(header) or _parse_header(header),
             parse_object(base64url_decode(payload)),
-            token[: segments.end(2)].encode("ascii"),
+            header + b"." + payload,
             base64url_decode(signature),
         )
     except NotStrictJson as error:
@@ -127,7 +128,7 @@ def split(token: str | bytes) -> Compact:
         raise InvalidToken("malformed", "a segment of the token is not canonical base64url") from None
 
 
-def _parse_header(segment: str) -> Header:
+def _parse_header(segment: bytes) -> Header:
     members = parse_object(base64url_decode(segment))
     if "crit" in members or "b64" in members:
         raise InvalidToken("malformed", "the header asks for an extension that is not understood here")

@@ -10,6 +10,7 @@ import math
 
 MAX_DEPTH = 32
 MAX_INTEGER_DIGITS = 40
+_WHITE_SPACE = " \t\n\r"  # RFC 8259 section 2
 
 
 class NotStrictJson(ValueError):
@@ -23,8 +24,10 @@ def parse_object(data: bytes) -> dict[str, object]:
         NotStrictJson: for anything else, a lone surrogate and a nesting deeper than 32 included.
     """
     try:
-        text = data.decode("utf-8")
-        value = _DECODER.decode(text)
+        text = data.decode("utf-8").strip(_WHITE_SPACE)
+        value, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            value = None
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate cannot be encoded
     except NotStrictJson:

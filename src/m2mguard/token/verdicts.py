@@ -1,99 +1,143 @@
-"""The verified-token cache: a token is remembered by its hash, and forgotten with its key, its time, or the keys' own end.
+"""The verified-token cache: a good verdict, remembered by its token's hash, and forgotten with its key, its time, or the keys' own end.
 
-Only good verdicts enter. A look never waits: recency is noted once a second per token, and changes are made under a lock that is
-given from outside, since nothing in this room starts or locks threads of its own.
+Only good verdicts enter. A look takes no lock and never waits: it leaves a note of the use, and whoever adds a verdict reads the
+notes first. Locks are given from outside, since nothing in this room starts or locks threads of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from contextlib import AbstractContextManager
+from itertools import chain
+from sys import getsizeof
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cachetools import Cache, LRUCache
 
+from m2mguard.caller import Caller
 from m2mguard.token.claims import Verdict
 
-RECENCY_STEP_S = 1.0
-_ENTRY_OVERHEAD_BYTES = 1_500  # a Caller, its containers and the cache's own two entries, as measured
+_CONTAINERS = frozenset((MappingProxyType, tuple))  # what claims are made of besides strings and numbers
+_ENTRY_BYTES = 850  # all but the claims and scopes: a Caller, its tuples, the cache's own books; as measured
+_CLAIM_BYTES = 45  # a place in a dict, with the room dicts keep to grow
 
 
 class Remembered(NamedTuple):
-    """A good verdict with what it depends on: the issuer, and the identity of the key that signed; and what it takes to keep."""
+    """A good verdict and what it depends on: the issuer, the key id it was found by, and the identity of the key that signed."""
 
     verdict: Verdict
     issuer_url: str
+    kid: str
     thumbprint: str
-    size_bytes: int
 
 
 class _Entry:
-    """A slot of the cache; `touched_s` is when its recency was last noted."""
+    """A slot of the cache: when it was used last, and whether a note of that already waits to be read."""
 
-    __slots__ = ("remembered", "touched_s")
+    __slots__ = ("noted", "remembered", "size_bytes", "used_s")
 
-    def __init__(self, remembered: Remembered, touched_s: float) -> None:
+    def __init__(self, remembered: Remembered, used_s: float) -> None:
         self.remembered = remembered
-        self.touched_s = touched_s
+        self.size_bytes = size_of(remembered.verdict.caller)
+        self.used_s = used_s
+        self.noted = False
 
 
-def _size_of(entry: _Entry) -> int:
-    return entry.remembered.size_bytes
+class _Slots(LRUCache[bytes, _Entry | None]):
+    """The entries in order of use. A missing one is None: a first-seen token should not pay for an exception."""
+
+    def __missing__(self, digest: bytes) -> None:
+        return None
+
+
+def _size_of(entry: _Entry | None) -> int:
+    return 0 if entry is None else entry.size_bytes
 
 
 class VerdictCache:
     """Good verdicts by the SHA-256 of the whole token, least recently used out first.
 
-    Safe to share between threads and tasks; `find` takes no lock except to note recency, once a second per token.
+    Safe to share between threads and tasks; `find` takes no lock.
 
     Args:
         max_entries: how many tokens at the most; 0 remembers nothing.
-        max_bytes: how much memory at the most, estimated.
+        max_bytes: how much memory at the most.
         lock: guards changes; never held across I/O.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_entries")
+    __slots__ = ("_entries", "_lock", "_max_entries", "_used")
 
     def __init__(self, *, max_entries: int, max_bytes: int, lock: AbstractContextManager[object]) -> None:
         self._max_entries = max_entries
         self._lock = lock
-        self._entries: LRUCache[bytes, _Entry] = LRUCache(max_bytes, getsizeof=_size_of)
+        self._entries = _Slots(max_bytes, getsizeof=_size_of)
+        self._used: deque[tuple[bytes, _Entry]] = deque()  # at most one note per entry; appending needs no lock
 
     @staticmethod
-    def digest(token: bytes) -> bytes:
+    def digest(token: str | bytes) -> bytes:
         """The name under which a token is remembered; the token itself is not kept."""
+        if isinstance(token, str):
+            token = token.encode("utf-8", "surrogatepass")  # a digest for everything; what is no token is never found
         return hashlib.sha256(token).digest()
 
     def find(self, digest: bytes, now_s: float) -> Remembered | None:
         """Look a token up. The caller must still check time and key; `now_s` is on the monotonic clock."""
-        try:
-            entry = Cache.__getitem__(self._entries, digest)  # the plain look-up, which changes no order
-        except KeyError:
+        entry = Cache.__getitem__(self._entries, digest)  # a plain dict's look-up, which changes no order
+        if entry is None:
             return None
-        if now_s - entry.touched_s >= RECENCY_STEP_S:
-            entry.touched_s = now_s
-            with self._lock:
-                self._entries.get(digest)
+        entry.used_s = now_s
+        if not entry.noted:
+            entry.noted = True
+            self._used.append((digest, entry))
         return entry.remembered
 
     def remember(self, digest: bytes, remembered: Remembered, now_s: float) -> None:
         """Keep a good verdict; what was used least recently makes room."""
-        if remembered.size_bytes > self._entries.maxsize:
+        entry = _Entry(remembered, now_s)
+        if not self._max_entries or entry.size_bytes > self._entries.maxsize:
             return
         with self._lock:
+            self._read_notes()
             while len(self._entries) >= self._max_entries and digest not in self._entries:
                 self._entries.popitem()
-            self._entries[digest] = _Entry(remembered, now_s)
+            self._entries[digest] = entry
 
-    def clear(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._entries.clear()
+    def _read_notes(self) -> None:
+        """Bring the order of use up to date. The lock is held; readers may go on leaving notes."""
+        used = []
+        while self._used:
+            used.append(self._used.popleft())
+            used[-1][1].noted = False
+        for digest, _ in sorted(used, key=_last_used):
+            self._entries.get(digest)
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-def size_of(token_characters: int) -> int:
-    """Estimate what remembering a token takes in memory: as Python objects, its claims take some times their length."""
-    return _ENTRY_OVERHEAD_BYTES + 4 * token_characters
+def _last_used(note: tuple[bytes, _Entry]) -> float:
+    return note[1].used_s
+
+
+def size_of(caller: Caller) -> int:
+    """What remembering a Caller takes in memory, in bytes."""
+    claims = caller.claims
+    size = _ENTRY_BYTES + _CLAIM_BYTES * len(claims)
+    size += sum(map(getsizeof, chain(claims, claims.values(), caller.scopes)))
+    if _CONTAINERS.isdisjoint(map(type, claims.values())):  # flat, as claims nearly always are
+        return size
+    return size + sum(map(_inside, claims.values()))
+
+
+def _inside(value: object) -> int:
+    """What the members of a container take; nothing for any other value."""
+    if isinstance(value, MappingProxyType):
+        members = dict(value)  # a proxy tells its own size, not its dict's
+        return getsizeof(members) + sum(map(getsizeof, members)) + sum(map(_whole, members.values()))
+    return sum(map(_whole, value)) if isinstance(value, tuple) else 0
+
+
+def _whole(value: object) -> int:
+    return getsizeof(value) + _inside(value)
