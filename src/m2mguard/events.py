@@ -55,8 +55,15 @@ class StaleServed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysMissing(Event):
+    """A token could not be checked, because the issuer's keys cannot be had: the answer was 503. `retry_after_s` in seconds."""
+
+    retry_after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownKeyThrottled(Event):
-    """A token named a key nobody knows, and the permits for asking the issuer are used up."""
+    """A token named a key that we do not have, and the issuer was not asked about it, since the permits for that are used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from m2mguard.events import (
     Event,
+    KeysMissing,
     KeysRefreshed,
     KeyWithdrawn,
     RefreshFailed,
@@ -27,6 +28,7 @@ _LEVELS: dict[type[Event], int] = {
     KeyWithdrawn: logging.WARNING,
     RefreshFailed: logging.WARNING,
     StaleServed: logging.WARNING,
+    KeysMissing: logging.ERROR,
     UnknownKeyThrottled: logging.WARNING,
     TokenRefused: logging.INFO,
     TokenAccepted: logging.NOTSET,  # one a request: for counting, not for reading

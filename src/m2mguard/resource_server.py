@@ -220,22 +220,22 @@ class ResourceServer:
 
     def warm_up(self, timeout: float = 5) -> Health:
         """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""
-        drive(self._landed(self._take_off(join=True), timeout))
+        drive(self._landed(self._warm_up(), timeout))
         return self.health()
 
     async def awarm_up(self, timeout: float = 5) -> Health:
         """As `warm_up`, awaiting instead of blocking."""
-        await adrive(self._landed(self._take_off(join=True), timeout))
+        await adrive(self._landed(self._warm_up(), timeout))
         return self.health()
 
     def refresh(self) -> Health:
         """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
-        drive(self._landed(self._take_off(join=False), self._caching.timeout))
+        drive(self._landed(self._refresh(), self._caching.timeout))
         return self.health()
 
     async def arefresh(self) -> Health:
         """As `refresh`, awaiting instead of blocking."""
-        await adrive(self._landed(self._take_off(join=False), self._caching.timeout))
+        await adrive(self._landed(self._refresh(), self._caching.timeout))
         return self.health()
 
     def purge(self) -> None:
@@ -276,13 +276,15 @@ class ResourceServer:
             static=static,
         )
 
-    def _take_off(self, *, join: bool) -> list[Flight]:
-        flights = [trusted.source.begin_refresh(join=join) for trusted in self._trusted.values()]
-        return [flight for flight in flights if flight is not None]
+    def _warm_up(self) -> list[Flight | None]:
+        return [trusted.source.warm_up() for trusted in self._trusted.values()]
 
-    def _landed(self, flights: list[Flight], timeout_s: float) -> Steps[None]:
+    def _refresh(self) -> list[Flight | None]:
+        return [trusted.source.refresh() for trusted in self._trusted.values()]
+
+    def _landed(self, flights: Sequence[Flight | None], timeout_s: float) -> Steps[None]:
         deadline = time.monotonic() + timeout_s
-        for flight in flights:
+        for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
 
     def _issuer_health(self, trusted: Trusted) -> IssuerHealth:

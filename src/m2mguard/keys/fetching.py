@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
@@ -41,6 +43,12 @@ class Fetched:
     not_modified: bool = False
 
 
+class _Get(Protocol):
+    """Fetches a URL, within a share of the time that one fetch has in all."""
+
+    def __call__(self, url: str, etag: str | None = None, *, share: float = 1.0) -> Response: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFetcher:
     """Fetches one issuer's key set. Immutable and safe to share between threads; blocks, so it runs on a flight's thread.
@@ -71,20 +79,22 @@ class KeyFetcher:
         """
         started_at = self.monotonic()
 
-        def get(url: str, etag: str | None = None) -> Response:
-            left = started_at + self.caching.timeout - self.monotonic()
+        def get(url: str, etag: str | None = None, *, share: float = 1.0) -> Response:
+            left = started_at + self.caching.timeout * share - self.monotonic()
             if left <= 0:
                 raise FetchFailed("the issuer took too long")
             headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
-            return self.transport.request(
+            response = self.transport.request(
                 "GET", url, headers=headers, body=None, timeout_s=left, max_bytes=self.caching.max_bytes
             )
+            if len(response.body) > self.caching.max_bytes:
+                raise FetchFailed(f"the answer is longer than {self.caching.max_bytes} bytes")
+            return response
 
         try:
             jwks_uri, discovered_at = self._jwks_uri(known, started_at, get, rediscover=rediscover)
             etag = known.etag if known is not None and known.jwks_uri == jwks_uri else None
-            response = get(jwks_uri, etag)
-            return self._fetched(response, known if etag else None, jwks_uri, discovered_at)
+            return self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at)
         except FetchFailed:
             raise
         except (TransportError, DiscoveryFailed, UnusableKeySet) as error:
@@ -92,18 +102,16 @@ class KeyFetcher:
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
             raise FetchFailed(f"the transport failed ({type(error).__name__})") from None
 
-    def _jwks_uri(
-        self, known: Fetched | None, now: float, get: Callable[[str], Response], *, rediscover: bool
-    ) -> tuple[str, float]:
+    def _jwks_uri(self, known: Fetched | None, now: float, get: _Get, *, rediscover: bool) -> tuple[str, float]:
         if self.jwks_uri is not None:
             return self.jwks_uri, now
-        if known is not None and not rediscover and now < known.discovered_at + METADATA_TTL_S:
+        if known is None:
+            return discover(self.issuer, "jwks_uri", get), now
+        if not rediscover and now < known.discovered_at + METADATA_TTL_S:
             return known.jwks_uri, known.discovered_at
         try:
-            return discover(self.issuer, "jwks_uri", get), now
-        except Exception:
-            if known is None:
-                raise
+            return discover(self.issuer, "jwks_uri", functools.partial(get, share=0.5)), now
+        except (TransportError, DiscoveryFailed, FetchFailed):
             return known.jwks_uri, known.discovered_at  # what worked once is a better guess than none
 
     def _fetched(self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float) -> Fetched:

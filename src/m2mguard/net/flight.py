@@ -14,6 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
+class CannotLaunch(Exception):
+    """No thread can be started: the process is at its limit, or shutting down."""
+
+
 class Flight:
     """One piece of I/O under way. Safe to share between threads, asyncio and trio loops, and greenlets.
 
@@ -32,12 +36,16 @@ class Flight:
         self._sleepers: dict[Any, Any] = {}  # an event loop's own token -> the event all its waiters share
 
     def launch(self) -> None:
-        """Start the thread. Where none can be had, the work is done here and now."""
-        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        """Start the thread.
+
+        Raises:
+            CannotLaunch: no thread can be had. The work is not done, since here it might block an event loop; whoever waits is woken.
+        """
         try:
-            thread.start()
-        except RuntimeError:  # no thread can be started: the process is at its limit, or shutting down
-            self._run()
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError:
+            self.land()
+            raise CannotLaunch("no thread can be started for the fetch") from None
 
     def _run(self) -> None:
         try:
@@ -115,7 +123,10 @@ def new_lock() -> threading.Lock:
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
-    """Call a bound method in every child process after `fork`, for as long as its object lives."""
+    """Call a bound method in every child process after `fork`, for as long as its object lives.
+
+    A registration cannot be taken back: of a dead object a closure of some hundred bytes stays. Such objects are few in a process.
+    """
     reference = weakref.WeakMethod(method)
 
     def reset() -> None:
