@@ -35,7 +35,8 @@ coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch covera
 lowest: $(VENV)/lowest.filled  ## Run the tests with the oldest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
-		--requirements pyproject.toml --all-extras --group test --editable .
+		--requirements pyproject.toml --all-extras --group test --editable . \
+		"httpx>=0.28"  # which the oldest Starlette's test client is built on
 	$(VENV)/lowest/bin/python -m pytest
 
 format: $(VENV)/check.filled  ## Let ruff repair what it can
