@@ -23,6 +23,10 @@ class Attempt:
     """One fetch: its number, why and for which key id it is made, when it began, and the flight that carries it."""
 
     __slots__ = ("began_at", "cause", "flight", "kid", "number")
+    number: int
+    cause: str
+    kid: str | None
+    began_at: float
     flight: Flight
 
     def __init__(self, *, number: int, cause: str, kid: str | None, began_at: float) -> None:
