@@ -86,10 +86,11 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     app_id = _text(claims, profile.app_id_claim)
     if app_id is None:
         raise InvalidToken("claim", "the claim that holds the App ID is missing")
-    read_only = frozen_claims(claims)
+    scopes = _scopes(claims, profile)
+    read_only = frozen_claims(claims)  # from here on, lists are tuples
     caller = Caller(
         app_id=app_id,
-        scopes=_scopes(claims, profile),
+        scopes=scopes,
         organization_id=_organization_id(claims, audiences),
         issuer=profile.issuer,
         audience=audience,
