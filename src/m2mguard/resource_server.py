@@ -133,9 +133,15 @@ class ResourceServer:
         return cls(**from_environment(environ) | overrides)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> ResourceServer:
-        """Build one from settings named as in `from_env`, without the prefix; values may be text or objects. Raises alike."""
-        return cls(**server_arguments(settings))
+    def from_settings(cls, settings: Mapping[str, Any], *, prefix: str = "") -> ResourceServer:
+        """Build one from settings named as in `from_env`; values may be text or objects. Raises alike.
+
+        Args:
+            settings: names to values.
+            prefix: what the names of ours begin with, such as "M2MGUARD_"; others are passed over. Default: all are ours.
+        """
+        given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
+        return cls(**server_arguments(given, prefix=prefix))
 
     def verify(self, token: str | bytes) -> Caller:
         """Check a token itself: signature, issuer, audience, times, type, and that it belongs to a machine.

@@ -1,0 +1,20 @@
+"""Django's entry for `INSTALLED_APPS`: it brings the system checks and `manage.py m2mguard_health`."""
+
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+
+from m2mguard.django import checks
+
+
+class M2MGuardConfig(AppConfig):
+    """`INSTALLED_APPS = ["m2mguard.django"]`."""
+
+    name = "m2mguard.django"
+    label = "m2mguard"
+    verbose_name = "m2mguard"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        register(checks.setting_can_be_meant, Tags.security)
+        register(checks.middleware_keys_have_effect, Tags.security)
+        register(checks.ready_for_deployment, Tags.security, deploy=True)

@@ -1,0 +1,74 @@
+"""The `M2MGUARD` setting, read at its first use and again after `override_settings`.
+
+Django's settings belong to the process, so what is built from them does, too: the one place here that keeps something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from m2mguard.access import Requirement
+from m2mguard.errors import ConfigurationError
+from m2mguard.resource_server import ResourceServer
+from m2mguard.wsgi import Exemptions
+
+SETTING: Final = "M2MGUARD"
+MIDDLEWARE_KEYS: Final = frozenset(("PUBLIC", "PREFLIGHT", "REQUIRES"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the setting says: the server, and what the middleware asks for and exempts."""
+
+    server: ResourceServer
+    requires: Requirement | None
+    exemptions: Exemptions
+
+
+_current: Final[dict[str, Configuration]] = {}
+
+
+def resource_server() -> ResourceServer:
+    """The site's ResourceServer. Every thread gets the same one, until the setting is overridden.
+
+    Raises:
+        ConfigurationError: the setting is missing, or cannot be meant.
+    """
+    return current().server
+
+
+def current() -> Configuration:
+    """The site's configuration. Raises as `resource_server`."""
+    found = _current.get(SETTING)
+    if found is None:  # threads that meet here each build one, which fetches nothing; the first to put it down is heard
+        found = _current.setdefault(SETTING, read(getattr(settings, SETTING, None)))
+    return found
+
+
+def read(setting: Any) -> Configuration:
+    """Build what a value of the setting says; it may hold a ready `SERVER`. Fetches nothing. Raises as `resource_server`."""
+    if not isinstance(setting, Mapping):
+        raise ConfigurationError(f'give {SETTING} = {{"ISSUER": ..., "AUDIENCE": ...}} in the settings.')
+    server = setting.get("SERVER")
+    requires = setting.get("REQUIRES")
+    rest = {name: value for name, value in setting.items() if name not in MIDDLEWARE_KEYS | {"SERVER"}}
+    if server is None:
+        server = ResourceServer.from_settings(rest)
+    elif rest or not isinstance(server, ResourceServer):
+        raise ConfigurationError("SERVER must be a ResourceServer, and takes the place of every other setting for it.")
+    if requires is not None and not isinstance(requires, Requirement):
+        raise ConfigurationError('REQUIRES must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+    exemptions = Exemptions(public=setting.get("PUBLIC", ()), preflight=setting.get("PREFLIGHT", "protect"))
+    return Configuration(server=server, requires=requires, exemptions=exemptions)
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == SETTING:
+        _current.clear()

@@ -1,0 +1,22 @@
+"""`manage.py m2mguard_health`: can the tokens of every issuer be checked?"""
+
+import dataclasses
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from m2mguard.django.configuration import resource_server
+
+
+class Command(BaseCommand):
+    """Fetch the issuers' keys and show how they stand."""
+
+    help = "Fetch the issuers' keys and show how they stand, as JSON. Ends with 1 where tokens cannot be checked."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Run the command."""
+        health = resource_server().warm_up()
+        self.stdout.write(json.dumps(dataclasses.asdict(health), indent=2))
+        if not health.ready:
+            raise CommandError("the tokens of some issuer cannot be checked")

@@ -1,0 +1,45 @@
+"""A request on its way through a guard: who is asked, where the Caller is put, what a refusal looks like in Django."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+
+from m2mguard.access import Requirement
+from m2mguard.caller import Caller
+from m2mguard.errors import Refusal
+from m2mguard.resource_server import ResourceServer
+from m2mguard.wsgi import authorization_fields
+
+
+class MachineRequest(HttpRequest):
+    """For annotations: the request of a guarded view, whose `auth` is the Caller."""
+
+    auth: Caller
+
+
+def admit(request: HttpRequest, server: ResourceServer, requirement: Requirement | None) -> HttpResponse | None:
+    """Put the Caller at `request.auth`, or return the refusal. May block for as long as `KeyCaching` allows."""
+    try:
+        request.auth = server.authenticate(  # type: ignore[attr-defined]
+            authorization_fields(request.META), requirement, request=request
+        )
+    except Refusal as error:
+        return _refusal(request, server, error)
+    return None
+
+
+async def aadmit(request: HttpRequest, server: ResourceServer, requirement: Requirement | None) -> HttpResponse | None:
+    """As `admit`, awaiting instead of blocking."""
+    try:
+        request.auth = await server.aauthenticate(  # type: ignore[attr-defined]
+            authorization_fields(request.META), requirement, request=request
+        )
+    except Refusal as error:
+        return _refusal(request, server, error)
+    return None
+
+
+def _refusal(request: HttpRequest, server: ResourceServer, error: Refusal) -> HttpResponse:
+    answer = server.answer(error)
+    body = b"" if request.method == "HEAD" else answer.body
+    return HttpResponse(body, status=answer.status, headers=dict(answer.headers))

@@ -1,0 +1,222 @@
+"""Flask's side: one extension that protects views, blueprints or whole apps, and shows who is calling.
+
+Nothing is decided about tokens or answers here. A refusal is raised as Werkzeug's exception, so that an app's handlers run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import wraps
+from typing import Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
+
+from m2mguard.access import Requirement
+from m2mguard.caller import Caller
+from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.resource_server import ResourceServer
+from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of
+
+try:
+    from flask import Blueprint, Flask, Request, current_app, request
+    from flask.cli import AppGroup
+    from werkzeug.exceptions import default_exceptions
+    from werkzeug.local import LocalProxy
+except ImportError as missing:
+    raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from missing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Organization = str | Callable[[Request], str | None] | None
+
+EXTENSION: Final = "m2mguard"
+_REQUIREMENTS = "_m2mguard_requirements"  # on a guarded view: what it asks for, innermost first
+
+
+class M2MGuard:
+    """Flask's extension. One guard can serve several apps, each with its own settings; it keeps nothing about a request.
+
+    `@guard.requires("read:orders")` protects a view, `guard.protect(blueprint)` a blueprint or an app. What stands on a view,
+    its blueprint and its app adds up: a request must meet all of it. The view finds the Caller at `current_caller`.
+
+    Args:
+        app: the app to set up; without one, call `init_app`.
+        server: verifies tokens and words the answers. Default: built for each app from its configuration, `M2MGUARD_ISSUER` or
+            `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE` and a key for every other setting of `ResourceServer.from_env`.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
+            which carry no credentials (Fetch standard, section 3.3.2).
+
+    Raises:
+        ConfigurationError: as `init_app`.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        server: ResourceServer | None = None,
+        *,
+        preflight: Literal["protect", "exempt"] = "protect",
+    ) -> None:
+        if server is not None and not isinstance(server, ResourceServer):
+            raise ConfigurationError("server must be a ResourceServer.")
+        self._server = server
+        self._preflight = preflight
+        self._preflights = Exemptions(preflight=preflight)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the app's configuration, and add `flask m2mguard health`. Fetches nothing.
+
+        Raises:
+            ConfigurationError: a setting that is missing, unknown, or cannot be meant; or the app has a guard already.
+        """
+        if EXTENSION in app.extensions:
+            raise ConfigurationError("this app has a guard already; one ResourceServer can take several issuers.")
+        server = self._server
+        app.extensions[EXTENSION] = server or ResourceServer.from_settings(app.config, prefix="M2MGUARD_")
+        app.before_request(self._guard_automatic_options)
+        app.cli.add_command(_commands())
+
+    def requires(
+        self,
+        *scopes: str,
+        any_scope: Collection[str] = (),
+        app_ids: Collection[str] = (),
+        organization: Organization = None,
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """Protect a view function, sync or async, or each view of a class: `decorators = [guard.requires("read:orders")]`.
+
+        Stands below `@app.route`. The OPTIONS requests that Flask answers for the view are protected, too.
+
+        Args:
+            scopes: every one of these must be granted.
+            any_scope: as for `Requirement`.
+            app_ids: as for `Requirement`.
+            organization: as for `Requirement`. A callable is given the Flask request, with its `view_args`.
+
+        Raises:
+            ConfigurationError: a value that cannot be meant.
+        """
+        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+
+        def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            if inspect.iscoroutinefunction(view):
+
+                @wraps(view)
+                async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                    await _aauthenticate(requirement)
+                    return await cast(Callable[P, Awaitable[Any]], view)(*args, **kwargs)
+
+                guarded = cast(Callable[P, R], guarded_async)
+            else:
+
+                @wraps(view)
+                def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+                    _authenticate(requirement)
+                    return view(*args, **kwargs)
+
+            setattr(guarded, _REQUIREMENTS, (*getattr(view, _REQUIREMENTS, ()), requirement))
+            return guarded
+
+        return decorate
+
+    def protect(
+        self,
+        target: Flask | Blueprint,
+        *scopes: str,
+        any_scope: Collection[str] = (),
+        app_ids: Collection[str] = (),
+        organization: Organization = None,
+        public: Iterable[str] = (),
+    ) -> None:
+        """Protect every request to a blueprint, nested ones included, or to a whole app, unknown paths and static files included.
+
+        Hooks registered before this call run first; it is itself a `before_request` hook.
+
+        Args:
+            target: the blueprint or app.
+            scopes: as for `requires`.
+            any_scope: as for `requires`.
+            app_ids: as for `requires`.
+            organization: as for `requires`.
+            public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens
+                everything below it, any other one exact path.
+
+        Raises:
+            ConfigurationError: a value that cannot be meant.
+        """
+        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+        exemptions = Exemptions(public=public, preflight=self._preflight)
+
+        def guard() -> None:
+            if not exemptions.cover(request.environ):
+                _authenticate(requirement)
+
+        target.before_request(guard)
+
+    def _guard_automatic_options(self) -> None:
+        """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
+        rule = request.url_rule
+        if request.method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False):
+            return
+        if rule is not None and not self._preflights.cover(request.environ):
+            for requirement in getattr(current_app.view_functions[rule.endpoint], _REQUIREMENTS, ()):
+                _authenticate(requirement)
+
+
+def _current() -> Caller:
+    return caller_of(request.environ)
+
+
+current_caller: Caller = LocalProxy(_current)  # type: ignore[assignment]
+"""The application that sent the current request. A RuntimeError where nothing protects the view, or outside a request."""
+
+
+def _server() -> ResourceServer:
+    try:
+        return cast(ResourceServer, current_app.extensions[EXTENSION])
+    except KeyError:
+        raise RuntimeError("this app has no guard: call guard.init_app(app)") from None
+
+
+def _authenticate(requirement: Requirement) -> None:
+    server, environ = _server(), request.environ
+    try:
+        caller = server.authenticate(authorization_fields(environ), requirement, request=_plain_request())
+    except Refusal as error:
+        _refuse(server, error)
+    environ[CALLER] = caller
+
+
+async def _aauthenticate(requirement: Requirement) -> None:
+    server, environ = _server(), request.environ
+    try:
+        caller = await server.aauthenticate(authorization_fields(environ), requirement, request=_plain_request())
+    except Refusal as error:
+        _refuse(server, error)
+    environ[CALLER] = caller
+
+
+def _plain_request() -> Request:
+    return cast("LocalProxy[Request]", request)._get_current_object()  # noqa: SLF001  # Werkzeug documents it
+
+
+def _refuse(server: ResourceServer, error: Refusal) -> NoReturn:
+    answer = server.answer(error)
+    response = current_app.response_class(answer.body, answer.status, dict(answer.headers))
+    raise default_exceptions[answer.status](answer.detail["error_description"], response) from error
+
+
+def _commands() -> AppGroup:
+    group = AppGroup(EXTENSION, help="Machine-to-machine access tokens.")
+
+    @group.command("health")
+    def health() -> None:
+        """Fetch the issuers' keys and show how they stand. Ends with 1 where tokens cannot be checked."""
+        found = _server().warm_up()
+        print(json.dumps(dataclasses.asdict(found), indent=2))  # noqa: T201
+        raise SystemExit(0 if found.ready else 1)
+
+    return group

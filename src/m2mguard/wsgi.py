@@ -1,0 +1,152 @@
+"""Protects any WSGI application, framework or not: what reaches it carries a verified Caller, or asked for a public path.
+
+No framework is imported here, and nothing is decided about tokens or answers: that is the ResourceServer's business.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, Literal
+
+from m2mguard.access import Requirement
+from m2mguard.caller import Caller
+from m2mguard.challenge import Answer
+from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.paths import PublicPaths
+from m2mguard.resource_server import ResourceServer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
+
+CALLER: Final = "m2mguard.caller"
+_STATUS_LINES = {400: "400 Bad Request", 401: "401 Unauthorized", 403: "403 Forbidden", 503: "503 Service Unavailable"}
+
+
+class BearerAuthMiddleware:
+    """WSGI middleware that lets a request pass with a good bearer token, and answers any other itself (RFC 6750).
+
+    The application below finds the `Caller` at `environ["m2mguard.caller"]`; on a public path there is none, whatever stood
+    there before. What the application returns is handed on as it is, and what it raises passes through. With keys at hand
+    nothing blocks; else a request waits at most as long as `KeyCaching` allows. Safe to share between threads and greenlets.
+
+    Args:
+        app: the WSGI application to protect.
+        server: verifies tokens and words the answers.
+        requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
+            given the WSGI environ.
+        public: the paths below `SCRIPT_NAME` that need no token, default none. An entry that ends in "/" opens everything
+            below it, any other one exact path.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
+            which carry no credentials (Fetch standard, section 3.3.2).
+        on_error: called with the refusal and the WSGI environ. It may return another `Answer` to be sent instead; None sends
+            the standard one. What it raises passes through, and nothing is let in.
+
+    Raises:
+        ConfigurationError: an argument that cannot be meant.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        server: ResourceServer,
+        *,
+        requires: Requirement | None = None,
+        public: Iterable[str] = (),
+        preflight: Literal["protect", "exempt"] = "protect",
+        on_error: OnError | None = None,
+    ) -> None:
+        if not callable(app):
+            raise ConfigurationError("app must be a WSGI application.")
+        if not isinstance(server, ResourceServer):
+            raise ConfigurationError("server must be a ResourceServer.")
+        if requires is not None and not isinstance(requires, Requirement):
+            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
+            raise ConfigurationError("on_error must be a plain callable that takes the error and the environ.")
+        self.app = app
+        self._server = server
+        self._requires = requires
+        self._exemptions = Exemptions(public=public, preflight=preflight)
+        self._on_error = on_error
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one WSGI request."""
+        environ.pop(CALLER, None)
+        if self._exemptions.cover(environ):
+            return self.app(environ, start_response)
+        try:
+            caller = self._server.authenticate(authorization_fields(environ), self._requires, request=environ)
+        except Refusal as error:
+            return self._refuse(error, environ, start_response)
+        environ[CALLER] = caller
+        return self.app(environ, start_response)
+
+    def _refuse(self, error: Refusal, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        answer = None if self._on_error is None else self._on_error(error, environ)
+        answer = answer or self._server.answer(error)
+        headers = [(name, value) for name, value in answer.headers.items() if name.lower() != "content-length"]
+        headers.append(("Content-Length", str(len(answer.body))))  # an `on_error` may have given another body
+        start_response(_STATUS_LINES.get(answer.status, f"{answer.status} Refused"), headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def caller_of(environ: WSGIEnvironment) -> Caller:
+    """The application that sent this request: `environ["m2mguard.caller"]`, typed.
+
+    Raises:
+        RuntimeError: nothing protects this path.
+    """
+    caller = environ.get(CALLER)
+    if not isinstance(caller, Caller):
+        raise RuntimeError("this request has no Caller: put BearerAuthMiddleware above the application")
+    return caller
+
+
+def authorization_fields(environ: WSGIEnvironment) -> list[str]:
+    """The request's Authorization fields. A server has joined several into one with commas, which no credential may hold."""
+    value = environ.get("HTTP_AUTHORIZATION")
+    return [] if value is None else [value]
+
+
+class Exemptions:
+    """The requests that need no token, as the WSGI family tells them: by `PATH_INFO` and method, never by Host or query.
+
+    Args:
+        public: as for `BearerAuthMiddleware`.
+        preflight: as for `BearerAuthMiddleware`.
+
+    Raises:
+        ConfigurationError: an argument that cannot be meant.
+    """
+
+    __slots__ = ("_preflights", "_public")
+
+    def __init__(self, *, public: Iterable[str] = (), preflight: Literal["protect", "exempt"] = "protect") -> None:
+        if preflight not in ("protect", "exempt"):
+            raise ConfigurationError('preflight must be "protect" or "exempt".')
+        self._public = PublicPaths(public)
+        self._preflights = preflight == "exempt"
+
+    def cover(self, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
+        """Tell whether a request needs no token.
+
+        Args:
+            environ: the WSGI environ, or Django's `META`.
+            raw_path: the path as it was sent, where the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it
+                there; `PATH_INFO` itself is decoded already.
+        """
+        sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        if sent is not None:
+            raw_path = sent.partition("?")[0].encode("latin-1", "replace")
+        if self._public and self._public.match(environ.get("PATH_INFO", ""), raw_path=raw_path):
+            return True
+        return self._preflights and _is_preflight(environ)
+
+
+def _is_preflight(environ: WSGIEnvironment) -> bool:
+    """Tell a CORS preflight: OPTIONS that names an origin and the method it asks for (Fetch standard, section 3.2.2)."""
+    named = environ.get("HTTP_ORIGIN") and environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+    return environ["REQUEST_METHOD"] == "OPTIONS" and bool(named)
