@@ -1,0 +1,213 @@
+"""Django REST framework's side: an authentication class, permissions, and both in the schema. `request.auth` is the Caller.
+
+Nothing is decided about tokens or answers here. The site's ResourceServer is that of `m2mguard.django`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+try:
+    from rest_framework.authentication import BaseAuthentication
+    from rest_framework.exceptions import APIException
+    from rest_framework.permissions import AND, OR, BasePermission
+    from rest_framework.request import Request
+except ImportError as missing:
+    raise ImportError('m2mguard.drf needs Django REST framework: pip install "m2mguard[drf]"') from missing
+
+from m2mguard.access import ANY_ORGANIZATION, Requirement
+from m2mguard.caller import Caller
+from m2mguard.django import resource_server
+from m2mguard.errors import MissingToken, Refusal
+from m2mguard.resource_server import ResourceServer
+from m2mguard.wsgi import authorization_fields
+
+_WORDED_BY_DRF = frozenset(("content-type", "content-length"))  # its renderers write the body
+
+
+class RefusedRequest(APIException):
+    """A request that was refused, for an API's own exception handler. `detail` is `{"error", "error_description"}`.
+
+    Attributes:
+        refusal: the error behind it, whose `reason` is for the operator only.
+    """
+
+    def __init__(self, refusal: Refusal, server: ResourceServer, view: Any) -> None:
+        answer = server.answer(refusal)
+        super().__init__(dict(answer.detail))
+        self.status_code = answer.status
+        self.refusal = refusal
+        if view is not None:  # whatever an exception handler makes of the body, these headers stand
+            view.headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """`request.user` of a request that an application sent: enough for throttles and permissions, and no more rights."""
+
+    caller: Caller
+
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+    is_active: ClassVar[bool] = True
+    is_staff: ClassVar[bool] = False
+    is_superuser: ClassVar[bool] = False
+
+    @property
+    def pk(self) -> str:
+        """The App ID; throttles count by it."""
+        return self.caller.app_id
+
+    @property
+    def username(self) -> str:
+        """The App ID."""
+        return self.caller.app_id
+
+    def get_username(self) -> str:
+        """The App ID."""
+        return self.caller.app_id
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002
+        """False: an application has scopes, and none of Django's permissions."""
+        return False
+
+    def has_perms(self, perm_list: Collection[str], obj: object = None) -> bool:  # noqa: ARG002
+        """False, as `has_perm`."""
+        return False
+
+    def __str__(self) -> str:
+        return self.caller.app_id
+
+
+class M2MAuthentication(BaseAuthentication):
+    """Asks every request to the view for a good bearer token; `request.user` is then a `Machine`, `request.auth` the Caller.
+
+    A request without one is refused, so beside other authentication classes this one stands last. The token must grant each
+    of the view's `required_scopes`, and must not belong to an organization unless a `HasScopes` of the view says which.
+
+    Attributes:
+        server: verifies tokens. Default None: the site's, from the setting `M2MGUARD`.
+    """
+
+    server: ResourceServer | None = None
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller]:
+        """Let a request in that carries a good token. Django REST framework calls this."""
+        view = request.parser_context.get("view")
+        server = _server(self)
+        try:
+            caller = server.authenticate(authorization_fields(request.META), _requirement(view), request=request)
+        except Refusal as error:
+            raise RefusedRequest(error, server, view) from error
+        return Machine(caller=caller), caller
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+        """The challenge, for a 401 that is not ours."""
+        return (
+            _server(self)
+            .answer(MissingToken("missing", "the request was not authenticated"))
+            .headers["WWW-Authenticate"]
+        )
+
+
+def HasScopes(  # noqa: N802  # stands where Django REST framework asks for a class
+    *scopes: str,
+    any_scope: Collection[str] = (),
+    app_ids: Collection[str] = (),
+    organization: str | Callable[[Request], str | None] | None = None,
+) -> type[BasePermission]:
+    """A permission class: `permission_classes = [HasScopes("read:orders")]`. It combines with others by `&`, `|` and `~`.
+
+    Args:
+        scopes: every one of these must be granted.
+        any_scope: as for `Requirement`.
+        app_ids: as for `Requirement`.
+        organization: as for `Requirement`. A callable is given the request, whose `parser_context["kwargs"]` are the route's.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant.
+    """
+    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+    return cast("type[BasePermission]", type("HasScopes", (_MeetsRequirement,), {"requirement": requirement}))
+
+
+class _MeetsRequirement(BasePermission):
+    requirement: ClassVar[Requirement]
+
+    def __init__(self) -> None:
+        self._refuse: Callable[[], RefusedRequest] | None = None
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.auth, Caller):
+            return False
+        server = _server(request.successful_authenticator)
+        try:
+            server.authorize(request.auth, self.requirement, request=request)
+        except Refusal as refusal:
+            error = refusal
+            self._refuse = lambda: RefusedRequest(error, server, view)
+            return False
+        return True
+
+    @property
+    def message(self) -> None:
+        """Asked for when this permission, and no combination, ends the request: the one moment to give our own answer."""
+        if self._refuse is not None:
+            raise self._refuse()
+
+
+def _server(authenticator: object) -> ResourceServer:
+    return getattr(authenticator, "server", None) or resource_server()
+
+
+def _requirement(view: Any) -> Requirement:
+    """What authentication asks for: where no permission of ours looks at the organization, the token must have none."""
+    if view is None:
+        return Requirement()
+    settled = any(_settles_organization(permission) for permission in view.get_permissions())
+    return Requirement(
+        scopes=getattr(view, "required_scopes", None) or (), organization=ANY_ORGANIZATION if settled else None
+    )
+
+
+def _settles_organization(permission: object) -> bool:
+    if isinstance(permission, OR):
+        operands: tuple[object, object] = (permission.op1, permission.op2)  # type: ignore[attr-defined]
+        return all(map(_settles_organization, operands))
+    return any(_asked_of_all(permission))
+
+
+def _asked_of_all(permission: object) -> Iterator[Requirement]:
+    """The requirements that no request gets around."""
+    if isinstance(permission, AND):
+        yield from _asked_of_all(permission.op1)  # type: ignore[attr-defined]
+        yield from _asked_of_all(permission.op2)  # type: ignore[attr-defined]
+    elif isinstance(permission, _MeetsRequirement):
+        yield permission.requirement
+
+
+if importlib.util.find_spec("drf_spectacular") is not None:
+    from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+    class M2MAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+        """drf-spectacular's view of `M2MAuthentication`: the scheme, and each operation's scopes. It finds this by itself."""
+
+        target_class = M2MAuthentication
+        match_subclasses = True
+        name = "M2MAuth"
+
+        def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:  # noqa: ARG002
+            """The scheme: a bearer token that is a JWT."""
+            return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+        def get_security_requirement(self, auto_schema: Any) -> Any:
+            """The scopes that the operation's view asks for; a list of alternatives where any of several will do."""
+            view = auto_schema.view
+            asked = [one for permission in view.get_permissions() for one in _asked_of_all(permission)]
+            scopes = [*_requirement(view).scopes, *(scope for one in asked for scope in one.scopes)]
+            choices = itertools.product(*(one.any_scope for one in asked if one.any_scope))
+            return [{self.name: list(dict.fromkeys((*scopes, *choice)))} for choice in choices]
