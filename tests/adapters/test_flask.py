@@ -1,0 +1,319 @@
+"""What is Flask's own: configuration, decorators, blueprints, error handlers. What all adapters share is in tests/contract."""
+
+import gc
+import json
+
+import pytest
+from flask import Blueprint, Flask, jsonify
+from flask.views import MethodView, View
+from werkzeug.exceptions import HTTPException, Unauthorized
+
+from m2mguard import Caller, ConfigurationError, InvalidToken, Issuer, MissingToken
+from m2mguard.flask import M2MGuard, current_caller
+from m2mguard.testing import SHOPPING_API, LocalIssuer
+
+
+@pytest.fixture(autouse=True)
+def _threads_of_asgiref_end(no_thread_is_left_behind):
+    """asgiref's one-worker executors end when they are collected, and a traceback keeps one until then."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def app():
+    return Flask(__name__)
+
+
+@pytest.fixture
+def guard(app, server):
+    return M2MGuard(app, server)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+def test_a_view_finds_the_caller(app, guard, client, bearer):
+    @app.get("/orders")
+    @guard.requires("read:orders")
+    def orders():
+        assert isinstance(current_caller, Caller)
+        return {"app": current_caller.app_id, "scopes": sorted(current_caller.scopes)}
+
+    answer = client.get("/orders", headers=bearer("app-orders"))
+    assert answer.json == {"app": "app-orders", "scopes": ["read:orders"]}
+
+
+def test_a_refusal_is_ours_to_the_last_header(app, guard, client, bearer, server):
+    @app.get("/orders")
+    @guard.requires("write:orders")
+    def orders():
+        raise AssertionError("must not be called")
+
+    answer = client.get("/orders", headers=bearer())
+    assert answer.status_code == 403
+    assert answer.json["error"] == "insufficient_scope"
+    assert answer.headers["WWW-Authenticate"].endswith('scope="write:orders"')
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get("/orders").headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}, {"organization": "org-red"}]
+)
+def test_requires_takes_everything_that_a_requirement_can_say(app, guard, client, bearer, arguments):
+    app.get("/orders")(guard.requires(**arguments)(lambda: "in"))
+    assert client.get("/orders", headers=bearer(organization_id="org-blue")).status_code == 403
+    app_id = arguments.get("app_ids", ["app-orders"])[0]
+    good = bearer(app_id, scopes=["b"], organization_id=arguments.get("organization"))
+    assert client.get("/orders", headers=good).status_code == 200
+
+
+def test_the_organization_may_come_from_the_route(app, guard, client, bearer):
+    @app.get("/orgs/<org>")
+    @guard.requires(organization=lambda request: request.view_args["org"])
+    def organization(org):
+        return org
+
+    headers = bearer(organization_id="org-blue")
+    assert client.get("/orgs/org-blue", headers=headers).text == "org-blue"
+    assert client.get("/orgs/org-red", headers=headers).status_code == 403
+    assert client.get("/orgs/*", headers=headers).status_code == 403
+
+
+def test_an_async_view_stays_one_and_is_guarded(app, guard, client, bearer):
+    @app.get("/orders")
+    @guard.requires("read:orders")
+    async def orders():
+        return current_caller.app_id
+
+    assert client.get("/orders", headers=bearer("app-orders")).text == "app-orders"
+    assert client.get("/orders").status_code == 401
+
+
+def test_an_async_view_waits_for_keys_on_its_own_loop(app, bearer):
+    with LocalIssuer() as issuer:
+        app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API}
+        guard = M2MGuard(app)
+
+        @app.get("/orders")
+        @guard.requires()
+        async def orders():
+            return current_caller.app_id
+
+        headers = {"Authorization": f"Bearer {issuer.mint()}"}
+        assert [app.test_client().get("/orders", headers=headers).status_code for _ in range(2)] == [200, 200]
+        assert issuer.count("jwks") == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_class_of_views_is_guarded_by_its_decorators(app, guard, client, bearer, method):
+    class Orders(MethodView):
+        decorators = [guard.requires("read:orders")]  # noqa: RUF012  # as Flask's documentation has it
+
+        def get(self):
+            return current_caller.app_id
+
+        async def post(self):
+            return current_caller.app_id
+
+    app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
+    assert client.open("/orders", method=method, headers=bearer("app-orders")).text == "app-orders"
+    assert client.open("/orders", method=method).status_code == 401
+    assert client.options("/orders").status_code == 401
+
+
+def test_a_blueprint_is_protected_with_what_is_nested_in_it_and_nothing_else(app, guard, client, bearer):
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+    guard.protect(outer, "read:orders")
+    outer.get("/orders")(lambda: current_caller.app_id)
+    inner.get("/deep")(lambda: current_caller.app_id)
+    outer.register_blueprint(inner, url_prefix="/inner")
+    app.register_blueprint(outer, url_prefix="/api")
+    app.get("/open", endpoint="open")(lambda: "open")
+    for path in ("/api/orders", "/api/inner/deep"):
+        assert client.get(path).status_code == 401
+        assert client.options(path).status_code == 401
+        assert client.get(path, headers=bearer(scopes=["other"])).status_code == 403
+        assert client.get(path, headers=bearer("app-orders")).text == "app-orders"
+    assert client.get("/open").status_code == 200
+
+
+def test_a_whole_app_is_protected_unknown_paths_and_static_files_too(app, guard, client, bearer):
+    guard.protect(app, public=["/healthz", "/docs/"])
+    app.get("/healthz", endpoint="healthz")(lambda: "up")
+    app.get("/docs/<page>", endpoint="docs")(lambda page: page)
+    assert client.get("/healthz").text == "up"
+    assert client.get("/docs/a").text == "a"
+    for path in ("/docs/%61", "/healthz/", "//healthz", "/unknown", "/static/x.css", "/docs/..%2fsecret"):
+        assert client.get(path).status_code == 401
+    assert client.get("/unknown", headers=bearer()).status_code == 404
+
+
+def test_requirements_of_app_blueprint_and_view_add_up(app, guard, client, bearer):
+    blueprint = Blueprint("orders", __name__)
+    guard.protect(app, "a")
+    guard.protect(blueprint, "b")
+    blueprint.get("/orders")(guard.requires("c")(lambda: "in"))
+    app.register_blueprint(blueprint)
+    assert client.get("/orders", headers=bearer(scopes="abc")).status_code == 200
+    for scopes in ("ab", "bc", "ac"):
+        assert client.get("/orders", headers=bearer(scopes=scopes)).status_code == 403
+
+
+def test_options_that_flask_answers_for_a_guarded_view_is_guarded(app, guard, client, bearer):
+    app.get("/orders")(guard.requires("read:orders")(lambda: "in"))
+    app.get("/open", endpoint="open")(lambda: "open")
+    assert client.options("/orders").status_code == 401
+    assert client.options("/orders", headers=bearer()).status_code == 200
+    assert client.options("/open").status_code == 200
+
+
+def test_a_view_that_answers_options_itself_is_asked(app, guard, client, bearer):
+    app.route("/orders", methods=["OPTIONS"])(guard.requires("read:orders")(lambda: "mine"))
+    assert client.options("/orders").status_code == 401
+    assert client.options("/orders", headers=bearer()).text == "mine"
+
+
+def test_preflights_pass_only_where_they_are_exempt(server, bearer):
+    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+    for guard, status in ((M2MGuard(server=server), 401), (M2MGuard(server=server, preflight="exempt"), 200)):
+        app = Flask(__name__)
+        guard.init_app(app)
+        guard.protect(app)
+        app.get("/orders")(guard.requires("read:orders")(lambda: "in"))
+        assert app.test_client().options("/orders", headers=preflight).status_code == status
+        assert app.test_client().options("/orders").status_code == 401
+
+
+def test_an_apps_own_handlers_are_given_the_refusal(app, guard, client):
+    seen = []
+
+    @app.errorhandler(Unauthorized)
+    def unauthorized(error):
+        seen.append(error)
+        response = error.get_response()
+        response.set_data(json.dumps({"problem": error.description}))
+        return response
+
+    app.get("/orders")(guard.requires()(lambda: "in"))
+    answer = client.get("/orders")
+    assert (answer.status_code, answer.json) == (401, {"problem": "A bearer token is required"})
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert isinstance(seen[0].__cause__, MissingToken)
+
+
+@pytest.mark.parametrize("wanted", [401, HTTPException])
+def test_handlers_by_status_and_for_every_http_error_work_too(app, guard, client, wanted):
+    app.register_error_handler(wanted, lambda error: (jsonify(mine=True), error.code))
+    app.get("/orders")(guard.requires()(lambda: "in"))
+    answer = client.get("/orders")
+    assert (answer.status_code, answer.json) == (401, {"mine": True})
+
+
+def test_what_a_view_raises_passes_through_even_if_it_is_ours(app, guard, client, bearer):
+    @app.get("/orders")
+    @guard.requires()
+    def orders():
+        raise InvalidToken("expired", "raised by the view itself")
+
+    app.testing = True
+    with pytest.raises(InvalidToken):
+        client.get("/orders", headers=bearer())
+
+
+def test_a_caller_does_not_stay_for_the_next_request(app, guard, client, bearer):
+    app.get("/orders")(guard.requires()(lambda: current_caller.app_id))
+    app.get("/open", endpoint="open")(lambda: repr(current_caller.app_id))
+    app.testing = True
+    with app.app_context():  # shared by both requests, with its `g`
+        assert client.get("/orders", headers=bearer()).status_code == 200
+        with pytest.raises(RuntimeError, match="no Caller"):
+            client.get("/open")
+
+
+def test_outside_a_request_there_is_no_caller():
+    with pytest.raises(RuntimeError):
+        current_caller.app_id  # noqa: B018
+
+
+def test_several_apps_of_one_guard_have_their_own_settings(issuer, bearer):
+    guard = M2MGuard()
+    shared = Blueprint("orders", __name__)
+    shared.get("/orders")(guard.requires()(lambda: current_caller.app_id))
+    clients = {}
+    for audience in (SHOPPING_API, "https://stock.api"):
+        app = Flask(__name__)
+        app.config["M2MGUARD_ISSUER"] = Issuer(url=issuer.url, jwks=issuer.jwks)
+        app.config["M2MGUARD_AUDIENCE"] = audience
+        guard.init_app(app)
+        app.register_blueprint(shared)
+        clients[audience] = app.test_client()
+    for audience, client in clients.items():
+        for minted_for in clients:
+            status = client.get("/orders", headers=bearer(audience=minted_for)).status_code
+            assert status == (200 if minted_for == audience else 401)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({}, "M2MGUARD_ISSUER"),
+        ({"M2MGUARD_ISSUER": "https://issuer.example"}, "M2MGUARD_AUDIENCE"),
+        ({"M2MGUARD_ISSUER": "https://issuer.example", "M2MGUARD_AUDIENCE": "a", "M2MGUARD_AUDIENCES": "b"}, "M2MGUARD_AUDIENCES"),
+        ({"M2MGUARD_ISSUER": "http://issuer.example", "M2MGUARD_AUDIENCE": "a"}, "https"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_cannot_be_meant_is_refused_when_the_app_is_set_up(app, config, said):
+    app.config |= config
+    with pytest.raises(ConfigurationError, match=said):
+        M2MGuard(app)
+
+
+def test_settings_that_are_not_ours_are_passed_over(app, issuer):
+    app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API, "SECRET_KEY": "x"}
+    M2MGuard(app)
+
+
+def test_an_app_has_one_guard(app, guard, server):
+    with pytest.raises(ConfigurationError, match="already"):
+        M2MGuard(app, server)
+    with pytest.raises(ConfigurationError, match="ResourceServer"):
+        M2MGuard(server=app)
+    with pytest.raises(ConfigurationError, match="preflight"):
+        M2MGuard(preflight="allow")  # type: ignore[arg-type]
+
+
+def test_an_app_without_a_guard_lets_nothing_in(server, app, client, bearer):
+    app.get("/orders")(M2MGuard(server=server).requires()(lambda: "in"))
+    app.testing = True
+    with pytest.raises(RuntimeError, match="init_app"):
+        client.get("/orders", headers=bearer())
+
+
+def test_a_decorator_in_between_keeps_the_mark(app, guard, client):
+    class Orders(View):
+        decorators = [guard.requires("a"), guard.requires("b")]  # noqa: RUF012  # as Flask's documentation has it
+
+        def dispatch_request(self):
+            return "in"
+
+    app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
+    assert client.options("/orders").status_code == 401
+
+
+def test_flask_m2mguard_health_shows_the_keys_and_fails_without_them(app):
+    with LocalIssuer() as issuer:
+        app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API}
+        M2MGuard(app)
+        good = app.test_cli_runner().invoke(args=["m2mguard", "health"])
+        assert good.exit_code == 0, good.output
+        assert json.loads(good.output)["issuers"][0]["keys"][0]["key_id"] == issuer.current_key.kid
+    other = Flask(__name__)
+    other.config |= app.config
+    M2MGuard(other)
+    bad = other.test_cli_runner().invoke(args=["m2mguard", "health"])
+    assert bad.exit_code == 1
+    assert json.loads(bad.output)["ready"] is False

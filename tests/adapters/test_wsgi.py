@@ -1,0 +1,236 @@
+"""What is WSGI's own: the environ, iterables, paths, preflights. What all adapters have in common is in tests/contract."""
+
+import io
+import json
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+
+from m2mguard import Answer, ConfigurationError, MissingToken, Requirement
+from m2mguard.wsgi import BearerAuthMiddleware, caller_of
+
+
+class Inner:
+    """An application that remembers the environs it was given, and returns an iterable of its own."""
+
+    def __init__(self):
+        self.environs = []
+        self.body = iter([b"in"])
+
+    def __call__(self, environ, start_response):
+        self.environs.append(environ)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return self.body
+
+
+@pytest.fixture
+def inner():
+    return Inner()
+
+
+@pytest.fixture
+def protect(inner, server):
+    return lambda **options: BearerAuthMiddleware(inner, server, **options)
+
+
+def environ(path="/orders", method="GET", headers=None, **members):
+    made = {"SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": "", "REQUEST_METHOD": method}
+    made["wsgi.input"] = io.BytesIO()
+    for name, value in (headers or {}).items():
+        made[f"HTTP_{name.upper().replace('-', '_')}"] = value
+    setup_testing_defaults(made)
+    return made | members
+
+
+def run(app, request):
+    """Run one request; status, headers, body."""
+    started: list[Any] = []
+
+    def start_response(status, headers, exc_info=None):
+        started.append((status, dict(headers)))
+        return started.append
+
+    iterable = app(request, start_response)
+    body = b"".join(iterable)
+    getattr(iterable, "close", list)()
+    return *started[0], body
+
+
+def call(app, request):
+    """Run one request under the eyes of wsgiref's validator."""
+    return run(validator(app), request)
+
+
+def test_the_application_finds_the_caller_in_the_environ(protect, inner, bearer):
+    status, _, body = call(protect(), environ(headers=bearer("app-orders")))
+    assert (status, body) == ("200 OK", b"in")
+    assert inner.environs[0]["m2mguard.caller"].app_id == "app-orders"
+    assert caller_of(inner.environs[0]) is inner.environs[0]["m2mguard.caller"]
+
+
+def test_without_protection_there_is_no_caller_to_be_had():
+    with pytest.raises(RuntimeError, match="no Caller"):
+        caller_of(environ())
+    with pytest.raises(RuntimeError, match="no Caller"):
+        caller_of(environ() | {"m2mguard.caller": "app-admin"})
+
+
+def test_a_request_without_a_token_does_not_reach_the_application(protect, inner):
+    status, headers, body = call(protect(), environ())
+    assert status == "401 Unauthorized"
+    assert headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert json.loads(body)["error"] == "unauthorized"
+    assert inner.environs == []
+
+
+def test_head_is_refused_with_the_headers_of_get_and_no_body(protect):
+    _, of_get, body = call(protect(), environ())
+    status, of_head, nothing = call(protect(), environ(method="HEAD"))
+    assert (status, of_head, nothing) == ("401 Unauthorized", of_get, b"")
+    assert of_head["Content-Length"] == str(len(body))
+
+
+def test_what_the_application_returns_is_handed_on_as_it_is(protect, inner, bearer):
+    def start_response(status, headers):
+        assert status == "200 OK"
+
+    assert protect()(environ(headers=bearer()), start_response) is inner.body
+    assert protect(public=["/healthz"])(environ("/healthz"), start_response) is inner.body
+
+
+def test_what_the_application_raises_passes_through_even_if_it_is_ours(server, bearer):
+    def broken(environ, start_response):
+        raise MissingToken("missing", "raised by the application itself")
+
+    with pytest.raises(MissingToken):
+        run(BearerAuthMiddleware(broken, server), environ(headers=bearer()))
+
+
+def test_fields_that_the_server_has_joined_are_no_credential(protect, bearer):
+    token = bearer()["Authorization"]
+    for joined in (f"{token},{token}", f"{token}, {token}", f"{token},Basic eDp5"):
+        assert call(protect(), environ(headers={"Authorization": joined}))[0] == "400 Bad Request"
+
+
+def test_a_callable_organization_is_given_the_environ(protect, issuer, bearer):
+    guarded = protect(requires=Requirement(organization=lambda environ: environ["PATH_INFO"].split("/")[2]))
+    headers = bearer(organization_id="org-blue")
+    assert call(guarded, environ("/orgs/org-blue", headers=headers))[0] == "200 OK"
+    assert call(guarded, environ("/orgs/org-red", headers=headers))[0] == "403 Forbidden"
+
+
+def test_on_a_public_path_a_caller_from_above_is_taken_out(protect, inner):
+    status, _, _ = call(protect(public=["/healthz"]), environ("/healthz") | {"m2mguard.caller": "app-admin"})
+    assert status == "200 OK"
+    assert "m2mguard.caller" not in inner.environs[0]
+
+
+@pytest.mark.parametrize(
+    ("public", "request_members"),
+    [
+        ("/healthz", {"PATH_INFO": "/healthz"}),
+        ("/healthz", {"PATH_INFO": "/healthz", "SCRIPT_NAME": "/api"}),
+        ("/docs/", {"PATH_INFO": "/docs/a/b"}),
+        ("/docs/", {"PATH_INFO": "/docs/a", "RAW_URI": "/docs/a?next=%2F"}),
+        ("/docs/", {"PATH_INFO": "/docs/a", "REQUEST_URI": "http://api.example/docs/a"}),
+    ],
+)
+def test_a_public_path_needs_no_token(protect, public, request_members):
+    assert call(protect(public=[public]), environ() | request_members)[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    "request_members",
+    [
+        {"PATH_INFO": "/healthz/"},
+        {"PATH_INFO": "//healthz"},
+        {"PATH_INFO": "/docs"},
+        {"PATH_INFO": "/docs-internal"},
+        {"PATH_INFO": "/docs/../orders"},
+        {"PATH_INFO": "/docs/./a"},
+        {"PATH_INFO": "/docs//a"},
+        {"PATH_INFO": "/docs/a;b"},
+        {"PATH_INFO": "/docs/a\\b"},
+        {"PATH_INFO": "/docs/a\n"},
+        {"PATH_INFO": "/docs/é".encode().decode("latin-1")},
+        {"PATH_INFO": "/docs/a/b", "RAW_URI": "/docs/a%2fb"},
+        {"PATH_INFO": "/docs/a/b", "REQUEST_URI": "/docs/a%2Fb?x=1"},
+        {"PATH_INFO": "/healthz", "RAW_URI": "/%68ealthz"},
+        {"PATH_INFO": "/orders", "SCRIPT_NAME": "/docs"},
+        {"PATH_INFO": "", "SCRIPT_NAME": "/healthz"},
+        {"PATH_INFO": "/orders", "QUERY_STRING": "/healthz", "RAW_URI": "/orders?/healthz"},
+        {"PATH_INFO": "/orders", "HTTP_HOST": "api.example/healthz", "HTTP_X_FORWARDED_URI": "/healthz"},
+        {"PATH_INFO": "/orders", "HTTP_X_ORIGINAL_URL": "/healthz", "HTTP_X_REWRITE_URL": "/healthz"},
+    ],
+)
+def test_whatever_could_be_read_as_another_path_is_protected(protect, inner, request_members):
+    guarded = protect(public=["/healthz", "/docs/"])
+    assert run(guarded, environ() | request_members)[0] == "401 Unauthorized"
+    assert inner.environs == []
+
+
+PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+
+
+def test_preflights_are_protected_unless_they_are_exempt(protect):
+    assert call(protect(), environ(method="OPTIONS", headers=PREFLIGHT))[0] == "401 Unauthorized"
+    assert call(protect(preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT))[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("OPTIONS", {}),
+        ("OPTIONS", {"Origin": "https://shop.example"}),
+        ("OPTIONS", {"Access-Control-Request-Method": "GET"}),
+        ("OPTIONS", PREFLIGHT | {"Origin": ""}),
+        ("GET", PREFLIGHT),
+        ("options", PREFLIGHT),
+    ],
+)
+def test_only_a_true_preflight_is_exempt(protect, method, headers):
+    assert run(protect(preflight="exempt"), environ(method=method, headers=headers))[0] == "401 Unauthorized"
+
+
+def test_on_error_may_give_another_answer(protect):
+    teapot = Answer(
+        status=418, headers={"Content-Type": "text/plain", "content-length": "999"}, body=b"short and stout", detail={}
+    )
+    status, headers, body = call(protect(on_error=lambda error, environ: teapot), environ())
+    assert (status, headers["Content-Length"], body) == ("418 Refused", "15", b"short and stout")
+
+
+def test_on_error_that_returns_nothing_leaves_the_answer_as_it_is(protect):
+    seen = []
+    guarded = protect(on_error=lambda error, environ: seen.append((error.status, environ["PATH_INFO"])))
+    assert call(guarded, environ())[0] == "401 Unauthorized"
+    assert seen == [(401, "/orders")]
+
+
+async def asynchronous(error, environ):
+    """As an `on_error`, this would never be awaited."""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"requires": "read:orders"},
+        {"public": "/healthz"},
+        {"public": ["/"]},
+        {"preflight": "allow"},
+        {"on_error": 401},
+        {"on_error": asynchronous},
+    ],
+)
+def test_what_cannot_be_meant_is_refused_when_the_middleware_is_built(protect, options):
+    with pytest.raises(ConfigurationError):
+        protect(**options)
+
+
+def test_an_application_or_server_of_another_kind_is_refused(inner, server):
+    with pytest.raises(ConfigurationError):
+        BearerAuthMiddleware(None, server)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError):
+        BearerAuthMiddleware(inner, "https://issuer.example")  # type: ignore[arg-type]
