@@ -6,6 +6,9 @@ import pytest
 
 from m2mguard import Issuer, ResourceServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer
+from tests import django_site
+
+django_site.set_up()  # before any module of Django REST framework is imported
 
 
 @pytest.fixture(scope="session")

@@ -158,9 +158,9 @@ def test_requirements_of_app_blueprint_and_view_add_up(app, guard, client, beare
     guard.protect(blueprint, "b")
     blueprint.get("/orders")(guard.requires("c")(lambda: "in"))
     app.register_blueprint(blueprint)
-    assert client.get("/orders", headers=bearer(scopes="abc")).status_code == 200
+    assert client.get("/orders", headers=bearer(scopes=list("abc"))).status_code == 200
     for scopes in ("ab", "bc", "ac"):
-        assert client.get("/orders", headers=bearer(scopes=scopes)).status_code == 403
+        assert client.get("/orders", headers=bearer(scopes=list(scopes))).status_code == 403
 
 
 def test_options_that_flask_answers_for_a_guarded_view_is_guarded(app, guard, client, bearer):

@@ -1,0 +1,316 @@
+"""What is Django's own: settings, decorators, middleware, checks. What all adapters have in common is in tests/contract."""
+
+import asyncio
+import json
+import types
+from typing import Any, cast
+
+import httpx2
+import pytest
+from asgiref.sync import iscoroutinefunction
+from django.core.checks import run_checks
+from django.core.handlers.asgi import ASGIHandler
+from django.core.management import CommandError, call_command
+from django.http import HttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from m2mguard import ConfigurationError, InvalidToken, Issuer, Requirement, ResourceServer
+from m2mguard.django import MachineRequest, requires, resource_server
+from m2mguard.testing import SHOPPING_API, LocalIssuer
+
+OURS = "m2mguard.django.M2MGuardMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+LOGIN = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+]
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"  # Django knows no other loop
+
+
+@pytest.fixture
+def site(server):
+    """Serve these views at their names: `with site(orders=view): ...`."""
+
+    def serve(middleware=(), public=None, setting=None, **views):
+        urls: Any = types.ModuleType("urls")
+        urls.urlpatterns = [path(f"{name}/", view) for name, view in views.items()]
+        urls.urlpatterns += [path(f"{name}/<organization>/", view) for name, view in views.items()]
+        extra = {} if public is None else {"PUBLIC": public}
+        return override_settings(
+            M2MGUARD=({"SERVER": server} | extra) if setting is None else setting,
+            MIDDLEWARE=list(middleware),
+            ROOT_URLCONF=urls,
+        )
+
+    return serve
+
+
+def app_id(request: MachineRequest, **_: str) -> HttpResponse:
+    return HttpResponse(request.auth.app_id)
+
+
+async def app_id_async(request: MachineRequest, **_: str) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse(request.auth.app_id)
+
+
+def anonymous(request: MachineRequest, **_: str) -> HttpResponse:
+    assert not hasattr(request, "auth")
+    return HttpResponse("in")
+
+
+class Orders(View):
+    def get(self, request, **_):
+        return app_id(request)
+
+    post = get
+
+
+class OrdersAsync(View):
+    async def get(self, request, **_):
+        return await app_id_async(request)
+
+    post = get
+
+
+def dispatched(view):
+    guarded: Any = type("Guarded", (view,), {})
+    return method_decorator(requires("read:orders"), name="dispatch")(guarded).as_view()
+
+
+GUARDED = {
+    "a function": requires("read:orders")(app_id),
+    "an async function": requires("read:orders")(app_id_async),
+    "a class, around as_view": requires("read:orders")(Orders.as_view()),
+    "an async class, around as_view": requires("read:orders")(OrdersAsync.as_view()),
+    "a class, by dispatch": dispatched(Orders),
+    "an async class, by dispatch": dispatched(OrdersAsync),
+}
+guarded = pytest.mark.parametrize("view", GUARDED.values(), ids=GUARDED)
+
+
+@guarded
+def test_a_guarded_view_is_called_with_the_caller_or_not_at_all(site, bearer, view):
+    with site(orders=view):
+        assert Client().get("/orders/", headers=bearer("app-orders")).content == b"app-orders"
+        assert Client().get("/orders/").status_code == 401
+        refused = Client().get("/orders/", headers=bearer(scopes=["other"]))
+        assert refused.status_code == 403
+        assert refused.headers["WWW-Authenticate"].endswith('scope="read:orders"')
+        assert refused.headers["Cache-Control"] == "no-store"
+        assert refused.json()["error"] == "insufficient_scope"
+
+
+@guarded
+async def test_it_is_so_under_asgi_too(site, bearer, view):
+    with site(orders=view):
+        assert (await AsyncClient().get("/orders/", headers=bearer("app-orders"))).content == b"app-orders"
+        assert (await AsyncClient().get("/orders/")).status_code == 401
+        assert (await AsyncClient().get("/orders/", headers=bearer(scopes=["other"]))).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["an async function", "an async class, around as_view", "an async class, by dispatch"])
+async def test_an_async_view_waits_for_keys_without_blocking_the_loop(site, name):
+    with LocalIssuer() as issuer, issuer.hold("jwks") as gate:
+        setting = {"ISSUER": issuer.url, "AUDIENCE": SHOPPING_API}
+        with site(setting=setting, orders=GUARDED[name]):
+            headers = {"Authorization": f"Bearer {issuer.mint()}"}
+            requests = [asyncio.ensure_future(AsyncClient().get("/orders/", headers=headers)) for _ in range(20)]
+            await asyncio.get_running_loop().run_in_executor(None, gate.wait_for)  # ends only while the loop turns
+            gate.release()
+            assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
+            assert issuer.count("jwks") == 1
+
+
+@guarded
+@pytest.mark.parametrize("middleware", [[CSRF], LOGIN], ids=["csrf", "login"])
+def test_a_guarded_view_is_exempt_from_csrf_and_login(site, bearer, view, middleware):
+    client = Client(enforce_csrf_checks=True)
+    with site(middleware, orders=view, open=app_id):
+        assert client.post("/orders/", headers=bearer("app-orders")).status_code in (200, 405)
+        assert client.get("/orders/", headers=bearer("app-orders")).content == b"app-orders"
+        assert client.post("/open/").status_code in (302, 403)
+
+
+def test_a_view_stays_sync_or_async():
+    assert [iscoroutinefunction(view) for view in GUARDED.values()] == [False, True] * 3
+
+
+def test_the_organization_may_come_from_the_route(site, bearer):
+    of_route: Any = requires(organization=lambda request: request.resolver_match.kwargs["organization"])  # type: ignore[union-attr]
+    headers = bearer(organization_id="blue")
+    with site(orgs=of_route(app_id)):
+        assert Client().get("/orgs/blue/", headers=headers).status_code == 200
+        assert Client().get("/orgs/red/", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}, {"organization": "org-red"}]
+)
+def test_requires_takes_everything_that_a_requirement_can_say(site, bearer, arguments):
+    good = bearer(
+        arguments.get("app_ids", ["app-orders"])[0], scopes=["b"], organization_id=arguments.get("organization")
+    )
+    with site(orders=requires(**arguments)(app_id)):
+        assert Client().get("/orders/", headers=bearer(organization_id="org-blue")).status_code == 403
+        assert Client().get("/orders/", headers=good).status_code == 200
+
+
+def test_head_is_refused_without_a_body(site):
+    with site(orders=requires()(app_id)):
+        answer = Client().head("/orders/")
+        assert (answer.status_code, answer.content) == (401, b"")
+        assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_the_user_is_left_alone(site, bearer):
+    def view(request):
+        return HttpResponse(str(request.user.is_authenticated))
+
+    with site(LOGIN[:2], orders=requires()(view)):
+        assert Client().get("/orders/", headers=bearer()).content == b"False"
+
+
+def test_what_a_view_raises_passes_through_even_if_it_is_ours(site, bearer):
+    def view(request):
+        raise InvalidToken("expired", "raised by the view itself")
+
+    with site([OURS], orders=requires()(view)), pytest.raises(InvalidToken):
+        Client().get("/orders/", headers=bearer())
+
+
+def test_on_a_plain_method_requires_says_what_to_do(server):
+    class Wrong(View):
+        @requires()
+        def get(self, request):
+            return HttpResponse()
+
+    with pytest.raises(TypeError, match="method_decorator"):
+        Wrong().get(MachineRequest())
+
+
+@pytest.mark.parametrize("view", [app_id, app_id_async], ids=["sync", "async"])
+async def test_the_middleware_protects_every_path_but_the_public_ones(site, bearer, view):
+    with site([OURS], public=["/open/", "/healthz"], orders=view, open=anonymous, healthz=anonymous):
+        for get in (AsyncClient().get, in_thread(Client().get)):
+            assert (await get("/orders/", headers=bearer("app-orders"))).content == b"app-orders"
+            assert (await get("/open/", headers=bearer())).content == b"in"
+            assert (await get("/unknown/", headers=bearer())).status_code == 404
+            for protected in ("/orders/", "/unknown/", "/healthz/", "/open//", "//open/", "/open/%2e%2e/orders/"):
+                assert (await get(protected)).status_code == 401, protected
+
+
+def in_thread(get):
+    async def got(*args, **kwargs):
+        return await asyncio.get_running_loop().run_in_executor(None, lambda: get(*args, **kwargs))
+
+    return got
+
+
+async def test_a_path_that_was_percent_encoded_is_not_public(site):
+    for sent, status in (("/open/a/?x=%2f", 200), ("/open%2fa/", 401)):
+        with site([OURS], public=["/open/"], open=anonymous):
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast(Any, ASGIHandler()))) as client:
+                assert (await client.get(f"http://testserver{sent}")).status_code == status
+            assert (await in_thread(Client().get)("/open/a/", RAW_URI=sent)).status_code == status
+
+
+def test_the_middlewares_requirement_and_preflights_come_from_the_setting(site, server, bearer):
+    setting = {"SERVER": server, "REQUIRES": Requirement(scopes=["all"]), "PREFLIGHT": "exempt"}
+    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+    with site([OURS], setting=setting, orders=app_id, open=anonymous):
+        assert Client().get("/orders/", headers=bearer()).status_code == 403
+        assert Client().get("/orders/", headers=bearer(scopes=["all"])).status_code == 200
+        assert Client().options("/open/", headers=preflight).status_code == 200
+        assert Client().options("/open/").status_code == 401
+
+
+def test_requirements_of_middleware_and_decorator_add_up(site, server, bearer):
+    setting = {"SERVER": server, "REQUIRES": Requirement(scopes=["a"])}
+    with site([OURS], setting=setting, orders=requires("b")(app_id)):
+        answers = [Client().get("/orders/", headers=bearer(scopes=list(scopes))) for scopes in ("ab", "a", "b")]
+        assert [answer.status_code for answer in answers] == [200, 403, 403]
+
+
+def test_a_request_with_a_token_needs_no_csrf_token_below_the_middleware(site, bearer):
+    client = Client(enforce_csrf_checks=True)
+    with site([OURS, CSRF], public=["/open/"], orders=app_id, open=anonymous):
+        assert client.post("/orders/", headers=bearer()).status_code == 200
+        assert client.post("/open/").status_code == 403
+
+
+def test_override_settings_changes_the_server(site, issuer, bearer):
+    with site(orders=requires()(app_id)):
+        assert Client().get("/orders/", headers=bearer()).status_code == 200
+        before = resource_server()
+        assert resource_server() is before
+        other = {"ISSUER": Issuer(url=issuer.url, jwks=issuer.jwks), "AUDIENCE": "https://stock.api"}
+        with override_settings(M2MGUARD=other):
+            assert Client().get("/orders/", headers=bearer()).status_code == 401
+            assert Client().get("/orders/", headers=bearer(audience="https://stock.api")).status_code == 200
+        assert Client().get("/orders/", headers=bearer()).status_code == 200
+        assert resource_server() is before
+
+
+GOOD = {"ISSUER": "https://issuer.example", "AUDIENCE": SHOPPING_API}
+BAD = {
+    "no setting": (None, "ISSUER"),
+    "no issuer": ({"AUDIENCE": SHOPPING_API}, "ISSUER is missing"),
+    "no audience": ({"ISSUER": "https://issuer.example"}, "AUDIENCE is missing"),
+    "an http issuer": (GOOD | {"ISSUER": "http://issuer.example"}, "use https"),
+    "a misspelt key": (GOOD | {"AUDIENCES": "x"}, "AUDIENCES is no setting"),
+    "a public path that opens everything": (GOOD | {"PUBLIC": ["/"]}, "open every path"),
+    "a preflight policy that there is not": (GOOD | {"PREFLIGHT": "allow"}, "preflight"),
+    "a requirement of another kind": (GOOD | {"REQUIRES": "read:orders"}, "REQUIRES"),
+    "a server of another kind": ({"SERVER": "x"}, "SERVER"),
+    "a server beside what makes one": (GOOD | {"SERVER": ResourceServer("https://i.example", "a")}, "SERVER"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("setting", "said"), BAD.values(), ids=BAD)
+def test_check_says_what_cannot_be_meant_and_no_request_gets_through(site, bearer, setting, said):
+    with site([OURS], orders=app_id), override_settings(M2MGUARD=setting):
+        (found,) = [message for message in run_checks() if message.id == "m2mguard.E001"]
+        assert said in found.msg
+        with pytest.raises(ConfigurationError, match=said):
+            Client().get("/orders/", headers=bearer())
+
+
+def ids_of_checks(**options):
+    return [message.id for message in run_checks(**options) if (message.id or "").startswith("m2mguard.")]
+
+
+def test_check_has_nothing_to_say_of_a_good_setting(site):
+    with site([OURS], setting=GOOD | {"PUBLIC": ["/healthz"]}):
+        assert ids_of_checks(include_deployment_checks=True) == []
+
+
+def test_check_warns_of_middleware_keys_without_the_middleware(site):
+    with site(setting=GOOD | {"PUBLIC": ["/healthz"]}):
+        assert ids_of_checks() == ["m2mguard.W001"]
+
+
+def test_check_deploy_warns_of_an_issuer_on_loopback(site):
+    with site(setting=GOOD | {"ISSUER": ["https://issuer.example", "http://127.0.0.1:3001/oidc"]}):
+        assert ids_of_checks() == []
+        assert ids_of_checks(include_deployment_checks=True) == ["m2mguard.W002"]
+
+
+def test_m2mguard_health_shows_the_keys_and_fails_without_them(site, capsys):
+    with LocalIssuer() as issuer:
+        setting = {"ISSUER": issuer.url, "AUDIENCE": SHOPPING_API}
+        with site(setting=setting):
+            call_command("m2mguard_health")
+            shown = json.loads(capsys.readouterr().out)
+            assert shown["issuers"][0]["keys"][0]["key_id"] == issuer.current_key.kid
+    with site(setting=setting), pytest.raises(CommandError):
+        call_command("m2mguard_health")
+    assert json.loads(capsys.readouterr().out)["ready"] is False

@@ -1,0 +1,338 @@
+"""What is Django REST framework's own: classes, permissions, throttles, schema. What all adapters share is in tests/contract."""
+
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from django.urls import path
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+from rest_framework.throttling import UserRateThrottle
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from m2mguard import Caller, ConfigurationError, InsufficientScope, Issuer, MissingToken, ResourceServer
+from m2mguard.drf import HasScopes, M2MAuthentication, Machine, RefusedRequest
+from m2mguard.testing import SHOPPING_API, LocalIssuer
+
+
+class Orders(APIView):
+    authentication_classes = (M2MAuthentication,)
+
+    def get(self, request, **_):
+        return Response({"app": request.auth.app_id, "user": str(request.user)})
+
+    post = get
+
+
+def view(*permissions, authentication=M2MAuthentication, base=Orders, **members):
+    """A view class with these permissions."""
+    members |= {"permission_classes": permissions or (AllowAny,), "authentication_classes": [authentication]}
+    return type("Guarded", (base,), members)
+
+
+@pytest.fixture
+def call(server, client):
+    """Send one request to a view: `call(view, headers)`."""
+
+    def send(view: Any, headers=None, method="get", path_="/orders/", **overrides):
+        urls: Any = types.ModuleType("urls")
+        callback = view.as_view() if hasattr(view, "as_view") else view
+        urls.urlpatterns = [path("orders/", callback), path("orgs/<organization>/", callback)]
+        with override_settings(M2MGUARD={"SERVER": server}, ROOT_URLCONF=urls, **overrides):
+            return getattr(client, method)(path_, headers=headers or {})
+
+    return send
+
+
+@pytest.fixture
+def client():
+    return APIClient()
+
+
+def test_a_view_finds_the_caller_at_request_auth_and_a_machine_at_request_user(call, bearer):
+    answer = call(view(HasScopes("read:orders")), bearer("app-orders"))
+    assert answer.json() == {"app": "app-orders", "user": "app-orders"}
+
+
+@pytest.mark.parametrize("permissions", [(), (HasScopes("read:orders"),), (IsAuthenticated,)])
+def test_a_request_without_a_token_is_401_whatever_the_permissions(call, permissions):
+    answer = call(view(*permissions))
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json() == {"error": "unauthorized", "error_description": "A bearer token is required"}
+
+
+def test_a_token_that_is_no_good_is_401_and_a_second_credential_400(call, bearer):
+    answer = call(view(), {"Authorization": "Bearer a.b.c"})
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert call(view(), {"Authorization": "Bearer a b"}).status_code == 400
+
+
+def test_a_lack_of_scope_is_403_with_our_challenge(call, bearer):
+    answer = call(view(HasScopes("write:orders")), bearer())
+    assert answer.status_code == 403
+    assert answer.headers["WWW-Authenticate"].endswith('scope="write:orders"')
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json()["error"] == "insufficient_scope"
+
+
+def test_keys_that_cannot_be_had_are_503_with_retry_after(call):
+    gone = LocalIssuer()  # never started
+    unreachable = type("Unreachable", (M2MAuthentication,), {"server": ResourceServer(gone.url, audience=SHOPPING_API)})
+    answer = call(view(authentication=unreachable), {"Authorization": f"Bearer {gone.mint()}"})
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "WWW-Authenticate" not in answer.headers
+    assert answer.json()["error"] == "temporarily_unavailable"
+
+
+def test_without_has_scopes_a_token_of_an_organization_is_refused(call, bearer):
+    headers = bearer(organization_id="org-blue")
+    assert call(view(), headers).status_code == 403
+    for permission in (
+        IsAuthenticated,
+        HasScopes() | IsAuthenticated,
+        ~HasScopes("x"),
+        HasScopes(),
+        HasScopes("read:orders"),
+    ):
+        assert call(view(permission), headers).status_code == 403
+
+
+def test_has_scopes_may_ask_for_an_organization(call, bearer):
+    blue, none = bearer(organization_id="org-blue"), bearer()
+    anyone, only_blue = HasScopes(organization="*"), HasScopes(organization="org-blue")
+    for permission in (anyone, anyone & IsAuthenticated, anyone | HasScopes("x", organization="*")):
+        assert call(view(permission), blue).status_code == 200
+        assert call(view(permission), none).status_code == 200
+    assert call(view(only_blue), blue).status_code == 200
+    assert call(view(only_blue), none).status_code == 403
+
+
+def test_the_organization_may_come_from_the_route(call, bearer):
+    of_route = HasScopes(organization=lambda request: request.parser_context["kwargs"]["organization"])
+    headers = bearer(organization_id="blue")
+    assert call(view(of_route), headers, path_="/orgs/blue/").status_code == 200
+    assert call(view(of_route), headers, path_="/orgs/red/").status_code == 403
+
+
+@pytest.mark.parametrize("arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}])
+def test_has_scopes_takes_everything_that_a_requirement_can_say(call, bearer, arguments):
+    good = bearer(arguments.get("app_ids", ["app-orders"])[0], scopes=["b"])
+    assert call(view(HasScopes(**arguments)), bearer()).status_code == 403
+    assert call(view(HasScopes(**arguments)), good).status_code == 200
+
+
+def test_required_scopes_of_the_view_are_asked_for_with_and_without_has_scopes(call, bearer):
+    for permissions in ((), (HasScopes("a"),), (HasScopes(organization="*"),)):
+        guarded = view(*permissions, required_scopes=["b"])
+        assert call(guarded, bearer(scopes=["a", "b"])).status_code == 200
+        refused = call(guarded, bearer(scopes=["a"]))
+        assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
+
+
+def test_permissions_combine(call, bearer):
+    either, both, neither = HasScopes("a") | HasScopes("b"), HasScopes("a") & HasScopes("b"), ~HasScopes("a")
+    granted = {
+        "a": bearer(scopes=["a"]),
+        "b": bearer(scopes=["b"]),
+        "ab": bearer(scopes=["a", "b"]),
+        "": bearer(scopes=[]),
+    }
+    for permission, allowed in ((either, {"a", "b", "ab"}), (both, {"ab"}), (neither, {"b", ""})):
+        found = {name for name, headers in granted.items() if call(view(permission), headers).status_code == 200}
+        assert found == allowed
+    passed = call(view(either), granted["b"])
+    assert "WWW-Authenticate" not in passed.headers  # the first half refused, and the whole did not
+
+
+class ByHeader(BaseAuthentication):
+    """Another kind of credential: people."""
+
+    def authenticate(self, request):
+        name = request.headers.get("X-Person")
+        return None if name is None else (types.SimpleNamespace(is_authenticated=True, is_staff=True, pk=1), None)
+
+
+def test_beside_another_kind_of_credential_ours_stands_last(call, bearer):
+    class Mixed(APIView):
+        authentication_classes = (ByHeader, M2MAuthentication)
+        permission_classes = (HasScopes("read:orders") | IsAdminUser,)
+
+        def get(self, request):
+            return Response({"machine": isinstance(request.auth, Caller)})
+
+    assert call(Mixed, {"X-Person": "alice"}).json() == {"machine": False}
+    assert call(Mixed, bearer()).json() == {"machine": True}
+    assert call(Mixed).status_code == 401
+    assert call(Mixed, bearer(scopes=["other"])).status_code == 403
+
+
+def test_a_person_does_not_have_scopes(call):
+    class Machines(Orders):
+        authentication_classes = (ByHeader, M2MAuthentication)  # type: ignore[assignment]
+        permission_classes = (HasScopes(),)
+
+    assert call(Machines, {"X-Person": "alice"}).status_code == 403
+
+
+def test_throttles_count_by_app_id(call, bearer):
+    class OncePerHour(UserRateThrottle):
+        rate = "1/hour"
+
+    throttled = view(HasScopes(), throttle_classes=[OncePerHour])
+    assert call(throttled, bearer("app-one")).status_code == 200
+    assert call(throttled, bearer("app-two")).status_code == 200
+    refused = call(throttled, bearer("app-one"))
+    assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
+
+
+def test_a_machine_has_no_rights_but_its_scopes(call, bearer):
+    assert call(view(IsAuthenticated), bearer()).status_code == 200
+    assert call(view(IsAdminUser), bearer()).status_code == 403
+    seen: list[Any] = []
+
+    class Keeps(Orders):
+        def get(self, request, **_):
+            seen.append(request.user)
+            return Response()
+
+    call(Keeps, bearer())
+    machine = seen[0]
+    assert isinstance(machine, Machine)
+    assert (machine.pk, machine.username, machine.get_username(), str(machine)) == ("app-orders",) * 4
+    assert (machine.is_authenticated, machine.is_active) == (True, True)
+    assert not any((machine.is_anonymous, machine.is_staff, machine.is_superuser))
+    assert not machine.has_perm("orders.view")
+    assert not machine.has_perms(["orders.view"])
+
+
+def test_function_views_and_view_sets_work_alike(call, bearer):
+    @api_view(["GET"])
+    @authentication_classes([M2MAuthentication])
+    @permission_classes([HasScopes("read:orders")])
+    def orders(request):
+        return Response({"app": request.auth.app_id})
+
+    class OrderSet(ViewSet):
+        authentication_classes = (M2MAuthentication,)
+        permission_classes = (HasScopes("read:orders"),)
+
+        def list(self, request):
+            return Response({"app": request.auth.app_id})
+
+    for callback in (orders, OrderSet.as_view({"get": "list"})):
+        assert call(callback, bearer("app-orders")).json() == {"app": "app-orders"}
+        assert call(callback).status_code == 401
+
+
+def test_options_is_protected_and_post_needs_no_csrf_token(server, bearer, call):
+    assert call(view(), method="options").status_code == 401
+    assert call(view(), bearer(), method="options").status_code == 200
+    strict = APIClient(enforce_csrf_checks=True)
+    urls: Any = types.ModuleType("urls")
+    urls.urlpatterns = [path("orders/", view().as_view())]
+    with override_settings(
+        M2MGUARD={"SERVER": server}, ROOT_URLCONF=urls, MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"]
+    ):
+        assert strict.post("/orders/", headers=bearer()).status_code == 200
+
+
+def test_an_apis_own_exception_handler_is_given_the_refusal_and_our_headers_stand(call):
+    seen = []
+
+    def handler(error, context):
+        seen.append(error)
+        return Response({"problem": error.detail["error"]}, status=error.status_code)
+
+    class Own(Orders):
+        def get_exception_handler(self):
+            return handler
+
+    answer = call(Own)
+    assert answer.json() == {"problem": "unauthorized"}
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+    assert isinstance(seen[0], RefusedRequest)
+    assert isinstance(seen[0].refusal, MissingToken)
+
+
+def test_what_a_view_raises_passes_through_even_if_it_is_ours(call, bearer):
+    class Broken(Orders):
+        def get(self, request, **_):
+            raise InsufficientScope("scope", "raised by the view itself")
+
+    with pytest.raises(InsufficientScope):
+        call(Broken, bearer())
+
+
+def test_a_class_may_name_a_server_of_its_own(call, issuer, bearer):
+    other = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience="https://stock.api", realm="stock")
+    stock = type("Stock", (M2MAuthentication,), {"server": other})
+    guarded = view(HasScopes("a"), authentication=stock)
+    assert call(guarded, bearer()).status_code == 401
+    assert call(guarded, bearer(audience="https://stock.api", scopes=["a"])).status_code == 200
+    refused = call(guarded, bearer(audience="https://stock.api"))
+    assert refused.headers["WWW-Authenticate"].startswith('Bearer realm="stock"')
+
+
+def test_forced_authentication_in_an_apis_own_tests_takes_a_caller(call, client, server, issuer):
+    caller = server.verify(issuer.mint(scopes=["a"]))
+    client.force_authenticate(user=Machine(caller=caller), token=caller)
+    assert call(view(HasScopes("a"))).status_code == 200
+    assert call(view(HasScopes("b"))).status_code == 403
+
+
+def test_what_cannot_be_meant_is_refused_when_the_permission_is_made():
+    with pytest.raises(ConfigurationError):
+        HasScopes("read orders")
+    with pytest.raises(ConfigurationError):
+        HasScopes(app_ids="app-orders")
+
+
+def schema_of(guarded):
+    from drf_spectacular.generators import SchemaGenerator
+
+    return SchemaGenerator(patterns=[path("orders/", guarded.as_view())]).get_schema(request=None, public=True)
+
+
+def test_the_schema_shows_the_scheme_and_the_scopes():
+    class Documented(Orders):
+        permission_classes = (HasScopes("read:orders", any_scope=["a", "b"]) & HasScopes("c"), IsAuthenticated)
+        required_scopes = ("d",)
+        http_method_names = ("get",)
+        serializer_class = None
+
+    schema = schema_of(Documented)
+    assert schema["components"]["securitySchemes"]["M2MAuth"] == {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+    }
+    security = schema["paths"]["/orders/"]["get"]["security"]
+    assert security == [{"M2MAuth": ["d", "read:orders", "c", "a"]}, {"M2MAuth": ["d", "read:orders", "c", "b"]}]
+
+
+SITE = """
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["rest_framework"], REST_FRAMEWORK={
+    "DEFAULT_AUTHENTICATION_CLASSES": ["m2mguard.drf.M2MAuthentication"], "UNAUTHENTICATED_USER": None})
+import django
+django.setup()
+from rest_framework.views import APIView
+assert [found.__name__ for found in APIView.authentication_classes] == ["M2MAuthentication"]
+"""
+
+
+@pytest.mark.parametrize("without", ["", "import sys; sys.modules['drf_spectacular'] = None\n"])
+def test_it_can_be_every_views_default_with_and_without_drf_spectacular(without):
+    done = subprocess.run([sys.executable, "-W", "error", "-c", without + SITE], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
