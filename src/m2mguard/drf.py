@@ -16,8 +16,8 @@ try:
     from rest_framework.exceptions import APIException
     from rest_framework.permissions import AND, OR, BasePermission
     from rest_framework.request import Request
-except ImportError as missing:
-    raise ImportError('m2mguard.drf needs Django REST framework: pip install "m2mguard[drf]"') from missing
+except ImportError as _missing:
+    raise ImportError('m2mguard.drf needs Django REST framework: pip install "m2mguard[drf]"') from _missing
 
 from m2mguard.access import ANY_ORGANIZATION, Requirement
 from m2mguard.caller import Caller
@@ -39,7 +39,7 @@ class RefusedRequest(APIException):
     def __init__(self, refusal: Refusal, server: ResourceServer, view: Any) -> None:
         answer = server.answer(refusal)
         super().__init__(dict(answer.detail))
-        self.status_code = answer.status
+        self.status_code: int = answer.status
         self.refusal = refusal
         if view is not None:  # whatever an exception handler makes of the body, these headers stand
             view.headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
@@ -196,9 +196,9 @@ if importlib.util.find_spec("drf_spectacular") is not None:
     class M2MAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
         """drf-spectacular's view of `M2MAuthentication`: the scheme, and each operation's scopes. It finds this by itself."""
 
-        target_class = M2MAuthentication
+        target_class: Any = M2MAuthentication
         match_subclasses = True
-        name = "M2MAuth"
+        name: str | list[str] = "M2MAuth"
 
         def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:  # noqa: ARG002
             """The scheme: a bearer token that is a JWT."""

@@ -23,8 +23,8 @@ try:
     from flask.cli import AppGroup
     from werkzeug.exceptions import default_exceptions
     from werkzeug.local import LocalProxy
-except ImportError as missing:
-    raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from missing
+except ImportError as _missing:
+    raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from _missing
 
 P = ParamSpec("P")
 R = TypeVar("R")

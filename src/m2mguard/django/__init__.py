@@ -5,8 +5,8 @@ Only names. Nothing is decided about tokens or answers in this room, and `reques
 
 try:
     import django  # noqa: F401
-except ImportError as missing:
-    raise ImportError('m2mguard.django needs Django: pip install "m2mguard[django]"') from missing
+except ImportError as _missing:
+    raise ImportError('m2mguard.django needs Django: pip install "m2mguard[django]"') from _missing
 
 from m2mguard.django.configuration import resource_server
 from m2mguard.django.decorators import requires

@@ -11,7 +11,6 @@ class M2MGuardConfig(AppConfig):
 
     name = "m2mguard.django"
     label = "m2mguard"
-    verbose_name = "m2mguard"
 
     def ready(self) -> None:
         """Register the checks."""
