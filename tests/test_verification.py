@@ -1,0 +1,221 @@
+"""A remembered token through ResourceServer: never accepted a moment longer, or for less, than a token that is seen first."""
+
+import threading
+import time
+
+import pytest
+
+from m2mguard import InsufficientScope, InvalidToken, Issuer, KeyCaching, KeysUnavailable, Requirement, ResourceServer
+from m2mguard.events import StaleServed, TokenAccepted
+from m2mguard.health import VerdictHealth
+from m2mguard.testing import SHOPPING_API, LocalIssuer
+from tests.manual_clock import ManualClock
+
+
+@pytest.fixture
+def issuer():
+    with LocalIssuer(algorithm="ES256") as running:
+        yield running
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+def monotonic():
+    return ManualClock()
+
+
+@pytest.fixture
+def events():
+    return []
+
+
+@pytest.fixture
+def server(issuer, clock, monotonic, events):
+    return server_of(issuer, clock=clock, monotonic=monotonic, on_event=events.append)
+
+
+def server_of(issuer, audience=SHOPPING_API, **settings):
+    return ResourceServer(Issuer.logto(issuer.endpoint), audience=audience, **settings)
+
+
+def reason_of(server, token):
+    with pytest.raises(InvalidToken) as refusal:
+        server.verify(token)
+    return refusal.value.reason
+
+
+def test_a_token_is_verified_once_and_then_remembered(issuer, server, events):
+    token = issuer.mint()
+    assert server.verify(token) is server.verify(token.encode()) is server.authenticate([f"Bearer {token}"])
+    assert server.health().verdicts == VerdictHealth(remembered=1, hits=2, misses=1)
+    accepted = [event.remembered for event in events if isinstance(event, TokenAccepted)]
+    assert accepted == [False, True, True]
+
+
+def test_size_nought_switches_it_off(issuer):
+    server, token = server_of(issuer, verdict_cache_size=0), issuer.mint()
+    assert server.verify(token) == server.verify(token)
+    assert server.health().verdicts == VerdictHealth(remembered=0, hits=0, misses=2)
+
+
+def test_a_remembered_token_expires_to_the_second(issuer, server, clock):
+    token = issuer.mint(issued_at=int(clock.now), lifetime=600)
+    clock.now = int(clock.now) + 600 + 30 - 0.001  # the leeway is 30 s
+    assert server.verify(token) is server.verify(token)
+    clock.advance(0.001)
+    assert reason_of(server, token) == "expired"
+
+
+def test_a_clock_that_steps_back_before_the_token_began_refuses_it_until_it_is_right_again(issuer, server, clock):
+    began = int(clock.now)
+    token = issuer.mint(issued_at=began)
+    caller = server.verify(token)
+    clock.now = began - 30.001
+    assert reason_of(server, token) == "not_yet_valid"
+    clock.now = began - 30
+    assert server.verify(token) is caller
+
+
+def test_a_withdrawn_key_takes_its_verdicts_with_it_at_the_next_look(issuer, server):
+    old = issuer.mint()
+    server.verify(old)
+    issuer.withdraw()
+    issuer.rotate()
+    server.refresh()
+    assert reason_of(server, old) == "unknown_key"
+    assert server.verify(issuer.mint()).app_id == "app-orders"
+    assert server.health().verdicts.hits == 0
+
+
+def test_a_key_id_with_new_material_takes_the_old_verdicts_with_it(issuer, server):
+    old = issuer.mint()
+    server.verify(old)
+    issuer.replace_material()
+    server.refresh()
+    assert reason_of(server, old) == "signature"
+    assert server.verify(issuer.mint())
+
+
+def test_other_keys_verdicts_outlive_a_rotation(issuer, server):
+    old = issuer.mint()
+    caller = server.verify(old)
+    issuer.rotate("RS256")
+    server.verify(issuer.mint())  # the new key is found at once
+    assert server.verify(old) is caller
+
+
+def test_a_remembered_token_is_not_accepted_once_its_keys_may_no_longer_be_served(issuer, server, monotonic):
+    token = issuer.mint()
+    server.verify(token)
+    issuer.stop()
+    monotonic.advance(3_600)
+    with pytest.raises(KeysUnavailable):
+        server.verify(token)
+
+
+def test_while_the_issuer_is_down_a_remembered_token_is_served_without_checking_it_again(
+    issuer, server, monotonic, events
+):
+    token = issuer.mint()
+    caller = server.verify(token)
+    issuer.stop()
+    monotonic.advance(3_599)
+    assert server.verify(token) is server.verify(token) is caller
+    assert server.health().verdicts == VerdictHealth(remembered=1, hits=2, misses=1)
+    assert any(isinstance(event, StaleServed) for event in events)
+
+
+def test_remembered_tokens_alone_keep_the_keys_fresh(issuer, server, monotonic):
+    token = issuer.mint()
+    server.verify(token)
+    for fetches in (2, 3, 4):
+        monotonic.advance(299)  # past refresh-ahead, before the ttl
+        server.verify(token)
+        issuer.wait_for_requests("jwks", fetches)
+        server.warm_up()  # joins the refresh under way
+    assert server.health().verdicts == VerdictHealth(remembered=1, hits=3, misses=1)
+
+
+def test_purge_forgets_keys_and_tokens(issuer, server):
+    token = issuer.mint()
+    server.verify(token)
+    server.purge()
+    assert server.health().verdicts.remembered == 0
+    issuer.stop()
+    with pytest.raises(KeysUnavailable):
+        server.verify(token)
+
+
+def test_requirements_are_checked_on_every_request(issuer, server):
+    header = [f"Bearer {issuer.mint(scopes=['read:orders'])}"]
+    server.authenticate(header, Requirement(scopes=["read:orders"]))
+    with pytest.raises(InsufficientScope):
+        server.authenticate(header, Requirement(scopes=["write:orders"]))
+
+
+def test_servers_never_share_what_they_remember(issuer):
+    here, there = server_of(issuer), server_of(issuer, audience="https://billing.api")
+    again = server_of(issuer)
+    token = issuer.mint()
+    here.verify(token)
+    assert reason_of(there, token) == "audience"
+    assert again.verify(token) is not here.verify(token)
+    assert again.health().verdicts == VerdictHealth(remembered=1, hits=0, misses=1)
+
+
+def test_a_flood_of_bad_tokens_changes_nothing(issuer, server):
+    good = issuer.mint()
+    caller = server.verify(good)
+    header, payload, signature = good.split(".")
+    stranger = LocalIssuer(algorithm="ES256", issuer=issuer.url)
+    for number in range(300):
+        forged = stranger.mint(header={"kid": issuer.current_key.kid, "n": number})
+        for bad in (forged, f"{header}.{payload}.{'A' * len(signature)}", issuer.mint(lifetime=-60 - number)):
+            reason_of(server, bad)
+        with pytest.raises(InsufficientScope):
+            server.verify(issuer.mint_user_token())
+    assert server.verify(good) is caller
+    assert server.health().verdicts == VerdictHealth(remembered=1, hits=1, misses=1)
+    assert len(server._verification._known_headers) == 1
+
+
+def test_known_headers_are_bounded_even_where_the_issuer_varies_them(issuer, server):
+    for number in range(300):
+        assert server.verify(issuer.mint(header={"n": number}))
+    assert len(server._verification._known_headers) <= 256
+
+
+def test_a_known_header_is_no_pass_for_another_payload(issuer, server):
+    server.verify(issuer.mint())
+    header, payload, _ = issuer.mint("app-admin").split(".")
+    assert reason_of(server, f"{header}.{payload}.{issuer.mint().split('.')[2]}") == "signature"
+
+
+def test_threads_get_their_own_callers_while_keys_are_purged_and_the_cache_is_too_small(issuer):
+    server = server_of(issuer, verdict_cache_size=4, caching=KeyCaching(burst=100))
+    tokens = {name: issuer.mint(name) for name in (f"app-{number}" for number in range(12))}
+    server.warm_up()
+    wrong = []
+
+    def work():
+        try:
+            for _ in range(25):
+                wrong.extend(name for name, token in tokens.items() if server.verify(token).app_id != name)
+        except BaseException as error:
+            wrong.append(error)
+            raise
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        server.purge()
+        server.warm_up()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert server.health().verdicts.remembered <= 4

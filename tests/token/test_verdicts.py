@@ -1,0 +1,190 @@
+"""The verified-token cache by itself: what it holds, in what order it forgets, what it weighs, and that threads may share it."""
+
+import json
+import threading
+import time
+import tracemalloc
+from collections import OrderedDict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m2mguard.caller import Caller, frozen_claims
+from m2mguard.token.claims import Verdict
+from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
+
+PLENTY = 2**30
+
+
+def caller_named(name, **claims):
+    return Caller(
+        app_id=name,
+        scopes=frozenset(("read:orders", f"own:{name}")),
+        issuer="https://issuer.example",
+        audience="https://shopping.api",
+        expires_at=1_000.0,
+        claims=frozen_claims({"sub": name, "client_id": name, **claims}),
+    )
+
+
+def remembered(name="app", **claims):
+    return Remembered(
+        Verdict(caller_named(name, **claims), 0.0, 1_000.0), "https://issuer.example", "kid", "thumbprint"
+    )
+
+
+def cache_of(max_entries, max_bytes=PLENTY):
+    return VerdictCache(max_entries=max_entries, max_bytes=max_bytes, lock=threading.Lock())
+
+
+def held(cache, names):
+    """Which of these are remembered. Looking is a use, so a test looks last."""
+    return {name for name in names if cache.find(cache.digest(name), now_s=PLENTY) is not None}
+
+
+def test_what_was_remembered_is_found_by_its_own_token_only():
+    cache = cache_of(8)
+    verdict = remembered()
+    cache.remember(cache.digest("a.b.c"), verdict, now_s=0.0)
+    assert cache.find(cache.digest("a.b.c"), now_s=0.0) is verdict
+    assert cache.find(cache.digest(b"a.b.c"), now_s=0.0) is verdict  # the same token as bytes
+    assert cache.find(cache.digest("a.b.d"), now_s=0.0) is None
+
+
+def test_the_token_itself_is_not_kept():
+    cache = cache_of(8)
+    cache.remember(cache.digest("header.payload.signature"), remembered(), now_s=0.0)
+    assert "signature" not in repr(cache._entries)
+
+
+def test_a_cache_of_no_entries_remembers_nothing():
+    cache = cache_of(0)
+    cache.remember(cache.digest("a"), remembered(), now_s=0.0)
+    assert len(cache) == 0
+    assert cache.find(cache.digest("a"), now_s=0.0) is None
+
+
+def test_the_least_recently_used_makes_room():
+    cache = cache_of(3)
+    for now_s, name in enumerate("abc"):
+        cache.remember(cache.digest(name), remembered(name), now_s=now_s)
+    for now_s, name in enumerate("bacb", start=3):
+        assert cache.find(cache.digest(name), now_s=now_s)
+    cache.remember(cache.digest("d"), remembered("d"), now_s=7)
+    assert held(cache, "abcd") == {"b", "c", "d"}
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from(["find", "remember"]), st.integers(0, 8)), max_size=60))
+def test_the_order_of_forgetting_is_that_of_an_exact_lru(max_entries, steps):
+    cache, model = cache_of(max_entries), OrderedDict()
+    for now_s, (step, number) in enumerate(steps):
+        digest = cache.digest(str(number))
+        if step == "find":
+            assert (cache.find(digest, now_s=now_s) is not None) == (number in model)
+        else:
+            cache.remember(digest, remembered(str(number)), now_s=now_s)
+            model[number] = None
+        if number in model:
+            model.move_to_end(number)
+        if len(model) > max_entries:
+            model.popitem(last=False)
+        assert len(cache) == len(model)
+    assert held(cache, map(str, range(9))) == set(map(str, model))
+
+
+def test_a_flood_of_good_tokens_does_not_drive_out_one_that_is_in_use():
+    cache = cache_of(16)
+    cache.remember(cache.digest("used"), remembered("used"), now_s=0.0)
+    for number in range(1_000):
+        assert cache.find(cache.digest("used"), now_s=0.0)  # even on a clock that stands still
+        cache.remember(cache.digest(f"flood {number}"), remembered(), now_s=0.0)
+    assert len(cache) == 16
+
+
+def test_memory_is_bounded_by_what_the_callers_weigh():
+    one = size_of(caller_named("app", note="x" * 10_000))
+    cache = cache_of(1_000, max_bytes=3 * one)
+    for number in range(10):
+        cache.remember(cache.digest(f"{number}"), remembered("app", note="x" * 10_000), now_s=number)
+    assert held(cache, map(str, range(10))) == {"7", "8", "9"}
+
+
+def test_one_verdict_heavier_than_the_whole_cache_is_not_kept_and_drives_nothing_out():
+    cache = cache_of(8, max_bytes=20_000)
+    cache.remember(cache.digest("small"), remembered(), now_s=0.0)
+    cache.remember(cache.digest("huge"), remembered("app", note="x" * 30_000), now_s=1.0)
+    assert held(cache, ["small", "huge"]) == {"small"}
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"roles": [f"role {number}" for number in range(50)]},
+        {"tree": {"a": [{"b": number, "c": [str(number)]} for number in range(1_000, 1_100)]}},
+        {"empty": [{} for _ in range(300)]},
+        {"text": "\N{SNOWMAN}" * 3_000},
+    ],
+    ids=["plain", "list", "tree", "empty objects", "wide text"],
+)
+def test_the_weight_of_a_verdict_is_what_the_allocator_says(claims):
+    text = json.dumps({"jti": "j" * 43, "iss": "https://issuer.example", "iat": 1_700_000_000, **claims})
+    count = 200
+    cache = cache_of(count)
+    digests = [cache.digest(str(number)) for number in range(count)]
+    tracemalloc.start()
+    try:
+        for number, digest in enumerate(digests):
+            cache.remember(bytes(bytearray(digest)), remembered(f"app {number}", **json.loads(text)), now_s=0.0)
+        real = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.95 * real < cache._entries.currsize < 1.4 * real  # equal member names are counted each time
+
+
+def test_notes_of_use_do_not_pile_up():
+    cache = cache_of(4)
+    for name in "abcd":
+        cache.remember(cache.digest(name), remembered(name), now_s=0.0)
+    for now_s in range(1_000):
+        for name in "abcd":
+            cache.find(cache.digest(name), now_s=now_s)
+    assert len(cache._used) == 4
+    cache.remember(cache.digest("e"), remembered("e"), now_s=2_000)
+    assert not cache._used
+
+
+def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many():
+    cache = cache_of(8)
+    names = [f"app {number}" for number in range(32)]
+    wrong, ends_at = [], time.monotonic() + 0.5
+
+    def hammer(offset):
+        turn = offset
+        while time.monotonic() < ends_at:
+            turn += 7
+            name = names[turn % len(names)]
+            found = cache.find(cache.digest(name), now_s=turn)
+            if found is None:
+                cache.remember(cache.digest(name), remembered(name), now_s=turn)
+            elif found.verdict.caller.app_id != name:
+                wrong.append((name, found))
+            if len(cache) > 8:
+                wrong.append(len(cache))
+
+    def hammer_safely(offset):
+        try:
+            hammer(offset)
+        except BaseException as error:
+            wrong.append(error)
+            raise
+
+    threads = [threading.Thread(target=hammer_safely, args=(offset,)) for offset in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert cache._entries.currsize == sum(entry.size_bytes for entry in cache._entries.values())
