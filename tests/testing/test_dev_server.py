@@ -1,5 +1,6 @@
 """`python -m m2mguard.testing`: what it prints works when pasted into a shell."""
 
+import contextlib
 import json
 import re
 import shutil
@@ -14,18 +15,34 @@ import pytest
 import urllib3
 
 
+@contextlib.contextmanager
+def dev_server(ending: signal.Signals) -> Iterator[str]:
+    """Start it as `sh -c '... &'` does, with SIGINT ignored; yield what it prints; end it by this signal."""
+    arguments = ["-m", "m2mguard.testing", "--port", "0", "--algorithm", "ES256"]
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-W", "error", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
+        try:
+            assert server.stdout is not None
+            lines: list[str] = []
+            while not lines or "Ctrl-C" not in lines[-1]:
+                lines.append(server.stdout.readline())
+                assert lines[-1], "".join(lines)
+            yield "".join(lines)
+            server.send_signal(ending)
+            assert (server.wait(10), server.stdout.read()) == (0, "")
+        finally:
+            server.kill()
+
+
 @pytest.fixture(scope="module")
 def welcome() -> Iterator[str]:
-    command = [sys.executable, "-W", "error", "-m", "m2mguard.testing", "--port", "0", "--algorithm", "ES256"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        assert server.stdout is not None
-        lines: list[str] = []
-        while not lines or "Ctrl-C" not in lines[-1]:
-            lines.append(server.stdout.readline())
-            assert lines[-1], "".join(lines)
-        yield "".join(lines)
-        server.send_signal(signal.SIGINT)
-        assert (server.wait(10), server.stdout.read()) == (0, "")
+    with dev_server(signal.SIGINT) as printed:
+        yield printed
+
+
+def test_it_ends_by_sigterm_as_by_ctrl_c():
+    with dev_server(signal.SIGTERM) as printed:
+        assert "App Secret  secret-of-app-orders" in printed
 
 
 def test_it_says_where_it_is_and_who_may_ask(welcome):

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 import threading
 
@@ -38,12 +39,13 @@ def main() -> None:
         issuer = LocalIssuer(port=arguments.port, algorithm=arguments.algorithm)
     except OSError as error:
         parser.error(f"port {arguments.port}: {error.strerror}")
-    with issuer:
+    for ending in (signal.SIGINT, signal.SIGTERM):  # by hand, since a shell may have started us with SIGINT ignored
+        signal.signal(ending, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), issuer:
         welcome = _WELCOME.format(issuer=issuer, api=SHOPPING_API, app_id=app_id, secret=application.secret)
         sys.stdout.write(welcome)
         sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        threading.Event().wait()
 
 
 if __name__ == "__main__":
