@@ -80,3 +80,39 @@ class TokenAccepted(Event):
     """A token was found good; `remembered` tells whether it was verified before. For `on_event` only: it is not logged."""
 
     remembered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEvent(Event):
+    """Anything that concerns our own access token. `issuer` is the issuer's URL, or the token endpoint's where that is all we know."""
+
+    app_id: str
+    resource: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRenewed(TokenEvent):
+    """A token was fetched. `cause` is `first`, `renewal`, `expired` or `rejected`; `lifetime_s` in seconds."""
+
+    cause: str
+    lifetime_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalFailed(TokenEvent):
+    """No token could be fetched; the one at hand is given out for another `remaining_s` seconds. `reason` and `detail` as on the error."""
+
+    cause: str
+    reason: str
+    detail: str
+    failures: int
+    retry_in_s: float
+    remaining_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopesDropped(TokenEvent):
+    """Scopes that were asked for and not granted, told once until they change. `detail` says what to do."""
+
+    missing: tuple[str, ...]
+    detail: str

@@ -15,9 +15,12 @@ from m2mguard.events import (
     KeysRefreshed,
     KeyWithdrawn,
     RefreshFailed,
+    RenewalFailed,
+    ScopesDropped,
     StaleServed,
     TokenAccepted,
     TokenRefused,
+    TokenRenewed,
     UnknownKeyThrottled,
 )
 
@@ -32,6 +35,9 @@ _LEVELS: dict[type[Event], int] = {
     UnknownKeyThrottled: logging.WARNING,
     TokenRefused: logging.INFO,
     TokenAccepted: logging.NOTSET,  # one a request: for counting, not for reading
+    TokenRenewed: logging.INFO,
+    RenewalFailed: logging.WARNING,
+    ScopesDropped: logging.WARNING,
 }
 logger: logging.Logger = logging.getLogger("m2mguard")
 
