@@ -15,8 +15,9 @@ def no_thread_is_left_behind() -> Iterator[None]:
     """Fail a test that ends while a thread it started still runs. Ending threads get a moment to end."""
     before = set(threading.enumerate())
     yield
-    # Trio keeps the threads of its own cache for ten idle seconds; the runner of asynchronous tests takes one.
-    started = [t for t in threading.enumerate() if t not in before and not t.name.startswith("Trio thread")]
+    # Trio keeps the threads of its own cache for ten idle seconds; the runner of asynchronous tests takes one. Dummies stand
+    # for threads that C code runs and ends, as gRPC's does.
+    started = [t for t in threading.enumerate() if t not in before and not t.name.startswith(("Trio thread", "Dummy"))]
     for thread in started:
         thread.join(timeout=5)
     alive = [thread.name for thread in started if thread.is_alive()]
@@ -27,11 +28,12 @@ def no_thread_is_left_behind() -> Iterator[None]:
 def serve(no_thread_is_left_behind: None) -> Iterator[Callable[[Any], str]]:
     """Serve ASGI apps under uvicorn on loopback while the test runs: `url = serve(app)`."""
     with contextlib.ExitStack() as stack:
-        yield lambda app: stack.enter_context(_under_uvicorn(app))
+        yield lambda app: stack.enter_context(under_uvicorn(app))
 
 
 @contextlib.contextmanager
-def _under_uvicorn(app: Any) -> Iterator[str]:
+def under_uvicorn(app: Any) -> Iterator[str]:
+    """Serve an ASGI app on loopback inside the block. `serve` does it for one test."""
     # The socket listens before the server runs, so the first request waits in its queue and nobody has to poll.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()

@@ -1,4 +1,4 @@
-"""What `import m2mguard` may do to a process: nothing but define names. Seen from a fresh interpreter."""
+"""What `import m2mguard` and `import m2mguard.client` may do to a process: nothing but define names. Seen from a fresh interpreter."""
 
 import json
 import subprocess
@@ -60,9 +60,9 @@ def in_a_fresh_interpreter(statement: str) -> dict[str, list[str]]:
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def plain_import() -> dict[str, list[str]]:
-    return in_a_fresh_interpreter("from m2mguard import *")
+@pytest.fixture(scope="module", params=["m2mguard", "m2mguard.client"])
+def plain_import(request) -> dict[str, list[str]]:
+    return in_a_fresh_interpreter(f"from {request.param} import *")
 
 
 def test_importing_loads_no_framework(plain_import):

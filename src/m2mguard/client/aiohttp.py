@@ -1,0 +1,51 @@
+"""For aiohttp: `ClientSession(middlewares=[TokenMiddleware(source, "https://shopping.example")])`.
+
+Only how aiohttp is told; which token, and whether to try again, the source decides.
+"""
+
+from __future__ import annotations
+
+from m2mguard.client.destination import Destination
+from m2mguard.client.token_source import TokenSource
+
+try:
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+except ImportError as _missing:
+    raise ImportError('m2mguard.client.aiohttp needs aiohttp: pip install "m2mguard[aiohttp]"') from _missing
+
+
+class TokenMiddleware:
+    """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions.
+
+    A 401 is answered once with another token, where `TokenSource.areplace` has one and the body can be sent again (not an
+    iterator). A token that was set by hand, such as the caller's, is replaced. Where there is no token, the request raises
+    `TokenRequestError` and is not sent.
+
+    Args:
+        source: gives the tokens; waiting for it awaits.
+        api_url: the API's URL; the token goes to its origin only, since aiohttp runs its middlewares on redirects, too. https, or
+            http on loopback.
+
+    Raises:
+        ConfigurationError: api_url is no such URL.
+    """
+
+    def __init__(self, source: TokenSource, api_url: str) -> None:
+        self._source = source
+        self._destination = Destination(api_url)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """What aiohttp runs around each exchange."""
+        if not self._destination.covers(request.url.scheme, request.url.raw_host, request.url.port):
+            return await handler(request)
+        token = await self._source.atoken()
+        request.headers["Authorization"] = token.authorization
+        response = await handler(request)
+        if response.status != 401 or (request.body and request.body.consumed):
+            return response
+        another = await self._source.areplace(token)
+        if another is None:
+            return response
+        await response.read()  # to its end, so that the connection can be used again
+        request.headers["Authorization"] = another.authorization
+        return await handler(request)

@@ -1,0 +1,58 @@
+"""All the tokens of one application: one keeper for everything that shapes a token, so that equal requests share one token."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+
+from cachetools import LRUCache
+
+from m2mguard.client.fetching import TokenFetcher
+from m2mguard.client.keeping import Clocks, TokenKeeper
+from m2mguard.client.token_request import TokenTarget
+from m2mguard.events import Event
+from m2mguard.net.flight import after_fork_in_child, new_lock
+from m2mguard.reporting import Reporter
+
+MAX_KEEPERS = 1_000  # a service with more organizations than that fetches anew for those it met longest ago
+
+
+class TokenFamily:
+    """Hands out keepers. Safe to share between threads, and across `fork`.
+
+    Args:
+        fetcher: makes the application's token requests.
+        clocks: what time it is.
+        on_event: told what happens.
+    """
+
+    def __init__(self, *, fetcher: TokenFetcher, clocks: Clocks, on_event: Callable[[Event], object] | None) -> None:
+        self._fetcher = fetcher
+        self._clocks = clocks
+        self._on_event = on_event
+        self._lock = new_lock()
+        self._shared: LRUCache[TokenTarget, TokenKeeper] = LRUCache(MAX_KEEPERS)
+        self._living: weakref.WeakSet[TokenKeeper] = (
+            weakref.WeakSet()
+        )  # those, and the ones that somebody else still holds
+        after_fork_in_child(self._after_fork)
+
+    def keeper(self, target: TokenTarget) -> TokenKeeper:
+        """The keeper of this token, the same for equal targets."""
+        with self._lock:
+            keeper = self._shared.get(target)
+            if keeper is None:
+                keeper = TokenKeeper(
+                    fetcher=self._fetcher,
+                    target=target,
+                    clocks=self._clocks,
+                    reporter=Reporter(self._on_event, monotonic=self._clocks.monotonic),
+                )
+                self._living.add(keeper)
+            self._shared[target] = keeper
+            return keeper
+
+    def _after_fork(self) -> None:
+        self._lock = new_lock()
+        for keeper in list(self._living):
+            keeper.after_fork()

@@ -1,0 +1,104 @@
+"""One token request: discovery where needed, the exchange, the answer. When to ask is not decided here.
+
+Blocks, so it runs on a flight's thread. The secret goes from the credentials into the transport and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError
+from m2mguard.client.token_request import ClientCredentials, TokenTarget, encoded
+from m2mguard.client.token_response import Granted, read
+from m2mguard.net.discovery import DiscoveryFailed, discover
+from m2mguard.net.protocol import Response, Transport, TransportError
+
+METADATA_TTL_S = 3600.0
+MAX_BYTES = 262_144
+
+
+@dataclass(slots=True, kw_only=True)
+class TokenFetcher:
+    """Makes token requests for one application. Safe to share between threads.
+
+    Attributes:
+        issuer: the issuer's URL, for discovery; None where the endpoint was given.
+        token_endpoint: the endpoint that was given; None to discover it.
+        credentials: who asks.
+        silence_grants: as for `token_response.read`.
+        transport: makes the exchanges.
+        timeout_s: the longest a request may take in all.
+        monotonic: a clock in seconds.
+    """
+
+    issuer: str | None
+    token_endpoint: str | None
+    credentials: ClientCredentials
+    silence_grants: bool
+    transport: Transport
+    timeout_s: float
+    monotonic: Callable[[], float]
+    _discovered: tuple[str, float] | None = field(
+        default=None, init=False
+    )  # where the endpoint is, and since when we know
+
+    def fetch(self, target: TokenTarget) -> Granted:
+        """Ask for a token.
+
+        Raises:
+            TokenRequestRefused: the endpoint refuses.
+            TokenEndpointUnavailable: no answer, or none that can be used.
+        """
+        deadline = self.monotonic() + self.timeout_s
+        try:
+            response = self.transport.request(
+                "POST",
+                self._endpoint(deadline),
+                headers={
+                    "Accept": "application/json",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    **self.credentials.headers(),
+                },
+                body=encoded(self.credentials, target),
+                timeout_s=self._left(deadline),
+                max_bytes=MAX_BYTES,
+            )
+            return read(response, target, silence_grants=self.silence_grants)
+        except TokenRequestError:
+            raise
+        except TransportError as error:
+            raise TokenEndpointUnavailable("no_answer", f"the token endpoint cannot be asked: {error}") from None
+        except DiscoveryFailed as error:
+            raise TokenEndpointUnavailable("discovery", f"the token endpoint cannot be found: {error}") from None
+        except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no token
+            raise TokenEndpointUnavailable("no_answer", f"the transport failed ({type(error).__name__})") from None
+
+    def _endpoint(self, deadline: float) -> str:
+        if self.token_endpoint is not None or self.issuer is None:
+            return self.token_endpoint or ""
+        now = self.monotonic()
+        if self._discovered is not None and now < self._discovered[1] + METADATA_TTL_S:
+            return self._discovered[0]
+        try:
+            self._discovered = (discover(self.issuer, "token_endpoint", lambda url: self._get(url, deadline)), now)
+        except Exception:
+            if self._discovered is None:
+                raise
+        return self._discovered[0]  # what was found once is a better guess than none
+
+    def _get(self, url: str, deadline: float) -> Response:
+        return self.transport.request(
+            "GET",
+            url,
+            headers={"Accept": "application/json"},
+            body=None,
+            timeout_s=self._left(deadline),
+            max_bytes=MAX_BYTES,
+        )
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - self.monotonic()
+        if left <= 0:
+            raise TransportError("the issuer took too long")
+        return left

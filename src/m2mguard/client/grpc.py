@@ -1,0 +1,47 @@
+"""For gRPC: call credentials that carry a source's token. gRPC itself sends them over secure channels only.
+
+Only how gRPC is told; which token the source decides. A refused call is not repeated: call credentials see no answer.
+"""
+
+from __future__ import annotations
+
+from m2mguard.client.errors import TokenRequestError
+from m2mguard.client.token_source import TokenSource
+
+try:
+    import grpc
+except ImportError as _missing:
+    raise ImportError('m2mguard.client.grpc needs grpcio: pip install "m2mguard[grpc]"') from _missing
+
+
+class TokenPlugin(grpc.AuthMetadataPlugin):
+    """Puts a source's token into the `authorization` metadata of each call. gRPC runs it on a thread of its own, where it may block.
+
+    Where there is no token, the call fails without being sent; its details say why.
+
+    Args:
+        source: gives the tokens.
+    """
+
+    def __init__(self, source: TokenSource) -> None:
+        self._source = source
+
+    def __call__(self, _context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:
+        """What gRPC runs before each call."""
+        try:
+            token = self._source.token()
+        except TokenRequestError as error:
+            callback((), error)
+        else:
+            callback((("authorization", token.authorization),), None)
+
+
+def call_credentials(source: TokenSource) -> grpc.CallCredentials:
+    """Call credentials for `grpc.composite_channel_credentials` or a call's `credentials`, sync and `grpc.aio` alike.
+
+    A channel goes to one target; use them with the API that the source's token is for.
+
+    Args:
+        source: gives the tokens.
+    """
+    return grpc.metadata_call_credentials(TokenPlugin(source), name="m2mguard")

@@ -1,0 +1,74 @@
+"""For httpx2: `Client(auth=TokenAuth(source, "https://shopping.example"))`, and the same for `AsyncClient`.
+
+Only how httpx2 is told; which token, and whether to try again, the source decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+
+from m2mguard.client.access_token import AccessToken
+from m2mguard.client.destination import Destination
+from m2mguard.client.token_source import TokenSource
+
+try:
+    import httpx2
+except ImportError as _missing:
+    raise ImportError('m2mguard.client.httpx2 needs httpx2: pip install "m2mguard[httpx2]"') from _missing
+
+
+class TokenAuth(httpx2.Auth):
+    """Sends a source's token with every request to one API, and to no other origin. Safe to share between clients.
+
+    A 401 is answered once with another token, where `TokenSource.replace` has one and the body can be sent again (bytes, text, a
+    form, JSON or nothing; not an iterator or a file). A token that was set by hand, such as the caller's, is replaced.
+    Where there is no token, the request raises `TokenRequestError` and is not sent.
+
+    Args:
+        source: gives the tokens. A `Client` waits for it by blocking, an `AsyncClient` by awaiting.
+        api_url: the API's URL; the token goes to its origin only. https, or http on loopback.
+
+    Raises:
+        ConfigurationError: api_url is no such URL.
+    """
+
+    def __init__(self, source: TokenSource, api_url: str) -> None:
+        self._source = source
+        self._destination = Destination(api_url)
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """What httpx2's `Client` runs."""
+        if not self._is_ours(request):
+            yield request
+            return
+        token = self._source.token()
+        response = yield _with(token, request)
+        if _may_be_repeated(request, response):
+            another = self._source.replace(token)
+            if another is not None:
+                yield _with(another, request)
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """What httpx2's `AsyncClient` runs."""
+        if not self._is_ours(request):
+            yield request
+            return
+        token = await self._source.atoken()
+        response = yield _with(token, request)
+        if _may_be_repeated(request, response):
+            another = await self._source.areplace(token)
+            if another is not None:
+                yield _with(another, request)
+
+    def _is_ours(self, request: httpx2.Request) -> bool:
+        return self._destination.covers(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
+
+
+def _with(token: AccessToken, request: httpx2.Request) -> httpx2.Request:
+    request.headers["Authorization"] = token.authorization
+    return request
+
+
+def _may_be_repeated(request: httpx2.Request, response: httpx2.Response) -> bool:
+    """After a redirect the answer is another request's: then the first one was accepted, and must not be repeated."""
+    return response.status_code == 401 and response.request is request and isinstance(request.stream, httpx2.ByteStream)

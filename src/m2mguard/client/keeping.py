@@ -1,0 +1,242 @@
+"""The driver of one token: holds it, asks `renewal` what to do, and shares one flight among all who wait.
+
+The lock guards a few assignments and is never held across I/O, a wait or a callback. Readers of a token that is not due take no lock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from m2mguard.client.access_token import AccessToken
+from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
+from m2mguard.client.fetching import TokenFetcher
+from m2mguard.client.renewal import Action, Attempts, Decision, Held, date, decide, decide_replacement
+from m2mguard.client.token_request import TokenTarget
+from m2mguard.client.token_response import Granted
+from m2mguard.events import RenewalFailed, ScopesDropped, TokenEvent, TokenRenewed
+from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait, new_lock
+from m2mguard.reporting import Reporter
+
+FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """What is injected in tests: `monotonic` for ages, `wall` for the times people read, `dice` of 0…1 for jitter."""
+
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    dice: Callable[[], float] = random.random
+
+
+class _Attempt:
+    """One token request: its number, why it is made, when it began, on whose account, and the flight that carries it."""
+
+    __slots__ = ("began_at", "cause", "flight", "instead_of", "number")
+    flight: Flight
+
+    def __init__(self, *, number: int, cause: str, began_at: float) -> None:
+        self.number = number
+        self.cause = cause
+        self.began_at = began_at
+        self.instead_of: AccessToken | None = None
+
+
+class TokenKeeper:
+    """One token, kept fresh. Safe to share between threads, event loops and greenlets; its owner calls `after_fork` in a child.
+
+    Nothing happens before the first use.
+
+    Args:
+        fetcher: makes a token request.
+        target: which token.
+        clocks: what time it is.
+        reporter: told what happens, on the flight's thread.
+    """
+
+    def __init__(self, *, fetcher: TokenFetcher, target: TokenTarget, clocks: Clocks, reporter: Reporter) -> None:
+        self._fetcher = fetcher
+        self._target = target
+        self._clocks = clocks
+        self._reporter = reporter
+        self._held: Held | None = None
+        self._attempts = Attempts()
+        self._failure: TokenRequestError | None = None
+        self._missing: frozenset[str] = frozenset()
+        self._lock = new_lock()
+        self._underway: _Attempt | None = None
+        self._launched = 0  # attempts are numbered: a later one knows better than an earlier one
+        self._landed = 0
+
+    def fresh(self) -> AccessToken | None:
+        """The token, where nothing needs to be decided; None otherwise. Takes no lock."""
+        held = self._held
+        return held.token if held is not None and self._clocks.monotonic() < held.renew_at else None
+
+    def token(self) -> Steps[AccessToken]:
+        """Steps that end with a valid token.
+
+        Raises:
+            TokenRequestError: there is none to be had, in one of the two families.
+        """
+        held, action, underway = self._settle(decide)
+        landed = True
+        if underway is not None:
+            landed = yield underway
+            held, action, _ = self._settle(decide, waited=True)
+        if held is None or action is not Action.SERVE:
+            raise self._no_token(in_time=landed)
+        return held.token
+
+    def replacement(self, rejected: AccessToken) -> Steps[AccessToken | None]:
+        """Steps that end with the token to try in place of one that an API rejected, or None where none would help."""
+
+        def decide_on(
+            held: Held | None, attempts: Attempts, now: float, timeout_s: float, *, waited: bool = False
+        ) -> Decision:
+            return decide_replacement(held, rejected, attempts, now, timeout_s, waited=waited)
+
+        held, action, underway = self._settle(decide_on, instead_of=rejected)
+        if underway is not None:
+            yield underway
+            held, action, _ = self._settle(decide_on, waited=True)
+        return held.token if held is not None and action is Action.SERVE else None
+
+    def after_fork(self) -> None:
+        """The child has none of the parent's threads: a fresh lock, no flight, no memory of attempts; the token is still good."""
+        self._lock = new_lock()
+        self._underway = None
+        self._attempts = Attempts()
+
+    def _settle(
+        self, decide_on: Callable[..., Decision], *, waited: bool = False, instead_of: AccessToken | None = None
+    ) -> tuple[Held | None, Action, Wait | None]:
+        """Decide; start the flight that the decision asks for; tell what to wait for."""
+        self._give_up_overdue()
+        begun = wait = None
+        with self._lock:
+            now = self._clocks.monotonic()
+            decision = decide_on(self._held, self._attempts, now, self._fetcher.timeout_s, waited=waited)
+            held = self._held
+            if decision.cause:
+                begun = self._take_off(decision.cause, now)
+            if decision.action is Action.WAIT and self._underway is not None:
+                self._underway.instead_of = instead_of or self._underway.instead_of
+                wait = Wait(self._underway.flight, max(0.0, decision.wait_until - now))
+        if begun is not None:
+            self._launch(begun)
+        return held, decision.action, wait
+
+    def _take_off(self, cause: str, now: float) -> _Attempt:
+        """Note an attempt that begins now. The lock is held; the caller launches it after letting it go."""
+        self._launched += 1
+        attempt = _Attempt(number=self._launched, cause=cause, began_at=now)
+        attempt.flight = Flight(lambda: self._fly(attempt), name=f"m2mguard-token-{self._launched}")
+        self._attempts = self._attempts.took_off(now)
+        self._underway = attempt
+        return attempt
+
+    def _launch(self, attempt: _Attempt) -> None:
+        try:
+            attempt.flight.launch()
+        except CannotLaunch as error:
+            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", str(error)))
+
+    def _fly(self, attempt: _Attempt) -> None:
+        """Make the request, on the flight's thread."""
+        error: TokenRequestError | None = TokenEndpointUnavailable("no_answer", "the token request broke off")
+        try:
+            granted = self._fetcher.fetch(self._target)
+            if self._clocks.monotonic() >= attempt.began_at + granted.lifetime_s:
+                raise TokenEndpointUnavailable("unusable_answer", "the token had expired before it arrived")
+            self._land_good(attempt, granted)
+            error = None
+        except TokenRequestError as failure:
+            error = failure
+        finally:
+            if error is not None:
+                self._land_failed(attempt, error)
+
+    def _land_good(self, attempt: _Attempt, granted: Granted) -> None:
+        now = self._clocks.monotonic()
+        expires_at = self._clocks.wall() + attempt.began_at + granted.lifetime_s - now
+        token = AccessToken(value=granted.value, scopes=granted.scopes, expires_at=expires_at)
+        missing = frozenset(self._target.scopes) - granted.scopes
+        with self._lock:
+            wanted = attempt.number > self._landed
+            newly_missing = missing != self._missing
+            if wanted:
+                self._landed = attempt.number
+                self._missing = missing
+                self._held = date(
+                    token,
+                    granted.lifetime_s,
+                    asked_at=attempt.began_at,
+                    dice=self._clocks.dice(),
+                    instead_of=attempt.instead_of,
+                )
+            if self._underway is attempt:
+                self._underway = None
+                self._attempts = Attempts()
+        attempt.flight.land()
+        if wanted:
+            self._report(TokenRenewed, cause=attempt.cause, lifetime_s=granted.lifetime_s)
+        if wanted and missing and newly_missing:
+            self._report(
+                ScopesDropped,
+                missing=tuple(sorted(missing)),
+                detail="asked for and not granted: give the application a role with these permissions, or do not ask",
+            )
+
+    def _land_failed(self, attempt: _Attempt, error: TokenRequestError) -> None:
+        with self._lock:
+            concerns_us = self._underway is attempt
+            if concerns_us:
+                self._underway = None
+                self._failure = error.again(0.0)
+                self._attempts = self._attempts.failed(
+                    self._clocks.monotonic(),
+                    refused=isinstance(error, TokenRequestRefused),
+                    retry_after=error.retry_after,
+                    dice=self._clocks.dice(),
+                )
+            held, attempts, now = self._held, self._attempts, self._clocks.monotonic()
+        attempt.flight.land()
+        if concerns_us:
+            self._report(
+                RenewalFailed,
+                cause=attempt.cause,
+                reason=error.reason,
+                detail=error.detail,
+                failures=attempts.failures,
+                retry_in_s=max(0.0, attempts.retry_at - now),
+                remaining_s=0.0 if held is None else max(0.0, held.expires_at - now),
+            )
+
+    def _give_up_overdue(self) -> None:
+        """Count an attempt past its age limit as failed, so that another can start."""
+        attempt = self._underway
+        if attempt is not None and (
+            self._clocks.monotonic() >= attempt.began_at + self._fetcher.timeout_s + FLIGHT_GRACE_S
+        ):
+            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", "the token request did not end in time"))
+
+    def _no_token(self, *, in_time: bool) -> TokenRequestError:
+        with self._lock:
+            failure, retry_at = self._failure, self._attempts.retry_at
+        if failure is None or not in_time:
+            return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time")
+        return failure.again(max(0.0, retry_at - self._clocks.monotonic()))
+
+    def _report(self, kind: type[TokenEvent], **what: Any) -> None:
+        self._reporter.emit(
+            kind(
+                issuer=self._fetcher.issuer or self._fetcher.token_endpoint,
+                app_id=self._fetcher.credentials.client_id,
+                resource=self._target.resource,
+                **what,
+            )
+        )

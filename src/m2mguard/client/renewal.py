@@ -1,0 +1,176 @@
+"""May this token still be given out, and must somebody ask for another? One pure decision over a token and a record of attempts.
+
+No clock, no dice, no lock and no I/O: times are arguments, in seconds on the monotonic clock.
+
+    the token              the endpoint                    decision
+    ---------------------  ------------------------------  ----------------------------------------------------
+    valid                  any                             SERVE
+    valid, to be renewed   may be asked                    SERVE, and ask in the background
+    valid, to be renewed   is being asked, failed of late  SERVE
+    none, or expired       may be asked                    WAIT for the shared flight, at most the time-out
+    none, or expired       is being asked                  WAIT for what is left of that time-out
+    none, or expired       failed a moment ago             FAIL as it failed, until the back-off is over
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from m2mguard.client.access_token import AccessToken
+
+MARGIN = 0.1
+MARGIN_LEAST_S = 30.0
+MARGIN_MOST = 0.5  # of the life: a token that lives less than a minute is not renewed as soon as it is there
+MARGIN_JITTER = 0.2
+RETRY_FIRST_S = 1.0
+RETRY_LAST_S = 60.0
+JUST_FETCHED_S = 30.0
+
+
+class Action(Enum):
+    """What to do about one call for a token."""
+
+    SERVE = auto()
+    WAIT = auto()
+    FAIL = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A token, and until when it is good for what. Never changed, only replaced.
+
+    Attributes:
+        token: what is given out.
+        asked_at: when its request began.
+        renew_at: from then on the next call starts a renewal.
+        expires_at: from then on it is not given out.
+        instead_of: the token that an API rejected and that this one took the place of, or None.
+    """
+
+    token: AccessToken
+    asked_at: float
+    renew_at: float
+    expires_at: float
+    instead_of: AccessToken | None = None
+
+
+def date(
+    token: AccessToken, lifetime_s: float, *, asked_at: float, dice: float, instead_of: AccessToken | None = None
+) -> Held:
+    """Date a token.
+
+    Args:
+        token: what was granted.
+        lifetime_s: its `expires_in`.
+        asked_at: when the request began, not when it ended: the token may be as old as that.
+        dice: 0…1, where in the 20 % before the time of renewal this one is renewed.
+        instead_of: the rejected token that it replaces, or None.
+    """
+    margin = max(MARGIN * lifetime_s, MARGIN_LEAST_S) * (1 + MARGIN_JITTER * dice)
+    return Held(
+        token=token,
+        asked_at=asked_at,
+        renew_at=asked_at + lifetime_s - min(margin, MARGIN_MOST * lifetime_s),
+        expires_at=asked_at + lifetime_s,
+        instead_of=instead_of,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """What is known of asking the endpoint. Never changed, only replaced.
+
+    Attributes:
+        failures: how many attempts in a row have failed.
+        failed_at: when the last of them did.
+        retry_at: until then nobody asks again.
+        flying_since: when the attempt under way began, or None.
+    """
+
+    failures: int = 0
+    failed_at: float = 0.0
+    retry_at: float = 0.0
+    flying_since: float | None = None
+
+    def took_off(self, now: float) -> Attempts:
+        """Note that an attempt is under way."""
+        return replace(self, flying_since=now)
+
+    def failed(self, now: float, *, refused: bool, retry_after: float, dice: float) -> Attempts:
+        """Note a failure.
+
+        Args:
+            now: the time.
+            refused: whether the endpoint refused for good, so that only somebody's hand can change the answer.
+            retry_after: seconds that the endpoint asked for, or 0.
+            dice: 0…1, where between half of the back-off and all of it the next attempt lies.
+        """
+        backoff = RETRY_LAST_S if refused else min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
+        wait = max(backoff * (0.5 + 0.5 * dice), retry_after)
+        return Attempts(failures=self.failures + 1, failed_at=now, retry_at=now + wait)
+
+    def may_ask(self, now: float) -> bool:
+        """Tell whether an attempt may begin."""
+        return self.flying_since is None and now >= self.retry_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do: the action; why an attempt is to be started now, or ""; with WAIT, until when."""
+
+    action: Action
+    cause: str = ""
+    wait_until: float = 0.0
+
+
+_SERVE = Decision(action=Action.SERVE)
+_FAIL = Decision(action=Action.FAIL)
+
+
+def valid(held: Held | None, now: float) -> bool:
+    """Tell whether a token may be given out."""
+    return held is not None and now < held.expires_at
+
+
+def decide(held: Held | None, attempts: Attempts, now: float, timeout_s: float, *, waited: bool = False) -> Decision:
+    """Decide about one call for a token.
+
+    Args:
+        held: the token at hand, or None.
+        attempts: what is known of asking the endpoint.
+        now: the time.
+        timeout_s: the longest an attempt may take.
+        waited: whether this caller was told to WAIT and is back. Nobody waits twice.
+    """
+    if held is not None and valid(held, now):
+        due = now >= held.renew_at and attempts.may_ask(now)
+        return Decision(action=Action.SERVE, cause="renewal") if due else _SERVE
+    if waited:
+        return _FAIL
+    return _ask(attempts, now, timeout_s, "first" if held is None else "expired")
+
+
+def decide_replacement(
+    held: Held | None, rejected: AccessToken, attempts: Attempts, now: float, timeout_s: float, *, waited: bool = False
+) -> Decision:
+    """Decide about a token that an API rejected: SERVE the one that took its place, WAIT for one, or FAIL, as none would help.
+
+    Arguments as for `decide`. A token that is not the current one any more gets no replacement, unless the current one was fetched
+    on account of the same rejection: then all who met it share that one fetch.
+    """
+    if held is None:
+        return _FAIL
+    if held.token != rejected:
+        return _SERVE if held.instead_of == rejected and valid(held, now) else _FAIL
+    if waited or now < held.asked_at + min(JUST_FETCHED_S, MARGIN_MOST * (held.expires_at - held.asked_at)):
+        return _FAIL
+    return _ask(attempts, now, timeout_s, "rejected")
+
+
+def _ask(attempts: Attempts, now: float, timeout_s: float, cause: str) -> Decision:
+    if attempts.flying_since is not None:
+        return Decision(action=Action.WAIT, wait_until=attempts.flying_since + timeout_s)
+    if not attempts.may_ask(now):
+        return _FAIL
+    return Decision(action=Action.WAIT, cause=cause, wait_until=now + timeout_s)

@@ -1,0 +1,68 @@
+"""For requests: `session.auth = TokenAuth(source, "https://shopping.example")`.
+
+Only how requests is told; which token, and whether to try again, the source decides.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from urllib.parse import urlsplit
+
+from m2mguard.client.access_token import AccessToken
+from m2mguard.client.destination import Destination
+from m2mguard.client.token_source import TokenSource
+
+try:
+    import requests
+    from requests.auth import AuthBase
+except ImportError as _missing:
+    raise ImportError('m2mguard.client.requests needs requests: pip install "m2mguard[requests]"') from _missing
+
+
+class TokenAuth(AuthBase):
+    """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions and threads.
+
+    A 401 is answered once with another token, where `TokenSource.replace` has one and the body can be sent again (bytes, text, a
+    form, JSON or nothing; not an iterator or a file). A token that was set by hand, such as the caller's, is replaced.
+    Where there is no token, the request raises `TokenRequestError` and is not sent.
+
+    Args:
+        source: gives the tokens; waiting for it blocks the thread, as requests itself does.
+        api_url: the API's URL; the token goes to its origin only. https, or http on loopback.
+
+    Raises:
+        ConfigurationError: api_url is no such URL.
+    """
+
+    def __init__(self, source: TokenSource, api_url: str) -> None:
+        self._source = source
+        self._destination = Destination(api_url)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """What requests runs on a request before it is sent."""
+        url = urlsplit(request.url or "")
+        if self._destination.covers(url.scheme, url.hostname, url.port):
+            token = self._source.token()
+            request.headers["Authorization"] = token.authorization
+            request.hooks["response"].append(functools.partial(self._answered, token))
+        return request
+
+    def _answered(self, token: AccessToken, response: requests.Response, **how: Any) -> requests.Response:
+        """What requests runs on each answer, a redirect's and the one it leads to as well. `how` is how it was sent."""
+        request = response.request
+        sent_ours = (
+            request.headers.get("Authorization") == token.authorization
+        )  # a redirect elsewhere does not carry it
+        if response.status_code != 401 or not sent_ours or not isinstance(request.body, bytes | str | None):
+            return response
+        another = self._source.replace(token)
+        if another is None:
+            return response
+        _ = response.content  # to its end, so that the connection can be used again
+        response.close()
+        repeated = request.copy()
+        repeated.headers["Authorization"] = another.authorization
+        answer = response.connection.send(repeated, **how)
+        answer.history.append(response)
+        return answer

@@ -1,0 +1,225 @@
+"""`TokenSource`: the one object that a calling service holds. Settings go in; access tokens come out, always fresh.
+
+What is asked stands in `token_request`, when in `renewal`, how in `fetching`; here they are put together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal
+
+from m2mguard.client.access_token import AccessToken
+from m2mguard.client.family import TokenFamily
+from m2mguard.client.fetching import TokenFetcher
+from m2mguard.client.keeping import Clocks
+from m2mguard.client.token_request import ClientAuthentication, ClientCredentials, TokenTarget, token_target
+from m2mguard.configuration import endpoint_url, number
+from m2mguard.errors import ConfigurationError
+from m2mguard.events import Event
+from m2mguard.net.flight import adrive, drive
+from m2mguard.net.protocol import Transport
+from m2mguard.net.transport import HttpTransport
+
+
+class TokenSource:
+    """Gets the access token of one application for one API, and keeps it fresh (RFC 6749 section 4.4, RFC 8707).
+
+    Build one per process and share it. Safe to share between threads, event loops and greenlets, and across `fork`. Nothing is
+    fetched before the first use. While the token is valid no call waits: from 10 % of its life (at least 30 s, at most half of it)
+    before its end the next call starts one request in the background. Without a valid token a call waits for the one request that all
+    callers share, at most `timeout` seconds. After a failure the endpoint is asked again in 1 to 60 s, doubling, spread by
+    half; after a refusal in half a minute to a minute.
+
+    Args:
+        issuer: the issuer's URL, whose metadata names the token endpoint (RFC 8414, OpenID Connect Discovery 1.0).
+        client_id: the application's id; in Logto, the App ID.
+        client_secret: its secret; in Logto, the App Secret.
+        token_endpoint: the token endpoint's URL, instead of discovery; then `issuer` may be left out. Default None.
+        resource: the API identifier that the token is for (RFC 8707 section 2), compared whole by the issuer. Default None.
+        scopes: the scopes to ask for, as a list. Default none.
+        organization_id: the Logto organization in which the token is to hold. Default None.
+        parameters: further form parameters, such as `{"audience": …}` for issuers without RFC 8707. Default none.
+        client_authentication: "client_secret_basic" (the default) or "client_secret_post".
+        silent_scope: what an answer without `scope` says of the scopes asked for: "granted" (the default; RFC 6749 section 5.1) or
+            "dropped" (Logto).
+        timeout: seconds for one token request in all, 0.1 to 60, default 5.
+        transport: makes the HTTP exchanges; default `HttpTransport()`.
+        on_event: called with every `Event`, on any thread; it must be quick and must not block. Default None.
+        clock: gives seconds since the epoch, for `AccessToken.expires_at` only.
+        monotonic: gives seconds on a clock that never steps, for a token's age.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant; the message says what to change, and never holds the secret.
+    """
+
+    def __init__(
+        self,
+        issuer: str | None = None,
+        *,
+        client_id: str,
+        client_secret: str,
+        token_endpoint: str | None = None,
+        resource: str | None = None,
+        scopes: Collection[str] = (),
+        organization_id: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+        client_authentication: ClientAuthentication = "client_secret_basic",
+        silent_scope: Literal["granted", "dropped"] = "granted",
+        timeout: float = 5,
+        transport: Transport | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if issuer is None and token_endpoint is None:
+            raise ConfigurationError(
+                "Give the issuer, to find the token endpoint by discovery, or token_endpoint itself."
+            )
+        for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
+            if url is not None:
+                endpoint_url(setting, url)
+        number("timeout", timeout, least=0.1, most=60)
+        for setting, function in (("clock", clock), ("monotonic", monotonic), ("on_event", on_event or print)):
+            if not callable(function):
+                raise ConfigurationError(f"{setting} must be callable.")
+        transport = HttpTransport() if transport is None else transport
+        if not callable(getattr(transport, "request", None)):
+            raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+        if silent_scope not in ("granted", "dropped"):
+            raise ConfigurationError("silent_scope must be 'granted' or 'dropped'.")
+        fetcher = TokenFetcher(
+            issuer=issuer,
+            token_endpoint=token_endpoint,
+            credentials=ClientCredentials(
+                client_id=client_id, client_secret=client_secret, authentication=client_authentication
+            ),
+            silence_grants=silent_scope == "granted",
+            transport=transport,
+            timeout_s=timeout,
+            monotonic=monotonic,
+        )
+        family = TokenFamily(fetcher=fetcher, clocks=Clocks(monotonic=monotonic, wall=clock), on_event=on_event)
+        self._join(family, token_target(resource, scopes, organization_id, parameters))
+
+    def _join(self, family: TokenFamily, target: TokenTarget) -> None:
+        self._family = family
+        self._target = target
+        self._keeper = family.keeper(target)
+
+    @classmethod
+    def logto(
+        cls,
+        endpoint: str,
+        app_id: str,
+        app_secret: str,
+        *,
+        resource: str | None = None,
+        scopes: Collection[str] = (),
+        organization_id: str | None = None,
+        timeout: float = 5,
+        transport: Transport | None = None,
+        on_event: Callable[[Event], object] | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> TokenSource:
+        """A machine-to-machine application of a Logto tenant.
+
+        Args:
+            endpoint: the Logto endpoint, such as "https://tenant.logto.app".
+            app_id: the App ID.
+            app_secret: the App Secret.
+            resource: the API identifier. It may be left out only for an organization token, which carries organization permissions.
+            scopes: the permissions to ask for. Logto leaves out, without a word, those that the application's roles do not grant;
+                a `ScopesDropped` event then says so, once.
+            organization_id: the organization in which the token is to hold.
+            timeout: as for `TokenSource`, as the others.
+            transport: makes the HTTP exchanges.
+            on_event: called with every `Event`.
+            clock: gives seconds since the epoch.
+            monotonic: gives seconds on a clock that never steps.
+
+        Raises:
+            ConfigurationError: a value that cannot be meant, or neither resource nor organization.
+        """
+        endpoint_url("endpoint", endpoint)
+        base = endpoint.removesuffix("/")
+        if base.endswith("/oidc"):
+            raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
+        _require_either(resource, organization_id)
+        return cls(
+            f"{base}/oidc",
+            client_id=app_id,
+            client_secret=app_secret,
+            token_endpoint=f"{base}/oidc/token",
+            resource=resource,
+            scopes=scopes,
+            organization_id=organization_id,
+            silent_scope="dropped",
+            timeout=timeout,
+            transport=transport,
+            on_event=on_event,
+            clock=clock,
+            monotonic=monotonic,
+        )
+
+    def asking_for(
+        self,
+        *,
+        resource: str | None = None,
+        scopes: Collection[str] = (),
+        organization_id: str | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> TokenSource:
+        """A source of another token of the same application, such as for another API or another organization. No I/O.
+
+        What is left out is not taken over from this source. Equal arguments give sources that share one token and one request.
+        Arguments and errors are those of `TokenSource`.
+        """
+        source = object.__new__(type(self))
+        source._join(self._family, token_target(resource, scopes, organization_id, parameters))
+        return source
+
+    def token(self) -> AccessToken:
+        """The access token to send now.
+
+        Blocks only where no valid token is at hand, for at most `timeout` seconds.
+
+        Raises:
+            TokenRequestRefused: the endpoint refuses; the message says what to change.
+            TokenEndpointUnavailable: the endpoint cannot be asked, or not soon enough.
+        """
+        token = self._keeper.fresh()
+        return drive(self._keeper.token()) if token is None else token
+
+    async def atoken(self) -> AccessToken:
+        """As `token`, awaiting instead of blocking. A caller that is cancelled ends its own wait only."""
+        token = self._keeper.fresh()
+        return await adrive(self._keeper.token()) if token is None else token
+
+    def replace(self, rejected: AccessToken) -> AccessToken | None:
+        """The token to try once more with, after an API has answered 401 to one of this source; for HTTP client plug-ins.
+
+        None where another would not help: the rejected one is not the current one any more, or was fetched less than 30 s (or half
+        its life) ago, or the endpoint failed a moment ago. All who met the same rejection share one request.
+
+        Args:
+            rejected: the token that the API was sent.
+
+        Blocks for at most `timeout` seconds. Never raises for want of a token: the API's 401 is then the better answer.
+        """
+        return drive(self._keeper.replacement(rejected))
+
+    async def areplace(self, rejected: AccessToken) -> AccessToken | None:
+        """As `replace`, awaiting instead of blocking."""
+        return await adrive(self._keeper.replacement(rejected))
+
+    def __repr__(self) -> str:
+        return f"TokenSource(resource={self._target.resource!r}, scopes={self._target.scopes!r})"
+
+
+def _require_either(resource: str | None, organization_id: str | None) -> None:
+    if resource is None and organization_id is None:
+        raise ConfigurationError(
+            "resource is missing: Logto gives no token without an API identifier, unless an organization_id is given."
+        )

@@ -1,0 +1,133 @@
+"""The decision, case by case: no clock, no thread, no network."""
+
+import pytest
+
+from m2mguard.client import AccessToken
+from m2mguard.client.renewal import Action, Attempts, Decision, date, decide, decide_replacement
+
+TIMEOUT_S = 5.0
+TOKEN = AccessToken(value="first", scopes=frozenset(), expires_at=0.0)
+NEXT = AccessToken(value="next", scopes=frozenset(), expires_at=0.0)
+HELD = date(TOKEN, 1000.0, asked_at=0.0, dice=0.0)  # renewed from 900 on, valid before 1000
+IDLE = Attempts()
+FLYING = Attempts().took_off(950.0)
+FAILED = Attempts().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # asked again from 951 on
+
+
+@pytest.mark.parametrize(
+    ("lifetime_s", "dice", "margin_s"),
+    [
+        (3600.0, 0.0, 360.0),
+        (3600.0, 1.0, 432.0),
+        (300.0, 0.0, 30.0),
+        (100.0, 0.0, 30.0),
+        (100.0, 1.0, 36.0),
+        (60.0, 1.0, 30.0),
+        (20.0, 0.0, 10.0),
+        (2.0, 1.0, 1.0),
+    ],
+)
+def test_a_token_is_renewed_a_tenth_of_its_life_before_the_end_at_least_half_a_minute_at_most_half_its_life(
+    lifetime_s, dice, margin_s
+):
+    held = date(TOKEN, lifetime_s, asked_at=7.0, dice=dice)
+    assert held.expires_at == 7.0 + lifetime_s
+    assert held.expires_at - held.renew_at == pytest.approx(margin_s)
+
+
+@pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
+def test_a_valid_token_is_always_served(attempts):
+    for now in (0.0, 899.9, 900.0, 950.5, 999.9):
+        assert decide(HELD, attempts, now, TIMEOUT_S).action is Action.SERVE
+
+
+@pytest.mark.parametrize(
+    ("attempts", "now", "cause"),
+    [
+        (IDLE, 899.9, ""),
+        (IDLE, 900.0, "renewal"),
+        (FLYING, 960.0, ""),
+        (FAILED, 950.9, ""),
+        (FAILED, 951.0, "renewal"),
+    ],
+)
+def test_a_renewal_is_started_when_it_is_due_and_the_endpoint_may_be_asked(attempts, now, cause):
+    assert decide(HELD, attempts, now, TIMEOUT_S).cause == cause
+
+
+@pytest.mark.parametrize(("held", "now", "cause"), [(None, 10.0, "first"), (HELD, 1000.0, "expired")])
+def test_without_a_valid_token_a_caller_starts_a_request_and_waits_for_it(held, now, cause):
+    expected = Decision(action=Action.WAIT, cause=cause, wait_until=now + TIMEOUT_S)
+    assert decide(held, IDLE, now, TIMEOUT_S) == expected
+
+
+def test_without_a_valid_token_a_later_caller_joins_the_request_for_what_is_left_of_its_time():
+    assert decide(None, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_until=955.0)
+
+
+def test_without_a_valid_token_nobody_waits_or_asks_until_the_back_off_is_over():
+    assert decide(None, FAILED, 950.9, TIMEOUT_S) == Decision(action=Action.FAIL)
+    assert decide(None, FAILED, 951.0, TIMEOUT_S).cause == "first"
+
+
+@pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
+def test_nobody_waits_twice(attempts):
+    assert decide(None, attempts, 990.0, TIMEOUT_S, waited=True) == Decision(action=Action.FAIL)
+
+
+def test_the_back_off_doubles_to_a_minute_and_is_never_less_than_half_of_that():
+    attempts, waits = IDLE, []
+    for _ in range(9):
+        attempts = attempts.failed(100.0, refused=False, retry_after=0.0, dice=0.0)
+        waits.append(attempts.retry_at - 100.0)
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert attempts.failed(100.0, refused=False, retry_after=0.0, dice=1.0).retry_at == 160.0
+
+
+def test_after_a_refusal_nobody_asks_for_half_a_minute_or_more():
+    assert IDLE.failed(100.0, refused=True, retry_after=0.0, dice=0.0).retry_at == 130.0
+    assert IDLE.failed(100.0, refused=True, retry_after=0.0, dice=1.0).retry_at == 160.0
+
+
+def test_the_endpoint_can_ask_for_a_longer_back_off_not_for_a_shorter_one():
+    assert IDLE.failed(100.0, refused=False, retry_after=90.0, dice=1.0).retry_at == 190.0
+    assert IDLE.failed(100.0, refused=True, retry_after=1.0, dice=1.0).retry_at == 160.0
+
+
+def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
+    expected = Decision(action=Action.WAIT, cause="rejected", wait_until=505.0)
+    assert decide_replacement(HELD, TOKEN, IDLE, 500.0, TIMEOUT_S) == expected
+
+
+def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
+    assert decide_replacement(HELD, TOKEN, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_until=955.0)
+
+
+@pytest.mark.parametrize(
+    ("held", "attempts", "now", "waited"),
+    [
+        (None, IDLE, 500.0, False),
+        (HELD, IDLE, 29.9, False),  # it was just fetched
+        (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), IDLE, 9.9, False),  # just fetched, for its life
+        (HELD, FAILED, 950.9, False),  # the endpoint failed a moment ago
+        (HELD, IDLE, 500.0, True),  # a request for another brought none
+        (date(NEXT, 1000.0, asked_at=0.0, dice=0.0), IDLE, 500.0, False),  # it is not the current one
+    ],
+)
+def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, attempts, now, waited):
+    assert decide_replacement(held, TOKEN, attempts, now, TIMEOUT_S, waited=waited) == Decision(action=Action.FAIL)
+
+
+@pytest.mark.parametrize("waited", [False, True])
+def test_all_who_met_the_same_rejection_get_what_was_fetched_on_account_of_it(waited):
+    replaced = date(NEXT, 1000.0, asked_at=500.0, dice=0.0, instead_of=TOKEN)
+    assert decide_replacement(replaced, TOKEN, IDLE, 501.0, TIMEOUT_S, waited=waited).action is Action.SERVE
+    assert decide_replacement(replaced, NEXT, IDLE, 501.0, TIMEOUT_S).action is Action.FAIL
+    assert decide_replacement(replaced, TOKEN, IDLE, 1500.0, TIMEOUT_S).action is Action.FAIL
+
+
+@pytest.mark.parametrize(
+    ("held", "now", "starts"), [(HELD, 30.0, True), (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), 10.0, True)]
+)
+def test_a_token_is_not_new_any_more_after_half_a_minute_or_half_its_life(held, now, starts):
+    assert (decide_replacement(held, TOKEN, IDLE, now, TIMEOUT_S).cause == "rejected") is starts

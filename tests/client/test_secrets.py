@@ -1,0 +1,108 @@
+"""A planted secret and a planted token, looked for wherever text comes out: logs, events, errors, tracebacks, reprs."""
+
+import base64
+import logging
+import traceback
+from urllib.parse import quote_plus
+
+import pytest
+
+from m2mguard.client import TokenRequestError, TokenSource
+from m2mguard.events import Event, TokenRenewed
+from m2mguard.testing import MANAGEMENT_API, SHOPPING_API, Application, Fault, LocalIssuer, faults
+
+APP_ID = "app-with-a-secret"
+SECRET = "c4n4ry/s3cr3t+&="
+PAIR = f"{quote_plus(APP_ID)}:{quote_plus(SECRET)}"
+PLANTED = (
+    SECRET,
+    quote_plus(SECRET),
+    base64.b64encode(PAIR.encode()).decode(),
+    base64.b64encode(SECRET.encode()).decode(),
+)
+TOKEN = "c4n4ry.t0k3n.v4lu3"
+ECHO = b'{"error": "c4n4ry/s3cr3t+&=", "error_description": "c4n4ry/s3cr3t+&= is not the secret of c4n4ry.t0k3n.v4lu3"}'
+
+
+@pytest.fixture
+def issuer():
+    with LocalIssuer(
+        applications={APP_ID: Application(secret=SECRET, scopes={SHOPPING_API: ("read:orders",)})}
+    ) as running:
+        yield running
+
+
+def assert_clean(*texts: object) -> None:
+    for text in texts:
+        for planted in (*PLANTED, TOKEN):
+            assert planted not in f"{text!s} {text!r}"
+
+
+def drained(events) -> list[Event]:
+    found = []
+    while not events.queue.empty():
+        found.append(events.queue.get())
+    return found
+
+
+def test_nothing_of_a_good_request_comes_out(issuer, make_source, events, caplog):
+    caplog.set_level(logging.DEBUG)
+    issuer.misbehave("token", faults.members(access_token=TOKEN, scope="read:orders"))
+    source = make_source(app_id=APP_ID, app_secret=SECRET, scopes=["read:orders", "write:orders"])
+    token = source.token()
+    assert token.value == TOKEN
+    assert token.authorization == f"Bearer {TOKEN}"
+    seen = [events.next(TokenRenewed), *drained(events)]
+    assert_clean(token, f"{token}", source, *seen, *caplog.records, caplog.text)
+    assert_clean(
+        *vars(source).values(), source._keeper._held, source._keeper._fetcher, source._keeper._fetcher.credentials
+    )
+    assert APP_ID in caplog.text  # something was logged at all
+
+
+FAULTS = {
+    "wrong secret": Fault(status=401, body=ECHO),
+    "refused in its words": Fault(status=400, body=ECHO),
+    "server error": Fault(status=500, body=ECHO),
+    "no json": Fault(body=SECRET.encode()),
+    "no bearer": Fault(members={"token_type": SECRET, "access_token": TOKEN}),
+    "odd token": Fault(members={"access_token": f"{TOKEN} {SECRET}"}),
+    "odd lifetime": Fault(members={"access_token": TOKEN, "expires_in": SECRET}),
+    "redirect": Fault(status=307, headers={"Location": f"http://127.0.0.1:1/{quote_plus(SECRET)}"}),
+    "retry after": Fault(status=429, headers={"Retry-After": SECRET}),
+    "disconnect": faults.disconnect(),
+    "truncated": faults.truncated(),
+}
+
+
+@pytest.mark.parametrize("authentication", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_nothing_of_a_failed_request_comes_out(issuer, events, caplog, fault, authentication):
+    caplog.set_level(logging.DEBUG)
+    issuer.misbehave("token", fault)
+    source = TokenSource(
+        issuer.url,
+        client_id=APP_ID,
+        client_secret=SECRET,
+        client_authentication=authentication,
+        resource=MANAGEMENT_API,
+        on_event=events,
+    )
+    with pytest.raises(TokenRequestError) as raised:
+        source.token()
+    assert raised.value.__context__ is None  # no error of the fetch hangs on it
+    assert_clean(raised.value, *raised.value.args, "".join(traceback.format_exception(raised.value)))
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
+    assert not [name for name in frames if name.endswith(("fetching.py", "token_request.py", "token_response.py"))]
+    assert_clean(*drained(events), *caplog.records, caplog.text, source)
+
+
+def test_not_even_the_locals_of_what_was_raised_hold_the_secret(issuer, make_source):
+    issuer.misbehave("token", faults.status(500))
+    with pytest.raises(TokenRequestError) as raised:
+        make_source(app_id=APP_ID, app_secret=SECRET).token()
+    ours = [
+        frame for frame, _ in traceback.walk_tb(raised.value.__traceback__) if "m2mguard" in frame.f_code.co_filename
+    ]
+    assert ours
+    assert_clean(*(value for frame in ours for value in frame.f_locals.values()))

@@ -1,0 +1,129 @@
+"""What a token request says, and which settings are refused before one is made."""
+
+import base64
+from typing import Any
+from urllib.parse import parse_qs, unquote_plus
+
+import pytest
+
+from m2mguard import ConfigurationError
+from m2mguard.client import TokenSource
+from m2mguard.client.token_request import ClientCredentials, encoded, token_target
+
+CANARY = "p:a ss/w+\u00f6rd&=%"
+
+
+def form(credentials: ClientCredentials, **asked) -> dict[str, list[str]]:
+    target = token_target(
+        asked.get("resource"), asked.get("scopes", ()), asked.get("organization_id"), asked.get("parameters")
+    )
+    return parse_qs(encoded(credentials, target).decode(), strict_parsing=True)
+
+
+def test_basic_credentials_are_form_urlencoded_before_they_are_encoded_again():
+    credentials = ClientCredentials(client_id="app:1", client_secret=CANARY)
+    scheme, _, encoded_pair = credentials.headers()["Authorization"].partition(" ")
+    pair = base64.b64decode(encoded_pair, validate=True).decode("ascii")
+    assert (scheme, [unquote_plus(part) for part in pair.split(":")]) == ("Basic", ["app:1", CANARY])
+    assert form(credentials) == {"grant_type": ["client_credentials"]}
+
+
+def test_credentials_stand_in_the_body_by_choice_and_then_nowhere_else():
+    credentials = ClientCredentials(client_id="app:1", client_secret=CANARY, authentication="client_secret_post")
+    assert credentials.headers() == {}
+    assert form(credentials) == {
+        "grant_type": ["client_credentials"],
+        "client_id": ["app:1"],
+        "client_secret": [CANARY],
+    }
+
+
+def test_a_request_names_all_that_shapes_the_token():
+    credentials = ClientCredentials(client_id="app", client_secret=CANARY)
+    asked = form(
+        credentials,
+        resource="https://shopping.api",
+        scopes=["write:orders", "read:orders", "read:orders"],
+        organization_id="org-7",
+        parameters={"audience": "https://shopping.api"},
+    )
+    assert asked == {
+        "grant_type": ["client_credentials"],
+        "resource": ["https://shopping.api"],
+        "scope": ["read:orders write:orders"],
+        "organization_id": ["org-7"],
+        "audience": ["https://shopping.api"],
+    }
+
+
+def test_equal_wishes_are_equal_targets():
+    one = token_target("https://a.api", ["x", "y"], None, {"b": "2", "a": "1"})
+    assert one == token_target("https://a.api", {"y", "x"}, None, {"a": "1", "b": "2"})
+    others = [
+        token_target("https://a.api/", ["x", "y"], None, {"b": "2", "a": "1"}),
+        token_target("https://a.api", ["x"], None, {"b": "2", "a": "1"}),
+        token_target("https://a.api", ["x", "y"], "org", {"b": "2", "a": "1"}),
+        token_target("https://a.api", ["x", "y"], None, {"b": "2"}),
+    ]
+    assert len({one, *others}) == 5
+
+
+GENERAL: dict[str, Any] = {"issuer": "https://issuer.example", "client_id": "app", "client_secret": CANARY}
+
+
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"issuer": None}, "token_endpoint"),
+        ({"issuer": "http://issuer.example"}, "issuer"),
+        ({"issuer": "https://issuer.example?tenant=1"}, "issuer"),
+        ({"token_endpoint": "http://issuer.example/token"}, "token_endpoint"),
+        ({"token_endpoint": "https://app:secret@issuer.example/token"}, "token_endpoint"),
+        ({"client_id": ""}, "client_id"),
+        ({"client_id": None}, "client_id"),
+        ({"client_secret": ""}, "client_secret"),
+        ({"client_secret": CANARY + "\n"}, "line break"),
+        ({"client_secret": CANARY.encode()}, "client_secret"),
+        ({"client_authentication": "private_key_jwt"}, "client_authentication"),
+        ({"resource": "shopping"}, "absolute URI"),
+        ({"resource": "https://shopping.api "}, "resource"),
+        ({"resource": "https://shopping.api#part"}, "resource"),
+        ({"resource": 7}, "resource"),
+        ({"scopes": "read:orders"}, "scopes"),
+        ({"scopes": ["read:orders write:orders"]}, "several list members"),
+        ({"scopes": [""]}, "scopes"),
+        ({"organization_id": " "}, "organization_id"),
+        ({"parameters": {"scope": "all"}}, "scope cannot be given there"),
+        ({"parameters": {"client_secret": "x"}}, "client_secret cannot be given there"),
+        ({"parameters": {"audience": 7}}, "parameters"),
+        ({"parameters": ["audience"]}, "parameters"),
+        ({"silent_scope": "maybe"}, "silent_scope"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"clock": 7}, "clock"),
+        ({"on_event": 7}, "on_event"),
+        ({"transport": object()}, "transport"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name_and_without_the_secret(changed, setting):
+    with pytest.raises(ConfigurationError, match=setting) as raised:
+        TokenSource(**(GENERAL | changed))
+    assert CANARY not in str(raised.value)
+
+
+def test_the_general_settings_are_accepted_as_they_are():
+    TokenSource(**GENERAL)
+    TokenSource(**(GENERAL | {"issuer": None, "token_endpoint": "https://issuer.example/token"}))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "setting"),
+    [
+        ("https://tenant.logto.app/oidc", {"resource": "https://shopping.api"}, "without '/oidc'"),
+        ("http://tenant.logto.app", {"resource": "https://shopping.api"}, "endpoint"),
+        ("https://tenant.logto.app", {}, "resource is missing"),
+    ],
+)
+def test_what_logto_would_refuse_anyhow_is_refused_at_once(endpoint, asked, setting):
+    with pytest.raises(ConfigurationError, match=setting):
+        TokenSource.logto(endpoint, "app", CANARY, **asked)

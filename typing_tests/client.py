@@ -1,0 +1,77 @@
+"""What an editor must know of the client's public names. Checked by mypy and pyright in their strict modes; never run."""
+
+from typing import assert_type
+
+import aiohttp
+import grpc
+import httpx2
+import requests
+
+from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused, TokenSource
+from m2mguard.client.aiohttp import TokenMiddleware
+from m2mguard.client.grpc import call_credentials
+from m2mguard.client.httpx2 import TokenAuth
+from m2mguard.client.requests import TokenAuth as RequestsTokenAuth
+from m2mguard.events import RenewalFailed, ScopesDropped, TokenEvent
+
+source = TokenSource.logto(
+    "https://tenant.logto.app",
+    "app",
+    "secret",
+    resource="https://shopping.api",
+    scopes=["read:orders"],
+    organization_id=None,
+)
+general = TokenSource(
+    "https://issuer.example",
+    client_id="app",
+    client_secret="secret",
+    token_endpoint="https://issuer.example/token",
+    parameters={"audience": "https://shopping.api"},
+    client_authentication="client_secret_post",
+    silent_scope="dropped",
+)
+TokenSource("https://issuer.example", client_id="app", client_secret="secret", client_authentication="none")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+assert_type(source, TokenSource)
+assert_type(source.token(), AccessToken)
+assert_type(source.token().value, str)
+assert_type(source.token().scopes, frozenset[str])
+assert_type(source.token().expires_at, float)
+assert_type(source.token().authorization, str)
+assert_type(source.replace(source.token()), AccessToken | None)
+assert_type(source.asking_for(resource="https://stock.api", scopes={"read:stock"}), TokenSource)
+source.token().value = "another"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+httpx2.Client(auth=TokenAuth(source, "https://shopping.example"))
+httpx2.AsyncClient(auth=TokenAuth(source, "https://shopping.example"))
+requests.Session().auth = RequestsTokenAuth(source, "https://shopping.example")
+assert_type(call_credentials(source), grpc.CallCredentials)
+
+
+async def awaited() -> None:
+    assert_type(await source.atoken(), AccessToken)
+    assert_type(await source.areplace(await source.atoken()), AccessToken | None)
+    aiohttp.ClientSession(middlewares=[TokenMiddleware(source, "https://shopping.example")])
+
+
+def failed(error: TokenRequestError) -> float:
+    match error:
+        case TokenRequestRefused() | TokenEndpointUnavailable():
+            assert_type(error.reason, str)
+            assert_type(error.detail, str)
+            assert_type(error.retry_after, float)
+        case _:
+            pass
+    return error.retry_after
+
+
+def seen(event: TokenEvent) -> str:
+    match event:
+        case ScopesDropped():
+            assert_type(event.missing, tuple[str, ...])
+        case RenewalFailed():
+            assert_type(event.remaining_s, float)
+        case _:
+            pass
+    return event.app_id
