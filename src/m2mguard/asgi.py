@@ -16,10 +16,10 @@ from m2mguard.paths import PublicPaths
 from m2mguard.resource_server import ResourceServer
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[
+    [Any, Any, Any], Awaitable[None]
+]  # each framework types these its own way; nothing narrower fits them all
 OnError = Callable[[Refusal, Scope], Answer | None]
 
 DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
@@ -83,7 +83,7 @@ class BearerAuthMiddleware:
         self._exempt_preflights = preflight == "exempt"
         self._on_error = on_error
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI connection."""
         kind = scope["type"]
         if kind == "lifespan":

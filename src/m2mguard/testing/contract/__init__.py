@@ -1,0 +1,60 @@
+"""The contract that every adapter keeps, as one table: request → status, headers, body, and what the route sees.
+
+To hold an adapter to it, write a `Harness`: it builds the contract's application in the framework, protects it with the
+adapter, and sends a request through the framework's own test client. Then run every row:
+
+    @pytest.fixture(scope="module")
+    def world():
+        with World() as world:
+            yield world
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+    def test_my_adapter_keeps_the_contract(row, world):
+        row.check(MyHarness(), world)
+
+The contract's application has these routes. All but the last two are protected, by `Protection.requirement`:
+
+    /caller                   GET HEAD POST OPTIONS   the JSON of `shown(caller)`, whoever the adapter says called
+    /tenants/{tenant}/caller  GET                     the same; an organization may be taken from the route
+    /mounted/caller           GET                     the same, in a sub-application, blueprint or include of the framework
+    /stream                   GET                     `STREAM`, chunk by chunk, with the fields `OWN_FIELDS`
+    /refusal                  GET                     the application's own refusal: `OWN_REFUSAL`
+    /failure                  GET                     raises `ApplicationFailure`
+    /healthz                  GET                     the JSON of `shown(caller)`, with None where there is no Caller
+    /docs/page                GET                     the same
+
+A middleware is given `Protection.public`, which opens the last two; an adapter that protects route by route leaves them alone.
+Nothing here knows a framework.
+"""
+
+from m2mguard.testing.contract.exchange import (
+    OWN_FIELDS,
+    OWN_REFUSAL,
+    STREAM,
+    ApplicationFailure,
+    Harness,
+    Protection,
+    Request,
+    Response,
+    shown,
+)
+from m2mguard.testing.contract.expectations import ContractBroken
+from m2mguard.testing.contract.rows import Row
+from m2mguard.testing.contract.table import ROWS
+from m2mguard.testing.contract.world import World
+
+__all__ = [
+    "OWN_FIELDS",
+    "OWN_REFUSAL",
+    "ROWS",
+    "STREAM",
+    "ApplicationFailure",
+    "ContractBroken",
+    "Harness",
+    "Protection",
+    "Request",
+    "Response",
+    "Row",
+    "World",
+    "shown",
+]

@@ -1,0 +1,71 @@
+"""What one row of the table is, and how an adapter is held to it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from m2mguard.access import Requirement
+from m2mguard.testing.contract.credentials import Credentials, none
+from m2mguard.testing.contract.exchange import ApplicationFailure, Harness, Protection, Request
+from m2mguard.testing.contract.expectations import ContractBroken, Expectation, same
+from m2mguard.testing.contract.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One request, and the one answer that every adapter gives to it.
+
+    Attributes:
+        name: a sentence.
+        expected: the answer, or the exception that passes through.
+        credentials: makes the values of the Authorization fields; default none at all.
+        request: everything else of the request.
+        requirement: what the protected routes ask for.
+        organization_from_route: whether the organization asked for is the route's `{tenant}`.
+        issuer_is_down: whether the server has no keys and cannot get any.
+        about_public_paths: whether the row concerns adapters only that match public paths themselves.
+    """
+
+    name: str
+    expected: Expectation | type[ApplicationFailure]
+    credentials: Credentials = none
+    request: Request = dataclasses.field(default_factory=Request)
+    requirement: Requirement = dataclasses.field(default_factory=Requirement)
+    organization_from_route: bool = False
+    issuer_is_down: bool = False
+    about_public_paths: bool = False
+
+    def concerns(self, harness: Harness) -> bool:
+        """Tell whether this row is to be checked with this harness."""
+        return harness.matches_public_paths or not self.about_public_paths
+
+    def check(self, harness: Harness, world: World) -> None:
+        """Send the request through the harness and hold the answer to the table.
+
+        Raises:
+            ContractBroken: the answer is another one.
+        """
+        issuer = world.absent_issuer if self.issuer_is_down else world.issuer
+        server = world.server_without_keys() if self.issuer_is_down else world.server
+        requirement = self.requirement
+        if self.organization_from_route:
+            requirement = dataclasses.replace(requirement, organization=harness.tenant)
+        request = dataclasses.replace(self.request, authorization=self.credentials(issuer))
+        world.take_reasons()
+        try:
+            response = harness.send(Protection(server=server, requirement=requirement), request)
+        except ApplicationFailure as failure:
+            if self.expected is not ApplicationFailure:
+                raise ContractBroken("the application ran, and should not have") from failure
+            return
+        if isinstance(self.expected, type):
+            raise ContractBroken(f"the application's own exception became an answer of status {response.status}")
+        self.expected.hold(response)
+        if request.method == "HEAD":
+            same("body", response.body, b"")
+        else:
+            self.expected.hold_body(response.body)
+        told = world.take_reasons()
+        same("how often the operator was told", len(told), min(1, len(self.expected.reasons)))
+        same("what else the operator was told", [reason for reason in told if reason not in self.expected.reasons], [])

@@ -1,0 +1,292 @@
+"""The contract's application in plain ASGI, Starlette, FastAPI, Litestar and Quart."""
+
+import json
+import re
+from typing import Annotated, Any, ClassVar
+
+import anyio
+import litestar
+import litestar.response
+import litestar.testing
+import quart
+from fastapi import APIRouter, Depends, FastAPI
+from litestar.enums import HttpMethod
+from starlette.applications import Starlette
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+from werkzeug.datastructures import Headers
+
+from m2mguard import Caller
+from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.fastapi import M2MAuth
+from m2mguard.testing.contract import (
+    OWN_FIELDS,
+    OWN_REFUSAL,
+    STREAM,
+    ApplicationFailure,
+    Protection,
+    Request,
+    Response,
+    shown,
+)
+
+ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+
+
+def through(client: Any, request: Request) -> Response:
+    """Send a request through a client with httpx's interface, which Starlette's and Litestar's have."""
+    headers = [(name.encode(), value.encode()) for name, value in request.fields]
+    answer = client.request(
+        request.method,
+        url_of(request),
+        headers=[*headers, *((b"Authorization", value) for value in request.authorization)],
+        content=request.body,
+    )
+    return Response(status=answer.status_code, fields=tuple(answer.headers.multi_items()), body=answer.content)
+
+
+def url_of(request: Request) -> str:
+    return request.mounted_at + request.path + (f"?{request.query}" if request.query else "")
+
+
+class PlainASGI:
+    """An application without a framework, behind the middleware; Starlette's test client drives any ASGI application."""
+
+    matches_public_paths: ClassVar[bool] = True
+
+    def tenant(self, request: Any) -> str | None:
+        found = re.fullmatch(r"/tenants/([^/]+)/caller", request["path"])
+        return found and found[1]
+
+    def send(self, protection: Protection, request: Request) -> Response:
+        app = BearerAuthMiddleware(
+            self._application, protection.server, requires=protection.requirement, public=protection.public
+        )
+        return through(TestClient(app, root_path=request.mounted_at), request)
+
+    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
+        status: int = 200
+        fields: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+        chunks: tuple[bytes, ...] = (self._who(scope),)
+        match scope["path"].removeprefix(scope["root_path"]):
+            case "/stream":
+                fields, chunks = OWN_FIELDS, STREAM
+            case "/refusal":
+                status, fields, body = OWN_REFUSAL
+                chunks = (body,)
+            case "/failure":
+                _failure()
+        headers = [(name.encode(), value.encode()) for name, value in fields]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        for chunk in chunks:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    def _who(self, scope: Any) -> bytes:
+        return json.dumps(shown(scope.get("auth"))).encode()
+
+
+class StarletteHarness:
+    """Starlette, behind the middleware as it is added in Starlette."""
+
+    matches_public_paths: ClassVar[bool] = True
+
+    def tenant(self, request: Any) -> str | None:
+        return PlainASGI().tenant(request)
+
+    def send(self, protection: Protection, request: Request) -> Response:
+        app = Starlette(
+            routes=[
+                *self._routes("/caller", "/tenants/{tenant}/caller", "/healthz", "/docs/page"),
+                Mount("/mounted", routes=self._routes("/caller")),
+                Route("/stream", lambda _: StreamingResponse(_stream(), headers=dict(OWN_FIELDS))),
+                Route("/refusal", lambda _: _own_refusal()),
+                Route("/failure", lambda _: _failure()),
+            ]
+        )
+        app.add_middleware(
+            BearerAuthMiddleware,
+            server=protection.server,
+            requires=protection.requirement,
+            public=protection.public,
+        )
+        return through(TestClient(app, root_path=request.mounted_at), request)
+
+    def _routes(self, *paths: str) -> list[Route]:
+        return [Route(path, lambda request: JSONResponse(_seen_at(request)), methods=ALL_METHODS) for path in paths]
+
+
+class FastAPIHarness:
+    """FastAPI with the dependency on each route."""
+
+    matches_public_paths: ClassVar[bool] = False
+
+    def tenant(self, request: Any) -> str | None:
+        return request.path_params.get("tenant")
+
+    def send(self, protection: Protection, request: Request) -> Response:
+        requirement: Any = protection.requirement
+        requires = M2MAuth(protection.server).requires(
+            scopes=requirement.scopes,
+            any_scope=requirement.any_scope,
+            app_ids=requirement.app_ids,
+            organization=requirement.organization,
+        )
+        who = APIRouter()
+
+        @who.api_route("/caller", methods=ALL_METHODS)
+        def caller_route(caller: Annotated[Caller, Depends(requires)]) -> Any:
+            return shown(caller)
+
+        app = FastAPI()
+        app.include_router(who)
+        app.include_router(who, prefix="/tenants/{tenant}")
+        app.include_router(who, prefix="/mounted")
+
+        @app.get("/stream", dependencies=[Depends(requires)])
+        def stream() -> Any:
+            return StreamingResponse(_stream(), headers=dict(OWN_FIELDS))
+
+        @app.get("/refusal", dependencies=[Depends(requires)])
+        def refusal() -> Any:
+            return _own_refusal()
+
+        app.get("/failure", dependencies=[Depends(requires)])(_failure)
+
+        @app.get("/healthz")
+        @app.get("/docs/page")
+        def public(request: StarletteRequest) -> Any:
+            return _seen_at(request)
+
+        response = through(TestClient(app, root_path=request.mounted_at), request)
+        return _unwrapped(response) if response.status in (400, 401, 403, 503) else response
+
+
+def _unwrapped(response: Response) -> Response:
+    """The refusal itself: FastAPI's handler answers with `{"detail": ...}` around what an exception carries."""
+    try:
+        body = json.dumps(json.loads(response.body)["detail"]).encode()
+    except ValueError:  # the application's own refusal, or HEAD
+        return response
+    return Response(status=response.status, fields=response.fields, body=body)
+
+
+class LitestarHarness:
+    """Litestar, wrapped in the middleware."""
+
+    matches_public_paths: ClassVar[bool] = True
+
+    def tenant(self, request: Any) -> str | None:
+        return PlainASGI().tenant(request)
+
+    def send(self, protection: Protection, request: Request) -> Response:
+        @litestar.route(
+            ["/caller", "/tenants/{tenant:str}/caller", "/mounted/caller", "/healthz", "/docs/page"],
+            http_method=[HttpMethod(method) for method in ALL_METHODS],
+            status_code=200,
+        )
+        async def who(request: litestar.Request[Any, Any, Any]) -> litestar.Response[Any]:
+            return litestar.Response(_seen_at(request))
+
+        @litestar.get("/stream")
+        async def stream() -> litestar.response.Stream:
+            return litestar.response.Stream(iter(STREAM), headers=dict(OWN_FIELDS), media_type="text/x-own")
+
+        @litestar.get("/refusal")
+        async def refusal() -> litestar.Response[bytes]:
+            status, fields, body = OWN_REFUSAL
+            return litestar.Response(body, status_code=status, headers=dict(fields), media_type="text/x-own")
+
+        @litestar.get("/failure")
+        async def failure() -> None:
+            _failure()
+
+        def let_it_pass(_: Any, error: ApplicationFailure) -> Any:
+            raise error
+
+        app = litestar.Litestar(
+            [who, stream, refusal, failure],
+            exception_handlers={ApplicationFailure: let_it_pass},
+            logging_config=None,  # else it configures the logging of the whole process
+            openapi_config=None,
+        )
+        protected: Any = BearerAuthMiddleware(
+            app, protection.server, requires=protection.requirement, public=protection.public
+        )
+        with litestar.testing.TestClient(protected, root_path=request.mounted_at) as client:
+            return through(client, request)
+
+
+class QuartHarness:
+    """Quart, with the middleware around its `asgi_app`."""
+
+    matches_public_paths: ClassVar[bool] = True
+
+    def tenant(self, request: Any) -> str | None:
+        return PlainASGI().tenant(request)
+
+    def send(self, protection: Protection, request: Request) -> Response:
+        return anyio.run(self._send, protection, request)
+
+    async def _send(self, protection: Protection, request: Request) -> Response:
+        app: Any = quart.Quart(__name__)
+        app.config["PROPAGATE_EXCEPTIONS"] = True
+        mounted = quart.Blueprint("mounted", __name__)
+
+        async def who(tenant: str = "") -> Any:
+            if quart.request.method == "HEAD":
+                return ""  # Quart leaves it to the server to drop a body, and its test client has none
+            return quart.jsonify(_seen_at(quart.request))
+
+        for path in ("/caller", "/tenants/<tenant>/caller", "/healthz", "/docs/page"):
+            app.add_url_rule(path, view_func=who, methods=ALL_METHODS, endpoint=path.replace("/", " "))
+        mounted.add_url_rule("/caller", view_func=who, methods=ALL_METHODS)
+        app.register_blueprint(mounted, url_prefix="/mounted")
+
+        @app.route("/stream")
+        async def stream() -> Any:
+            return _stream(), dict(OWN_FIELDS)
+
+        @app.route("/refusal")
+        async def refusal() -> Any:
+            status, fields, body = OWN_REFUSAL
+            return body, status, dict(fields)
+
+        app.add_url_rule("/failure", view_func=_failure)
+        app.asgi_app = BearerAuthMiddleware(
+            app.asgi_app, protection.server, requires=protection.requirement, public=protection.public
+        )
+        headers = Headers(request.fields)
+        for value in request.authorization:
+            headers.add("Authorization", value.decode("latin-1"))
+        answer = await app.test_client().open(
+            url_of(request),
+            method=request.method,
+            headers=headers,
+            data=request.body,
+            root_path=request.mounted_at,
+        )
+        return Response(
+            status=answer.status_code, fields=tuple(answer.headers), body=await answer.get_data(as_text=False)
+        )
+
+
+def _seen_at(connection: Any) -> Any:
+    return shown(connection.scope.get("auth"))
+
+
+def _own_refusal() -> StarletteResponse:
+    status, fields, body = OWN_REFUSAL
+    return StarletteResponse(body, status_code=status, headers=dict(fields))
+
+
+async def _stream() -> Any:
+    for chunk in STREAM:
+        yield chunk
+
+
+def _failure() -> Any:
+    raise ApplicationFailure("the application's own")

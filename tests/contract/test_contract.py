@@ -1,0 +1,24 @@
+"""Every row of the table through every adapter. An adapter joins by a harness in one of the modules imported here."""
+
+import pytest
+
+from m2mguard.testing.contract import ROWS, Harness, Row
+from tests.contract.asgi_harnesses import FastAPIHarness, LitestarHarness, PlainASGI, QuartHarness, StarletteHarness
+
+HARNESSES: tuple[Harness, ...] = (PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness())
+
+CASES = [
+    pytest.param(harness, row, id=f"{type(harness).__name__.removesuffix('Harness')}-{row.name}")
+    for harness in HARNESSES
+    for row in ROWS
+    if row.concerns(harness)
+]
+
+
+@pytest.mark.parametrize(("harness", "row"), CASES)
+def test_the_adapter_keeps_the_contract(harness: Harness, row: Row, world):
+    row.check(harness, world)
+
+
+def test_every_row_has_a_name_of_its_own():
+    assert len({row.name for row in ROWS}) == len(ROWS)
