@@ -127,3 +127,26 @@ def same(what: str, found: object, expected: object) -> None:
     """Raise `ContractBroken` unless two values are equal."""
     if found != expected:
         raise ContractBroken(f"{what}: expected {expected!r}, found {found!r}")
+
+
+def invalid(reason: str) -> Refused:
+    """A bad token."""
+    return Refused(status=401, error="invalid_token", reasons=(reason,))
+
+
+def insufficient(reason: str, scope: str = "") -> Refused:
+    """A good token that is not for this."""
+    return Refused(status=403, error="insufficient_scope", reasons=(reason,), scope=scope)
+
+
+ANONYMOUS: Final = Seen(app_id=None)
+MISSING: Final = Refused(status=401, error="unauthorized", reasons=("missing",))
+OTHER_SCHEME: Final = Refused(status=401, error="unauthorized", reasons=("other_scheme",))
+GRAMMAR: Final = Refused(status=400, error="invalid_request", reasons=("credential_grammar",))
+SEVERAL: Final = Refused(
+    status=400,
+    error="invalid_request",
+    # WSGI joins two fields by a comma, so that the adapter sees one field outside the grammar.
+    reasons=("several_credentials", "credential_grammar"),
+)
+UNAVAILABLE: Final = Refused(status=503, error="temporarily_unavailable")
