@@ -140,6 +140,9 @@ UNKNOWN = [
     ("back, and the attempt failed: could not tell", failed(FRESH), FRESH, back(FRESH), COULD_NOT_TELL),
     ("back, and patience is over: could not tell", NEVER_ASKED, DUE, back(DUE - 1), COULD_NOT_TELL),
     ("back, and the keys were fetched since: refused", NEVER_ASKED, FRESH, back(FETCHED_AT), REFUSE),
+    ("the same, however late: refused", NEVER_ASKED, FETCHED_AT + 2, back(FETCHED_AT), REFUSE),
+    ("failed in the very moment of the last good fetch", failed(FETCHED_AT), FETCHED_AT, back(FETCHED_AT), COULD_NOT_TELL),
+    ("in vain, in that very moment", flying(FETCHED_AT), FETCHED_AT, back(FETCHED_AT, in_vain=True), COULD_NOT_TELL),
     (
         "back, and the fetch had begun before: ask again",
         NEVER_ASKED,

@@ -20,8 +20,9 @@ No clock, no dice, no lock and no I/O: times are arguments, in seconds on the mo
                   known             under way                                 WAIT, at most max_wait from its beginning
                   known             may be asked                              WAIT, at most max_wait, for a new attempt
 
-    fit to serve  unknown           has answered what was asked after us      REFUSE: nobody knows that key
-                  unknown           failed, or took too long, since we asked  UNAVAILABLE: we could not tell
+    fit to serve  unknown           failed since we asked, or kept us in vain UNAVAILABLE: we could not tell
+                  unknown           has answered what was asked after us      REFUSE: nobody knows that key
+                  unknown           has taken longer than max_wait            UNAVAILABLE: we could not tell
                   unknown           under way, slow or for max_wait           UNAVAILABLE: we could not tell
                   unknown           under way                                 WAIT, at most max_wait from its beginning
                   unknown           a permit is left                          WAIT, at most max_wait, for a new attempt
@@ -130,13 +131,11 @@ def decide(
         return _without_keys(attempts, now, caching, asked)
     if kid in snapshot.keys:
         return _known_key(snapshot, attempts, now, caching, asked)
-    if asked is not None and snapshot.fetched_at >= asked.since:
-        return _REFUSE
-    return _unknown_key(attempts, now, caching, asked, expired=now >= snapshot.expires_at)
+    return _unknown_key(snapshot, attempts, now, caching, asked)
 
 
 def _without_keys(attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None) -> Decision:
-    if asked is not None and _disappointed(attempts, now, asked, caching.timeout):
+    if asked is not None and (_disappointed(attempts, asked) or now >= asked.since + caching.timeout):
         return Decision(action=Action.UNAVAILABLE, retry_after=max(RETRY_FIRST_S, attempts.retry_at - now))
     since = now if asked is None else asked.since
     if attempts.flying_since is not None:
@@ -163,10 +162,15 @@ def _known_key(
 
 
 def _unknown_key(
-    attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None, *, expired: bool
+    snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None
 ) -> Decision:
-    if asked is not None and _disappointed(attempts, now, asked, caching.max_wait):
-        return _COULD_NOT_TELL
+    if asked is not None:
+        if _disappointed(attempts, asked):
+            return _COULD_NOT_TELL
+        if snapshot.fetched_at >= asked.since:
+            return _REFUSE
+        if now >= asked.since + caching.max_wait:
+            return _COULD_NOT_TELL
     since = now if asked is None else asked.since
     flying = attempts.flying_since
     if flying is not None:
@@ -177,6 +181,7 @@ def _unknown_key(
     permit_after = attempts.permit_after(now, caching)
     if permit_after == 0:
         return Decision(action=Action.WAIT, cause="unknown_key", wait_until=since + caching.max_wait)
+    expired = now >= snapshot.expires_at
     if expired and attempts.may_ask(now) and not attempts.failing(now, for_s=caching.cooldown):
         return Decision(action=Action.WAIT, cause="expired", wait_until=since + caching.max_wait)
     if attempts.failures:
@@ -184,6 +189,5 @@ def _unknown_key(
     return Decision(action=Action.REFUSE, throttled=True)
 
 
-def _disappointed(attempts: Attempts, now: float, asked: Asked, patience_s: float) -> bool:
-    """Tell whether a caller that is back has nothing more to hope for."""
-    return asked.in_vain or attempts.failed_since(asked.since) or now >= asked.since + patience_s
+def _disappointed(attempts: Attempts, asked: Asked) -> bool:
+    return asked.in_vain or attempts.failed_since(asked.since)

@@ -1,0 +1,162 @@
+"""The issuer fails in every way it can: known tokens are served up to the stale edge, then 503, and recovery needs no restart."""
+
+import threading
+import time
+
+import pytest
+
+from m2mguard import KeysUnavailable
+from m2mguard.events import KeysMissing, KeysRefreshed, RefreshFailed, StaleServed
+from m2mguard.testing import faults
+
+QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
+OUTAGES = {
+    "503": faults.status(503),
+    "404": faults.status(404),
+    "204": faults.status(204),
+    "redirect": faults.redirect("/oidc/jwks"),
+    "hanging": faults.hang(),
+    "HTML": faults.html(),
+    "no keys": faults.empty_key_set(),
+    "no key set": faults.body(b"[]"),
+    "no body": faults.body(b""),
+    "truncated": faults.truncated(),
+    "disconnect": faults.disconnect(),
+    "20 MB": faults.huge(),
+    "gzip bomb": faults.gzip_bomb(),
+    "dripping body": faults.drip(),
+    "dripping head": faults.drip("head"),
+}
+
+
+def unavailable(server, token) -> float:
+    with pytest.raises(KeysUnavailable) as caught:
+        server.verify(token)
+    return caught.value.retry_after
+
+
+def lives_through_an_outage(server, issuer, clock, events, begin, end):
+    """Known tokens up to the stale edge, 503 after it, and recovery within one back-off step."""
+    token = issuer.mint()
+    server.verify(token)
+    begin()
+    for age in (301, 1800, 3599):
+        clock.now += age - server.health().issuers[0].age
+        assert server.verify(token).app_id == "app-orders"
+        assert server.verify(issuer.mint()).app_id == "app-orders"  # not remembered, but its key is known
+    assert events.of(StaleServed)[-1].remaining_s == pytest.approx(1)
+    assert server.health().ready
+    clock.advance(2)
+    assert not server.health().ready
+    retry_after = max(unavailable(server, token), unavailable(server, issuer.mint()))
+    assert 0 < retry_after <= 60
+    assert len(events.of(KeysMissing)) == 2
+    events.wait_for(RefreshFailed)
+    assert len(events.of(KeysRefreshed)) == 1
+    end()
+    clock.advance(60)
+    assert server.verify(token).app_id == "app-orders"
+    assert server.health().ready
+    assert server.health().issuers[0].last_error is None
+
+
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
+def test_an_issuer_that_answers_wrongly(issuer, make_server, clock, events, fault):
+    lives_through_an_outage(
+        make_server(**QUICK),
+        issuer,
+        clock,
+        events,
+        begin=lambda: issuer.misbehave("jwks", fault),
+        end=issuer.behave,
+    )
+
+
+def test_an_issuer_that_refuses_connections(issuer, make_server, clock, events):
+    lives_through_an_outage(make_server(**QUICK), issuer, clock, events, begin=issuer.stop, end=issuer.start)
+
+
+def test_with_stale_for_0_keys_are_not_served_past_their_ttl(issuer, make_server, clock):
+    server = make_server(stale_for=0)
+    token = issuer.mint()
+    server.verify(token)
+    issuer.misbehave("jwks", faults.status(503))
+    clock.advance(299.9)
+    server.verify(token)
+    clock.advance(0.2)
+    unavailable(server, token)
+
+
+def test_when_the_very_first_fetch_fails_the_next_request_after_a_second_succeeds(issuer, server, clock):
+    issuer.misbehave("jwks", faults.status(503), times=1)
+    assert unavailable(server, issuer.mint()) <= 1
+    unavailable(server, issuer.mint())
+    assert issuer.count("jwks") == 1
+    clock.advance(1)
+    server.verify(issuer.mint())
+
+
+def test_an_idle_server_past_its_ttl_waits_once_for_a_hanging_issuer_and_then_no_more(issuer, make_server, clock):
+    server = make_server(max_wait=0.3, timeout=1, connect_timeout=1)
+    token = issuer.mint()
+    server.verify(token)
+    issuer.misbehave("jwks", faults.hang())
+    clock.advance(301)
+    began = time.perf_counter()
+    server.verify(token)
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    for _ in range(20):
+        server.verify(token)
+    others = time.perf_counter() - began
+    assert 0.3 <= first < 0.9
+    assert others < 0.2
+    assert issuer.count("jwks") == 2
+    issuer.behave()
+
+
+def test_while_it_keeps_failing_nobody_waits(issuer, make_server, clock, events):
+    server = make_server(max_wait=1, timeout=1, connect_timeout=1)
+    token = issuer.mint()
+    server.verify(token)
+    issuer.misbehave("jwks", faults.status(503))
+    clock.advance(301)
+    server.verify(token)
+    for failures in range(2, 6):
+        issuer.misbehave("jwks", faults.hang())
+        clock.advance(60)
+        began = time.perf_counter()
+        server.verify(token)  # begins another attempt, in the background
+        assert time.perf_counter() - began < 0.5
+        issuer.wait_for_requests("jwks", failures)
+        issuer.misbehave("jwks", faults.status(503))
+        events.wait_for(RefreshFailed, failures)
+
+
+def test_a_hanging_attempt_is_given_up_at_its_age_limit_and_what_it_brings_late_is_still_welcome(
+    issuer, make_server, clock, events
+):
+    server = make_server()
+    token = issuer.mint()
+    with issuer.hold("jwks") as gate:
+        caller = threading.Thread(target=lambda: unavailable(server, token))
+        caller.start()
+        gate.wait_for(1)
+        clock.advance(6)
+        late = threading.Thread(target=server.verify, args=(token,))
+        late.start()  # it is a new attempt that this one waits for
+        gate.wait_for(2)
+        caller.join()
+        assert [failed.error for failed in events.of(RefreshFailed)] == ["the attempt did not end in time"]
+        gate.release()
+        late.join()
+    assert server.health().ready
+
+
+def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
+    server.verify(issuer.mint())
+    issuer.misbehave("jwks", faults.body(b'{"keys": "sekret"}'))
+    health = server.refresh()
+    assert health.ready
+    assert health.issuers[0].failures == 1
+    assert health.issuers[0].last_error == "the key set has no list of keys"

@@ -1,0 +1,168 @@
+"""Keys come, go and change while tokens are in the air."""
+
+import math
+
+import pytest
+
+from m2mguard import InvalidToken, Issuer, ResourceServer
+from m2mguard.events import KeysRefreshed, KeyWithdrawn, UnknownKeyThrottled
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
+from tests.manual_clock import ManualClock
+
+
+def refused(server: ResourceServer, token: str) -> str:
+    with pytest.raises(InvalidToken) as caught:
+        server.verify(token)
+    return caught.value.reason
+
+
+def test_a_key_rotated_right_after_a_fetch_is_accepted_at_once_with_one_more_fetch(issuer, server):
+    server.verify(issuer.mint())
+    issuer.rotate()
+    assert server.verify(issuer.mint()).app_id == "app-orders"
+    assert issuer.count("jwks") == 2
+
+
+def test_a_key_of_another_type_is_accepted_as_well(issuer, server):
+    server.verify(issuer.mint())
+    issuer.rotate("RS256")
+    server.verify(issuer.mint())
+    assert issuer.count("jwks") == 2
+
+
+def test_a_second_rotation_within_the_cool_down_is_accepted_and_a_third_waits_for_a_permit(
+    issuer, server, clock, events
+):
+    old = issuer.mint()
+    server.verify(old)
+    for _ in range(2):
+        issuer.rotate()
+        server.verify(issuer.mint())
+        clock.advance(1)
+    issuer.rotate()
+    token = issuer.mint()
+    assert refused(server, token) == "unknown_key"
+    assert issuer.count("jwks") == 3
+    assert len(events.of(UnknownKeyThrottled)) == 1
+    clock.advance(28.1)
+    server.verify(token)
+    assert issuer.count("jwks") == 4
+
+
+def test_a_key_published_ahead_needs_no_fetch_when_it_is_promoted(issuer, server):
+    issuer.rotate(grace=True)
+    server.verify(issuer.mint())
+    issuer.promote()
+    server.verify(issuer.mint())
+    assert issuer.count("jwks") == 1
+
+
+def test_a_withdrawn_key_ends_its_remembered_tokens_at_the_next_refresh(issuer, server, clock, events):
+    token, kid = issuer.mint(), issuer.current_key.kid
+    server.verify(token)
+    issuer.rotate()
+    issuer.withdraw(kid)
+    clock.advance(299)  # past refresh ahead: this request is still served, and has the keys refreshed
+    server.verify(token)
+    events.wait_for(KeysRefreshed, 2)
+    assert refused(server, token) == "unknown_key"
+    [withdrawn] = events.of(KeyWithdrawn)
+    assert withdrawn.key_id == kid
+
+
+def test_an_idle_server_does_not_serve_a_withdrawn_key_past_its_ttl(issuer, server, clock):
+    token, kid = issuer.mint(), issuer.current_key.kid
+    server.verify(token)
+    issuer.rotate()
+    issuer.withdraw(kid)
+    clock.advance(300)
+    assert refused(server, token) == "unknown_key"
+
+
+def test_new_material_under_an_old_key_id_takes_its_place(issuer, server, clock, events):
+    old, kid = issuer.mint(), issuer.current_key.kid
+    server.verify(old)
+    issuer.replace_material()
+    new = issuer.mint()
+    assert refused(server, new) == "signature"
+    clock.advance(300)
+    assert server.verify(new).app_id == "app-orders"
+    assert refused(server, old) == "signature"
+    refreshed = events.of(KeysRefreshed)[-1]
+    assert (refreshed.added, refreshed.removed) == ((kid,), (kid,))
+
+
+ODD_KEYS = {
+    "unknown type": {"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA"},
+    "Ed448": {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
+    "secp256k1": {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43},
+    "RSA of 1024 bits": {"kty": "RSA", "n": "w" * 171, "e": "AQAB"},
+    "symmetric": {"kty": "oct", "k": "c2VjcmV0"},
+    "off the curve": {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},
+    "numbers for names": {"kty": 7, "kid": 8},
+    "no object": {"kty": None},
+}
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS.values(), ids=ODD_KEYS)
+def test_an_odd_key_is_skipped_alone(issuer, server, events, odd):
+    issuer.publish({"kid": "odd", **odd}, position=0)
+    server.verify(issuer.mint())
+    [refreshed] = events.of(KeysRefreshed)
+    assert refreshed.key_ids == (issuer.current_key.kid,)
+    assert len(refreshed.skipped) == 1
+
+
+def test_a_published_private_key_and_an_encryption_key_are_skipped_alone(issuer, server, events):
+    other = SigningKey.generate("ES256")
+    issuer.publish({**other.public_jwk, "kid": "private", "d": "AAAA"}, position=0)
+    issuer.publish({**other.public_jwk, "kid": "encryption", "use": "enc"}, position=0)
+    server.verify(issuer.mint())
+    assert len(events.of(KeysRefreshed)[0].skipped) == 2
+
+
+def test_two_keys_under_one_id_are_both_tried(issuer, server):
+    twin = SigningKey.generate("ES256", kid=issuer.current_key.kid)
+    issuer.publish(twin.public_jwk, position=0)
+    server.verify(issuer.mint())
+    server.verify(issuer.mint(key=twin))
+
+
+def test_issuers_with_equal_key_ids_never_lend_each_other_keys(clock):
+    ours = SigningKey.generate("ES256", kid="shared")
+    theirs = SigningKey.generate("ES256", kid="shared")
+    with LocalIssuer(key=ours) as one, LocalIssuer(key=theirs) as two:
+        server = ResourceServer([one.url, two.url], audience=SHOPPING_API, monotonic=clock)
+        server.verify(one.mint())
+        server.verify(two.mint())
+        assert refused(server, one.mint(key=theirs)) == "signature"
+        assert refused(server, two.mint(key=ours)) == "signature"
+
+
+@pytest.mark.parametrize("step", [-3600, 86_400, -math.inf], ids=["back an hour", "forward a day", "back to 1970"])
+def test_key_ages_do_not_follow_the_wall_clock(issuer, step):
+    monotonic, wall = ManualClock(), ManualClock(issuer_time := 1_800_000_000)
+    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, clock=wall, monotonic=monotonic)
+    token = issuer.mint(issued_at=issuer_time - 10, lifetime=200_000)
+    server.verify(token)
+    wall.now = max(0.0, wall.now + step)
+    try:
+        server.verify(token)
+    except InvalidToken as error:
+        assert step < -100  # token times do follow it
+        assert error.reason == "not_yet_valid"
+    else:
+        assert step > 0
+    assert issuer.count("jwks") == 1
+    assert not server.health().issuers[0].stale
+
+
+def test_an_unchanged_key_set_costs_a_304(issuer, server, clock, events):
+    server.verify(issuer.mint())
+    clock.advance(300)
+    server.verify(issuer.mint())
+    first, second = events.of(KeysRefreshed)
+    assert (first.not_modified, second.not_modified) == (False, True)
+    assert second.key_ids == first.key_ids
+    assert "if-none-match" in issuer.requests[-1].headers
+    assert not server.health().issuers[0].stale
