@@ -1,6 +1,7 @@
 """A running issuer, a clock that tests move, observed events, and servers built from them."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def events() -> ObservedEvents:
 def make_server(issuer, clock, events) -> Callable[..., ResourceServer]:
     """Build a server for `issuer`, whose key ages follow `clock`; arguments are those of `KeyCaching`."""
 
-    def make(**numbers: float) -> ResourceServer:
+    def make(**numbers: Any) -> ResourceServer:
         return ResourceServer(
             Issuer.logto(issuer.endpoint),
             audience=SHOPPING_API,

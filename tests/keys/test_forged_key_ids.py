@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from m2mguard import InvalidToken, KeysUnavailable
+from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
 from m2mguard.events import UnknownKeyThrottled
-from m2mguard.testing import SigningKey, faults
+from m2mguard.testing import SHOPPING_API, SigningKey, faults
 
 FLOOD = 1000
 ISSUERS = {
@@ -37,8 +37,7 @@ def flood(server, tokens, *, at_once):
         try:
             server.verify(token)
         except InvalidToken as error:
-            assert error.reason == "unknown_key"
-            return "refused"
+            return "refused" if error.reason == "unknown_key" else error.reason
         except KeysUnavailable:
             return "could not tell"
         return "accepted"
@@ -121,9 +120,6 @@ def test_a_permit_is_free_again_after_the_cool_down(issuer, server, clock, forge
 
 
 def test_with_real_clocks_a_flood_is_held_off_just_the_same(issuer, forged):
-    from m2mguard import Issuer, ResourceServer
-    from m2mguard.testing import SHOPPING_API
-
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     server.verify(issuer.mint())
     assert flood(server, forged, at_once=True) == {"refused": FLOOD}

@@ -1,7 +1,5 @@
 """Keys come, go and change while tokens are in the air."""
 
-import math
-
 import pytest
 
 from m2mguard import InvalidToken, Issuer, ResourceServer
@@ -139,20 +137,15 @@ def test_issuers_with_equal_key_ids_never_lend_each_other_keys(clock):
         assert refused(server, two.mint(key=ours)) == "signature"
 
 
-@pytest.mark.parametrize("step", [-3600, 86_400, -math.inf], ids=["back an hour", "forward a day", "back to 1970"])
-def test_key_ages_do_not_follow_the_wall_clock(issuer, step):
-    monotonic, wall = ManualClock(), ManualClock(issuer_time := 1_800_000_000)
+@pytest.mark.parametrize("step", [-3600, 86_400], ids=["back an hour", "forward a day"])
+def test_key_ages_do_not_follow_the_wall_clock_and_token_times_do(issuer, step):
+    monotonic, wall = ManualClock(), ManualClock(1_800_000_000)
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, clock=wall, monotonic=monotonic)
-    token = issuer.mint(issued_at=issuer_time - 10, lifetime=200_000)
-    server.verify(token)
-    wall.now = max(0.0, wall.now + step)
-    try:
-        server.verify(token)
-    except InvalidToken as error:
-        assert step < -100  # token times do follow it
-        assert error.reason == "not_yet_valid"
-    else:
-        assert step > 0
+    before = issuer.mint(issued_at=wall.now)
+    server.verify(before)
+    wall.advance(step)
+    server.verify(issuer.mint(issued_at=wall.now))
+    assert refused(server, before) == ("not_yet_valid" if step < 0 else "expired")
     assert issuer.count("jwks") == 1
     assert not server.health().issuers[0].stale
 

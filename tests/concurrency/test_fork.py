@@ -1,0 +1,86 @@
+"""A child of `fork` fetches for itself, whatever the parent's threads were doing. In a process of its own, since forking is for good."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+PARENT = """
+    import os, sys, threading
+    from m2mguard import Issuer, ResourceServer
+    from m2mguard.testing import SHOPPING_API, LocalIssuer
+
+    with LocalIssuer() as issuer:
+        server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+        token = issuer.mint()
+        [trusted] = server._trusted.values()
+        ledger = trusted.source._ledger
+
+        def child():
+            # No alarm clock but this: whoever inherits a held lock hangs for ever.
+            caller = server.verify(token)
+            assert caller.app_id == "app-orders"
+            assert ledger.status().attempts.failures == 0
+            assert threading.active_count() == 1 + sum(t.name.startswith("m2mguard-keys") for t in threading.enumerate())
+            os._exit(7)
+
+        def in_a_child():
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    child()
+                finally:
+                    os._exit(1)
+            return pid
+
+        SCENE
+
+        print("exit", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "fetches", issuer.count("jwks"))
+"""
+SCENES = {
+    "the lock is held and a fetch is in the air": """
+        with issuer.hold("jwks") as gate:
+            waiting = threading.Thread(target=server.verify, args=(token,))
+            waiting.start()
+            gate.wait_for(1)
+            with ledger._lock, server._verification._verdicts._lock:
+                pid = in_a_child()
+            gate.wait_for(2)  # the child's own
+            gate.release()
+            waiting.join()
+    """,
+    "nothing was ever asked, as under gunicorn --preload": """
+        pid = in_a_child()
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        server.verify(token)
+    """,
+    "the last attempt of the parent has failed": """
+        from m2mguard.testing import faults
+        issuer.misbehave("jwks", faults.status(503), times=1)
+        assert not server.warm_up().ready
+        pid = in_a_child()
+    """,
+    "the parent has keys, and the child asks nobody": """
+        server.verify(token)
+        issuer.rotate()
+        pid = in_a_child()
+    """,
+}
+FETCHES = {
+    "the lock is held and a fetch is in the air": 2,
+    "nothing was ever asked, as under gunicorn --preload": 2,
+    "the last attempt of the parent has failed": 2,
+    "the parent has keys, and the child asks nobody": 1,
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_child_fetches_for_itself(scene):
+    script = textwrap.dedent(PARENT).replace(
+        "        SCENE\n".removeprefix("    "), textwrap.indent(textwrap.dedent(SCENES[scene]), "    ")
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.stdout == f"exit 7 fetches {FETCHES[scene]}\n", done.stderr

@@ -1,0 +1,145 @@
+"""No lock is held across I/O, a wait or a callback: every lock of the library tells who holds it, and is looked at in those moments."""
+
+import threading
+from typing import Any, ClassVar
+
+import pytest
+
+from m2mguard import InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
+from m2mguard.net import HttpTransport
+from m2mguard.net.flight import Flight
+from m2mguard.testing import SHOPPING_API, SigningKey, faults
+
+RealLock = threading.Lock
+
+
+class WatchedLock:
+    """A lock that knows its holder."""
+
+    made: ClassVar[list["WatchedLock"]] = []
+
+    def __init__(self) -> None:
+        self._lock = RealLock()
+        self.holder: int | None = None
+        WatchedLock.made.append(self)
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def acquire(self, *args: Any) -> bool:
+        got = self._lock.acquire(*args)
+        if got:
+            self.holder = threading.get_ident()
+        return got
+
+    def release(self) -> None:
+        self.holder = None
+        self._lock.release()
+
+    def locked(self) -> bool:
+        return self._lock.locked()
+
+
+class Moments:
+    """Where the current thread must hold no lock."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+        self.held: list[str] = []
+
+    def look(self, moment: str) -> None:
+        self.seen[moment] = self.seen.get(moment, 0) + 1
+        if any(lock.holder == threading.get_ident() for lock in WatchedLock.made):
+            self.held.append(moment)
+
+
+@pytest.fixture
+def moments(monkeypatch):
+    moments = Moments()
+    wait, launch, land = Flight.wait, Flight.launch, Flight.land
+    monkeypatch.setattr(WatchedLock, "made", [])
+    for module in ("m2mguard.keys.ledger", "m2mguard.verification"):
+        monkeypatch.setattr(f"{module}.new_lock", WatchedLock)
+
+    def watched(name, method):
+        def call(self, *args):
+            moments.look(name)
+            return method(self, *args)
+
+        return call
+
+    monkeypatch.setattr(Flight, "wait", watched("wait", wait))
+    monkeypatch.setattr(Flight, "launch", watched("launch", launch))
+    monkeypatch.setattr(Flight, "land", watched("land", land))
+    return moments
+
+
+class WatchedTransport:
+    def __init__(self, moments):
+        self._moments = moments
+        self._transport = HttpTransport()
+
+    def request(self, *args, **kwargs):
+        self._moments.look("request")
+        return self._transport.request(*args, **kwargs)
+
+
+def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, moments):
+    server = ResourceServer(
+        Issuer.logto(issuer.endpoint),
+        audience=SHOPPING_API,
+        caching=KeyCaching(timeout=0.3, connect_timeout=0.3, max_wait=0.1),
+        transport=WatchedTransport(moments),
+        on_event=lambda event: moments.look("callback"),
+    )
+    forged = issuer.mint(key=SigningKey.generate("ES256", kid="forged"))
+    server.verify(issuer.mint())
+    with pytest.raises(InvalidToken):
+        server.verify(forged)
+    issuer.misbehave("jwks", faults.hang())
+    with pytest.raises(KeysUnavailable):
+        server.verify(forged)
+    server.refresh()
+    issuer.behave()
+    server.refresh()
+    server.purge()
+    server.verify(issuer.mint())
+    assert len(WatchedLock.made) >= 2
+    assert moments.held == []
+    assert min(moments.seen[moment] for moment in ("wait", "launch", "land", "request", "callback")) >= 3
+
+
+def test_while_a_fetch_is_in_the_air_and_callers_wait_every_lock_is_free(issuer, moments):
+    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, transport=WatchedTransport(moments))
+    with issuer.hold("jwks") as gate:
+        callers = [threading.Thread(target=server.verify, args=(issuer.mint(),)) for _ in range(20)]
+        for caller in callers:
+            caller.start()
+        gate.wait_for(1)
+        assert server.health().ready is False
+        assert not any(lock.locked() for lock in WatchedLock.made)
+        gate.release()
+        for caller in callers:
+            caller.join()
+
+
+def test_the_watch_sees_a_lock_that_is_held(moments):
+    lock = WatchedLock()
+    with lock:
+        moments.look("here")
+    assert moments.held == ["here"]
+
+
+def test_nothing_stays_behind_when_keys_have_been_fetched(issuer):
+    before = set(threading.enumerate())
+    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    assert set(threading.enumerate()) == before  # nothing starts in a constructor
+    for _ in range(5):
+        server.refresh()
+        server.verify(issuer.mint())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+    assert set(threading.enumerate()) == before

@@ -1,0 +1,201 @@
+"""One shared piece of I/O: who waits, for how long, what cancellation does, and what is left behind."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+import textwrap
+import threading
+import weakref
+
+import anyio
+import anyio.lowlevel
+import pytest
+import trio
+
+from m2mguard.net.flight import CannotLaunch, Flight, Wait, adrive, after_fork_in_child, drive
+
+BACKENDS = ["asyncio", "trio"]
+
+
+class Held:
+    """A flight whose work ends when a test says so."""
+
+    def __init__(self):
+        self.runs = 0
+        self.land = threading.Event()
+        self.flight = Flight(self._work, name="held")
+
+    def _work(self):
+        self.runs += 1
+        assert self.land.wait(10)
+
+
+@pytest.fixture
+def held():
+    held = Held()
+    held.flight.launch()
+    yield held
+    held.land.set()
+
+
+def test_waiting_ends_at_the_bound_or_at_the_landing(held):
+    assert held.flight.wait(0) is False
+    assert held.flight.wait(0.01) is False
+    held.land.set()
+    assert held.flight.wait(10) is True
+    assert held.flight.wait(0) is True
+
+
+def test_the_work_runs_on_a_daemon_thread_that_ends_with_it(held):
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "held"]
+    assert thread.daemon
+    held.land.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_awaiting_ends_at_the_bound_or_at_the_landing(held, backend):
+    async def main():
+        assert await held.flight.wait_async(0) is False
+        assert await held.flight.wait_async(0.01) is False
+        async with anyio.create_task_group() as group:
+            group.start_soon(held.flight.wait_async, 10)
+            await anyio.lowlevel.checkpoint()
+            held.land.set()
+        assert await held.flight.wait_async(0) is True
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_cancelled_waiter_ends_its_own_wait_only(held, backend):
+    outcomes = []
+
+    async def waiter(scope=None):
+        with scope or anyio.CancelScope():
+            outcomes.append(await held.flight.wait_async(10))
+
+    async def main():
+        first = anyio.CancelScope()
+        async with anyio.create_task_group() as group:
+            group.start_soon(waiter, first)
+            for _ in range(5):
+                group.start_soon(waiter)
+            await anyio.sleep(0.01)
+            first.cancel()
+            await anyio.sleep(0.01)
+            assert outcomes == []
+            held.land.set()
+
+    anyio.run(main, backend=backend)
+    assert outcomes == [True] * 5
+    assert held.runs == 1
+
+
+def test_a_task_cancelled_the_asyncio_way_leaves_the_others_waiting(held):
+    async def main():
+        tasks = [asyncio.create_task(held.flight.wait_async(10)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        held.land.set()
+        assert await asyncio.gather(*tasks[1:]) == [True, True]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=BACKENDS)
+def test_a_loop_that_has_ended_does_not_keep_others_from_being_woken(held, run):
+    async def gives_up():
+        await held.flight.wait_async(0.01)
+
+    run(gives_up())  # this loop is closed now, and the flight still knows it
+    outcome = []
+    waiting = threading.Thread(target=lambda: outcome.append(anyio.run(held.flight.wait_async, 10)))
+    waiting.start()
+    held.land.set()
+    waiting.join()
+    assert outcome == [True]
+
+
+def test_work_that_raises_still_wakes_everybody(monkeypatch):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: raised.append(args.exc_type))
+
+    def work():
+        raise ZeroDivisionError
+
+    flight = Flight(work, name="raises")
+    flight.launch()
+    assert flight.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "raises":
+            thread.join(10)
+    assert raised == [ZeroDivisionError]
+
+
+def test_work_can_land_early_and_go_on(held):
+    held.flight.land()
+    assert held.flight.wait(0)
+    assert held.runs == 1
+    held.flight.land()
+
+
+def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path):
+    """In a process of its own, whose address space has no room for another thread's stack."""
+    script = """
+        import resource, threading
+        from m2mguard.net.flight import CannotLaunch, Flight
+
+        threading.stack_size(1 << 30)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+        flight = Flight(lambda: print("the work was done"), name="never")
+        try:
+            flight.launch()
+        except CannotLaunch as error:
+            print(error, flight.wait(0))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "no thread can be started for the fetch True\n", done.stderr
+
+
+def test_steps_are_driven_alike_by_threads_and_loops():
+    def steps(flight):
+        first = yield Wait(flight, 0)
+        flight.land()
+        second = yield Wait(flight, 0)
+        return first, second
+
+    assert drive(steps(Flight(print, name="a"))) == (False, True)
+    assert anyio.run(adrive, steps(Flight(print, name="b"))) == (False, True)
+
+
+def test_steps_may_raise():
+    def steps():
+        landed = yield Wait(Flight(print, name="never"), 0)
+        raise ZeroDivisionError(landed)
+
+    with pytest.raises(ZeroDivisionError):
+        drive(steps())
+    with pytest.raises(ZeroDivisionError):
+        anyio.run(adrive, steps())
+
+
+def test_a_fork_hook_does_not_keep_its_object_alive():
+    class Owner:
+        def reset(self):
+            """Never called."""
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    after_fork_in_child(owner.reset)
+    del owner
+    gc.collect()
+    assert gone() is None
+
+
+def test_cannot_launch_is_no_runtime_error_that_a_caller_could_mistake():
+    assert not issubclass(CannotLaunch, RuntimeError)
