@@ -1,4 +1,4 @@
-"""A real oidc-provider from npm, started once per run. Its Node modules are installed beside it at the first use."""
+"""A real oidc-provider from npm, started once per run. Node modules are installed beside it at the first use."""
 
 import json
 import os
@@ -44,11 +44,11 @@ class OidcProvider:
 @pytest.fixture(scope="session")
 def oidc_provider() -> Iterator[OidcProvider]:
     process = subprocess.Popen(
-        [_program("node"), HERE / "provider.mjs"],
+        [node_program("node"), HERE / "provider.mjs"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=_installed(),
+        cwd=node_modules(),
     )
     with process:
         assert process.stdin is not None
@@ -60,7 +60,7 @@ def oidc_provider() -> Iterator[OidcProvider]:
             process.wait(timeout=10)
 
 
-def _program(name: str) -> str:
+def node_program(name: str) -> str:
     """Where Node's program is. The test group of pyproject.toml brings Node; a bare environment may lack it."""
     found = shutil.which(name, path=SEARCH_PATH)
     if found is None:
@@ -71,10 +71,14 @@ def _program(name: str) -> str:
     return found
 
 
-def _installed() -> Path:
-    """The folder of the provider with the Node modules that its package.json asks for."""
-    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]["oidc-provider"]
-    manifest = HERE / "node_modules" / "oidc-provider" / "package.json"
-    if not manifest.exists() or json.loads(manifest.read_text())["version"] != wanted:
-        subprocess.run([_program("npm"), "install"], cwd=HERE, check=True, stdin=subprocess.DEVNULL, timeout=50)
+def node_modules() -> Path:
+    """The folder of our Node programs, with the modules that its package.json asks for."""
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+    if {name: _installed(name) for name in wanted} != wanted:
+        subprocess.run([node_program("npm"), "install"], cwd=HERE, check=True, stdin=subprocess.DEVNULL, timeout=50)
     return HERE
+
+
+def _installed(name: str) -> str | None:
+    manifest = HERE / "node_modules" / name / "package.json"
+    return json.loads(manifest.read_text())["version"] if manifest.exists() else None

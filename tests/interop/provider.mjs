@@ -1,5 +1,6 @@
 // A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
-// Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones.
+// Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones. The secret of
+// `ledger-es384` has every character that is easily sent wrongly.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -11,16 +12,16 @@ const SCOPES = 'read:orders write:orders';
 const signingKey = (alg, type, options) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), alg, use: 'sig',
 });
-const app = (alg) => ({
-  client_id: `orders-${alg.toLowerCase()}`,
-  client_secret: randomBytes(24).toString('base64url'),
+const app = (client_id, characters = '') => ({
+  client_id,
+  client_secret: characters + randomBytes(24).toString('base64url'),
   grant_types: ['client_credentials'],
   redirect_uris: [],
   response_types: [],
   scope: SCOPES,
 });
 
-const apps = ['ES384', 'RS256'].map(app);
+const apps = [app('orders-es384'), app('orders-rs256'), app('ledger-es384', 'p:a ss/w+%&=~')];
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;

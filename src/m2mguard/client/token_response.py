@@ -105,8 +105,8 @@ def _refusal(error: str, status: int, target: TokenTarget) -> tuple[str, str]:
     match error:
         case "invalid_client" if status == 401:
             return "wrong_secret", (
-                "the secret is wrong, or the issuer wants it in another way: copy the App Secret anew, or choose another "
-                "client_authentication"
+                "the secret is wrong (or the App ID, where the issuer does not tell which): copy the App Secret anew; some issuers "
+                "want another client_authentication"
             )
         case "invalid_client":
             return (

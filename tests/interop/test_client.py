@@ -1,0 +1,94 @@
+"""Both ends with a stranger: our client at a real provider, and a real client of another language at our issuer and our API."""
+
+import json
+import subprocess
+from typing import Annotated, Any
+
+import pytest
+from fastapi import FastAPI, Security
+
+from m2mguard import Caller, Issuer, ResourceServer
+from m2mguard.client import TokenRequestRefused, TokenSource
+from m2mguard.fastapi import M2MAuth
+from m2mguard.testing import SHOPPING_API, Application, LocalIssuer
+from tests.interop.conftest import OidcProvider, node_modules, node_program
+
+
+def source_at(provider: OidcProvider, app_id: str = "orders-es384", **changed: Any) -> TokenSource:
+    """Knows no more of the provider than its URL, so the token endpoint is found by discovery."""
+    arguments: dict[str, Any] = {
+        "client_id": app_id,
+        "client_secret": provider.clients[app_id],
+        "resource": provider.resource,
+        "scopes": ["read:orders"],
+    }
+    return TokenSource(provider.issuer, **(arguments | changed))
+
+
+@pytest.mark.parametrize("app_id", ["orders-es384", "orders-rs256", "ledger-es384"])
+def test_a_real_provider_gives_us_a_token_that_we_accept(oidc_provider, app_id):
+    token = source_at(oidc_provider, app_id).token()
+    caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
+    assert (caller.app_id, caller.scopes) == (app_id, token.scopes) == (app_id, frozenset({"read:orders"}))
+    assert token.expires_at == pytest.approx(caller.expires_at, abs=5)
+
+
+async def test_it_does_so_on_every_event_loop(oidc_provider):
+    assert (await source_at(oidc_provider).atoken()).scopes == {"read:orders"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"resource": "https://shopping.api/"}, "resource"),
+        ({"client_secret": "wrong"}, "wrong_secret"),
+        ({"client_id": "nobody"}, "wrong_secret"),  # it does not tell strangers who exists
+    ],
+)
+def test_its_refusals_are_told_apart(oidc_provider, changed, reason):
+    with pytest.raises(TokenRequestRefused) as raised:
+        source_at(oidc_provider, **changed).token()
+    assert raised.value.reason == reason
+
+
+def test_it_is_silent_on_scopes_that_it_dropped_and_we_can_be_told_so(oidc_provider):
+    token = source_at(oidc_provider, scopes=["delete:orders"], silent_scope="dropped").token()
+    caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
+    assert caller.scopes == token.scopes == frozenset()
+
+
+def test_openid_client_gets_a_token_of_our_local_issuer_and_calls_an_api_that_we_protect(serve):
+    secret = "p:a ss/w+%&=~"
+    with LocalIssuer(
+        applications={"app-js": Application(secret=secret, scopes={SHOPPING_API: ("read:orders",)})}
+    ) as issuer:
+        auth = M2MAuth(ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API))
+        api = FastAPI()
+
+        @api.get("/orders")
+        def orders(caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]) -> dict[str, str]:
+            return {"hello": caller.app_id}
+
+        settings = {
+            "issuer": issuer.url,
+            "appId": "app-js",
+            "appSecret": secret,
+            "resource": SHOPPING_API,
+            "scope": "read:orders write:orders",
+            "api": f"{serve(api)}/orders",
+        }
+        done = subprocess.run(
+            [node_program("node"), "client.mjs", json.dumps(settings)],
+            cwd=node_modules(),
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "granted": "read:orders",
+        "expiresIn": 3600,
+        "status": 200,
+        "body": {"hello": "app-js"},
+    }
