@@ -1,0 +1,82 @@
+"""A service that is called and calls on: trouble with its own token is never its caller's 401."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from m2mguard import Issuer, ResourceServer
+from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.client import TokenRequestError, TokenRequestRefused, TokenSource
+from m2mguard.errors import Refusal
+from m2mguard.testing import SHOPPING_API, faults
+from tests.client.apis import Api
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "two_services" / "orders_api.py"
+
+
+@pytest.fixture(scope="module")
+def orders_api() -> ModuleType:
+    """The first API of the example."""
+    spec = importlib.util.spec_from_file_location("orders_api", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def stock() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def call(issuer, orders_api, stock, serve):
+    """Call the first API with a good token, and with this source of its own token."""
+
+    def call(source: TokenSource) -> httpx2.Response:
+        server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+        app = TestClient(orders_api.create_app(server, source, serve(stock)))
+        callers = issuer.mint("web-shop", scopes=["read:orders"])
+        return app.get("/orders/tea", headers={"Authorization": f"Bearer {callers}"})
+
+    return call
+
+
+def test_a_service_without_a_token_of_its_own_answers_503(call, make_source, stock):
+    answer = call(make_source(app_secret="wrong"))
+    assert (answer.status_code, answer.json()) == (503, {"error": "temporarily_unavailable"})
+    assert stock.arrived == []
+
+
+def test_a_service_whose_issuer_is_down_answers_503(call, issuer, source):
+    issuer.misbehave("token", faults.disconnect())
+    assert call(source).status_code == 503
+
+
+def test_a_service_whose_own_token_is_rejected_does_not_pass_the_401_on(call, source, stock):
+    stock.rejects_everything = True
+    assert call(source).status_code == 502
+    assert [one.authorization for one in stock.arrived] == [source.token().authorization]
+
+
+def test_no_adapter_takes_it_for_a_refusal_of_the_caller(issuer, make_source):
+    assert not issubclass(TokenRequestError, Refusal)
+    source = make_source(app_secret="wrong")
+
+    async def orders(request):
+        await source.atoken()
+
+    app = Starlette(routes=[Route("/orders", orders)])
+    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    protected = BearerAuthMiddleware(app, server=server)
+    token = {"Authorization": f"Bearer {issuer.mint()}"}
+    with pytest.raises(TokenRequestRefused):
+        TestClient(protected).get("/orders", headers=token)
+    assert TestClient(protected, raise_server_exceptions=False).get("/orders", headers=token).status_code == 500
