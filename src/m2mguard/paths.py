@@ -56,6 +56,8 @@ class PublicPaths:
             return False
         if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
             path = path[len(root_path) :]
+        elif root_path and root_path in path:  # Litestar routes what stands behind it, wherever it stands
+            return False
         if path not in self._exact and not path.startswith(self._prefixes):
             return False
         return _CANONICAL.fullmatch(path) is not None

@@ -143,6 +143,8 @@ async def test_a_public_path_has_no_caller_even_where_a_token_was_sent(protect, 
         {"path": "/orders", "headers": [(b"x-forwarded-uri", b"/healthz"), (b"host", b"h/healthz?")]},
         {"path": "/healthz/api/orders", "root_path": "/healthz"},
         {"path": "/apiary/healthz", "root_path": "/api"},
+        {"path": "/docs/api/orders", "root_path": "/api"},
+        {"path": "/docs/../orders", "root_path": "/docs/.."},
     ],
     ids=str,
 )
