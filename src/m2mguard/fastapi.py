@@ -4,11 +4,11 @@ Nothing is decided about tokens or answers here. Annotations stay objects, since
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from m2mguard.access import Requirement
-from m2mguard.asgi import DENIAL_RESPONSE, POLICY_VIOLATION
+from m2mguard.asgi import DENIAL_RESPONSE, POLICY_VIOLATION, authorization_fields
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
@@ -130,6 +130,9 @@ class RequiresCaller(SecurityBase):
     auth: M2MAuth
     server: ResourceServer
     requirement: Requirement
+    _with_scopes: dict[tuple[str, ...], Requirement] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @property
     def model(self) -> Scheme:  # type: ignore[override]
@@ -143,17 +146,22 @@ class RequiresCaller(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
         """Let a request in whose Caller meets the requirement. FastAPI calls this."""
-        requirement = self.requirement
-        if security_scopes.scopes:
-            requirement = replace(requirement, scopes=(*requirement.scopes, *security_scopes.scopes))
+        fields = authorization_fields(connection.scope)
+        requirement = self._plus(tuple(security_scopes.scopes))
         try:
-            caller = await self.server.aauthenticate(
-                connection.headers.getlist("authorization"), requirement, request=connection
-            )
+            caller = await self.server.aauthenticate(fields, requirement, request=connection)
         except Refusal as error:
             self._refuse(error, connection)
         connection.scope["auth"] = connection.scope["user"] = caller
         return caller
+
+    def _plus(self, scopes: tuple[str, ...]) -> Requirement:
+        """The requirement and what `Security` adds on one way to this dependency; there are as many as the routes have."""
+        found = self._with_scopes.get(scopes)
+        if found is None:
+            found = replace(self.requirement, scopes=(*self.requirement.scopes, *scopes))
+            self._with_scopes[scopes] = found
+        return found
 
     def _refuse(self, error: Refusal, connection: HTTPConnection[Any]) -> NoReturn:
         if connection.scope["type"] == "websocket" and DENIAL_RESPONSE not in connection.scope.get("extensions", ()):
