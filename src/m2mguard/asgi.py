@@ -6,10 +6,11 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
 from m2mguard.access import Requirement
+from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.paths import PublicPaths
@@ -111,6 +112,18 @@ class BearerAuthMiddleware:
     async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)
         await send_answer(answer or self._server.answer(error), scope, send)
+
+
+def caller_of(scope: Mapping[str, object]) -> Caller:
+    """The application that sent this request or opened this WebSocket: `scope["auth"]`, typed.
+
+    Raises:
+        RuntimeError: nothing protects this request, or its path is public.
+    """
+    caller = scope.get("auth")
+    if not isinstance(caller, Caller):
+        raise RuntimeError("this request has no Caller: nothing of m2mguard stands above it, or its path is public")
+    return caller
 
 
 def authorization_fields(scope: Scope) -> list[bytes]:

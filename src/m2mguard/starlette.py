@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from m2mguard import asgi
 from m2mguard.access import Requirement
-from m2mguard.asgi import BearerAuthMiddleware, Scope
 from m2mguard.caller import Caller
 from m2mguard.resource_server import ResourceServer
 
@@ -27,12 +27,9 @@ def caller_of(connection: HTTPConnection[Any]) -> Caller:
     """The application that sent this request or opened this WebSocket; the same object as `request.auth`, typed.
 
     Raises:
-        RuntimeError: nothing protects this route.
+        RuntimeError: nothing protects this route, or its path is public.
     """
-    caller = connection.scope.get("auth")
-    if not isinstance(caller, Caller):
-        raise RuntimeError("this route has no Caller: put BearerAuthMiddleware or requires(...) above it")
-    return caller
+    return asgi.caller_of(connection.scope)
 
 
 def requires(
@@ -59,7 +56,7 @@ def requires(
     """
     of_scope = _of_scope(organization) if callable(organization) else organization
     requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=of_scope)
-    return Middleware(BearerAuthMiddleware, server=server, requires=requirement)
+    return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement)
 
 
 def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: float = 5) -> Lifespan:
@@ -86,5 +83,5 @@ def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: f
     return warmed_up
 
 
-def _of_scope(of_connection: Callable[[HTTPConnection[Any]], str | None]) -> Callable[[Scope], str | None]:
+def _of_scope(of_connection: Callable[[HTTPConnection[Any]], str | None]) -> Callable[[asgi.Scope], str | None]:
     return lambda scope: of_connection(HTTPConnection(scope))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from m2mguard import ConfigurationError, MissingToken, Requirement
-from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.asgi import BearerAuthMiddleware, caller_of
 
 
 class Inner:
@@ -63,6 +63,14 @@ async def test_the_application_finds_the_caller_as_auth_and_as_user(protect, inn
     assert sent[0]["status"] == 200
     assert inner.scopes[0]["auth"] is inner.scopes[0]["user"]
     assert inner.scopes[0]["auth"].app_id == "app-orders"
+
+
+async def test_caller_of_gives_the_caller_or_says_what_is_missing(protect, inner, bearer):
+    await call(protect(), http(headers=bearer("app-orders")))
+    assert caller_of(inner.scopes[0]) is inner.scopes[0]["auth"]
+    for scope in ({}, {"auth": "forged"}):
+        with pytest.raises(RuntimeError, match="has no Caller"):
+            caller_of(scope)
 
 
 async def test_the_scope_from_above_is_not_changed(protect, bearer):
