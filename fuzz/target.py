@@ -38,7 +38,8 @@ def run(data: bytes) -> None:
     elif kind == b"\x01":
         _fields(rest)
     else:
-        _signed(rest)
+        top, _, payload = rest.partition(b"\x00")
+        signed_claims(top, payload)
     if time.thread_time() - began_at > PATIENCE_S:
         raise BrokenPromise(f"{len(data)} bytes took {time.thread_time() - began_at:.2f} s")
 
@@ -49,8 +50,8 @@ def _fields(data: bytes) -> None:
         _authenticate(fields)
 
 
-def _signed(data: bytes) -> None:
-    top, _, payload = data.partition(b"\x00")
+def signed_claims(top: bytes, payload: bytes) -> None:
+    """Sign any header and payload, and hold what becomes of them against the oracle."""
     signing_input = f"{base64url(top)}.{base64url(payload)}"
     token = f"{signing_input}.{base64url(signer().sign(signing_input.encode()))}"
     if _authenticate([f"Bearer {token}"]):

@@ -1,0 +1,154 @@
+"""Tokens and claims are secrets (RFC 6750 section 5.2): a canary planted anywhere in a request must not come out anywhere."""
+
+import asyncio
+import json
+import logging
+import traceback
+
+import pytest
+
+from m2mguard import Issuer, KeyCaching, ResourceServer
+from m2mguard.errors import Refusal
+from m2mguard.testing import LocalIssuer, base64url
+from tests.security.forge import API, NOW, REMOVED, URL, as_json, claims, compact, header, inserted, key, mint
+
+CANARY = "cAnArY7f3a9"
+HEADER_MEMBERS = ["alg", "typ", "kid", "jwk", "jku", "x5u", "x5c", "x5t", "crit", "b64", "cty", "zip", "nonce", CANARY]
+CLAIMS = [*claims(), "nbf", "cnf", "organization_id", "act", "roles", CANARY]
+VALUES = [CANARY, [CANARY], {CANARY: CANARY}, [CANARY, 7]]
+STRANGER = key("ES256", "stranger")
+
+
+def fields():
+    """Every place a canary can stand in, by name."""
+    for member in HEADER_MEMBERS:
+        for value in VALUES:
+            yield f"header {member} {type(value).__name__}", [f"Bearer {mint(with_header={member: value})}"]
+    for claim in CLAIMS:
+        for value in VALUES:
+            yield f"claim {claim} {type(value).__name__}", [f"Bearer {mint({claim: value})}"]
+    yield "an expired token", [f"Bearer {mint({'exp': 1, 'x': CANARY})}"]
+    yield "a person", [f"Bearer {mint({'sub': CANARY})}"]
+    yield "a good token", [f"Bearer {mint({'x': CANARY, 'scope': CANARY, 'jti': CANARY})}"]
+    yield "a good token of a canary", [f"Bearer {mint({'sub': CANARY, 'client_id': CANARY})}"]
+    yield "a forged token", [f"Bearer {mint({'x': CANARY}, signer=STRANGER.using(kid='key-1'))}"]
+    yield "an organization", [f"Bearer {mint({'organization_id': CANARY})}"]
+    yield "payload junk", [f"Bearer {mint(payload=CANARY.encode())}"]
+    yield "payload cut", [f"Bearer {mint(payload=as_json(claims({'x': CANARY}))[:-1])}"]
+    yield "payload not UTF-8", [f"Bearer {mint(payload=CANARY.encode() + bytes([255]))}"]
+    yield (
+        "payload with a number too long",
+        [f"Bearer {mint(payload=inserted(claims({'x': CANARY}), chr(34) + 'y' + chr(34) + ':' + '9' * 5000))}"],
+    )
+    yield (
+        "payload twice",
+        [f"Bearer {mint(payload=inserted(claims(), f'{json.dumps(CANARY)}: 1, {json.dumps(CANARY)}: 2'))}"],
+    )
+    yield "header junk", [f"Bearer {mint(with_header=CANARY.encode())}"]
+    yield "a JSON token", [f"Bearer {compact(header(), claims({'x': CANARY}), b'x')}{CANARY}="]
+    yield "signature", [f"Bearer {compact(header(), claims(), CANARY.encode())}"]
+    yield "signature text", [f"Bearer {compact(header(), claims())}.{CANARY}"]
+    yield "segments", [f"Bearer {CANARY}.{CANARY}.{CANARY}"]
+    yield "an opaque token", [f"Bearer {CANARY}"]
+    yield "outside the grammar", [f"Bearer {CANARY} {CANARY}"]
+    yield "with a quote", [f'Bearer "{CANARY}"']
+    yield "another scheme", [f"Basic {CANARY}"]
+    yield (
+        "the scheme itself",
+        [
+            CANARY,
+        ],
+    )
+    yield "several fields", [f"Bearer {CANARY}", f"Basic {CANARY}"]
+    yield "bytes", [f"Bearer {CANARY}".encode(), CANARY.encode()]
+    yield "not ASCII", [f"Bearer {CANARY}é\udcff"]
+    yield "another type", [{CANARY: CANARY}]
+
+
+def told(error):
+    """Everything an exception can tell, and whatever hangs on it."""
+    seen, waiting = [], [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or one in seen:
+            continue
+        seen.append(one)
+        yield from (str(one), repr(one), repr(one.args), repr(getattr(one, "__notes__", "")), repr(vars(one)))
+        yield "".join(traceback.format_exception(one, chain=False))
+        yield from (repr(getattr(one, name)) for name in ("object", "doc", "filename") if hasattr(one, name))
+        waiting += [one.__cause__, one.__context__]
+
+
+def texts_of(guard, given):
+    """Every text that comes of a request: of its refusal and answer, or of its Caller."""
+    for attempt in (guard.authenticate, lambda values: asyncio.run(guard.aauthenticate(values))):
+        try:
+            caller = attempt(given)
+        except Refusal as refusal:
+            yield from told(refusal)
+            answer = guard.answer(refusal)
+            yield from (repr(answer), answer.body.decode(), repr(dict(answer.headers)))
+        else:
+            yield repr(caller).replace(repr(caller.app_id), "the App ID")
+    yield repr(guard.health())
+    yield repr(guard)
+
+
+CASES = dict(fields())
+
+
+@pytest.mark.parametrize("given", CASES.values(), ids=CASES)
+def test_nothing_of_a_request_comes_out_again(given, caplog):
+    caplog.set_level(logging.DEBUG)
+    events = []
+    fixed = Issuer(url=URL, jwks={"keys": [key().public_jwk]})
+    guard = ResourceServer(fixed, audience=API, clock=lambda: NOW, on_event=events.append)
+    secrets = {CANARY, base64url(CANARY.encode())}
+    secrets |= {
+        part for value in given if isinstance(value, str) for part in value.split()[-1].split(".") if len(part) > 11
+    }
+    out = [*texts_of(guard, given), repr(events), caplog.text, *(repr(vars(record)) for record in caplog.records)]
+    assert events
+    assert not [text for text in out for secret in secrets if secret in text]
+
+
+def test_the_canary_would_be_seen():
+    """The test of the test: it looks into exceptions, their contexts, and what a broken decoder holds."""
+
+    def decode():
+        try:
+            (CANARY.encode() + b"\xff").decode("utf-8")
+        except UnicodeDecodeError:
+            raise KeyError("other") from None
+
+    with pytest.raises(KeyError) as error:
+        decode()
+    assert any(CANARY in text for text in told(error.value))
+    noted = ValueError("x")
+    noted.add_note(CANARY)
+    assert any(CANARY in text for text in told(noted))
+
+
+def test_nothing_of_a_token_comes_out_where_keys_are_fetched(caplog):
+    caplog.set_level(logging.DEBUG)
+    events = []
+    with LocalIssuer() as issuer:
+        guard = ResourceServer(
+            issuer.url, audience=API, on_event=events.append, caching=KeyCaching(max_wait=1, timeout=5)
+        )
+        tokens = [
+            issuer.mint(header={"kid": CANARY}),
+            issuer.mint(claims={"x": CANARY}, header={"jku": f"https://{CANARY}.example/"}),
+            issuer.mint(claims={"iss": f"https://{CANARY}.example/"}),
+            issuer.mint(claims={"exp": 1, "x": CANARY}),
+            issuer.mint(header={"kid": f"{CANARY}-2", "typ": REMOVED}),
+        ]
+        out = [text for token in tokens for text in texts_of(guard, [f"Bearer {token}"])]
+        issuer.stop()
+        guard.purge()
+        out += texts_of(guard, [f"Bearer {tokens[1]}"])
+        out += [repr(issuer.requests)]
+    out += [repr(events), caplog.text, *(repr(vars(record)) for record in caplog.records)]
+    assert {type(event).__name__ for event in events} >= {"KeysRefreshed", "TokenRefused", "RefreshFailed"}
+    assert not [text for text in out if CANARY in text or base64url(CANARY.encode()) in text]
+    assert not [text for text in out for token in tokens for part in token.split(".") if part in text]

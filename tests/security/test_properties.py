@@ -1,0 +1,217 @@
+"""Properties that hold for every input, each beside an oracle that is written another way than the code."""
+
+import json
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fuzz.seeds import seeds
+from fuzz.target import run, signed_claims, signer
+from m2mguard import Requirement
+from m2mguard.errors import InvalidRequest, InvalidToken, MissingToken, Refusal
+from m2mguard.keys.jwks import UnusableKeySet, key_set, parse_key_set
+from m2mguard.paths import PublicPaths
+from m2mguard.token.base64url import base64url_decode, base64url_encode
+from m2mguard.token.bearer import bearer_token
+from m2mguard.token.strict_json import NotStrictJson, parse_object
+from tests.security.forge import ACCEPTED, as_json, claims, header, key, mint, outcome, server
+
+GUARD = server()
+TOKEN = mint()
+TOKEN68 = set(string.ascii_letters + string.digits + "-._~+/")
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**38), 10**38)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+calm = settings(deadline=None, max_examples=200)
+
+
+def refusal_of(call):
+    try:
+        call()
+    except Refusal as refusal:
+        return refusal
+    return None
+
+
+FIELD = st.one_of(
+    st.text(),
+    st.binary(),
+    st.builds(
+        "".join,
+        st.tuples(
+            st.sampled_from(["Bearer", "bearer", "BEARER", "Basic", "Bear", "", " Bearer"]),
+            st.sampled_from([" ", "  ", "\t", "", ",", "=", "\n"]),
+            st.text(st.sampled_from(sorted(TOKEN68) + list("= ,\t\n\x00é")), max_size=30),
+        ),
+    ),
+)
+
+
+@calm
+@given(FIELD)
+def test_a_field_is_a_token_or_one_of_two_refusals(field):
+    text = (field if isinstance(field, str) else field.decode("latin-1")).strip(" \t")
+    scheme, space, rest = text.partition(" ")
+    credential = rest.lstrip(" ").rstrip("=")
+    well_formed = (
+        bool(space) and scheme.lower() == "bearer" and scheme.isascii() and credential and set(credential) <= TOKEN68
+    )
+    refusal = refusal_of(lambda: bearer_token([field]))
+    assert (refusal is None) is bool(well_formed)
+    if refusal is None:
+        assert bearer_token([field]) == rest.lstrip(" ")
+    else:
+        other = not text or not text.lower().startswith("bearer") or text[6:7] in TOKEN68
+        assert type(refusal) is (MissingToken if other else InvalidRequest)
+
+
+@calm
+@given(st.lists(FIELD, max_size=3))
+def test_no_fields_make_authenticate_raise_anything_but_a_refusal(fields):
+    with pytest.raises(Refusal):
+        GUARD.authenticate(fields)
+
+
+@calm
+@given(st.text() | st.binary() | st.lists(st.text(string.ascii_letters + "-_=", max_size=9), max_size=5).map(".".join))
+def test_no_text_is_a_token_by_chance(text):
+    with pytest.raises(InvalidToken):
+        GUARD.verify(text)
+
+
+@calm
+@given(st.integers(0, len(TOKEN) - 1), st.characters(codec="latin-1"), st.sampled_from(["replace", "insert", "delete"]))
+def test_a_token_with_one_character_changed_is_refused(position, character, how):
+    rest = TOKEN[position + 1 :] if how != "insert" else TOKEN[position:]
+    changed = TOKEN[:position] + ("" if how == "delete" else character) + rest
+    assert (refusal_of(lambda: GUARD.verify(changed)) is None) is (changed == TOKEN)
+
+
+@calm
+@given(st.binary(max_size=64))
+def test_base64url_has_one_spelling(data):
+    text = base64url_encode(data)
+    assert base64url_decode(text) == data
+    for other in (text + "=", text + "A", text[:-1], text.replace("-", "+").replace("_", "/")):
+        try:
+            assert base64url_encode(base64url_decode(other)) == other
+        except ValueError:
+            continue
+
+
+@calm
+@given(st.text(st.sampled_from(string.ascii_letters + string.digits + "-_+/= \n."), max_size=12))
+def test_what_decodes_encodes_to_the_same(text):
+    try:
+        data = base64url_decode(text)
+    except ValueError:
+        return
+    assert base64url_encode(data) == text
+
+
+@calm
+@given(JSON)
+def test_an_object_is_read_as_the_standard_library_reads_it(value):
+    data = json.dumps(value).encode()
+    if isinstance(value, dict):
+        assert parse_object(data) == value
+    else:
+        with pytest.raises(NotStrictJson):
+            parse_object(data)
+
+
+@calm
+@given(st.binary())
+def test_no_bytes_make_the_json_reader_raise_anything_else(data):
+    with pytest.raises(NotStrictJson):
+        parse_object(b"[" + data)
+
+
+CLAIMS = st.dictionaries(
+    st.sampled_from(["iss", "aud", "exp", "nbf", "iat", "sub", "client_id", "jti", "scope", "cnf", "organization_id"]),
+    JSON,
+    max_size=4,
+)
+
+
+@calm
+@given(CLAIMS, st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "jwk", "x"]), JSON, max_size=2))
+def test_whatever_claims_and_header_hold_is_accepted_only_where_the_rules_say_so(changes, header_changes):
+    top = as_json({**header(signer=signer()), **header_changes})
+    signed_claims(top, as_json({**claims(), **changes}))
+
+
+@calm
+@given(CLAIMS)
+def test_the_refusal_of_a_signed_token_is_a_401_or_403(changes):
+    result = outcome(GUARD, mint(changes))
+    assert result == ACCEPTED or result[0] in (401, 403)
+
+
+@pytest.mark.parametrize("seed", seeds(), ids=range(len(seeds())))
+def test_the_seeds_of_the_fuzzer_hold_what_it_checks(seed):
+    run(seed)
+
+
+JWK = st.dictionaries(
+    st.sampled_from(["kty", "crv", "alg", "use", "key_ops", "kid", "n", "e", "x", "y", "d", "k"]),
+    JSON | st.sampled_from(["RSA", "EC", "OKP", "P-256", "Ed25519", "ES256", "sig", "AQAB"]),
+)
+
+
+@calm
+@given(st.lists(JSON | JWK | st.builds(lambda change: {**key().public_jwk, "kid": "other", **change}, JWK), max_size=4))
+def test_no_neighbour_costs_a_good_key_its_place(neighbours):
+    keys = key_set({"keys": [*neighbours, key().public_jwk]}, max_keys=9)
+    assert "key-1" in keys
+    assert len(keys.keys) + len(keys.skipped) <= len(neighbours) + 1
+
+
+@calm
+@given(JSON | st.dictionaries(st.just("keys"), JSON))
+def test_no_document_makes_the_key_set_reader_raise_anything_else(document):
+    with pytest.raises(UnusableKeySet):
+        parse_key_set(json.dumps(document).encode(), max_keys=9)
+
+
+@calm
+@given(st.binary() | st.text(st.sampled_from('{}[]":,\\ 0e')).map(str.encode))
+def test_no_body_makes_the_key_set_reader_raise_anything_else(body):
+    with pytest.raises(UnusableKeySet):
+        parse_key_set(body, max_keys=9)
+
+
+PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()+,=:@")
+
+
+@calm
+@given(
+    st.lists(st.text(st.sampled_from("ab./\\%;~\x00 é"), max_size=4), max_size=5).map(
+        lambda parts: "/docs/" + "/".join(parts)
+    )
+)
+def test_a_path_below_a_prefix_is_public_exactly_when_every_segment_is_plain(path):
+    *inner, last = path.split("/")[1:]
+    plain = all(part and set(part) <= PLAIN and not part.endswith(".") for part in ([*inner, last] if last else inner))
+    assert PublicPaths(["/docs/"]).match(path) is plain
+
+
+SCOPES = st.frozensets(st.sampled_from(["a", "b", "c", "a:b"]))
+
+
+@calm
+@given(granted=SCOPES, every=SCOPES, one_of=SCOPES)
+def test_scopes_are_sets(granted, every, one_of):
+    caller = GUARD.verify(mint({"scope": " ".join(sorted(granted))}))
+    fits = every <= granted and (not one_of or bool(one_of & granted))
+    refusal = refusal_of(lambda: GUARD.authorize(caller, Requirement(scopes=every, any_scope=one_of)))
+    assert (refusal is None) is fits
+    assert refusal is None or set(refusal.scopes) == every | one_of
