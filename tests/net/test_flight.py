@@ -60,10 +60,11 @@ def test_awaiting_ends_at_the_bound_or_at_the_landing(held, backend):
     async def main():
         assert await held.flight.wait_async(0) is False
         assert await held.flight.wait_async(0.01) is False
-        async with anyio.create_task_group() as group:
-            group.start_soon(held.flight.wait_async, 10)
-            await anyio.lowlevel.checkpoint()
-            held.land.set()
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(held.flight.wait_async, 10)
+                await anyio.sleep(0.01)
+                held.land.set()
         assert await held.flight.wait_async(0) is True
 
     anyio.run(main, backend=backend)

@@ -15,9 +15,11 @@ from typing import Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-_METADATA_SERVICES = frozenset(
-    ipaddress.ip_address(address)
-    for address in ("fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")  # those that are not link-local
+from m2mguard.configuration import is_loopback
+
+_METADATA_SERVICES = tuple(
+    ipaddress.ip_network(network)  # those that are not link-local: AWS, Google, Alibaba, Oracle, Azure
+    for network in ("fd00:ec2::/32", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")
 )
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in the last 32 bits
 
@@ -40,16 +42,14 @@ class Deadline:
 
 
 class HTTPConnectionWithDeadline(HTTPConnection):
-    """A plain connection, to loopback only unless it goes to a proxy."""
-
-    loopback_only = True
+    """A plain connection, to loopback only, whatever a name resolves to."""
 
     def __init__(self, *args: Any, deadline: Deadline, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline = deadline
 
     def _new_conn(self) -> socket.socket:
-        return _connect(self, self._deadline, loopback_only=self.loopback_only and not self.proxy)
+        return _connect(self, self._deadline, loopback_only=True)
 
     def response_class(self, sock: socket.socket, **kwargs: Any) -> http.client.HTTPResponse:  # type: ignore[override]
         """What `http.client` reads the answer with."""
@@ -111,7 +111,8 @@ def _connect(connection: HTTPConnection, deadline: Deadline, *, loopback_only: b
         raise NameResolutionError(host, connection, socket.gaierror("name not known")) from None
     failure: Exception = NewConnectionError(connection, "the name has no address that may be connected to")
     for family, kind, protocol, _, address in addresses:
-        if not _may_connect(str(address[0]), loopback_only=loopback_only):
+        target = str(address[0])
+        if not may_connect(target) or (loopback_only and not is_loopback(target)):
             continue
         sock = socket.socket(family, kind, protocol)
         try:
@@ -130,14 +131,26 @@ def _connect(connection: HTTPConnection, deadline: Deadline, *, loopback_only: b
     raise failure
 
 
-def _may_connect(text: str, *, loopback_only: bool) -> bool:
-    """Refuse link-local, cloud-metadata, multicast and unspecified addresses, in IPv6's clothes as well."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
-        elif address in _NAT64:
-            address = ipaddress.IPv4Address(address.packed[-4:])
-    if address.is_link_local or address.is_multicast or address.is_unspecified or address in _METADATA_SERVICES:
+def is_address(host: str) -> bool:
+    """Tell whether a host is an address literal, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
         return False
-    return address.is_loopback or not loopback_only
+    return True
+
+
+def may_connect(address: str) -> bool:
+    """Refuse link-local, cloud-metadata, multicast and unspecified addresses, in IPv6's clothes as well."""
+    target = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(target, ipaddress.IPv6Address):
+        target = _embedded(target) or target
+    if target.is_link_local or target.is_multicast or target.is_unspecified:
+        return False
+    return not any(target in network for network in _METADATA_SERVICES)
+
+
+def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour

@@ -10,13 +10,27 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+from urllib3.util import Url, parse_url
 
 from m2mguard.configuration import is_loopback
-from m2mguard.net.connection import Deadline, HTTPConnectionWithDeadline, HTTPSConnectionWithDeadline
+from m2mguard.net.connection import (
+    Deadline,
+    HTTPConnectionWithDeadline,
+    HTTPSConnectionWithDeadline,
+    is_address,
+    may_connect,
+)
 from m2mguard.net.protocol import Response, TransportError
 
 _CHUNK_BYTES = 16_384
@@ -34,6 +48,7 @@ def exchange(
     tls: ssl.SSLContext,
 ) -> Response:
     """Make one exchange on a connection of its own. Arguments and errors as `HttpTransport.request`."""
+    _check_target(url)
     deadline = Deadline(timeout_s, connect_timeout_s=connect_timeout_s)
     try:
         with _pools(url, deadline, tls) as pools:
@@ -57,22 +72,48 @@ def exchange(
     return Response(status=response.status, headers=MappingProxyType(fields), body=content)
 
 
-def _pools(url: str, deadline: Deadline, tls: ssl.SSLContext) -> urllib3.PoolManager:
-    """One exchange's own connections: a shared one could be half-read, or in the hands of a forked sibling."""
+def _check_target(url: str) -> None:
+    """Refuse what must not be asked even by way of a proxy, which connects where we cannot see it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    proxies = {} if is_loopback(host) or urllib.request.proxy_bypass(host) else urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise TransportError("only https is asked, and http on loopback")
+    if "@" in parts.netloc:
+        raise TransportError("a URL must not carry credentials")
+    if is_address(host) and not may_connect(host):
+        raise TransportError("the address is link-local or of a metadata service, and is never asked")
+
+
+def _pools(url: str, deadline: Deadline, tls: ssl.SSLContext) -> urllib3.PoolManager:
+    """One exchange's own connections: a shared one could be half-read, or in the hands of a forked sibling."""
+    proxy = _proxy_for(url)
     pools = (
-        urllib3.ProxyManager(proxy, num_pools=1, ssl_context=tls, proxy_ssl_context=tls)
-        if proxy
-        else urllib3.PoolManager(num_pools=1, ssl_context=tls)
+        urllib3.PoolManager(num_pools=1, ssl_context=tls)
+        if proxy is None
+        else urllib3.ProxyManager(
+            proxy.url,
+            num_pools=1,
+            ssl_context=tls,
+            proxy_ssl_context=tls,
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=unquote(proxy.auth)) if proxy.auth else None,
+        )
     )
     pools.pool_classes_by_scheme = {
         "http": _pool_class(urllib3.HTTPConnectionPool, HTTPConnectionWithDeadline, deadline),
         "https": _pool_class(urllib3.HTTPSConnectionPool, HTTPSConnectionWithDeadline, deadline),
     }
     return pools
+
+
+def _proxy_for(url: str) -> Url | None:
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    return parse_url(proxy if "://" in proxy else f"http://{proxy}")
 
 
 def _pool_class(
@@ -107,4 +148,6 @@ def _in_our_words(error: Exception) -> str:
         return "TLS failed: the certificate or the protocol is not acceptable"
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "the answer took too long"
+    if isinstance(error, ProxyError):
+        return "the proxy refused, or cannot be reached"
     return f"the exchange broke off ({type(error).__name__})"

@@ -1,0 +1,251 @@
+"""One hardened exchange: whom it asks, whom it trusts, how much it reads, and how long it takes."""
+
+import datetime as dt
+import gzip
+import socket
+import time
+import tracemalloc
+
+import pytest
+
+from m2mguard import ConfigurationError
+from m2mguard.net import HttpTransport, TransportError
+from m2mguard.net.connection import may_connect
+from m2mguard.testing import LocalIssuer, faults
+from tests.net.loopback_peers import answers, silence, tcp_server
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def fails(get, url, **arguments) -> str:
+    with pytest.raises(TransportError) as caught:
+        get(url, **arguments)
+    words = str(caught.value)
+    assert "127.0.0.1" not in words
+    assert "localhost" not in words
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    return words
+
+
+# Whom it asks
+
+
+@pytest.mark.parametrize(
+    "url", ["http://issuer.example/jwks", "http://10.0.0.1/jwks", "ftp://127.0.0.1/jwks", "file:///etc/passwd", "//x/y"]
+)
+def test_only_https_is_asked_and_http_on_loopback(get, connects, url):
+    assert fails(get, url) == "only https is asked, and http on loopback"
+    assert connects == []
+
+
+def test_a_url_with_credentials_is_not_asked(get, connects):
+    assert fails(get, "https://user:secret@127.0.0.1/jwks") == "a URL must not carry credentials"
+    assert connects == []
+
+
+NEVER = [
+    "169.254.169.254", "169.254.170.2", "0.0.0.0", "224.0.0.1", "100.100.100.200", "192.0.0.192", "168.63.129.16",
+    "fe80::1", "fe80::1%eth0", "::", "ff02::1", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254",
+    "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1",
+]  # fmt: skip
+MAY = ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "8.8.8.8", "2001:db8::1", "fd00::1", "64:ff9b::8.8.8.8"]
+
+
+@pytest.mark.parametrize("address", NEVER)
+def test_link_local_and_metadata_addresses_may_not_be_connected_to(address):
+    assert not may_connect(address)
+
+
+@pytest.mark.parametrize("address", MAY)
+def test_other_addresses_may(address):
+    assert may_connect(address)
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"])
+def test_a_forbidden_address_in_a_url_is_never_connected_to(get, connects, host):
+    assert "never asked" in fails(get, f"https://{host}/latest/meta-data")
+    assert connects == []
+
+
+@pytest.mark.parametrize("name", ["2852039166", "0xA9FEA9FE", "169.254.43518"])
+def test_a_name_that_resolves_to_a_forbidden_address_is_never_connected_to(get, connects, name):
+    assert socket.gethostbyname(name) == "169.254.169.254"  # the resolver knows more spellings than RFC 3986
+    assert fails(get, f"https://{name}/latest/meta-data") == "no connection can be made"
+    assert connects == []
+
+
+def test_plain_http_goes_to_loopback_only_even_if_the_resolver_says_otherwise(get, connects, monkeypatch):
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: public)  # a poisoned resolver
+    assert fails(get, "http://localhost/jwks") == "no connection can be made"
+    assert connects == []
+
+
+def test_ipv6_is_spoken(get):
+    try:
+        with tcp_server(answers(OK + b"Content-Length: 2\r\n\r\nok"), host="::1") as port:
+            assert get(f"http://[::1]:{port}/").body == b"ok"
+    except OSError:
+        pytest.skip("this machine has no IPv6 on loopback")
+
+
+def test_a_redirect_is_not_followed(get, issuer):
+    issuer.misbehave("jwks", faults.redirect(f"{issuer.endpoint}/oidc/.well-known/openid-configuration"))
+    response = get(issuer.jwks_uri)
+    assert (response.status, issuer.count()) == (301, 1)
+
+
+def test_the_request_says_who_asks_and_what_it_can_read(get, issuer):
+    get(issuer.jwks_uri, headers={"Accept": "application/json"})
+    [request] = issuer.requests
+    assert request.headers["user-agent"].startswith("m2mguard/")
+    assert request.headers["accept-encoding"] == "gzip"
+    assert request.headers["accept"] == "application/json"
+    assert not {"authorization", "cookie", "proxy-authorization"} & set(request.headers)
+
+
+def test_an_unchanged_answer_is_a_304(get, issuer):
+    etag = get(issuer.jwks_uri).headers["etag"]
+    assert get(issuer.jwks_uri, headers={"If-None-Match": etag}).status == 304
+
+
+def test_header_names_are_in_lower_case_and_read_only(get, issuer):
+    headers = get(issuer.jwks_uri).headers
+    assert headers["content-type"].startswith("application/jwk-set+json")
+    with pytest.raises(TypeError):
+        headers["x"] = "y"
+
+
+# Whom it trusts
+
+
+def test_a_certificate_of_the_given_authority_is_accepted(get, tls_issuer):
+    assert get(tls_issuer.jwks_uri).status == 200
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused(tls_issuer):
+    transport = HttpTransport()
+    with pytest.raises(TransportError, match="TLS failed"):
+        transport.request("GET", tls_issuer.jwks_uri, headers={}, body=None, timeout_s=5, max_bytes=1000)
+    assert tls_issuer.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("names", "valid_for"),
+    [(("other.example",), dt.timedelta(days=1)), ((), -dt.timedelta(hours=1))],
+    ids=["another name's", "expired"],
+)
+def test_a_certificate_that_does_not_fit_is_refused(get, ca, names, valid_for):
+    context = ca.server_context(*names, valid_for=valid_for)
+    with LocalIssuer(algorithm="ES256", host="localhost", ssl_context=context) as issuer:
+        assert fails(get, issuer.jwks_uri) == "TLS failed: the certificate or the protocol is not acceptable"
+        assert issuer.count() == 0
+
+
+def test_plain_http_where_tls_is_spoken_brings_nothing(get, tls_issuer):
+    fails(get, f"http://127.0.0.1:{tls_issuer.port}/oidc/jwks")
+    assert tls_issuer.count() == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"], ids=["missing", "empty", "no PEM"])
+def test_a_ca_file_that_cannot_be_used_is_a_configuration_error(tmp_path, content):
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="ca_file"):
+        HttpTransport(str(file))
+
+
+# How much it reads
+
+
+def test_a_body_up_to_the_limit_is_read_and_one_byte_more_is_not(get):
+    with tcp_server(answers(OK + b"Content-Length: 100\r\n\r\n" + b"x" * 100)) as port:
+        assert len(get(f"http://127.0.0.1:{port}/", max_bytes=100).body) == 100
+        assert fails(get, f"http://127.0.0.1:{port}/", max_bytes=99) == "the answer is longer than 99 bytes"
+
+
+def test_a_flood_is_cut_off_while_reading(get, issuer):
+    issuer.misbehave("jwks", faults.huge(200_000_000))
+    assert "longer than" in fails(get, issuer.jwks_uri, max_bytes=262_144)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_bomb_does_not_go_off(get, layers):
+    content = b" " * 50_000_000
+    for _ in range(layers):
+        content = gzip.compress(content)
+    coding = ", ".join(["gzip"] * layers).encode()
+    raw = OK + b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (coding, len(content)) + content
+    with tcp_server(answers(raw)) as port:
+        tracemalloc.start()
+        try:
+            assert "longer than" in fails(get, f"http://127.0.0.1:{port}/", max_bytes=262_144)
+            assert tracemalloc.get_traced_memory()[1] < 5_000_000
+        finally:
+            tracemalloc.stop()
+
+
+def test_an_honest_compressed_answer_is_read(get):
+    content = gzip.compress(b'{"keys": []}')
+    with tcp_server(answers(OK + b"Content-Encoding: gzip\r\n\r\n" + content)) as port:
+        assert get(f"http://127.0.0.1:{port}/").body == b'{"keys": []}'
+
+
+BROKEN = {
+    "nothing": b"",
+    "no HTTP": b"SSH-2.0-OpenSSH\r\n\r\n",
+    "half a status line": b"HTTP/1.1 2",
+    "half a body": OK + b"Content-Length: 100\r\n\r\nhalf",
+    "half a chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+    "an impossible chunk": OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+    "a broken gzip": OK + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
+    "an endless header line": OK + b"X: " + b"x" * 100_000 + b"\r\n\r\n",
+    "endless headers": OK + b"X: x\r\n" * 10_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("raw", BROKEN.values(), ids=BROKEN)
+def test_a_broken_answer_is_no_answer(get, raw):
+    with tcp_server(answers(raw)) as port:
+        assert fails(get, f"http://127.0.0.1:{port}/") != ""
+
+
+# How long it takes
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_drip_ends_at_the_deadline(get, issuer, part):
+    issuer.misbehave("jwks", faults.drip(part, interval_s=0.05))
+    began = time.monotonic()
+    assert fails(get, issuer.jwks_uri, timeout_s=0.4) == "the answer took too long"
+    assert 0.35 < time.monotonic() - began < 1.2
+    issuer.behave()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_silence_ends_at_the_deadline(get, scheme):
+    with tcp_server(silence) as port:
+        began = time.monotonic()
+        assert "took too long" in fails(get, f"{scheme}://127.0.0.1:{port}/", timeout_s=0.3)
+        assert 0.25 < time.monotonic() - began < 1.0
+
+
+def test_a_connection_that_nobody_accepts_ends_at_its_own_time_out(ca):
+    transport = HttpTransport(connect_timeout=0.3)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):  # fills the listener's queue
+            began = time.monotonic()
+            with pytest.raises(TransportError, match="the connection took too long"):
+                transport.request(
+                    "GET", f"http://127.0.0.1:{port}/", headers={}, body=None, timeout_s=5, max_bytes=1000
+                )
+            assert time.monotonic() - began < 2
+
+
+def test_a_refused_connection_and_an_unknown_name_are_told_apart(get, issuer):
+    issuer.stop()
+    assert fails(get, issuer.jwks_uri) == "no connection can be made"
+    assert fails(get, "https://name.invalid/jwks") == "the host name cannot be resolved"
