@@ -46,6 +46,6 @@ class TokenMiddleware:
         another = await self._source.areplace(token)
         if another is None:
             return response
-        await response.read()  # to its end, so that the connection can be used again
+        response.release()
         request.headers["Authorization"] = another.authorization
         return await handler(request)

@@ -83,13 +83,11 @@ class Attempts:
 
     Attributes:
         failures: how many attempts in a row have failed.
-        failed_at: when the last of them did.
         retry_at: until then nobody asks again.
         flying_since: when the attempt under way began, or None.
     """
 
     failures: int = 0
-    failed_at: float = 0.0
     retry_at: float = 0.0
     flying_since: float | None = None
 
@@ -108,7 +106,7 @@ class Attempts:
         """
         backoff = RETRY_LAST_S if refused else min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
         wait = max(backoff * (0.5 + 0.5 * dice), retry_after)
-        return Attempts(failures=self.failures + 1, failed_at=now, retry_at=now + wait)
+        return Attempts(failures=self.failures + 1, retry_at=now + wait)
 
     def may_ask(self, now: float) -> bool:
         """Tell whether an attempt may begin."""
