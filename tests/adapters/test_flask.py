@@ -111,7 +111,7 @@ def test_an_async_view_waits_for_keys_on_its_own_loop(app, bearer):
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_class_of_views_is_guarded_by_its_decorators(app, guard, client, bearer, method):
     class Orders(MethodView):
-        decorators = [guard.requires("read:orders")]  # noqa: RUF012  # as Flask's documentation has it
+        decorators = [guard.requires("read:orders")]
 
         def get(self):
             return current_caller.app_id
@@ -295,7 +295,7 @@ def test_an_app_without_a_guard_lets_nothing_in(server, app, client, bearer):
 
 def test_a_decorator_in_between_keeps_the_mark(app, guard, client):
     class Orders(View):
-        decorators = [guard.requires("a"), guard.requires("b")]  # noqa: RUF012  # as Flask's documentation has it
+        decorators = [guard.requires("a"), guard.requires("b")]
 
         def dispatch_request(self):
             return "in"

@@ -1,0 +1,41 @@
+"""Runs a server as a process of its own, on a socket that listens before the process starts: nobody has to poll."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@contextlib.contextmanager
+def running(*arguments: str, env: Mapping[str, str]) -> Iterator[str]:
+    """Run `python -m ...` from the project's root and give its URL; `{fd}` among the arguments is the listening socket."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        host, port = listening.getsockname()
+        command = [sys.executable, "-m", *(argument.format(fd=listening.fileno()) for argument in arguments)]
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | env,
+            pass_fds=[listening.fileno()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        listening.close()  # the process has its own, so that a dead one refuses connections
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                output, _ = process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output, _ = process.communicate()
+                raise AssertionError(f"the server did not end: {output}") from None
+            print(output)
