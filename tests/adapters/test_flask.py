@@ -1,6 +1,5 @@
 """What is Flask's own: configuration, decorators, blueprints, error handlers. What all adapters share is in tests/contract."""
 
-import gc
 import json
 
 import pytest
@@ -11,13 +10,6 @@ from werkzeug.exceptions import HTTPException, Unauthorized
 from m2mguard import Caller, ConfigurationError, InvalidToken, Issuer, MissingToken
 from m2mguard.flask import M2MGuard, current_caller
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-
-
-@pytest.fixture(autouse=True)
-def _threads_of_asgiref_end(no_thread_is_left_behind):
-    """asgiref's one-worker executors end when they are collected, and a traceback keeps one until then."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture

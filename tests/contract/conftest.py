@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from m2mguard.testing.contract import World
+from tests import django_site
+
+django_site.set_up()  # before any module of Django REST framework is imported
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,20 @@ import pytest
 
 from m2mguard.testing.contract import ROWS, Harness, Row
 from tests.contract.asgi_harnesses import FastAPIHarness, LitestarHarness, PlainASGI, QuartHarness, StarletteHarness
+from tests.contract.django_harnesses import (
+    DjangoAsyncMiddleware,
+    DjangoAsyncViews,
+    DjangoMiddleware,
+    DjangoViews,
+    DRFViews,
+)
+from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
-HARNESSES: tuple[Harness, ...] = (PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness())
+HARNESSES: tuple[Harness, ...] = (
+    PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness(),
+    PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
+    DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
+)  # fmt: skip
 
 CASES = [
     pytest.param(harness, row, id=f"{type(harness).__name__.removesuffix('Harness')}-{row.name}")
