@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ def test_threads_get_their_own_callers_while_keys_are_purged_and_the_cache_is_to
     server = server_of(issuer, verdict_cache_size=4, caching=KeyCaching(burst=100))
     tokens = {name: issuer.mint(name) for name in (f"app-{number}" for number in range(12))}
     server.warm_up()
-    wrong = []
+    wrong: list[Any] = []
 
     def work():
         try:

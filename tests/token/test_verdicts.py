@@ -5,6 +5,7 @@ import threading
 import time
 import tracemalloc
 from collections import OrderedDict
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -78,7 +79,8 @@ def test_the_least_recently_used_makes_room():
 @settings(max_examples=200)
 @given(st.integers(1, 5), st.lists(st.tuples(st.sampled_from(["find", "remember"]), st.integers(0, 8)), max_size=60))
 def test_the_order_of_forgetting_is_that_of_an_exact_lru(max_entries, steps):
-    cache, model = cache_of(max_entries), OrderedDict()
+    cache = cache_of(max_entries)
+    model: OrderedDict[Any, Any] = OrderedDict()
     for now_s, (step, number) in enumerate(steps):
         digest = cache.digest(str(number))
         if step == "find":
@@ -159,7 +161,8 @@ def test_notes_of_use_do_not_pile_up():
 def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many():
     cache = cache_of(8)
     names = [f"app {number}" for number in range(32)]
-    wrong, ends_at = [], time.monotonic() + 0.5
+    wrong: list[Any] = []
+    ends_at = time.monotonic() + 0.5
 
     def hammer(offset):
         turn = offset
