@@ -6,32 +6,21 @@ Everything here is pure CPU except the waits of a `KeySource`. What a route asks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from m2mguard.caller import Caller
 from m2mguard.errors import InsufficientScope, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
-from m2mguard.issuer import Issuer
 from m2mguard.keys.jwks import KeySet
-from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
-from m2mguard.token.claims import TokenProfile, Verdict, check
+from m2mguard.token.claims import Verdict, check
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
 from m2mguard.token.verdicts import Remembered, VerdictCache
+from m2mguard.trust import Trusted
 
 VERDICT_CACHE_BYTES = 64 * 2**20
 MAX_KNOWN_HEADERS = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trusted:
-    """An issuer, its keys, and how its tokens for this API look."""
-
-    issuer: Issuer
-    source: KeySource
-    profile: TokenProfile
 
 
 class Verification:
