@@ -132,6 +132,8 @@ def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> Token
         any_organization=issuer.organizations,
         token_types=frozenset(issuer.token_types),
         required_claims=frozenset(issuer.required_claims),
+        claim_values=tuple((name, frozenset(values)) for name, values in issuer.claim_values.items()),
+        audience_in_scope=issuer.audience_in_scope,
         app_id_claim=issuer.app_id_claim,
         is_machine=issuer.is_machine,
         scope_lists=tuple(issuer.scope_lists),
