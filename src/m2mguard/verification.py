@@ -16,7 +16,7 @@ from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
 from m2mguard.token.claims import Verdict, check
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
-from m2mguard.token.verdicts import Remembered, VerdictCache
+from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
 from m2mguard.trust import Trusted
 
 VERDICT_CACHE_BYTES = 64 * 2**20
@@ -132,7 +132,7 @@ class Verification:
         )  # good tokens only, so that nobody else can fill it
         issuer = verdict.caller.issuer
         found = Remembered(verdict, issuer, compact.header.kid, thumbprint)
-        self._verdicts.remember(digest, found, self._monotonic())
+        self._verdicts.remember(digest, found, size_bytes=size_of(compact.payload), now_s=self._monotonic())
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=issuer, remembered=False))
 
