@@ -71,7 +71,9 @@ class Verification:
         Raises:
             InvalidToken, InsufficientScope: as `ResourceServer.verify`; the steps raise KeysUnavailable, too.
         """
-        if not isinstance(token, (str, bytes)):
+        if isinstance(token, str):
+            token = token.encode("ascii", "replace")  # "?" stands in no token
+        elif not isinstance(token, bytes):
             raise InvalidToken("malformed", "the token is neither str nor bytes")
         digest = VerdictCache.digest(token)
         found = self._verdicts.find(digest, now_s := self._monotonic())
@@ -82,7 +84,7 @@ class Verification:
             return self._seen_before(token, digest, found)
         return self._hit(found)
 
-    def _first_seen(self, token: str | bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
+    def _first_seen(self, token: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
         compact = split(token, self._known_headers)
         trusted = self._trusted_issuer(compact)
         keys = trusted.source.fresh_keys(now_s)
@@ -95,7 +97,7 @@ class Verification:
         keys = yield from trusted.source.key_set_for(compact.header.kid)
         return self._judged(compact, digest, trusted, keys)
 
-    def _seen_before(self, token: str | bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
+    def _seen_before(self, token: bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
         trusted = self._trusted[found.issuer_url]
         keys = yield from trusted.source.key_set_for(found.kid)

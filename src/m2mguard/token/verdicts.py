@@ -73,10 +73,8 @@ class VerdictCache:
         self._used: deque[tuple[bytes, _Entry]] = deque()  # at most one note per entry; appending needs no lock
 
     @staticmethod
-    def digest(token: str | bytes) -> bytes:
+    def digest(token: bytes) -> bytes:
         """The name under which a token is remembered; the token itself is not kept."""
-        if isinstance(token, str):
-            token = token.encode("utf-8", "surrogatepass")  # a digest for everything; what is no token is never found
         return hashlib.sha256(token).digest()
 
     def find(self, digest: bytes, now_s: float) -> Remembered | None:
