@@ -281,3 +281,20 @@ def test_requests_keeps_the_first_answer_in_the_history(api, url, source, clock)
         session.auth = RequestsTokenAuth(source, url)
         answer = session.post(f"{url}/orders", data=BODY, timeout=10)
     assert (answer.status_code, [(one.status_code, one.content) for one in answer.history]) == (200, [(401, BODY)])
+
+
+def test_aiohttp_gives_the_connection_of_the_first_answer_back_before_the_second_request(api, url, source, clock):
+    api.rejected.add(source.token().value)
+    clock.advance(31)
+
+    async def send() -> int:
+        only_one = aiohttp.TCPConnector(limit=1)
+        session = aiohttp.ClientSession(
+            connector=only_one,
+            middlewares=[TokenMiddleware(source, url)],
+            timeout=aiohttp.ClientTimeout(total=5),
+        )
+        async with session, session.post(f"{url}/orders", data=bytes(1_000_000)) as answer:
+            return answer.status
+
+    assert asyncio.run(send()) == 200
