@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage lowest format bench drills fuzz clean
+.PHONY: help demo test check coverage lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -51,6 +51,10 @@ drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; wri
 
 fuzz: $(VENV)/fuzz.filled  ## Ten minutes of coverage-guided fuzzing
 	$(BIN)/python -m fuzz
+
+mutants: $(VENV)/mutants.filled  ## Break every rule on purpose, one at a time, and see which tests notice (long)
+	$(BIN)/mutmut run --max-children 2
+	$(BIN)/mutmut results
 
 clean:  ## Remove everything that the other targets made
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache tests/interop/node_modules

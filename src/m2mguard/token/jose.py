@@ -67,7 +67,6 @@ class Compact(NamedTuple):
 
     header_segment: bytes
     header: Header
-    payload: bytes
     claims: dict[str, object]
     signing_input: bytes
     signature: bytes
@@ -114,16 +113,14 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
     segments = raw.split(b".", 3)
     if len(segments) != 3 or b"" in segments:
         raise InvalidToken("malformed", "the token is not three base64url segments")
-    header_segment, payload_segment, signature_segment = segments
+    header, payload, signature = segments
     try:
-        payload = base64url_decode(payload_segment)
         return Compact(
-            header_segment,
-            known_headers.get(header_segment) or _parse_header(header_segment),
-            payload,
-            parse_object(payload),
-            raw[: -1 - len(signature_segment)],
-            base64url_decode(signature_segment),
+            header,
+            known_headers.get(header) or _parse_header(header),
+            parse_object(base64url_decode(payload)),
+            header + b"." + payload,
+            base64url_decode(signature),
         )
     except NotStrictJson as error:
         raise InvalidToken("malformed", f"a segment of the token is {error}") from None
