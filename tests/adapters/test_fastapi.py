@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from m2mguard import Caller, ConfigurationError
+from m2mguard import Caller, ConfigurationError, Issuer, ResourceServer
 from m2mguard.fastapi import M2MAuth, RefusedRequest
+from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 
 @pytest.fixture
@@ -267,3 +268,18 @@ def test_no_thread_is_taken(app, client, auth, bearer):
     client.get("/who", headers=bearer(organization_id="blue"))
     assert len(threads) == 2
     assert threads[0] == threads[1]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_first_request_fetches_keys_on_either_event_loop(backend):
+    app = FastAPI()
+    with LocalIssuer() as issuer:
+        auth = M2MAuth(ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API))
+
+        @app.get("/who")
+        async def who(caller: Annotated[Caller, Depends(auth)]):
+            return caller.app_id
+
+        token = {"Authorization": f"Bearer {issuer.mint('app-orders')}"}
+        assert TestClient(app, backend=backend).get("/who", headers=token).json() == "app-orders"
+        assert issuer.count("jwks") == 1

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.authentication import requires as starlette_requires
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -98,6 +99,21 @@ def test_the_organization_comes_from_the_route(server, bearer):
 def test_requirements_that_cannot_be_meant_are_refused_at_construction(server):
     with pytest.raises(ConfigurationError, match="scopes"):
         requires(server, scopes="read:orders")
+
+
+def test_a_cors_middleware_above_answers_preflights_and_marks_refusals(server):
+    app = Starlette(
+        routes=[Route("/who", who)],
+        middleware=[
+            Middleware(CORSMiddleware, allow_origins=["https://app.example"], allow_headers=["Authorization"]),
+            Middleware(BearerAuthMiddleware, server=server),
+        ],
+    )
+    client = TestClient(app, headers={"Origin": "https://app.example"})
+    assert client.options("/who", headers={"Access-Control-Request-Method": "GET"}).status_code == 200
+    refused = client.get("/who")
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://app.example"
 
 
 def test_a_websocket_is_protected(protected, bearer):
