@@ -131,14 +131,17 @@ def authorization_fields(scope: Scope) -> list[bytes]:
     return [value for name, value in scope["headers"] if name.lower() == b"authorization"]
 
 
+def is_answerable(scope: Scope) -> bool:
+    """Tell whether a refusal can be sent: over HTTP always, to a WebSocket handshake where the server offers it."""
+    return scope["type"] == "http" or DENIAL_RESPONSE in (scope.get("extensions") or ())
+
+
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     """Send a refusal: over HTTP, HEAD without the body; to a WebSocket handshake as the server allows."""
-    prefix = "http.response"
-    if scope["type"] == "websocket":
-        if DENIAL_RESPONSE not in (scope.get("extensions") or ()):
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
-            return
-        prefix = DENIAL_RESPONSE
+    if not is_answerable(scope):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+        return
+    prefix = "http.response" if scope["type"] == "http" else DENIAL_RESPONSE
     headers = {name.lower(): value for name, value in answer.headers.items()}
     headers["content-length"] = str(len(answer.body))  # an `on_error` may have given another body
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from m2mguard.access import Requirement
-from m2mguard.asgi import DENIAL_RESPONSE, POLICY_VIOLATION, authorization_fields
+from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
@@ -164,7 +164,7 @@ class RequiresCaller(SecurityBase):
         return found
 
     def _refuse(self, error: Refusal, connection: HTTPConnection[Any]) -> NoReturn:
-        if connection.scope["type"] == "websocket" and DENIAL_RESPONSE not in connection.scope.get("extensions", ()):
+        if not is_answerable(connection.scope):
             raise WebSocketException(POLICY_VIOLATION) from error
         answer = self.server.answer(error)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _WORDED_BY_FASTAPI}

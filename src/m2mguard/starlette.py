@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from m2mguard import asgi
@@ -54,8 +55,9 @@ def requires(
     Raises:
         ConfigurationError: a value that cannot be meant.
     """
-    of_scope = _of_scope(organization) if callable(organization) else organization
-    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=of_scope)
+    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+    if callable(organization):
+        requirement = replace(requirement, organization=_of_scope(organization))
     return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement)
 
 

@@ -181,9 +181,10 @@ def test_a_refused_handshake_carries_status_and_headers(websocket_app, client, b
     assert denied.value.json()["detail"]["error"] == "insufficient_scope"
 
 
-def test_a_refused_handshake_is_closed_with_1008_without_the_extension(websocket_app):
+@pytest.mark.parametrize("extensions", [{}, None])
+def test_a_refused_handshake_is_closed_with_1008_without_the_extension(websocket_app, extensions):
     async def without_extension(scope, receive, send):
-        await websocket_app({**scope, "extensions": {}}, receive, send)
+        await websocket_app({**scope, "extensions": extensions}, receive, send)
 
     with pytest.raises(WebSocketDisconnect) as closed, TestClient(without_extension).websocket_connect("/ws"):
         pass

@@ -99,6 +99,8 @@ def test_the_organization_comes_from_the_route(server, bearer):
 def test_requirements_that_cannot_be_meant_are_refused_at_construction(server):
     with pytest.raises(ConfigurationError, match="scopes"):
         requires(server, scopes="read:orders")
+    with pytest.raises(ConfigurationError, match="not async"):
+        requires(server, organization=who)
 
 
 def test_a_cors_middleware_above_answers_preflights_and_marks_refusals(server):
