@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from m2mguard.configuration import endpoint_url, strings
+from m2mguard.configuration import endpoint_url, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
 from m2mguard.token.claims import RFC9068_CLAIMS, Claims, sub_is_client_id
@@ -58,7 +58,7 @@ class Issuer:
         if "/.well-known/" in endpoint_url("issuer url", self.url).path:
             raise ConfigurationError("issuer url is the address of the metadata; give what stands in it as 'issuer'.")
         if self.jwks_uri is not None:
-            endpoint_url("jwks_uri", self.jwks_uri)
+            secure_url("jwks_uri", self.jwks_uri)
         if self.jwks is not None and self.jwks_uri is not None:
             raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
         self.static_keys()

@@ -106,9 +106,22 @@ def test_an_issuer_url_is_plain_https(url, what_to_change):
         Issuer(url=url)
     with pytest.raises(ConfigurationError, match=what_to_change):
         Issuer.logto(url)
-    if url is not None:  # None stands for discovery
-        with pytest.raises(ConfigurationError, match=what_to_change):
-            Issuer(url=URL, jwks_uri=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "what_to_change"),
+    [
+        pytest.param(url, what_to_change, id=repr(url))
+        for url, what_to_change in URLS
+        if url is not None and what_to_change not in ("query", "segments")
+    ],
+)
+def test_a_configured_key_set_lies_at_an_https_url(url, what_to_change):
+    with pytest.raises(ConfigurationError, match=what_to_change):
+        Issuer(url=URL, jwks_uri=url)
+    assert Issuer(
+        url=URL, jwks_uri="https://keys.example:8443/discovery/keys?p=policy"
+    )  # some issuers choose keys by a query
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_metadata_names_exactly_the_issuer_that_was_asked(named):
     ["https://evil.example/jwks", "https://issuer.example.evil.example/jwks", "https://issuer.example:8443/jwks", "http://issuer.example/jwks",
      "https://issuer.example@evil.example/jwks", "https://sub.issuer.example/jwks", "//issuer.example/jwks", "/oidc/jwks", "file:///etc/passwd",
      "data:application/json,{}", "ftp://issuer.example/jwks", "http://127.0.0.1/jwks", "http://169.254.169.254/latest", "https://issuer.example/jwks#x",
-     "https://issuer.example/jwks?x=y", "https://issuer.example/../jwks", "https://issuer.example\\@evil.example/", "", None, 7,
+     "https://issuer.example\\@evil.example/", "", None, 7,
      [JWKS_URI], REMOVED],
     ids=repr,
 )  # fmt: skip
@@ -88,7 +88,13 @@ def test_a_discovered_key_set_lies_at_the_issuers_own_origin(jwks_uri):
 
 
 @pytest.mark.parametrize(
-    "jwks_uri", ["https://issuer.example/x", "https://issuer.example:443/jwks", "https://ISSUER.example/jwks"]
+    "jwks_uri",
+    [
+        "https://issuer.example/x",
+        "https://issuer.example:443/jwks",
+        "https://ISSUER.example/jwks",
+        "https://issuer.example/keys?p=policy",
+    ],
 )
 def test_the_nearest_key_set_of_the_same_origin_is_accepted(jwks_uri):
     assert discover(URL, "jwks_uri", answering(jwks_uri=jwks_uri)) == jwks_uri

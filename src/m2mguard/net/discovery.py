@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from m2mguard.configuration import endpoint_url, origin_of
+from m2mguard.configuration import origin_of, secure_url
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
 from m2mguard.token.strict_json import NotStrictJson, parse_object
@@ -62,7 +62,7 @@ def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
         raise DiscoveryFailed("the metadata is another issuer's; configure the issuer exactly as it names itself")
     url = metadata.get(endpoint)
     try:
-        endpoint_url(endpoint, url)
+        secure_url(endpoint, url)
     except ConfigurationError as error:
         raise DiscoveryFailed(f"the metadata's {error}") from None
     if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
