@@ -149,6 +149,25 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send({"type": f"{prefix}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
 
 
+def readiness(server: ResourceServer) -> ASGIApp:
+    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+
+    Args:
+        server: says whether tokens can be checked; see `ResourceServer.readiness`.
+    """
+    return _Readiness(server)
+
+
+class _Readiness:
+    """A class, since frameworks take a plain function for an endpoint of their own kind."""
+
+    def __init__(self, server: ResourceServer) -> None:
+        self._server = server
+
+    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
+        await send_answer(self._server.readiness(), scope, send)
+
+
 def _is_preflight(scope: Scope) -> bool:
     """Tell a CORS preflight: OPTIONS that names an origin and the method it asks for (Fetch standard, section 3.2.2)."""
     if scope.get("method") != "OPTIONS":  # a WebSocket has no method

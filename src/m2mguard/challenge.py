@@ -21,7 +21,7 @@ DEFAULT_REALM = "api"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A refusal, ready to be sent.
+    """An answer, ready to be sent.
 
     Attributes:
         status: the HTTP status.
@@ -60,15 +60,9 @@ class Challenge:
     def answer(self, error: Refusal) -> Answer:
         """Turn an error into the answer for the caller."""
         detail = {"error": error.error or "unauthorized", "error_description": error.description}
-        body = json.dumps(detail).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
         if isinstance(error, KeysUnavailable):
-            headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
-        else:
-            headers["WWW-Authenticate"] = self.header(error)
-        return Answer(
-            status=error.status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail)
-        )
+            return _json(error.status, detail, {"Retry-After": str(max(1, math.ceil(error.retry_after)))})
+        return _json(error.status, detail, {"WWW-Authenticate": self.header(error)})
 
     def header(self, error: Refusal) -> str:
         """The value of `WWW-Authenticate` for a 400, 401 or 403."""
@@ -81,3 +75,18 @@ class Challenge:
         if self.resource_metadata_url is not None:
             parameters["resource_metadata"] = self.resource_metadata_url
         return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+
+
+def readiness_answer(*, ready: bool) -> Answer:
+    """The answer to a readiness probe: 200 or 503, and nothing about issuers or keys, since anybody may ask."""
+    if ready:
+        return _json(200, {"status": "ready"}, {})
+    return _json(503, {"status": "not ready"}, {"Retry-After": "1"})
+
+
+def _json(status: int, detail: Mapping[str, str], more: Mapping[str, str]) -> Answer:
+    body = json.dumps(detail).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    return Answer(
+        status=status, headers=MappingProxyType({**headers, **more}), body=body, detail=MappingProxyType(dict(detail))
+    )

@@ -19,7 +19,7 @@ from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of
 
 try:
-    from flask import Blueprint, Flask, Request, current_app, request
+    from flask import Blueprint, Flask, Request, Response, current_app, request
     from flask.cli import AppGroup
     from werkzeug.exceptions import default_exceptions
     from werkzeug.local import LocalProxy
@@ -164,6 +164,12 @@ class M2MGuard:
         if rule is not None and not self._preflights.cover(request.environ):
             for requirement in getattr(current_app.view_functions[rule.endpoint], _REQUIREMENTS, ()):
                 _authenticate(requirement)
+
+
+def readiness() -> Response:
+    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`. It never waits and never calls the issuer."""
+    answer = _server().readiness()
+    return current_app.response_class(answer.body, answer.status, dict(answer.headers))
 
 
 def _current() -> Caller:

@@ -12,7 +12,7 @@ from typing import Any
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
-from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge
+from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge, readiness_answer
 from m2mguard.configuration import number, one_or_more, whole_number
 from m2mguard.errors import AuthError, ConfigurationError, Refusal
 from m2mguard.events import Event, TokenRefused
@@ -256,6 +256,16 @@ class ResourceServer:
         return Health(
             ready=all(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
         )
+
+    def readiness(self) -> Answer:
+        """The answer to a readiness probe: 200 when the tokens of every issuer can be checked, else 503. No waiting.
+
+        A probe on a server that was never asked starts nothing: call `warm_up` at the start. But where fetching has failed, or keys
+        have aged past use, and the back-off is over, it has keys fetched in the background, since without traffic nobody else would.
+        """
+        for trusted in self._trusted.values():
+            trusted.source.try_again()
+        return readiness_answer(ready=self.health().ready)
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
         requirement = _GLOBAL if requirement is None else requirement.for_request(request)

@@ -86,11 +86,20 @@ class BearerAuthMiddleware:
 
     def _refuse(self, error: Refusal, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         answer = None if self._on_error is None else self._on_error(error, environ)
-        answer = answer or self._server.answer(error)
-        headers = [(name, value) for name, value in answer.headers.items() if name.lower() != "content-length"]
-        headers.append(("Content-Length", str(len(answer.body))))  # an `on_error` may have given another body
-        start_response(_STATUS_LINES.get(answer.status, f"{answer.status} Refused"), headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+        return _send(answer or self._server.answer(error), environ, start_response)
+
+
+def readiness(server: ResourceServer) -> WSGIApplication:
+    """A tiny WSGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+
+    Args:
+        server: says whether tokens can be checked; see `ResourceServer.readiness`.
+    """
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        return _send(server.readiness(), environ, start_response)
+
+    return application
 
 
 def caller_of(environ: WSGIEnvironment) -> Caller:
@@ -144,6 +153,13 @@ class Exemptions:
         if self._public and self._public.match(environ.get("PATH_INFO", ""), raw_path=raw_path):
             return True
         return self._preflights and _is_preflight(environ)
+
+
+def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    headers = [(name, value) for name, value in answer.headers.items() if name.lower() != "content-length"]
+    headers.append(("Content-Length", str(len(answer.body))))  # an `on_error` may have given another body
+    start_response(_STATUS_LINES.get(answer.status, f"{answer.status} Refused"), headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:

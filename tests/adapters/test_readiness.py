@@ -1,0 +1,76 @@
+"""The ready-made readiness endpoints: the same answers in every framework, without a token and without a call to the issuer."""
+
+import httpx2
+import pytest
+from django.test import Client, override_settings
+from django.urls import path
+from flask import Flask
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from m2mguard import Issuer, ResourceServer
+from m2mguard.asgi import readiness as asgi_readiness
+from m2mguard.django import readiness as django_readiness
+from m2mguard.flask import M2MGuard
+from m2mguard.flask import readiness as flask_readiness
+from m2mguard.testing import SHOPPING_API, LocalIssuer
+from m2mguard.wsgi import readiness as wsgi_readiness
+
+urlpatterns = [path("readyz", django_readiness)]
+
+
+@pytest.fixture
+def issuer():
+    with LocalIssuer() as running:
+        yield running
+
+
+@pytest.fixture
+def server(issuer):
+    return ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+
+
+def under_asgi(server):
+    return TestClient(asgi_readiness(server)).request
+
+
+def under_starlette(server):
+    return TestClient(Starlette(routes=[Route("/readyz", asgi_readiness(server))])).request
+
+
+def under_wsgi(server):
+    return httpx2.Client(transport=httpx2.WSGITransport(app=wsgi_readiness(server)), base_url="http://api").request
+
+
+def under_flask(server):
+    app = Flask(__name__)
+    M2MGuard(app, server=server)
+    app.add_url_rule("/readyz", view_func=flask_readiness)
+    client = app.test_client()
+    return lambda method, url: client.open(url, method=method)
+
+
+def under_django(server):
+    def ask(method, url):
+        with override_settings(M2MGUARD={"SERVER": server}, ROOT_URLCONF=__name__):
+            return Client().generic(method, url)
+
+    return ask
+
+
+@pytest.mark.parametrize("under", [under_asgi, under_starlette, under_wsgi, under_flask, under_django])
+def test_a_probe_is_answered_alike_everywhere(issuer, server, under):
+    ask = under(server)
+    assert ask("GET", "/readyz").status_code == 503
+    assert ask("GET", "/readyz").headers["retry-after"] == "1"
+    assert issuer.count() == 0
+    server.warm_up()
+    calls = issuer.count()
+    response = ask("GET", "/readyz")
+    assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+    assert (response.content if hasattr(response, "content") else response.data) == b'{"status": "ready"}'
+    head = ask("HEAD", "/readyz")
+    assert head.status_code == 200
+    assert not (head.content if hasattr(head, "content") else head.data)
+    assert issuer.count() == calls
