@@ -47,6 +47,21 @@ class RefreshFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeysRecalled(Event):
+    """Keys were read from the key-set file, because there were none yet. `age_s` in seconds since they were fetched."""
+
+    key_ids: tuple[str, ...]
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFileIgnored(Event):
+    """The key-set file was not read, written or removed. `error` is in safe words."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StaleServed(Event):
     """A token was checked with keys older than their ttl, because the issuer does not answer. Ages in seconds."""
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 from m2mguard.events import (
     Event,
+    KeyFileIgnored,
     KeysMissing,
+    KeysRecalled,
     KeysRefreshed,
     KeyWithdrawn,
     RefreshFailed,
@@ -29,6 +31,8 @@ _MAX_KINDS = 1_000
 _LEVELS: dict[type[Event], int] = {
     KeysRefreshed: logging.INFO,
     KeyWithdrawn: logging.WARNING,
+    KeysRecalled: logging.WARNING,
+    KeyFileIgnored: logging.WARNING,
     RefreshFailed: logging.WARNING,
     StaleServed: logging.WARNING,
     KeysMissing: logging.ERROR,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from m2mguard.access import Requirement
@@ -21,6 +22,7 @@ from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import KeyFetcher
 from m2mguard.keys.freshness import servable
+from m2mguard.keys.key_file import KeyFile
 from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
@@ -48,6 +50,8 @@ class ResourceServer:
         leeway: seconds of difference allowed between the clocks, 0 to 300, default 30.
         caching: the numbers of the key cache.
         verdict_cache_size: how many verified tokens are remembered, 0 to 1,000,000, default 1,024; 0 switches it off.
+        key_directory: where each issuer's last good keys are kept on disk, so that a worker can start while the issuer is down;
+            an existing directory of this process's user that others cannot write to. Default None: nothing is kept.
         clock: gives seconds since the epoch, for token times.
         monotonic: gives seconds on a clock that never steps, for key ages.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
@@ -68,6 +72,7 @@ class ResourceServer:
         leeway: float = 30,
         caching: KeyCaching | None = None,
         verdict_cache_size: int = 1024,
+        key_directory: str | os.PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         transport: Transport | None = None,
@@ -105,7 +110,7 @@ class ResourceServer:
         self._trusted = {
             issuer.url: Trusted(
                 issuer=issuer,
-                source=self._source(issuer, transport),
+                source=self._source(issuer, transport, _directory(key_directory)),
                 profile=_profile(issuer, audiences, leeway),
             )
             for issuer in _issuers(issuers)
@@ -274,22 +279,36 @@ class ResourceServer:
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
 
-    def _source(self, issuer: Issuer, transport: Transport) -> KeySource:
+    def _source(self, issuer: Issuer, transport: Transport, directory: Path | None) -> KeySource:
         static = issuer.static_keys()
+        caching = self._caching
+        key_file = (
+            None
+            if directory is None or static is not None
+            else KeyFile(
+                directory=directory,
+                issuer=issuer.url,
+                clock=self._clock,
+                max_age_s=max(caching.ttl, caching.stale_for),
+                max_bytes=2 * caching.max_bytes,
+                max_keys=caching.max_keys,
+            )
+        )
         fetcher = KeyFetcher(
             issuer=issuer.url,
             jwks_uri=issuer.jwks_uri,
             transport=transport,
-            caching=self._caching,
+            caching=caching,
             monotonic=self._monotonic,
         )
         return KeySource(
             fetcher=fetcher if static is None else None,
             issuer=issuer.url,
-            caching=self._caching,
+            caching=caching,
             monotonic=self._monotonic,
             reporter=self._reporter,
             static=static,
+            key_file=key_file,
         )
 
     def _warm_up(self) -> list[Flight | None]:
@@ -329,6 +348,14 @@ class ResourceServer:
             failures=status.attempts.failures,
             last_error=status.last_error,
         )
+
+
+def _directory(value: object) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ConfigurationError("key_directory must be the path of an existing directory.")
+    return Path(os.fsdecode(value)).absolute()
 
 
 def _audiences(value: object) -> tuple[str, ...]:

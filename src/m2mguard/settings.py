@@ -62,6 +62,7 @@ SETTINGS: Mapping[str, _Setting] = {
         audience=_words,
         leeway=float,
         verdict_cache_size=int,
+        key_directory=_text,
         machine_only=_switch,
         realm=_text,
         resource_metadata_url=_text,

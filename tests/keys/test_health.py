@@ -78,7 +78,8 @@ def test_after_a_failed_start_a_probe_has_keys_fetched_when_the_back_off_is_over
     assert issuer.count("jwks") == 1  # the back-off holds for probes, too
     issuer.behave()
     clock.advance(1)
-    assert server.readiness().status == 503  # never waits
+    with issuer.hold("jwks"):
+        assert server.readiness().status == 503  # never waits
     events.wait_for(KeysRefreshed)
     assert server.readiness().status == 200
     assert issuer.count("jwks") == 2
@@ -100,7 +101,8 @@ def test_probes_while_the_issuer_hangs_wait_for_nothing_and_start_one_attempt_at
 def test_an_idle_server_whose_keys_aged_past_use_comes_back_by_its_probes(issuer, server, clock, events):
     server.warm_up()
     clock.advance(4000)
-    assert server.readiness().status == 503
+    with issuer.hold("jwks"):
+        assert server.readiness().status == 503
     events.wait_for(KeysRefreshed, 2)
     assert server.readiness().status == 200
 

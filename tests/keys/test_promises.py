@@ -15,7 +15,8 @@ from m2mguard.keys.attempts import Asked
 from m2mguard.keys.fetching import Fetched
 from m2mguard.keys.freshness import Action
 from m2mguard.keys.jwks import KeySet, key_set
-from m2mguard.keys.ledger import Attempt, Ledger
+from m2mguard.keys.ledger import Ledger
+from m2mguard.keys.rulings import Attempt
 from m2mguard.testing import SigningKey
 from tests.manual_clock import ManualClock
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from m2mguard.keys.caching import KeyCaching
@@ -32,6 +32,7 @@ class Fetched:
         etag: the key set's validator, or None.
         jwks_uri: where it was found.
         discovered_at: when the metadata said so.
+        document: the key set as it was received.
         not_modified: whether the issuer answered 304.
     """
 
@@ -40,6 +41,7 @@ class Fetched:
     etag: str | None
     jwks_uri: str
     discovered_at: float
+    document: bytes = field(default=b"", repr=False)
     not_modified: bool = False
 
 
@@ -115,21 +117,21 @@ class KeyFetcher:
             return known.jwks_uri, known.discovered_at  # what worked once is a better guess than none
 
     def _fetched(self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float) -> Fetched:
-        not_modified = response.status == 304 and known is not None
-        if response.status != 200 and not not_modified:
+        max_age = _max_age(response.headers.get("cache-control", ""))
+        etag = response.headers.get("etag")
+        if response.status == 304 and known is not None:
+            return replace(
+                known, max_age=max_age, etag=etag or known.etag, discovered_at=discovered_at, not_modified=True
+            )
+        if response.status != 200:
             raise FetchFailed(f"the key set was answered with status {response.status}")
-        keys = (
-            known.keys
-            if not_modified and known is not None
-            else parse_key_set(response.body, max_keys=self.caching.max_keys)
-        )
         return Fetched(
-            keys=keys,
-            max_age=_max_age(response.headers.get("cache-control", "")),
-            etag=response.headers.get("etag", known.etag if not_modified and known is not None else None),
+            keys=parse_key_set(response.body, max_keys=self.caching.max_keys),
+            max_age=max_age,
+            etag=etag,
             jwks_uri=jwks_uri,
             discovered_at=discovered_at,
-            not_modified=not_modified,
+            document=response.body,
         )
 
 

@@ -33,6 +33,7 @@ No clock, no dice, no lock and no I/O: times are arguments, in seconds on the mo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -83,6 +84,12 @@ def date(keys: KeySet, caching: KeyCaching, *, fetched_at: float, max_age: int |
         expires_at=fetched_at + ttl,
         stale_until=fetched_at + max(caching.stale_for, ttl),
     )
+
+
+def unchanging(keys: KeySet) -> Snapshot:
+    """Date keys that are always fresh."""
+    forever = math.inf
+    return Snapshot(keys=keys, fetched_at=-forever, refresh_at=forever, expires_at=forever, stale_until=forever)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

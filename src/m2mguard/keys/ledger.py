@@ -5,55 +5,18 @@ The lock guards a few assignments and is never held across I/O, a wait or a call
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import Fetched
-from m2mguard.keys.freshness import Action, Decision, Snapshot, date, decide, servable
+from m2mguard.keys.freshness import Action, Decision, Snapshot, date, decide, servable, unchanging
 from m2mguard.keys.jwks import KeySet
+from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.net.flight import Flight, after_fork_in_child, new_lock
 
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
-
-
-class Attempt:
-    """One fetch: its number, why and for which key id it is made, when it began, and the flight that carries it."""
-
-    __slots__ = ("began_at", "cause", "flight", "kid", "number")
-    number: int
-    cause: str
-    kid: str | None
-    began_at: float
-    flight: Flight
-
-    def __init__(self, *, number: int, cause: str, kid: str | None, began_at: float) -> None:
-        self.number = number
-        self.cause = cause
-        self.kid = kid
-        self.began_at = began_at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ruling:
-    """What was decided, over which snapshot; the attempt to wait for, if one is, and the one to launch, if one began."""
-
-    decision: Decision
-    snapshot: Snapshot | None
-    wait_for: Attempt | None = None
-    begun: Attempt | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyStatus:
-    """A look at the book: what it holds and how asking goes. `now` is the time of the look."""
-
-    snapshot: Snapshot | None
-    attempts: Attempts
-    last_error: str | None
-    now: float
 
 
 class Ledger:
@@ -80,7 +43,7 @@ class Ledger:
         self._caching = caching
         self._monotonic = monotonic
         self._dice = dice
-        self._static = None if static is None else _unchanging(static)
+        self._static = None if static is None else unchanging(static)
         self._snapshot = self._static
         self._fetched: Fetched | None = None
         self._attempts = Attempts()
@@ -159,12 +122,32 @@ class Ledger:
                 return self._begin(self._fly, "cold", None, now)
         return None
 
+    def recall(self, attempt: Attempt, keys: KeySet, *, age_s: float) -> bool:
+        """Take in keys from a file where there are none: fit to serve, but never fresh. Tells whether they were wanted.
+
+        An attempt that callers wait for has then ended, so that they look again.
+        """
+        with self._lock:
+            if self._snapshot is not None or self.is_void(attempt):
+                return False
+            now = self._monotonic()
+            dated = date(keys, self._caching, fetched_at=now - age_s, max_age=None, dice=0)
+            self._snapshot = replace(dated, refresh_at=now, expires_at=now)
+            if attempt.cause == "cold":
+                attempt.recalled = True
+                self._end(attempt)
+            return True
+
+    def is_void(self, attempt: Attempt) -> bool:
+        """Tell whether what the attempt brings is not wanted any more."""
+        return attempt.number <= self._void
+
     def land_good(self, attempt: Attempt, fetched: Fetched) -> tuple[bool, KeySet | None]:
         """Note what an attempt brought. Tells whether it is wanted, and the keys before it."""
         with self._lock:
             self._end(attempt)
             before = None if self._snapshot is None else self._snapshot.keys
-            if attempt.number <= max(self._void, self._landed):
+            if self.is_void(attempt) or attempt.number <= self._landed:
                 return False, before
             self._landed = attempt.number
             self._fetched = fetched
@@ -240,8 +223,3 @@ class Ledger:
         self._underway = None
         self._attempts = Attempts()
         self._last_error = None
-
-
-def _unchanging(keys: KeySet) -> Snapshot:
-    forever = math.inf
-    return Snapshot(keys=keys, fetched_at=-math.inf, refresh_at=forever, expires_at=forever, stale_until=forever)

@@ -11,13 +11,16 @@ from typing import Final
 
 from m2mguard.errors import InvalidToken, KeysUnavailable
 from m2mguard.events import KeysMissing, RefreshFailed, StaleServed, UnknownKeyThrottled
+from m2mguard.keys.archive import Archive
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.changes import changes
 from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
 from m2mguard.keys.freshness import Action, Snapshot
 from m2mguard.keys.jwks import KeySet
-from m2mguard.keys.ledger import Attempt, KeyStatus, Ledger, Ruling
+from m2mguard.keys.key_file import KeyFile
+from m2mguard.keys.ledger import Ledger
+from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait
 from m2mguard.reporting import Reporter
 
@@ -34,6 +37,7 @@ class KeySource:
         monotonic: a clock in seconds.
         reporter: told what happens, on the flight's thread or the caller's.
         static: the keys of a source without a fetcher.
+        key_file: where good keys are kept on disk, or None.
         dice: gives a float of 0…1 for jitter.
     """
 
@@ -46,6 +50,7 @@ class KeySource:
         monotonic: Callable[[], float],
         reporter: Reporter,
         static: KeySet | None = None,
+        key_file: KeyFile | None = None,
         dice: Callable[[], float] = random.random,
     ) -> None:
         self._issuer = issuer
@@ -57,6 +62,11 @@ class KeySource:
             monotonic=monotonic,
             dice=dice,
             static=static,
+        )
+        self._archive = (
+            None
+            if key_file is None
+            else Archive(file=key_file, ledger=self._ledger, issuer=issuer, monotonic=monotonic, reporter=reporter)
         )
 
     def fresh_keys(self, now: float) -> KeySet | None:
@@ -78,7 +88,7 @@ class KeySource:
             landed = yield Wait(attempt.flight, max(0.0, ruling.decision.wait_until - self._monotonic()))
             if not landed:
                 self._ledger.found_slow(attempt)
-            ruling = self._rule(kid, Asked(since=since, in_vain=not landed))
+            ruling = self._rule(kid, None if attempt.recalled else Asked(since=since, in_vain=not landed))
         return self._outcome(ruling)
 
     def warm_up(self) -> Flight | None:
@@ -101,7 +111,9 @@ class KeySource:
         self._launch(self._ledger.try_again())
 
     def purge(self) -> None:
-        """Forget the keys now, and whatever an attempt under way may bring. Keys that were configured by hand stay."""
+        """Forget the keys now, on disk as well, and whatever an attempt under way may bring. Keys that were configured by hand stay."""
+        if self._archive is not None:
+            self._archive.purge()
         underway = self._ledger.purge()
         if underway is not None:
             underway.flight.land()
@@ -152,7 +164,12 @@ class KeySource:
             self._land_failed(attempt, str(error))
 
     def _fly(self, attempt: Attempt, fetcher: KeyFetcher) -> None:
-        """Make the fetch, on the flight's thread."""
+        """Make the fetch, on the flight's thread, unless the key-set file has what callers wait for."""
+        if self._archive is not None:
+            self._archive.recall(attempt)
+            if attempt.recalled:
+                attempt.flight.land()
+                return
         known, failed = self._ledger.last_fetched
         error: str | None = "the fetch broke off"
         try:
@@ -176,6 +193,8 @@ class KeySource:
                 not_modified=fetched.not_modified,
             ):
                 self._reporter.emit(event)
+            if self._archive is not None:
+                self._archive.save(attempt, fetched)
 
     def _land_failed(self, attempt: Attempt, error: str) -> None:
         attempts = self._ledger.land_failed(attempt, error)

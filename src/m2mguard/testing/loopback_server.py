@@ -83,7 +83,9 @@ class LoopbackServer:
         with contextlib.suppress(OSError):  # ends the listening in forked children too
             listener.shutdown(socket.SHUT_RDWR)
         server.close()
-        await asyncio.sleep(0)  # a conversation whose connection was just accepted begins, so that it can end its connection
+        await asyncio.sleep(
+            0
+        )  # a conversation whose connection was just accepted begins, so that it can end its connection
         conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for conversation in conversations:
             conversation.cancel()

@@ -1,0 +1,80 @@
+"""Keeps one ledger's keys in its key-set file: when it is read, written and removed. What goes wrong with it is reported, never raised.
+
+All of it is done on a flight's thread: a request or an event loop never waits for a disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from m2mguard.events import KeyFileIgnored, KeysRecalled
+from m2mguard.keys.fetching import Fetched
+from m2mguard.keys.key_file import KeyFile, KeyFileUnusable
+from m2mguard.keys.ledger import Ledger
+from m2mguard.keys.rulings import Attempt
+from m2mguard.net.flight import CannotLaunch, Flight
+from m2mguard.reporting import Reporter
+
+
+class Archive:
+    """The key-set file of one key source. Safe to share as the source is.
+
+    Args:
+        file: where the keys are kept.
+        ledger: whose keys they are.
+        issuer: the issuer's URL, for events.
+        monotonic: a clock in seconds.
+        reporter: told what was read, and what went wrong.
+    """
+
+    def __init__(
+        self, *, file: KeyFile, ledger: Ledger, issuer: str, monotonic: Callable[[], float], reporter: Reporter
+    ) -> None:
+        self._file = file
+        self._ledger = ledger
+        self._issuer = issuer
+        self._monotonic = monotonic
+        self._reporter = reporter
+        self._purged = False  # once keys were withdrawn by hand, none are taken from the file any more
+
+    def recall(self, attempt: Attempt) -> None:
+        """Take keys from the file where there are none. An attempt that callers wait for has then ended. Blocks on the disk."""
+        if self._purged or self._ledger.snapshot is not None:
+            return
+        try:
+            found = self._file.load()
+        except KeyFileUnusable as error:
+            self._ignore(error)
+            return
+        if found is not None:
+            keys, age_s = found
+            if self._ledger.recall(attempt, keys, age_s=age_s):
+                self._reporter.emit(
+                    KeysRecalled(issuer=self._issuer, key_ids=tuple(key.kid or "" for key in keys.keys), age_s=age_s)
+                )
+
+    def save(self, attempt: Attempt, fetched: Fetched) -> None:
+        """Keep what an attempt has brought, unless a purge came in between. Blocks on the disk."""
+        try:
+            self._file.save(fetched.document, age_s=self._monotonic() - attempt.began_at)
+            if self._ledger.is_void(attempt):
+                self._file.forget()
+        except KeyFileUnusable as error:
+            self._ignore(error)
+
+    def purge(self) -> None:
+        """Remove the file, in the background."""
+        self._purged = True
+        try:
+            Flight(self._forget, name="m2mguard-keys-purge").launch()
+        except CannotLaunch as error:
+            self._ignore(error)
+
+    def _forget(self) -> None:
+        try:
+            self._file.forget()
+        except KeyFileUnusable as error:
+            self._ignore(error)
+
+    def _ignore(self, error: Exception) -> None:
+        self._reporter.emit(KeyFileIgnored(issuer=self._issuer, error=str(error)))

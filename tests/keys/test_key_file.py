@@ -1,0 +1,347 @@
+"""The key-set file: a cold start while the issuer is down, and every reason not to believe it."""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from m2mguard import ConfigurationError, InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
+from m2mguard.events import KeyFileIgnored, KeysRecalled, KeysRefreshed, StaleServed
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
+from tests.manual_clock import ManualClock
+from tests.observed_events import ObservedEvents
+
+
+@pytest.fixture
+def directory(tmp_path) -> Path:
+    directory = tmp_path / "keys"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+@pytest.fixture
+def wall() -> ManualClock:
+    return ManualClock(time.time())
+
+
+@pytest.fixture
+def start(issuer, directory, wall, events):
+    """Start a worker: a server of its own, on a monotonic clock of its own."""
+
+    def start(**numbers):
+        return ResourceServer(
+            Issuer.logto(issuer.endpoint),
+            audience=SHOPPING_API,
+            key_directory=directory,
+            caching=KeyCaching(**numbers),
+            clock=wall,
+            monotonic=ManualClock(),
+            on_event=events,
+        )
+
+    return start
+
+
+def end_of_fetching():
+    """The file is written after callers were answered: wait for the flights' threads to end."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("m2mguard-keys"):
+            thread.join(10)
+
+
+@pytest.fixture
+def saved(issuer, start, directory) -> Path:
+    """The file as a worker leaves it."""
+    start().warm_up()
+    end_of_fetching()
+    [file] = directory.iterdir()
+    issuer.misbehave("all", faults.status(503))
+    return file
+
+
+def starts_without_keys(server, token, events) -> str:
+    with pytest.raises(KeysUnavailable):
+        server.verify(token)
+    [ignored] = events.of(KeyFileIgnored)
+    return ignored.error
+
+
+def test_a_worker_starts_while_the_issuer_is_down(issuer, start, saved, wall, events):
+    wall.advance(1200)
+    server = start()
+    assert server.verify(issuer.mint(issued_at=wall())).app_id == "app-orders"
+    [recalled] = events.of(KeysRecalled)
+    assert (recalled.key_ids, recalled.age_s) == ((issuer.current_key.kid,), pytest.approx(1200))
+    assert server.health().ready
+    assert events.of(StaleServed)[-1].remaining_s == pytest.approx(2400)
+
+
+def test_the_stale_edge_is_that_of_the_fetch_and_not_of_the_reading(issuer, start, saved, wall):
+    wall.advance(3000)
+    server = start()
+    token = issuer.mint(issued_at=wall())
+    server.verify(token)
+    server._monotonic.advance(599)
+    server.verify(token)
+    server._monotonic.advance(2)
+    with pytest.raises(KeysUnavailable):
+        server.verify(token)
+
+
+def test_recalled_keys_are_never_fresh_so_the_issuer_is_asked_first(issuer, start, saved, events):
+    old = issuer.mint()
+    issuer.rotate()
+    issuer.withdraw(next(key.kid for key in issuer.keys if key is not issuer.current_key))
+    issuer.behave()
+    server = start()
+    with pytest.raises(InvalidToken):
+        server.verify(old)
+    server.verify(issuer.mint())
+    assert events.of(KeysRefreshed)[-1].cause == "expired"
+
+
+def test_while_the_issuer_hangs_a_cold_caller_waits_no_longer_than_with_keys(issuer, start, saved):
+    issuer.misbehave("all", faults.hang())
+    server = start(max_wait=0.2, timeout=3, connect_timeout=3)
+    began = time.monotonic()
+    server.verify(issuer.mint())
+    assert 0.2 <= time.monotonic() - began < 1
+    issuer.behave()
+
+
+def test_warm_up_counts_a_recalled_key_set_as_ready(issuer, start, saved):
+    assert start().warm_up().ready
+
+
+def test_a_good_fetch_replaces_the_file_which_only_its_owner_may_open(issuer, start, saved):
+    before = saved.read_bytes()
+    issuer.behave()
+    issuer.rotate()
+    start().refresh()
+    end_of_fetching()
+    assert saved.read_bytes() != before
+    assert issuer.current_key.kid in saved.read_text()
+    assert saved.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_304_dates_the_file_anew(issuer, start, saved, wall):
+    issuer.behave()
+    server = start()
+    server.warm_up()
+    end_of_fetching()
+    wall.advance(1000)
+    server._monotonic.advance(1000)
+    server.refresh()
+    end_of_fetching()
+    assert json.loads(saved.read_text())["fetched_at"] == pytest.approx(wall(), abs=1)
+    assert "if-none-match" in issuer.requests[-1].headers
+
+
+def test_only_public_members_of_usable_keys_are_written(issuer, start, saved):
+    issuer.behave()
+    other = SigningKey.generate("ES256", kid="other")
+    issuer.publish({**other.public_jwk, "d": "c2VjcmV0", "kid": "private"})
+    issuer.publish({**other.public_jwk, "note": "c2VjcmV0"})
+    issuer.publish({"kty": "oct", "k": "c2VjcmV0", "kid": "symmetric"})
+    start().refresh()
+    end_of_fetching()
+    text = saved.read_text()
+    assert "c2VjcmV0" not in text
+    assert {key["kid"] for key in json.loads(text)["keys"]} == {issuer.current_key.kid, "other"}
+
+
+def changed(**members):
+    def change(file, wall):
+        document = json.loads(file.read_text())
+        document.update(members)
+        file.write_text(json.dumps(document))
+
+    return change
+
+
+def with_right_checksum(**members):
+    """What a hand of the same owner could write: the checksum is no secret."""
+
+    def change(file, wall):
+        from m2mguard.keys.key_file import _checksum
+
+        document = json.loads(file.read_text())
+        document.update({name: value(wall) if callable(value) else value for name, value in members.items()})
+        del document["sha256"]
+        file.write_text(json.dumps({**document, "sha256": _checksum(document)}))
+
+    return change
+
+
+def symlinked(file, wall):
+    target = file.with_name("elsewhere")
+    file.rename(target)
+    file.symlink_to(target)
+
+
+def a_pipe(file, wall):
+    file.unlink()
+    os.mkfifo(file, 0o600)
+
+
+def a_directory(file, wall):
+    file.unlink()
+    file.mkdir(mode=0o700)
+
+
+UNFIT = {
+    "another key": (changed(keys=[SigningKey.generate("ES256").public_jwk]), "changed by other hands"),
+    "another date": (changed(fetched_at=4e9), "changed by other hands"),
+    "another format": (with_right_checksum(format=2), "changed by other hands"),
+    "cut off": (lambda file, wall: os.truncate(file, 100), "damaged"),
+    "empty": (lambda file, wall: os.truncate(file, 0), "damaged"),
+    "no UTF-8": (lambda file, wall: file.write_bytes(b"\xff\xfe{}"), "damaged"),
+    "too long": (lambda file, wall: file.write_text(" " * 600_000), "too long"),
+    "readable by the group": (lambda file, wall: file.chmod(0o640), "open to others"),
+    "readable by all": (lambda file, wall: file.chmod(0o604), "open to others"),
+    "writable by all": (lambda file, wall: file.chmod(0o602), "open to others"),
+    "a symbolic link": (symlinked, "cannot be read"),
+    "a pipe": (a_pipe, "not a regular file"),
+    "a directory": (a_directory, "cannot be read"),
+    "too old": (lambda file, wall: wall.advance(3600), "too old"),
+    "from the future": (lambda file, wall: wall.advance(-61), "in the future"),
+    "another issuer's": (with_right_checksum(issuer="https://other.example"), "another issuer's"),
+    "without a date": (with_right_checksum(fetched_at=None), "no date"),
+    "with a date in words": (with_right_checksum(fetched_at="now"), "no date"),
+    "without keys": (with_right_checksum(keys=[]), "no usable keys"),
+    "with keys of another shape": (with_right_checksum(keys={"a": 1}), "no usable keys"),
+    "in a directory others may write to": (lambda file, wall: file.parent.chmod(0o777), "writable by others"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), UNFIT.values(), ids=UNFIT)
+def test_a_file_that_cannot_be_trusted_is_ignored_with_a_warning(
+    issuer, start, saved, wall, events, caplog, spoil, words
+):
+    spoil(saved, wall)
+    assert words in starts_without_keys(start(), issuer.mint(issued_at=wall()), events)
+    assert any("KeyFileIgnored" in record.message and record.levelname == "WARNING" for record in caplog.records)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.parametrize("whose", ["file", "directory"])
+def test_a_file_or_directory_of_somebody_else_is_ignored(issuer, start, saved, events, whose):
+    os.chown(saved if whose == "file" else saved.parent, 12345, 12345)
+    assert "process's user" in starts_without_keys(start(), issuer.mint(), events)
+
+
+def test_a_date_slightly_ahead_is_taken_for_now(issuer, start, saved, wall, events):
+    wall.advance(-30)
+    start().verify(issuer.mint(issued_at=wall()))
+    assert events.of(KeysRecalled)[0].age_s == 0
+
+
+def test_a_missing_file_is_nothing_to_warn_about(issuer, start, events):
+    start().verify(issuer.mint())
+    end_of_fetching()
+    assert events.of(KeyFileIgnored) == []
+
+
+def test_a_missing_directory_is_told_and_harms_nobody(issuer, start, directory, events):
+    directory.rmdir()
+    start().verify(issuer.mint())
+    end_of_fetching()
+    [ignored] = events.of(KeyFileIgnored)
+    assert ignored.error == "the key file cannot be written (FileNotFoundError)"
+
+
+def test_several_issuers_have_a_file_each(issuer, directory):
+    with LocalIssuer() as other:
+        servers = [issuer.url, other.url]
+        ResourceServer(servers, audience=SHOPPING_API, key_directory=str(directory)).warm_up()
+        end_of_fetching()
+        assert len(list(directory.iterdir())) == 2
+    issuer.stop()
+    server = ResourceServer(servers, audience=SHOPPING_API, key_directory=str(directory))
+    assert server.verify(issuer.mint()).issuer == issuer.url
+    assert server.verify(other.mint()).issuer == other.url
+    issuer.start()
+
+
+def test_a_purge_removes_the_file_and_nothing_is_recalled_after_it(issuer, start, saved, events):
+    server = start()
+    server.verify(issuer.mint())
+    server.purge()
+    end_of_fetching()
+    assert not saved.exists()
+    saved.write_text("{}")
+    with pytest.raises(KeysUnavailable):
+        server.verify(issuer.mint())
+    assert events.of(KeyFileIgnored) == []
+    assert len(events.of(KeysRecalled)) == 1
+
+
+def test_a_fetch_that_was_under_way_at_a_purge_does_not_write_the_file_again(issuer, start, directory):
+    server = start()
+    with issuer.hold("jwks") as gate:
+        server.warm_up(timeout=0)
+        gate.wait_for(1)
+        server.purge()
+        gate.release()
+        end_of_fetching()
+    assert list(directory.iterdir()) == []
+
+
+def test_concurrent_workers_leave_one_whole_file(issuer, start, directory):
+    servers = [start() for _ in range(8)]
+    threads = [threading.Thread(target=server.refresh) for server in servers for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    end_of_fetching()
+    [file] = directory.iterdir()
+    issuer.misbehave("all", faults.status(503))
+    assert start().verify(issuer.mint()).app_id == "app-orders"
+
+
+def test_no_request_and_no_event_loop_touches_the_disk(issuer, start, saved, monkeypatch):
+    touched = []
+    for name in ("load", "save", "forget"):
+        whole = getattr(type(start()._trusted[issuer.url].source._archive._file), name)
+
+        def watched(self, *args, name=name, whole=whole, **kwargs):
+            touched.append((name, threading.current_thread().name.startswith("m2mguard-keys")))
+            return whole(self, *args, **kwargs)
+
+        monkeypatch.setattr(f"m2mguard.keys.key_file.KeyFile.{name}", watched)
+    server = start()
+    server.verify(issuer.mint())
+    issuer.behave()
+    server.refresh()
+    server.purge()
+    end_of_fetching()
+    assert {name for name, _ in touched} == {"load", "save", "forget"}
+    assert all(on_a_flight for _, on_a_flight in touched)
+
+
+@pytest.mark.parametrize("value", ["", 7, ["a"]])
+def test_a_directory_that_cannot_be_meant_is_refused_at_construction(issuer, value):
+    with pytest.raises(ConfigurationError, match="key_directory"):
+        ResourceServer(issuer.url, audience=SHOPPING_API, key_directory=value)
+
+
+def test_the_directory_can_be_named_in_the_environment(issuer, directory):
+    environ = {
+        "M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API, "M2MGUARD_KEY_DIRECTORY": str(directory),
+    }  # fmt: skip
+    ResourceServer.from_env(environ).warm_up()
+    end_of_fetching()
+    assert len(list(directory.iterdir())) == 1
+
+
+def test_keys_given_by_hand_have_no_file(issuer, directory):
+    by_hand = Issuer(url=issuer.url, jwks=issuer.jwks)
+    server = ResourceServer(by_hand, audience=SHOPPING_API, key_directory=directory, on_event=ObservedEvents())
+    server.verify(issuer.mint())
+    server.purge()
+    assert list(directory.iterdir()) == []
