@@ -31,7 +31,7 @@ def running(*arguments: str, env: Mapping[str, str]) -> Iterator[str]:
         try:
             yield f"http://{host}:{port}"
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)  # gunicorn takes its time over a SIGTERM
             try:
                 output, _ = process.communicate(timeout=10)
             except subprocess.TimeoutExpired:

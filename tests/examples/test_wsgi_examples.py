@@ -16,7 +16,7 @@ APPS = [
 def test_the_example_knows_who_calls_and_refuses_the_rest(app):
     with LocalIssuer() as issuer, urllib3.PoolManager(retries=False, timeout=20) as http:
         env = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API}
-        with running("gunicorn", "--bind", "fd://{fd}", f"examples.{app}", env=env) as url:
+        with running("gunicorn", "--no-control-socket", "--bind", "fd://{fd}", f"examples.{app}", env=env) as url:
 
             def get(path, token=None):
                 return http.request("GET", url + path, headers={"Authorization": f"Bearer {token}"} if token else {})

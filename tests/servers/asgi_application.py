@@ -1,0 +1,10 @@
+"""The contract's application in plain ASGI, as a server process imports it, set up by variables of the environment."""
+
+from m2mguard import ResourceServer
+from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.testing.contract.world import NOW
+from tests.contract.asgi_harnesses import PlainASGI
+
+asgi = BearerAuthMiddleware(
+    PlainASGI()._application, ResourceServer.from_env(clock=lambda: NOW), public=("/healthz", "/docs/")
+)

@@ -1,0 +1,155 @@
+"""The contract under real servers, in processes of their own: forked, threaded, patched, preloaded, and while keys rotate."""
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+
+from m2mguard import Requirement
+from m2mguard.testing import SHOPPING_API, SigningKey
+from m2mguard.testing.contract import ROWS, Request, Response, Row, World
+from tests.processes import running
+
+PLAIN_WSGI = "tests.servers.wsgi_application:wsgi"
+PLAIN_ASGI = "tests.servers.asgi_application:asgi"
+DJANGO = "tests.servers.django_application"
+GUNICORN = ("gunicorn", "--bind", "fd://{fd}", "--no-control-socket", "--log-level", "warning")
+GTHREAD = ("--worker-class", "gthread", "--threads", "4")
+GEVENT = ("--worker-class", "gevent")
+TWO = ("--workers", "2")
+
+WITH_TWO_PROCESSES = {
+    "gunicorn sync": (*GUNICORN, *TWO, PLAIN_WSGI),
+    "gunicorn gthread": (*GUNICORN, *TWO, *GTHREAD, PLAIN_WSGI),
+    "gunicorn gthread, preloaded": (*GUNICORN, *TWO, *GTHREAD, "--preload", PLAIN_WSGI),
+    "gunicorn gevent": (*GUNICORN, *TWO, *GEVENT, PLAIN_WSGI),
+    "gunicorn gevent, preloaded": (*GUNICORN, *TWO, *GEVENT, "--preload", PLAIN_WSGI),
+    "Django under gunicorn sync, preloaded": (*GUNICORN, *TWO, "--preload", f"{DJANGO}:wsgi"),
+    "Django under gunicorn gthread": (*GUNICORN, *TWO, *GTHREAD, f"{DJANGO}:wsgi"),
+    "Django under gunicorn gevent": (*GUNICORN, *TWO, *GEVENT, f"{DJANGO}:wsgi"),
+}
+WITH_ONE_PROCESS = {
+    "uvicorn": ("uvicorn", "--fd", "{fd}", "--log-level", "warning", PLAIN_ASGI),
+    "hypercorn": ("hypercorn", "--bind", "fd://{fd}", PLAIN_ASGI),
+    "Django under uvicorn": ("uvicorn", "--fd", "{fd}", "--log-level", "warning", "--lifespan", "off", f"{DJANGO}:asgi"),
+}  # fmt: skip
+SERVERS = [
+    pytest.param(command, processes, id=name)
+    for processes, servers in ((2, WITH_TWO_PROCESSES), (1, WITH_ONE_PROCESS))
+    for name, command in servers.items()
+]
+
+
+def is_sendable(row: Row) -> bool:
+    """Rows whose application is the one that runs. A server refuses 100 kB by itself, and nothing is mounted here."""
+    return (
+        row.requirement == Requirement()
+        and not (row.organization_from_route or row.issuer_is_down or row.request.mounted_at)
+        and row.request.path not in ("/failure", "/mounted/caller")
+        and "100 kB" not in row.name
+    )
+
+
+def send(url: str, request: Request, authorization: tuple[bytes, ...]) -> Response:
+    """Send one request over a connection of its own, byte for byte as the row has it."""
+    with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=15)) as connection:
+        connection.putrequest(request.method, request.path + (f"?{request.query}" if request.query else ""))
+        fields: list[tuple[str, str | bytes]] = [
+            *request.fields,
+            *(("Authorization", value) for value in authorization),
+        ]
+        for name, value in fields:
+            connection.putheader(name, value)
+        connection.putheader("Connection", "close")
+        if request.body:
+            connection.putheader("Content-Length", str(len(request.body)))
+        connection.endheaders(request.body or None)
+        answer = connection.getresponse()
+        # http.client expects no body after HEAD, so whatever came is taken from beneath it
+        body = answer.fp.read() if request.method == "HEAD" else answer.read()
+        return Response(status=answer.status, fields=tuple(answer.getheaders()), body=body)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World() as world:
+        yield world
+
+
+def environment(world: World) -> dict[str, str]:
+    return {
+        "M2MGUARD_LOGTO_ENDPOINT": world.issuer.endpoint,
+        "M2MGUARD_AUDIENCE": SHOPPING_API,
+        "M2MGUARD_BURST": "100",  # keys rotate here more often than anywhere else
+    }
+
+
+@pytest.mark.parametrize(("command", "processes"), SERVERS)
+def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, processes, world):
+    with running(*command, env=environment(world)) as url:
+        rows = [row for row in ROWS if is_sendable(row)]
+        assert len(rows) > 70
+        for row in rows:
+            answer = send(url, row.request, row.credentials(world.issuer))
+            try:
+                row.expected.hold(answer)  # type: ignore[union-attr]
+                if row.request.method == "HEAD":
+                    assert answer.body == b""
+                else:
+                    row.expected.hold_body(answer.body)  # type: ignore[union-attr]
+            except AssertionError as broken:
+                raise AssertionError(f"{row.name}: {broken}") from broken
+        rotate_while_requests_run(url, world, processes)
+
+
+@dataclass
+class Tally:
+    """What the requests that run meanwhile have brought."""
+
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    done: int = 0
+    wrong: list[object] = field(default_factory=list)
+    over: bool = False
+
+    def wait_for_more(self, count: int) -> None:
+        with self.changed:
+            goal = self.done + count
+            assert self.changed.wait_for(lambda: self.done >= goal or self.wrong, timeout=20)
+
+
+def rotate_while_requests_run(url: str, world: World, processes: int, *, rotations: int = 4, clients: int = 4) -> None:
+    world.issuer.reset_counts()
+    tally = Tally()
+    stranger = SigningKey.generate()
+
+    def ask(good: bool) -> None:
+        issuer = world.issuer
+        while not tally.over:
+            token = issuer.mint() if good else issuer.mint(key=stranger.using(kid=issuer.current_key.kid))
+            status = send(url, Request(), (f"Bearer {token}".encode(),)).status
+            with tally.changed:
+                tally.done += 1
+                if status != (200 if good else 401):
+                    tally.wrong.append((good, status))
+                tally.changed.notify_all()
+
+    with ThreadPoolExecutor(clients) as pool:
+        asking = [pool.submit(ask, number % 4 != 3) for number in range(clients)]
+        try:
+            for _ in range(rotations):
+                world.issuer.rotate()
+                tally.wait_for_more(5 * clients)  # so many that no token under way is older than the key before
+        finally:
+            tally.over = True
+        for one in asking:
+            one.result()
+    assert tally.wrong == []
+    fetches = world.issuer.count("jwks")
+    assert rotations <= fetches <= rotations * processes, (
+        f"{fetches} fetches of {processes} processes for {rotations} rotations"
+    )
