@@ -203,6 +203,7 @@ TWINS = {
     "a pair of surrogates": r'"x": "\ud83d\ude00"',
     "an escaped NUL": r'"x": "\u0000"',
     "32 arrays": '"x": ' + "[" * 31 + "]" * 31,
+    "32 arrays beside others": '"x": ' + "[" * 31 + "]" * 31 + ', "y": [[], {}]',
     "many brackets side by side": '"x": [' + ",".join(["[]"] * 200) + "]",
     "brackets in a string": '"x": "' + "[" * 200 + '"',
     "a name again in another object": '"x": {"iss": 1}',

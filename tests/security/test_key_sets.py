@@ -10,7 +10,7 @@ from m2mguard.errors import InvalidToken
 from m2mguard.keys.jwks import UnusableKeySet, key_set, parse_key_set
 from m2mguard.testing import base64url, thumbprint
 from m2mguard.token.jose import load_key
-from m2mguard.token.key_numbers import UnusableKey
+from m2mguard.token.key_numbers import UnusableKey, canonical_rsa, check_ed25519
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
 
 EC: dict[str, Any] = key("ES256", "bad").public_jwk
@@ -33,6 +33,13 @@ def padded(text):
     return text + "=" * (-len(text) % 4)
 
 
+ORDER_8 = [
+    base64url(bytes.fromhex(point))
+    for point in (
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+]
 UNUSABLE = {
     "kty missing": (EC, {"kty": REMOVED}),
     "kty null": (EC, {"kty": None}),
@@ -131,14 +138,8 @@ UNUSABLE = {
     "an Ed25519 x of order 1 with the sign set": (OKP, {"x": point(1 + 2**255)}),
     "an Ed25519 x of order 2": (OKP, {"x": point(PRIME_OF_25519 - 1)}),
     "an Ed25519 x of order 4": (OKP, {"x": point(0)}),
-    "an Ed25519 x of order 8": (
-        OKP,
-        {"x": base64url(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"))},
-    ),
-    "another Ed25519 x of order 8": (
-        OKP,
-        {"x": base64url(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"))},
-    ),
+    "an Ed25519 x of order 8": (OKP, {"x": ORDER_8[0]}),
+    "another Ed25519 x of order 8": (OKP, {"x": ORDER_8[1]}),
     "an Ed25519 alg of another type": (OKP, {"alg": "ES256"}),
 }
 
@@ -302,6 +303,40 @@ def test_the_identity_point_would_verify_anything_and_is_no_key():
         load_key({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": point(1)})
     assert load_key(OKP).verify("EdDSA", b"text", key("EdDSA", "bad").sign(b"text"))
     assert not load_key(OKP).verify("EdDSA", b"text", point(1).encode() + bytes(21))
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 4, 65536, 2**64 + 1])
+def test_an_exponent_is_judged_here_and_not_only_by_the_library(exponent):
+    with pytest.raises(UnusableKey, match="exponent"):
+        canonical_rsa(integer(2**2048 - 1), integer(exponent))
+    assert canonical_rsa(integer(2**2048 - 1), integer(3)) == (integer(2**2048 - 1), "Aw")
+
+
+@pytest.mark.parametrize("modulus", [2**2048 - 2, 2**2047 - 1, 2**8192 + 1])
+def test_a_modulus_is_judged_here_and_not_only_by_the_library(modulus):
+    with pytest.raises(UnusableKey, match="modulus"):
+        canonical_rsa(integer(modulus), "AQAB")
+
+
+@pytest.mark.parametrize(
+    ("x", "why"),
+    [
+        (point(0), "small order"),
+        (point(1), "small order"),
+        (point(PRIME_OF_25519 - 1), "small order"),
+        (ORDER_8[0], "small order"),
+        (ORDER_8[1], "small order"),
+        (point(2), "off the curve"),
+        (point(7), "off the curve"),
+        (point(PRIME_OF_25519), "32 bytes"),
+        (point(PRIME_OF_25519 + 3), "32 bytes"),
+        (base64url(bytes(31)), "32 bytes"),
+    ],
+)
+def test_a_point_is_told_for_what_it_is(x, why):
+    with pytest.raises(UnusableKey, match=why):
+        check_ed25519(x)
+    check_ed25519(point(3))  # the least y of a point that is neither
 
 
 def test_a_key_verifies_nothing_by_an_algorithm_it_is_not_for():

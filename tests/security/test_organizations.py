@@ -1,5 +1,7 @@
 """Logto's organizations, and what a route asks of a Caller: DESIGN of `Requirement`, RFC 6750 section 3.1."""
 
+from unittest.mock import ANY as ANYTHING
+
 import pytest
 
 from m2mguard import ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
@@ -29,11 +31,13 @@ def of_every_organization(**settings):
         (lambda request: "", WRONG, WRONG, WRONG),
         (lambda request: ["org-1"], WRONG, WRONG, WRONG),
         (lambda request: True, WRONG, WRONG, WRONG),
+        (lambda request: ANYTHING, WRONG, WRONG, WRONG),
         ("org-1x", WRONG, WRONG, WRONG),
         ("org-", WRONG, WRONG, WRONG),
         ("ORG-1", WRONG, WRONG, WRONG),
     ],
     ids=["default", "one", "any", "callable", "callable-star", "callable-none", "callable-empty", "callable-list", "callable-true",
+         "callable-anything",
          "longer", "shorter", "other-case"],
 )  # fmt: skip
 def test_an_organization_level_token_fits_only_where_the_route_says_so(organization, of_global, of_its_own, of_another):

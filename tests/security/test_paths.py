@@ -160,6 +160,7 @@ def test_a_mounted_application_names_paths_below_its_root():
     assert not asgi("/api/orders", root_path="/api")
     assert not asgi("/apihealthz", root_path="/api")
     assert not asgi("/api2/healthz", root_path="/api")
+    assert not asgi("/xyz/healthz", root_path="/api")
     assert not asgi("/api", root_path="/api")
     assert not asgi("/api/", root_path="/api")
     assert not asgi("/api//healthz", root_path="/api")
@@ -178,7 +179,8 @@ def test_a_server_that_leaves_the_root_out_of_the_path_is_understood_as_starlett
 def test_without_entries_nothing_is_public():
     nothing = PublicPaths([])
     assert not nothing
-    assert PUBLIC
+    assert PublicPaths(["/healthz"])
+    assert PublicPaths(["/docs/"])
     assert not any(nothing.match(path) for path in ("", "/", "/healthz", "//"))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 MAX_DEPTH = 32
 MAX_INTEGER_DIGITS = 40
@@ -65,18 +66,14 @@ def _bounded(digits: str) -> int:
     return int(digits)
 
 
-def _depth(value: object) -> int:
+def _depth(value: dict[str, Any] | list[Any]) -> int:
     """The nesting of a parsed value, found without recursion."""
-    deepest = 0
-    waiting = [(value, 1)]
-    while waiting:
-        container, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        members = (
-            container.values() if isinstance(container, dict) else container if isinstance(container, list) else ()
-        )
-        waiting.extend((member, depth + 1) for member in members if isinstance(member, dict | list))
-    return deepest
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inside = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [member for members in inside for member in members if isinstance(member, dict | list)]
+    return depth
 
 
 _DECODER = json.JSONDecoder(
