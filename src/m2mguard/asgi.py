@@ -80,7 +80,7 @@ class BearerAuthMiddleware:
         self.app = app
         self._server = server
         self._requires = requires
-        self._public = PublicPaths(public)
+        self._public = PublicPaths(public) or None
         self._exempt_preflights = preflight == "exempt"
         self._on_error = on_error
 
@@ -104,9 +104,10 @@ class BearerAuthMiddleware:
         await self.app({**scope, "auth": caller, "user": caller}, receive, send)
 
     def _is_open(self, scope: Scope) -> bool:
-        path, root_path, raw_path = scope["path"], scope.get("root_path", ""), scope.get("raw_path")
-        if self._public and self._public.match(path, root_path=root_path, raw_path=raw_path):
-            return True
+        if self._public is not None:
+            path, root_path, raw_path = scope["path"], scope.get("root_path", ""), scope.get("raw_path")
+            if self._public.match(path, root_path=root_path, raw_path=raw_path):
+                return True
         return self._exempt_preflights and _is_preflight(scope)
 
     async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from m2mguard.configuration import endpoint_url, secure_url, strings
+from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
 from m2mguard.token.claims import RFC9068_CLAIMS, Claims, sub_is_client_id
@@ -33,6 +34,10 @@ class Issuer:
         token_types: the `typ` values accepted, without "application/", in any case; default `{"at+jwt"}` (RFC 9068 section 4).
             None in it accepts a token without `typ`.
         required_claims: claims that must be there; default iss, aud, exp, sub, client_id, iat and jti (RFC 9068 section 2.2).
+        claim_values: claims that must be there and hold one of these strings, `{"token_use": ["access"]}`. Default none. Where
+            `typ` does not keep other tokens of the issuer out, this does (RFC 8725 section 3.12).
+        audience_in_scope: a token without `aud` is for the audience that stands in front of the last "/" of one of its scopes, as
+            in "https://shopping.api/read:orders". Default False: a token without `aud` is refused.
         app_id_claim: the claim that holds the App ID, default `sub`.
         is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.
         scope_lists: claims besides `scope` that hold lists of permissions, each counted as a scope. Default none.
@@ -49,6 +54,8 @@ class Issuer:
     algorithms: Collection[str] = DEFAULT_ALGORITHMS
     token_types: Collection[str | None] = ("at+jwt",)
     required_claims: Collection[str] = RFC9068_CLAIMS
+    claim_values: Mapping[str, Collection[str]] = field(default_factory=dict, hash=False)
+    audience_in_scope: bool = False
     app_id_claim: str = "sub"
     is_machine: Callable[[Claims], bool] = sub_is_client_id
     scope_lists: Collection[str] = ()
@@ -57,11 +64,7 @@ class Issuer:
     def __post_init__(self) -> None:
         if "/.well-known/" in endpoint_url("issuer url", self.url).path:
             raise ConfigurationError("issuer url is the address of the metadata; give what stands in it as 'issuer'.")
-        if self.jwks_uri is not None:
-            secure_url("jwks_uri", self.jwks_uri)
-        if self.jwks is not None and self.jwks_uri is not None:
-            raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
-        self.static_keys()
+        self._check_keys()
         self._set("algorithms", _algorithms(self.algorithms))
         self._set("token_types", _token_types(self.token_types))
         self._set("required_claims", frozenset(strings("required_claims", self.required_claims, what="claim names")))
@@ -69,6 +72,7 @@ class Issuer:
             raise ConfigurationError(
                 "required_claims must hold iss and exp: a token that names no issuer or never ends is not accepted."
             )
+        self._set("claim_values", _claim_values(self.claim_values))
         if not isinstance(self.app_id_claim, str) or not self.app_id_claim:
             raise ConfigurationError("app_id_claim must name a claim, such as 'sub'.")
         if not callable(self.is_machine):
@@ -76,11 +80,21 @@ class Issuer:
         self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
         if "scope" in self.scope_lists:
             raise ConfigurationError("scope_lists must not hold 'scope', which is a string and always read.")
-        if not isinstance(self.organizations, bool):
-            raise ConfigurationError("organizations must be True or False.")
+        for name in ("organizations", "audience_in_scope"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False.")
+        if self.audience_in_scope and "aud" in self.required_claims:
+            raise ConfigurationError("audience_in_scope has no effect while required_claims holds aud; take one out.")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_keys(self) -> None:
+        if self.jwks_uri is not None:
+            secure_url("jwks_uri", self.jwks_uri)
+        if self.jwks is not None and self.jwks_uri is not None:
+            raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
+        self.static_keys()
 
     @classmethod
     def logto(cls, endpoint: str, *, organizations: bool = False, jwks_uri: str | None = None) -> Issuer:
@@ -127,6 +141,15 @@ def _algorithms(value: object) -> frozenset[str]:
             f"Choose from {', '.join(sorted(SUPPORTED_ALGORITHMS))}."
         )
     return algorithms
+
+
+def _claim_values(value: object) -> Mapping[str, frozenset[str]]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError("claim_values must be a dict of claim names to lists: {'token_use': ['access']}.")
+    names = strings("claim_values", list(value), what="claim names")
+    return MappingProxyType(
+        {name: frozenset(one_or_more(f"claim_values[{name!r}]", value[name], what="values")) for name in names}
+    )
 
 
 def _token_types(value: object) -> frozenset[str | None]:

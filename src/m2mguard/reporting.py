@@ -52,19 +52,18 @@ class Reporter:
     Args:
         on_event: called with every event, on whatever thread it happened; what it raises is logged and goes no further.
         monotonic: a clock in seconds.
+
+    Attributes:
+        has_listener: whether an `on_event` was given; events that are not logged need not be made for nobody.
     """
 
-    __slots__ = ("_monotonic", "_on_event", "_seen")
+    __slots__ = ("_monotonic", "_on_event", "_seen", "has_listener")
 
     def __init__(self, on_event: Callable[[Event], object] | None, *, monotonic: Callable[[], float]) -> None:
         self._on_event = on_event
+        self.has_listener = on_event is not None
         self._monotonic = monotonic
         self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
-
-    @property
-    def has_listener(self) -> bool:
-        """Whether an `on_event` was given: events that are not logged need not be made for nobody."""
-        return self._on_event is not None
 
     def emit(self, event: Event) -> None:
         """Log an event, and hand it on."""

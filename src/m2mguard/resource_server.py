@@ -8,30 +8,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge, readiness_answer
-from m2mguard.configuration import number, one_or_more, whole_number
+from m2mguard.configuration import number, whole_number
 from m2mguard.errors import AuthError, ConfigurationError, Refusal
 from m2mguard.events import Event, TokenRefused
-from m2mguard.health import Health, IssuerHealth, KeyHealth
+from m2mguard.health import Health
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
-from m2mguard.keys.fetching import KeyFetcher
-from m2mguard.keys.freshness import servable
-from m2mguard.keys.key_file import KeyFile
-from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
-from m2mguard.net.transport import HttpTransport
 from m2mguard.reporting import Reporter
 from m2mguard.settings import from_environment, server_arguments
 from m2mguard.token.bearer import bearer_token
-from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
-from m2mguard.verification import Trusted, Verification
+from m2mguard.token.claims import ORGANIZATION_AUDIENCE
+from m2mguard.trust import checked_audiences, trusted_issuers
+from m2mguard.verification import Verification
 
 MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
 _GLOBAL = Requirement()
@@ -90,7 +85,7 @@ class ResourceServer:
         for name, function in (("clock", clock), ("monotonic", monotonic), ("on_event", on_event or print)):
             if not callable(function):
                 raise ConfigurationError(f"{name} must be callable.")
-        audiences = _audiences(audience)
+        audiences = checked_audiences(audience)
         self._own_organizations = {
             name: name.removeprefix(ORGANIZATION_AUDIENCE)
             for name in audiences
@@ -104,17 +99,17 @@ class ResourceServer:
         self._caching = caching
         self._reporter = Reporter(on_event, monotonic=monotonic)
         whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
-        transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
-        if not callable(getattr(transport, "request", None)):
-            raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
-        self._trusted = {
-            issuer.url: Trusted(
-                issuer=issuer,
-                source=self._source(issuer, transport, _directory(key_directory)),
-                profile=_profile(issuer, audiences, leeway),
-            )
-            for issuer in _issuers(issuers)
-        }
+        self._trusted = trusted_issuers(
+            issuers,
+            audiences=audiences,
+            leeway=leeway,
+            caching=caching,
+            key_directory=key_directory,
+            transport=transport,
+            clock=clock,
+            monotonic=monotonic,
+            reporter=self._reporter,
+        )
         self._verification = Verification(
             self._trusted,
             machine_only=machine_only,
@@ -257,7 +252,7 @@ class ResourceServer:
 
     def health(self) -> Health:
         """How the keys stand. No I/O, no waiting."""
-        issuers = tuple(self._issuer_health(trusted) for trusted in self._trusted.values())
+        issuers = tuple(trusted.health(self._clock()) for trusted in self._trusted.values())
         return Health(
             ready=all(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
         )
@@ -279,38 +274,6 @@ class ResourceServer:
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
 
-    def _source(self, issuer: Issuer, transport: Transport, directory: Path | None) -> KeySource:
-        static = issuer.static_keys()
-        caching = self._caching
-        key_file = (
-            None
-            if directory is None or static is not None
-            else KeyFile(
-                directory=directory,
-                issuer=issuer.url,
-                clock=self._clock,
-                max_age_s=max(caching.ttl, caching.stale_for),
-                max_bytes=2 * caching.max_bytes,
-                max_keys=caching.max_keys,
-            )
-        )
-        fetcher = KeyFetcher(
-            issuer=issuer.url,
-            jwks_uri=issuer.jwks_uri,
-            transport=transport,
-            caching=caching,
-            monotonic=self._monotonic,
-        )
-        return KeySource(
-            fetcher=fetcher if static is None else None,
-            issuer=issuer.url,
-            caching=caching,
-            monotonic=self._monotonic,
-            reporter=self._reporter,
-            static=static,
-            key_file=key_file,
-        )
-
     def _warm_up(self) -> list[Flight | None]:
         return [trusted.source.warm_up() for trusted in self._trusted.values()]
 
@@ -321,79 +284,3 @@ class ResourceServer:
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
-
-    def _issuer_health(self, trusted: Trusted) -> IssuerHealth:
-        status = trusted.source.status()
-        snapshot, now = status.snapshot, status.now
-        if snapshot is None:
-            return IssuerHealth(
-                issuer=trusted.issuer.url, ready=False, failures=status.attempts.failures, last_error=status.last_error
-            )
-        keys = tuple(
-            KeyHealth(key_id=key.kid or "", thumbprint=key.thumbprint, algorithms=tuple(sorted(key.algorithms)))
-            for key in snapshot.keys.keys
-        )
-        if trusted.issuer.jwks is not None:
-            return IssuerHealth(issuer=trusted.issuer.url, ready=True, keys=keys)
-        to_wall_clock = self._clock() - now
-        return IssuerHealth(
-            issuer=trusted.issuer.url,
-            ready=servable(snapshot, now),
-            keys=keys,
-            fetched_at=snapshot.fetched_at + to_wall_clock,
-            age=now - snapshot.fetched_at,
-            stale=now >= snapshot.expires_at,
-            stale_until=snapshot.stale_until + to_wall_clock,
-            next_refresh=snapshot.refresh_at + to_wall_clock,
-            failures=status.attempts.failures,
-            last_error=status.last_error,
-        )
-
-
-def _directory(value: object) -> Path | None:
-    if value is None:
-        return None
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ConfigurationError("key_directory must be the path of an existing directory.")
-    return Path(os.fsdecode(value)).absolute()
-
-
-def _audiences(value: object) -> tuple[str, ...]:
-    audiences = one_or_more("audience", value, what="API identifiers")
-    for audience in audiences:
-        if len(audience.split()) > 1:
-            raise ConfigurationError(
-                "audience has white space in it; for several audiences give a list: audience=[...]."
-            )
-        if audience in (ORGANIZATION_AUDIENCE, "urn:logto:resource:organizations"):
-            raise ConfigurationError(
-                f"audience: {audience} is never an audience itself; "
-                "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True) for all of them."
-            )
-    return audiences
-
-
-def _issuers(value: object) -> list[Issuer]:
-    given = [value] if isinstance(value, Issuer | str) else value
-    if not isinstance(given, Sequence) or not given:
-        raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
-    issuers = [Issuer(url=one) if isinstance(one, str) else one for one in given]
-    if not all(isinstance(issuer, Issuer) for issuer in issuers):
-        raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
-    if len({issuer.url for issuer in issuers}) < len(issuers):
-        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer once.")
-    return issuers
-
-
-def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> TokenProfile:
-    return TokenProfile(
-        issuer=issuer.url,
-        audiences=audiences,
-        any_organization=issuer.organizations,
-        token_types=frozenset(issuer.token_types),
-        required_claims=frozenset(issuer.required_claims),
-        app_id_claim=issuer.app_id_claim,
-        is_machine=issuer.is_machine,
-        scope_lists=tuple(issuer.scope_lists),
-        leeway=leeway,
-    )

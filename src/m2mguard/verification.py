@@ -6,32 +6,21 @@ Everything here is pure CPU except the waits of a `KeySource`. What a route asks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from m2mguard.caller import Caller
 from m2mguard.errors import InsufficientScope, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
-from m2mguard.issuer import Issuer
 from m2mguard.keys.jwks import KeySet
-from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
-from m2mguard.token.claims import TokenProfile, Verdict, check
+from m2mguard.token.claims import Verdict, check
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
-from m2mguard.token.verdicts import Remembered, VerdictCache
+from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
+from m2mguard.trust import Trusted
 
 VERDICT_CACHE_BYTES = 64 * 2**20
 MAX_KNOWN_HEADERS = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trusted:
-    """An issuer, its keys, and how its tokens for this API look."""
-
-    issuer: Issuer
-    source: KeySource
-    profile: TokenProfile
 
 
 class Verification:
@@ -82,7 +71,9 @@ class Verification:
         Raises:
             InvalidToken, InsufficientScope: as `ResourceServer.verify`; the steps raise KeysUnavailable, too.
         """
-        if not isinstance(token, (str, bytes)):
+        if isinstance(token, str):
+            token = token.encode("ascii", "replace")  # "?" stands in no token
+        elif not isinstance(token, bytes):
             raise InvalidToken("malformed", "the token is neither str nor bytes")
         digest = VerdictCache.digest(token)
         found = self._verdicts.find(digest, now_s := self._monotonic())
@@ -93,7 +84,7 @@ class Verification:
             return self._seen_before(token, digest, found)
         return self._hit(found)
 
-    def _first_seen(self, token: str | bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
+    def _first_seen(self, token: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
         compact = split(token, self._known_headers)
         trusted = self._trusted_issuer(compact)
         keys = trusted.source.fresh_keys(now_s)
@@ -106,7 +97,7 @@ class Verification:
         keys = yield from trusted.source.key_set_for(compact.header.kid)
         return self._judged(compact, digest, trusted, keys)
 
-    def _seen_before(self, token: str | bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
+    def _seen_before(self, token: bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
         trusted = self._trusted[found.issuer_url]
         keys = yield from trusted.source.key_set_for(found.kid)
@@ -143,7 +134,7 @@ class Verification:
         )  # good tokens only, so that nobody else can fill it
         issuer = verdict.caller.issuer
         found = Remembered(verdict, issuer, compact.header.kid, thumbprint)
-        self._verdicts.remember(digest, found, self._monotonic())
+        self._verdicts.remember(digest, found, size_bytes=size_of(compact.payload), now_s=self._monotonic())
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=issuer, remembered=False))
 

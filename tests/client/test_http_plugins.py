@@ -1,6 +1,7 @@
 """One table of promises, and every HTTP plug-in has to keep all of them: httpx2 both ways, requests, aiohttp."""
 
 import asyncio
+import contextlib
 
 import aiohttp
 import httpx2
@@ -131,6 +132,22 @@ def test_another_origin_gets_no_token_and_none_is_fetched(plugin, source, api, u
     assert issuer.count("token") == 0
 
 
+@pytest.mark.parametrize(
+    "trick",
+    ["{api}@{other}", "{api}%40{other}", "{api}\\@{other}", "{api}#@{other}", "{other}#@{api}", "{other}?@{api}"],
+)
+def test_a_url_that_only_looks_like_the_apis_gets_no_token_elsewhere(
+    plugin, source, api, url, elsewhere, elsewhere_url, trick
+):
+    names = {"api": url.removeprefix("http://"), "other": elsewhere_url.removeprefix("http://")}
+    with contextlib.suppress(
+        ValueError, httpx2.HTTPError, httpx2.InvalidURL, requests.RequestException, aiohttp.ClientError
+    ):
+        plugin(source, url, "GET", f"http://{trick.format(**names)}/orders")
+    assert source.token().authorization not in [one.authorization for one in elsewhere.arrived]
+    assert None not in [one.authorization for one in api.arrived]
+
+
 @pytest.mark.parametrize("status", [302, 307])
 def test_a_redirect_to_another_origin_leaves_the_token_behind(send, api, elsewhere, elsewhere_url, source, status):
     api.redirects["/moved"] = (status, f"{elsewhere_url}/orders")
@@ -255,3 +272,29 @@ def test_many_calls_at_once_share_one_replacement(api, url, source, clock, issue
 
     assert asyncio.run(send_all()) == [200] * 100
     assert issuer.count("token") == 2
+
+
+def test_requests_keeps_the_first_answer_in_the_history(api, url, source, clock):
+    api.rejected.add(source.token().value)
+    clock.advance(31)
+    with requests.Session() as session:
+        session.auth = RequestsTokenAuth(source, url)
+        answer = session.post(f"{url}/orders", data=BODY, timeout=10)
+    assert (answer.status_code, [(one.status_code, one.content) for one in answer.history]) == (200, [(401, BODY)])
+
+
+def test_aiohttp_gives_the_connection_of_the_first_answer_back_before_the_second_request(api, url, source, clock):
+    api.rejected.add(source.token().value)
+    clock.advance(31)
+
+    async def send() -> int:
+        only_one = aiohttp.TCPConnector(limit=1)
+        session = aiohttp.ClientSession(
+            connector=only_one,
+            middlewares=[TokenMiddleware(source, url)],
+            timeout=aiohttp.ClientTimeout(total=5),
+        )
+        async with session, session.post(f"{url}/orders", data=bytes(1_000_000)) as answer:
+            return answer.status
+
+    assert asyncio.run(send()) == 200

@@ -169,6 +169,57 @@ def test_a_request_that_never_ends_is_given_up_and_another_is_started(make_sourc
         released.set()
 
 
+def test_a_request_that_was_given_up_does_not_take_the_place_of_a_later_one(issuer, make_source, clock):
+    released = threading.Event()
+    flights = []
+
+    class Slow(HttpTransport):
+        def request(self, *args, **kwargs):
+            flights.append(threading.current_thread())
+            answer = super().request(*args, **kwargs)
+            if len(flights) == 1:
+                released.wait(10)
+            return answer
+
+    source = make_source(transport=Slow(), timeout=0.2)
+    with pytest.raises(TokenEndpointUnavailable, match="in time"):
+        source.token()
+    clock.advance(2)
+    with pytest.raises(TokenEndpointUnavailable, match="did not end in time"):
+        source.token()
+    clock.advance(1)
+    token = source.token()
+    released.set()
+    flights[0].join(10)
+    assert source.token() is token
+    assert issuer.count("token") == 2
+
+
+def test_where_no_thread_can_be_had_there_is_no_token_and_nothing_is_done_on_the_callers_own(
+    issuer, source, clock, monkeypatch
+):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(TokenEndpointUnavailable, match="no thread"):
+            source.token()
+    assert issuer.count("token") == 0
+    clock.advance(1)
+    assert source.token().scopes == {"read:orders"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_transport_that_breaks_off_leaves_nobody_waiting(make_source):
+    class Interrupted(HttpTransport):
+        def request(self, *args, **kwargs):
+            raise SystemExit  # as a greenlet that is killed
+
+    with pytest.raises(TokenEndpointUnavailable, match="broke off"):
+        make_source(transport=Interrupted()).token()
+
+
 def test_a_refusal_is_remembered_and_asked_about_once_a_minute_at_the_most(issuer, make_source, clock, events):
     source = make_source(app_secret="wrong")
     for _ in range(50):
@@ -302,6 +353,29 @@ def test_discovery_that_fails_is_no_token_and_what_was_found_once_is_kept(issuer
     clock.advance(LIFETIME_S)
     assert source.token() != token
     assert events.next(TokenRenewed).cause == "expired"
+
+
+def test_discovery_and_request_share_one_time_out(issuer, clock):
+    class Slow(HttpTransport):
+        def request(self, *args, **kwargs):
+            clock.advance(3)
+            return super().request(*args, **kwargs)
+
+    source = general(issuer, clock, transport=Slow(), timeout=3)
+    with pytest.raises(TokenEndpointUnavailable, match="the issuer took too long"):
+        source.token()
+    assert (issuer.count("discovery"), issuer.count("token")) == (1, 0)
+
+
+def test_metadata_is_asked_for_anew_after_an_hour(issuer, clock):
+    source = general(issuer, clock)
+    source.token()
+    clock.advance(3599)
+    source.asking_for(resource=MANAGEMENT_API).token()
+    assert issuer.count("discovery") == 1
+    clock.advance(1)
+    source.token()
+    assert issuer.count("discovery") == 2
 
 
 def test_a_given_token_endpoint_needs_no_discovery(issuer, clock):

@@ -60,7 +60,6 @@ class TokenAuth(AuthBase):
         if another is None:
             return response
         _ = response.content  # to its end, so that the connection can be used again
-        response.close()
         repeated = request.copy()
         repeated.headers["Authorization"] = another.authorization
         answer = response.connection.send(repeated, **how)

@@ -33,7 +33,13 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
         raise MissingToken("missing", "the request has no Authorization field")
     if len(values) > 1:
         raise InvalidRequest("several_credentials", "the request has more than one Authorization field")
-    value = _field_bytes(values[0])
+    value = values[0]
+    if isinstance(value, str):
+        # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
+        value = value.encode("latin-1", "replace")
+    elif not isinstance(value, bytes):
+        raise InvalidRequest("credential_grammar", "the Authorization field is neither str nor bytes")
+    value = value.strip(_OPTIONAL_WHITE_SPACE)
     found = _CREDENTIAL.fullmatch(value)
     if found:
         if len(value) > MAX_FIELD_BYTES:
@@ -46,12 +52,3 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
             "credential_grammar", "the Bearer credential is outside the grammar of RFC 6750 section 2.1"
         )
     raise MissingToken("other_scheme", "the Authorization field is of another scheme than Bearer")
-
-
-def _field_bytes(value: str | bytes) -> bytes:
-    if not isinstance(value, str | bytes):
-        raise InvalidRequest("credential_grammar", "the Authorization field is neither str nor bytes")
-    if isinstance(value, str):
-        # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
-        value = value.encode("latin-1", "replace")
-    return value.strip(_OPTIONAL_WHITE_SPACE)

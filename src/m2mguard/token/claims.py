@@ -36,6 +36,8 @@ class TokenProfile:
         any_organization: whether every audience of the form `urn:logto:organization:<id>` is accepted as well.
         token_types: accepted `typ` values, lower case, without "application/"; None in it accepts a header without `typ`.
         required_claims: claims that must be there.
+        claim_values: claims that must be there and hold one of these strings.
+        audience_in_scope: whether a token without `aud` names its audience in front of the last "/" of each scope.
         app_id_claim: the claim that holds the App ID.
         is_machine: tells from the claims whether the token belongs to a machine.
         scope_lists: claims besides `scope` that hold a list of permissions, each counted as a scope.
@@ -47,6 +49,8 @@ class TokenProfile:
     any_organization: bool
     token_types: frozenset[str | None]
     required_claims: frozenset[str]
+    claim_values: tuple[tuple[str, frozenset[str]], ...]
+    audience_in_scope: bool
     app_id_claim: str
     is_machine: Callable[[Claims], bool]
     scope_lists: tuple[str, ...]
@@ -76,8 +80,9 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     _check_type(typ, profile)
     _check_issuer(claims, profile)
     _check_required(claims, profile)
+    _check_values(claims, profile)
     _check_binding(claims)
-    audiences = _audiences(claims)
+    audiences = _audiences(claims, profile)
     audience = _accepted_audience(audiences, profile)
     expires_at = _unexpired(claims, profile, now)
     starts_at = _started(claims, profile, now)
@@ -121,14 +126,24 @@ def _check_required(claims: Claims, profile: TokenProfile) -> None:
         raise InvalidToken("claim", "one of the required claims is missing")
 
 
+def _check_values(claims: Claims, profile: TokenProfile) -> None:
+    """RFC 8725 section 3.12: where `typ` does not tell an issuer's kinds of token apart, a claim must."""
+    for name, accepted in profile.claim_values:
+        value = claims.get(name)
+        if not isinstance(value, str) or value not in accepted:
+            raise InvalidToken("claim", f"{name} is not what this issuer's access tokens carry")
+
+
 def _check_binding(claims: Claims) -> None:
     """RFC 9449 section 7.2, RFC 8705 section 3: a token bound to a key that is not checked here is refused."""
     if "cnf" in claims:
         raise InvalidToken("claim", "the token is bound to a key (cnf), which a bearer request does not prove")
 
 
-def _audiences(claims: Claims) -> tuple[str, ...]:
-    """RFC 7519 section 4.1.3: a string or a list of strings."""
+def _audiences(claims: Claims, profile: TokenProfile) -> tuple[str, ...]:
+    """RFC 7519 section 4.1.3: a string or a list of strings. Where an issuer writes none, its scopes name the audience."""
+    if profile.audience_in_scope and "aud" not in claims:
+        return tuple(scope.rpartition("/")[0] for scope in _scopes(claims, profile))
     value = claims.get("aud")
     if isinstance(value, str):
         return (value,)

@@ -67,6 +67,7 @@ class Compact(NamedTuple):
 
     header_segment: bytes
     header: Header
+    payload: bytes
     claims: dict[str, object]
     signing_input: bytes
     signature: bytes
@@ -113,14 +114,16 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
     segments = raw.split(b".", 3)
     if len(segments) != 3 or b"" in segments:
         raise InvalidToken("malformed", "the token is not three base64url segments")
-    header, payload, signature = segments
+    header_segment, payload_segment, signature_segment = segments
     try:
+        payload = base64url_decode(payload_segment)
         return Compact(
-            header,
-            known_headers.get(header) or _parse_header(header),
-            parse_object(base64url_decode(payload)),
-            header + b"." + payload,
-            base64url_decode(signature),
+            header_segment,
+            known_headers.get(header_segment) or _parse_header(header_segment),
+            payload,
+            parse_object(payload),
+            raw[: -1 - len(signature_segment)],
+            base64url_decode(signature_segment),
         )
     except NotStrictJson as error:
         raise InvalidToken("malformed", f"a segment of the token is {error}") from None

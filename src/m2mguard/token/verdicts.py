@@ -9,19 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from contextlib import AbstractContextManager
-from itertools import chain
-from sys import getsizeof
-from types import MappingProxyType
 from typing import NamedTuple
 
 from cachetools import Cache, LRUCache
 
-from m2mguard.caller import Caller
 from m2mguard.token.claims import Verdict
 
-_CONTAINERS = frozenset((MappingProxyType, tuple))  # what claims are made of besides strings and numbers
-_ENTRY_BYTES = 850  # all but the claims and scopes: a Caller, its tuples, the cache's own books; as measured
-_CLAIM_BYTES = 45  # a place in a dict, with the room dicts keep to grow
+_ENTRY_BYTES = 850  # all but the claims: a Caller, its tuples, the cache's own books; as measured
+_VALUE_BYTES = 85  # a string or number without its characters, and its place in a dict
+_CONTAINER_BYTES = 75  # what an object or array takes more than that, without its members
+_TEXT = bytes(set(range(256)) - set(b",:{["))  # what is left without it marks each value, name and container
 
 
 class Remembered(NamedTuple):
@@ -38,9 +35,9 @@ class _Entry:
 
     __slots__ = ("noted", "remembered", "size_bytes", "used_s")
 
-    def __init__(self, remembered: Remembered, used_s: float) -> None:
+    def __init__(self, remembered: Remembered, size_bytes: int, used_s: float) -> None:
         self.remembered = remembered
-        self.size_bytes = size_of(remembered.verdict.caller)
+        self.size_bytes = size_bytes
         self.used_s = used_s
         self.noted = False
 
@@ -76,10 +73,8 @@ class VerdictCache:
         self._used: deque[tuple[bytes, _Entry]] = deque()  # at most one note per entry; appending needs no lock
 
     @staticmethod
-    def digest(token: str | bytes) -> bytes:
+    def digest(token: bytes) -> bytes:
         """The name under which a token is remembered; the token itself is not kept."""
-        if isinstance(token, str):
-            token = token.encode("utf-8", "surrogatepass")  # a digest for everything; what is no token is never found
         return hashlib.sha256(token).digest()
 
     def find(self, digest: bytes, now_s: float) -> Remembered | None:
@@ -93,13 +88,14 @@ class VerdictCache:
             self._used.append((digest, entry))
         return entry.remembered
 
-    def remember(self, digest: bytes, remembered: Remembered, now_s: float) -> None:
-        """Keep a good verdict; what was used least recently makes room."""
-        entry = _Entry(remembered, now_s)
-        if not self._max_entries or entry.size_bytes > self._entries.maxsize:
+    def remember(self, digest: bytes, remembered: Remembered, *, size_bytes: int, now_s: float) -> None:
+        """Keep a good verdict of that size; what was used least recently makes room."""
+        if not self._max_entries or size_bytes > self._entries.maxsize:
             return
+        entry = _Entry(remembered, size_bytes, now_s)
         with self._lock:
-            self._read_notes()
+            if self._used:
+                self._read_notes()
             while len(self._entries) >= self._max_entries and digest not in self._entries:
                 self._entries.popitem()
             self._entries[digest] = entry
@@ -121,23 +117,12 @@ def _last_used(note: tuple[bytes, _Entry]) -> float:
     return note[1].used_s
 
 
-def size_of(caller: Caller) -> int:
-    """What remembering a Caller takes in memory, in bytes."""
-    claims = caller.claims
-    size = _ENTRY_BYTES + _CLAIM_BYTES * len(claims)
-    size += sum(map(getsizeof, chain(claims, claims.values(), caller.scopes)))
-    if _CONTAINERS.isdisjoint(map(type, claims.values())):  # flat, as claims nearly always are
-        return size
-    return size + sum(map(_inside, claims.values()))
+def size_of(payload: bytes) -> int:
+    """What remembering the Caller of a token takes in memory, in bytes, told from the shape of its JSON: rather more than less.
 
-
-def _inside(value: object) -> int:
-    """What the members of a container take; nothing for any other value."""
-    if isinstance(value, MappingProxyType):
-        members = dict(value)  # a proxy tells its own size, not its dict's
-        return getsizeof(members) + sum(map(getsizeof, members)) + sum(map(_whole, members.values()))
-    return sum(map(_whole, value)) if isinstance(value, tuple) else 0
-
-
-def _whole(value: object) -> int:
-    return getsizeof(value) + _inside(value)
+    A character takes one byte, or four where any of them is outside ASCII; every name, value and container has its price.
+    """
+    width = 1 if payload.isascii() and b"\\u" not in payload else 4
+    shape = payload.translate(None, delete=_TEXT)
+    containers = shape.count(b"{") + shape.count(b"[")
+    return _ENTRY_BYTES + width * len(payload) + _VALUE_BYTES * len(shape) + _CONTAINER_BYTES * containers

@@ -1,0 +1,9 @@
+"""Issuers other than Logto whose tokens differ from RFC 9068: one function each, and each says by name what it relaxes.
+
+Only names. A preset is a plain `Issuer` and knows nothing that could not be written out; nothing is fetched here.
+"""
+
+from m2mguard.presets.hosted import auth0, cognito, entra, google_service_accounts, okta
+from m2mguard.presets.self_hosted import hydra, keycloak, zitadel
+
+__all__ = ["auth0", "cognito", "entra", "google_service_accounts", "hydra", "keycloak", "okta", "zitadel"]

@@ -1,0 +1,174 @@
+"""Whom a resource server trusts: its issuers, each with its keys and with how a good token of it looks. Built once, from settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2mguard.configuration import one_or_more
+from m2mguard.errors import ConfigurationError
+from m2mguard.health import IssuerHealth, KeyHealth
+from m2mguard.issuer import Issuer
+from m2mguard.keys.caching import KeyCaching
+from m2mguard.keys.fetching import KeyFetcher
+from m2mguard.keys.freshness import servable
+from m2mguard.keys.key_file import KeyFile
+from m2mguard.keys.source import KeySource
+from m2mguard.net.protocol import Transport
+from m2mguard.net.transport import HttpTransport
+from m2mguard.reporting import Reporter
+from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trusted:
+    """An issuer, its keys, and how its tokens for this API look."""
+
+    issuer: Issuer
+    source: KeySource
+    profile: TokenProfile
+
+    def health(self, wall_clock_s: float) -> IssuerHealth:
+        """How its keys stand, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
+        status = self.source.status()
+        snapshot, now = status.snapshot, status.now
+        if snapshot is None:
+            return IssuerHealth(
+                issuer=self.issuer.url, ready=False, failures=status.attempts.failures, last_error=status.last_error
+            )
+        keys = tuple(
+            KeyHealth(key_id=key.kid or "", thumbprint=key.thumbprint, algorithms=tuple(sorted(key.algorithms)))
+            for key in snapshot.keys.keys
+        )
+        if self.issuer.jwks is not None:
+            return IssuerHealth(issuer=self.issuer.url, ready=True, keys=keys)
+        to_wall_clock = wall_clock_s - now
+        return IssuerHealth(
+            issuer=self.issuer.url,
+            ready=servable(snapshot, now),
+            keys=keys,
+            fetched_at=snapshot.fetched_at + to_wall_clock,
+            age=now - snapshot.fetched_at,
+            stale=now >= snapshot.expires_at,
+            stale_until=snapshot.stale_until + to_wall_clock,
+            next_refresh=snapshot.refresh_at + to_wall_clock,
+            failures=status.attempts.failures,
+            last_error=status.last_error,
+        )
+
+
+def trusted_issuers(
+    issuers: object,
+    *,
+    audiences: tuple[str, ...],
+    leeway: float,
+    caching: KeyCaching,
+    key_directory: str | os.PathLike[str] | None,
+    transport: Transport | None,
+    clock: Callable[[], float],
+    monotonic: Callable[[], float],
+    reporter: Reporter,
+) -> dict[str, Trusted]:
+    """Build the trust in each issuer, by its URL. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
+    transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
+    if not callable(getattr(transport, "request", None)):
+        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    directory = _directory(key_directory)
+
+    def key_file(issuer: Issuer) -> KeyFile | None:
+        if directory is None or issuer.jwks is not None:
+            return None
+        return KeyFile(
+            directory=directory,
+            issuer=issuer.url,
+            clock=clock,
+            max_age_s=max(caching.ttl, caching.stale_for),
+            max_bytes=2 * caching.max_bytes,
+            max_keys=caching.max_keys,
+        )
+
+    return {
+        issuer.url: Trusted(
+            issuer=issuer,
+            source=_source(issuer, caching, transport, monotonic, reporter, key_file(issuer)),
+            profile=_profile(issuer, audiences, leeway),
+        )
+        for issuer in _checked_issuers(issuers)
+    }
+
+
+def checked_audiences(value: object) -> tuple[str, ...]:
+    """Check the API identifiers of a resource server: a string or a list of them. Raises ConfigurationError."""
+    audiences = one_or_more("audience", value, what="API identifiers")
+    for audience in audiences:
+        if len(audience.split()) > 1:
+            raise ConfigurationError(
+                "audience has white space in it; for several audiences give a list: audience=[...]."
+            )
+        if audience in (ORGANIZATION_AUDIENCE, "urn:logto:resource:organizations"):
+            raise ConfigurationError(
+                f"audience: {audience} is never an audience itself; "
+                "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True) for all of them."
+            )
+    return audiences
+
+
+def _checked_issuers(value: object) -> list[Issuer]:
+    given = [value] if isinstance(value, Issuer | str) else value
+    if not isinstance(given, Sequence) or not given:
+        raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
+    issuers = [Issuer(url=one) if isinstance(one, str) else one for one in given]
+    if not all(isinstance(issuer, Issuer) for issuer in issuers):
+        raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
+    if len({issuer.url for issuer in issuers}) < len(issuers):
+        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer once.")
+    return issuers
+
+
+def _directory(value: object) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise ConfigurationError("key_directory must be the path of an existing directory.")
+    return Path(os.fsdecode(value)).absolute()
+
+
+def _source(
+    issuer: Issuer,
+    caching: KeyCaching,
+    transport: Transport,
+    monotonic: Callable[[], float],
+    reporter: Reporter,
+    key_file: KeyFile | None,
+) -> KeySource:
+    static = issuer.static_keys()
+    fetcher = KeyFetcher(
+        issuer=issuer.url, jwks_uri=issuer.jwks_uri, transport=transport, caching=caching, monotonic=monotonic
+    )
+    return KeySource(
+        fetcher=fetcher if static is None else None,
+        issuer=issuer.url,
+        caching=caching,
+        monotonic=monotonic,
+        reporter=reporter,
+        static=static,
+        key_file=key_file,
+    )
+
+
+def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> TokenProfile:
+    return TokenProfile(
+        issuer=issuer.url,
+        audiences=audiences,
+        any_organization=issuer.organizations,
+        token_types=frozenset(issuer.token_types),
+        required_claims=frozenset(issuer.required_claims),
+        claim_values=tuple((name, frozenset(values)) for name, values in issuer.claim_values.items()),
+        audience_in_scope=issuer.audience_in_scope,
+        app_id_claim=issuer.app_id_claim,
+        is_machine=issuer.is_machine,
+        scope_lists=tuple(issuer.scope_lists),
+        leeway=leeway,
+    )
