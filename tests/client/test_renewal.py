@@ -96,11 +96,13 @@ def test_the_endpoint_can_ask_for_a_longer_back_off_not_for_a_shorter_one():
 
 def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
     expected = Decision(action=Action.WAIT, cause="rejected", wait_until=505.0)
-    assert decide_replacement(HELD, TOKEN, IDLE, 500.0, TIMEOUT_S) == expected
+    assert decide_replacement(HELD, IDLE, 500.0, TIMEOUT_S, rejected=TOKEN) == expected
 
 
 def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
-    assert decide_replacement(HELD, TOKEN, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_until=955.0)
+    assert decide_replacement(HELD, FLYING, 952.0, TIMEOUT_S, rejected=TOKEN) == Decision(
+        action=Action.WAIT, wait_until=955.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,19 +117,21 @@ def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
     ],
 )
 def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, attempts, now, waited):
-    assert decide_replacement(held, TOKEN, attempts, now, TIMEOUT_S, waited=waited) == Decision(action=Action.FAIL)
+    assert decide_replacement(held, attempts, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == Decision(
+        action=Action.FAIL
+    )
 
 
 @pytest.mark.parametrize("waited", [False, True])
 def test_all_who_met_the_same_rejection_get_what_was_fetched_on_account_of_it(waited):
     replaced = date(NEXT, 1000.0, asked_at=500.0, dice=0.0, instead_of=TOKEN)
-    assert decide_replacement(replaced, TOKEN, IDLE, 501.0, TIMEOUT_S, waited=waited).action is Action.SERVE
-    assert decide_replacement(replaced, NEXT, IDLE, 501.0, TIMEOUT_S).action is Action.FAIL
-    assert decide_replacement(replaced, TOKEN, IDLE, 1500.0, TIMEOUT_S).action is Action.FAIL
+    assert decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=TOKEN, waited=waited).action is Action.SERVE
+    assert decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=NEXT).action is Action.FAIL
+    assert decide_replacement(replaced, IDLE, 1500.0, TIMEOUT_S, rejected=TOKEN).action is Action.FAIL
 
 
 @pytest.mark.parametrize(
     ("held", "now", "starts"), [(HELD, 30.0, True), (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), 10.0, True)]
 )
 def test_a_token_is_not_new_any_more_after_half_a_minute_or_half_its_life(held, now, starts):
-    assert (decide_replacement(held, TOKEN, IDLE, now, TIMEOUT_S).cause == "rejected") is starts
+    assert (decide_replacement(held, IDLE, now, TIMEOUT_S, rejected=TOKEN).cause == "rejected") is starts

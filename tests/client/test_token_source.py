@@ -378,6 +378,18 @@ def test_metadata_is_asked_for_anew_after_an_hour(issuer, clock):
     assert issuer.count("discovery") == 2
 
 
+def test_metadata_is_asked_for_anew_after_a_failure_since_the_endpoint_may_have_moved(issuer, clock):
+    source = general(issuer, clock)
+    source.token()
+    issuer.misbehave("token", faults.status(404), times=1)
+    other = source.asking_for(resource=MANAGEMENT_API)
+    with pytest.raises(TokenEndpointUnavailable, match="404"):
+        other.token()
+    clock.advance(1)
+    other.token()
+    assert issuer.count("discovery") == 2
+
+
 def test_a_given_token_endpoint_needs_no_discovery(issuer, clock):
     source = general(issuer, clock, token_endpoint=issuer.token_endpoint)
     assert source.token().scopes == frozenset()

@@ -23,8 +23,8 @@ class TokenFetcher:
     """Makes token requests for one application. Safe to share between threads.
 
     Attributes:
-        issuer: the issuer's URL, for discovery; None where the endpoint was given.
-        token_endpoint: the endpoint that was given; None to discover it.
+        issuer: the issuer's URL; the token endpoint's where that is all we know.
+        token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
         credentials: who asks.
         silence_grants: as for `token_response.read`.
         transport: makes the exchanges.
@@ -32,16 +32,15 @@ class TokenFetcher:
         monotonic: a clock in seconds.
     """
 
-    issuer: str | None
+    issuer: str
     token_endpoint: str | None
     credentials: ClientCredentials
     silence_grants: bool
     transport: Transport
     timeout_s: float
     monotonic: Callable[[], float]
-    _discovered: tuple[str, float] | None = field(
-        default=None, init=False
-    )  # where the endpoint is, and since when we know
+    _discovered: str | None = field(default=None, init=False)
+    _rediscover_at: float = field(default=0.0, init=False)
 
     def fetch(self, target: TokenTarget) -> Granted:
         """Ask for a token.
@@ -50,7 +49,13 @@ class TokenFetcher:
             TokenRequestRefused: the endpoint refuses.
             TokenEndpointUnavailable: no answer, or none that can be used.
         """
-        deadline = self.monotonic() + self.timeout_s
+        try:
+            return self._fetch(target, self.monotonic() + self.timeout_s)
+        except TokenEndpointUnavailable:
+            self._rediscover_at = self.monotonic()  # it may have moved
+            raise
+
+    def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
         try:
             response = self.transport.request(
                 "POST",
@@ -75,17 +80,18 @@ class TokenFetcher:
             raise TokenEndpointUnavailable("no_answer", f"the transport failed ({type(error).__name__})") from None
 
     def _endpoint(self, deadline: float) -> str:
-        if self.token_endpoint is not None or self.issuer is None:
-            return self.token_endpoint or ""
+        if self.token_endpoint is not None:
+            return self.token_endpoint
         now = self.monotonic()
-        if self._discovered is not None and now < self._discovered[1] + METADATA_TTL_S:
-            return self._discovered[0]
+        if self._discovered is not None and now < self._rediscover_at:
+            return self._discovered
         try:
-            self._discovered = (discover(self.issuer, "token_endpoint", lambda url: self._get(url, deadline)), now)
+            self._discovered = discover(self.issuer, "token_endpoint", lambda url: self._get(url, deadline))
+            self._rediscover_at = now + METADATA_TTL_S
         except Exception:
             if self._discovered is None:
                 raise
-        return self._discovered[0]  # what was found once is a better guess than none
+        return self._discovered  # what was found once is a better guess than none
 
     def _get(self, url: str, deadline: float) -> Response:
         return self.transport.request(

@@ -5,6 +5,7 @@ The lock guards a few assignments and is never held across I/O, a wait or a call
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,10 +83,10 @@ class TokenKeeper:
         Raises:
             TokenRequestError: there is none to be had, in one of the two families.
         """
-        held, action, underway = self._settle(decide)
+        held, action, wait = self._settle(decide)
         landed = True
-        if underway is not None:
-            landed = yield underway
+        if wait is not None:
+            landed = yield wait
             held, action, _ = self._settle(decide, waited=True)
         if held is None or action is not Action.SERVE:
             raise self._no_token(in_time=landed)
@@ -93,15 +94,10 @@ class TokenKeeper:
 
     def replacement(self, rejected: AccessToken) -> Steps[AccessToken | None]:
         """Steps that end with the token to try in place of one that an API rejected, or None where none would help."""
-
-        def decide_on(
-            held: Held | None, attempts: Attempts, now: float, timeout_s: float, *, waited: bool = False
-        ) -> Decision:
-            return decide_replacement(held, rejected, attempts, now, timeout_s, waited=waited)
-
-        held, action, underway = self._settle(decide_on, instead_of=rejected)
-        if underway is not None:
-            yield underway
+        decide_on = functools.partial(decide_replacement, rejected=rejected)
+        held, action, wait = self._settle(decide_on, instead_of=rejected)
+        if wait is not None:
+            yield wait
             held, action, _ = self._settle(decide_on, waited=True)
         return held.token if held is not None and action is Action.SERVE else None
 
@@ -234,7 +230,7 @@ class TokenKeeper:
     def _report(self, kind: type[TokenEvent], **what: Any) -> None:
         self._reporter.emit(
             kind(
-                issuer=self._fetcher.issuer or self._fetcher.token_endpoint,
+                issuer=self._fetcher.issuer,
                 app_id=self._fetcher.credentials.client_id,
                 resource=self._target.resource,
                 **what,

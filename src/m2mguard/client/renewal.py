@@ -150,7 +150,7 @@ def decide(held: Held | None, attempts: Attempts, now: float, timeout_s: float, 
 
 
 def decide_replacement(
-    held: Held | None, rejected: AccessToken, attempts: Attempts, now: float, timeout_s: float, *, waited: bool = False
+    held: Held | None, attempts: Attempts, now: float, timeout_s: float, *, rejected: AccessToken, waited: bool = False
 ) -> Decision:
     """Decide about a token that an API rejected: SERVE the one that took its place, WAIT for one, or FAIL, as none would help.
 

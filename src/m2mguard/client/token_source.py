@@ -72,7 +72,8 @@ class TokenSource:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if issuer is None and token_endpoint is None:
+        named = token_endpoint if issuer is None else issuer
+        if named is None:
             raise ConfigurationError(
                 "Give the issuer, to find the token endpoint by discovery, or token_endpoint itself."
             )
@@ -89,7 +90,7 @@ class TokenSource:
         if silent_scope not in ("granted", "dropped"):
             raise ConfigurationError("silent_scope must be 'granted' or 'dropped'.")
         fetcher = TokenFetcher(
-            issuer=issuer,
+            issuer=named,
             token_endpoint=token_endpoint,
             credentials=ClientCredentials(
                 client_id=client_id, client_secret=client_secret, authentication=client_authentication
