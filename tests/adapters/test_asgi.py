@@ -99,6 +99,22 @@ async def test_a_scope_of_another_type_is_an_error_and_does_not_pass(protect, in
     assert inner.scopes == []
 
 
+async def test_a_refused_head_has_the_fields_of_get_and_no_body(protect):
+    get, head = [await call(protect(), http(method=method)) for method in ("GET", "HEAD")]
+    assert head[0] == get[0]
+    assert head[1] == {"type": "http.response.body", "body": b""}
+    assert len(get[1]["body"]) > 0
+
+
+async def test_what_is_no_refusal_passes_through_and_lets_nobody_in(protect, inner, bearer):
+    def broken(scope):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await call(protect(requires=Requirement(organization=broken)), http(headers=bearer()))
+    assert inner.scopes == []
+
+
 # --- WebSockets
 
 

@@ -48,6 +48,7 @@ def test_a_refusal_is_an_http_exception_with_our_detail_and_headers(app, client,
     assert refused.json() == {"detail": {"error": "unauthorized", "error_description": "A bearer token is required"}}
     assert refused.headers["www-authenticate"] == 'Bearer realm="api"'
     assert refused.headers["cache-control"] == "no-store"
+    assert refused.headers.get_list("content-length") == [str(len(refused.content))]
 
 
 def test_the_applications_own_handler_sees_the_refusal(app, client, auth):
@@ -75,6 +76,16 @@ def test_scopes_of_nested_dependencies_add_up(app, client, auth, bearer):
         refused = client.get("/both", headers=bearer(scopes=scopes))
         assert refused.status_code == 403
         assert 'scope="read:stock read:orders"' in refused.headers["www-authenticate"]
+
+
+def test_the_scopes_of_one_route_are_not_asked_for_on_another(app, client, auth, bearer):
+    app.get("/orders", dependencies=[Security(auth, scopes=["read:orders"])])(lambda: "in")
+    app.get("/stock", dependencies=[Security(auth, scopes=["read:stock"])])(lambda: "in")
+    app.get("/any", dependencies=[Depends(auth)])(lambda: "in")
+    token = bearer(scopes=["read:stock"])
+    for _ in range(2):
+        answers = [client.get(path, headers=token).status_code for path in ("/stock", "/orders", "/any")]
+        assert answers == [200, 403, 200]
 
 
 def test_requires_adds_its_own_scopes_to_those_of_security(app, client, auth, bearer):
@@ -212,6 +223,14 @@ def test_openapi_shows_the_scheme_the_scopes_and_the_refusals(auth):
     assert "Retry-After" in operation["responses"]["503"]["headers"]
 
 
+def test_the_scheme_can_be_named_and_described(server):
+    app = FastAPI()
+    app.get("/who", dependencies=[Depends(M2MAuth(server, scheme_name="Machine", description="A token"))])(lambda: "in")
+    assert app.openapi()["components"]["securitySchemes"] == {
+        "Machine": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A token"}
+    }
+
+
 def test_the_documented_refusal_is_the_one_that_is_sent(app, client, auth):
     @app.get("/who", dependencies=[Depends(auth)])
     def who(): ...
@@ -225,6 +244,7 @@ def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
     auth = M2MAuth(
         server,
         scheme_name="OAuth2",
+        description="By the form",
         token_url="https://issuer.example/token",
         token_scopes={"read:orders": "Read orders"},
     )
@@ -236,6 +256,7 @@ def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
     assert app.openapi()["components"]["securitySchemes"] == {
         "OAuth2": {
             "type": "oauth2",
+            "description": "By the form",
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": "https://issuer.example/token",

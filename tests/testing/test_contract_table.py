@@ -1,0 +1,135 @@
+"""The contract's table can fail: adapters that are wrong in one way each, and the rows that find them out."""
+
+import json
+
+import pytest
+
+from m2mguard import Requirement
+from m2mguard.errors import Refusal
+from m2mguard.testing.contract import (
+    OWN_FIELDS,
+    OWN_REFUSAL,
+    ROWS,
+    STREAM,
+    ApplicationFailure,
+    ContractBroken,
+    Response,
+    World,
+    shown,
+)
+
+
+class Adapter:
+    """Right, but for what a subclass changes. It has no framework: a request goes in and a response comes out."""
+
+    matches_public_paths = False
+
+    def tenant(self, request):
+        return request.path.split("/")[2]
+
+    def send(self, protection, request):
+        try:
+            caller = None
+            if request.path not in ("/healthz", "/docs/page"):
+                caller = self.caller_of(protection.server, request, protection.requirement)
+        except Refusal as error:
+            return self.refuse(request, protection.server.answer(error))
+        match request.path:
+            case "/stream":
+                return Response(status=200, fields=OWN_FIELDS, body=b"".join(STREAM))
+            case "/refusal":
+                status, fields, body = OWN_REFUSAL
+                return Response(status=status, fields=fields, body=body)
+            case "/failure":
+                return self.fail()
+        body = b"" if request.method == "HEAD" else json.dumps(shown(caller)).encode()
+        return Response(status=200, fields=(), body=body)
+
+    def caller_of(self, server, request, requirement):
+        return server.authenticate(request.authorization, requirement, request=request)
+
+    def refuse(self, request, answer):
+        body = b"" if request.method == "HEAD" else answer.body
+        return Response(status=answer.status, fields=tuple(answer.headers.items()), body=body)
+
+    def fail(self):
+        raise ApplicationFailure("the application's own")
+
+
+class LetsEverybodyIn(Adapter):
+    def caller_of(self, server, request, requirement):
+        return None
+
+
+class TakesTheFirstField(Adapter):
+    def caller_of(self, server, request, requirement):
+        return server.authenticate(request.authorization[:1], requirement, request=request)
+
+
+class ForgetsTheRequirement(Adapter):
+    def caller_of(self, server, request, requirement):
+        return server.authenticate(request.authorization, Requirement(organization="*"))
+
+
+class SendsABodyToHead(Adapter):
+    def refuse(self, request, answer):
+        return Response(status=answer.status, fields=tuple(answer.headers.items()), body=answer.body)
+
+
+class DropsTheFields(Adapter):
+    def refuse(self, request, answer):
+        return Response(status=answer.status, fields=(), body=answer.body)
+
+
+class EchoesTheCredentials(Adapter):
+    def refuse(self, request, answer):
+        right = super().refuse(request, answer)
+        return Response(
+            status=right.status, fields=(*right.fields, ("X-Seen", str(request.authorization))), body=right.body
+        )
+
+
+class SwallowsTheFailure(Adapter):
+    def fail(self):
+        return Response(status=500, fields=(), body=b"")
+
+
+@pytest.fixture(scope="module")
+def world():
+    with World() as world:
+        yield world
+
+
+def broken_rows(adapter, world):
+    broken = set()
+    for row in ROWS:
+        if row.concerns(adapter):
+            try:
+                row.check(adapter, world)
+            except ContractBroken:
+                broken.add(row.name)
+    return broken
+
+
+def test_an_adapter_that_is_right_passes(world):
+    assert broken_rows(Adapter(), world) == set()
+
+
+@pytest.mark.parametrize(
+    ("adapter", "row"),
+    [
+        (LetsEverybodyIn(), "no credentials are 401 without an error code"),
+        (LetsEverybodyIn(), "without a token the application does not get to raise it"),
+        (TakesTheFirstField(), "a second field of another scheme is 400"),
+        (ForgetsTheRequirement(), "a missing scope is 403 and named"),
+        (ForgetsTheRequirement(), "an organization's token on a global route is 403"),
+        (SendsABodyToHead(), "a refused HEAD has no body"),
+        (DropsTheFields(), "keys that cannot be had are 503"),
+        (DropsTheFields(), "no credentials are 401 without an error code"),
+        (EchoesTheCredentials(), "another scheme is 401 without an error code"),
+        (SwallowsTheFailure(), "the application's own exception passes as it was raised"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_an_adapter_that_is_wrong_is_found_out(adapter, row, world):
+    assert row in broken_rows(adapter, world)
