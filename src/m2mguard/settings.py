@@ -81,11 +81,15 @@ _ONLY_IN_CODE = frozenset(("CACHING", "TRANSPORT", "ON_EVENT", "CLOCK", "MONOTON
 
 
 def from_environment(environ: Mapping[str, str], prefix: str = "M2MGUARD_") -> dict[str, Any]:
-    """Read every variable that begins with the prefix. An empty one counts as not set. Raises as `server_arguments`."""
-    given = {
+    """Read every variable that begins with the prefix, as `ResourceServer`'s arguments. Raises as `server_arguments`."""
+    return server_arguments(variables(environ, prefix), prefix=prefix)
+
+
+def variables(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The variables that begin with the prefix, without it. An empty one counts as not set."""
+    return {
         name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value.strip()
     }
-    return server_arguments(given, prefix=prefix)
 
 
 def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:

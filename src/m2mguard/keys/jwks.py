@@ -14,6 +14,7 @@ from m2mguard.token.jose import VerificationKey, load_key
 from m2mguard.token.key_numbers import UnusableKey
 
 MAX_KEYS_PER_KID = 4
+_MAX_REASONS = 5  # are told of a set without a usable key: the message goes into logs
 _MAX_DEPTH = 16  # what lies deeper is no part of any key
 _STRUCTURE = re.compile(
     r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL
@@ -92,7 +93,7 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
         if key.thumbprint not in {known.thumbprint for known in keys if known.kid == key.kid}:
             keys.append(key)
     if not keys:
-        raise UnusableKeySet("the key set has no usable key")
+        raise UnusableKeySet("; ".join(("the key set has no usable key", *skipped[:_MAX_REASONS])))
     return KeySet(keys, skipped=skipped)
 
 

@@ -1,0 +1,154 @@
+"""The command `m2mguard`: options in, one page and an exit status out. What a page says stands in the modules beside this one."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from m2mguard.access import Requirement
+from m2mguard.cli import explain, key_sets
+from m2mguard.cli.options import add_options, point_in_time, setup
+from m2mguard.cli.page import Page, wants_colour
+from m2mguard.errors import ConfigurationError, KeysUnavailable
+
+FINE, REFUSED, COULD_NOT_TELL = 0, 1, 3  # 2 is argparse's, for wrong usage
+INTERRUPTED = 130  # as a shell says it
+MAX_INPUT_CHARACTERS = 65_536
+_TERMINAL_LINE = 4_095  # a terminal cuts a line that is longer, without a word
+
+_TOKEN_LIKE = re.compile(r"[\w.-]{40,}", re.ASCII)
+
+_OVERVIEW = "Tells why a token is refused, and how the keys stand, as a service with the same settings would see it."
+_EPILOG = """\
+Settings come from the M2MGUARD_* variables, as for ResourceServer.from_env(); options take precedence.
+`python -m m2mguard.testing` serves a local issuer to develop against.
+"""
+_EXPLAIN = """\
+Verify one token and show each step: what it says, what was expected, what its sender would be answered, and what to
+change. The token is read from standard input, never from the command line, which other processes can see.
+Its claims are shown, its signature never is.
+"""
+_EXPLAIN_EPILOG = "Exit status: 0 accepted, 1 refused, 2 wrong usage, 3 could not tell, since keys cannot be had."
+_HEALTH = """\
+Fetch the keys as a starting service does, and say whether tokens can be checked; if not, why, and what to do.
+"""
+_KEYS = "Fetch the key sets, and show every key that can verify tokens, and why each other one is passed over."
+_KEYS_EPILOG = "Exit status: 0 all keys are there, 2 wrong usage, 3 those of some issuer cannot be had."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains without repeating what may be a token that was given in the wrong place."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_TOKEN_LIKE.sub("(not shown)", message))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        argv: the arguments without the program's name; default the process's own.
+
+    Raises:
+        SystemExit: for --help, with status 0, and for wrong usage, with status 2, as argparse does.
+    """
+    logging.getLogger("m2mguard").addHandler(logging.NullHandler())  # what it would log is on the page
+    parser, commands = _parsers()
+    options = parser.parse_args(argv)
+    command = commands[options.command]
+    page = Page(colour=wants_colour(sys.stdout, os.environ))
+    try:
+        status = _explain(command, options, page) if options.command == "explain" else _key_sets(options, page)
+    except ConfigurationError as error:
+        command.error(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return _written(page, status)
+
+
+def _explain(command: argparse.ArgumentParser, options: argparse.Namespace, page: Page) -> int:
+    if options.source not in ([], ["-"]):
+        command.error(
+            "the token is read from standard input: other processes can see the command line. Take it for leaked."
+        )
+    settings = setup(options, os.environ, needs_audience=True)
+    requirement = Requirement(scopes=options.scope, app_ids=options.app_id, organization=options.organization)
+    verdict = explain.judge(_token(command), settings, requirement, at=options.at)
+    explain.show(page, verdict)
+    if verdict.error is None:
+        return FINE
+    return COULD_NOT_TELL if isinstance(verdict.error, KeysUnavailable) else REFUSED
+
+
+def _key_sets(options: argparse.Namespace, page: Page) -> int:
+    found = key_sets.look(setup(options, os.environ, needs_audience=options.command == "health"))
+    if options.command == "keys":
+        key_sets.show_keys(page, found)
+    elif options.json:
+        page.line(key_sets.health_as_json(found))
+    else:
+        key_sets.show_health(page, found)
+    return FINE if all(one.health.ready for one in found) else COULD_NOT_TELL
+
+
+def _token(command: argparse.ArgumentParser) -> str:
+    """Read the token: from a pipe or a file, or at a prompt that does not show it."""
+    try:
+        if sys.stdin.isatty():
+            text = getpass.getpass("Token (it will not be shown): ")
+            if len(text) >= _TERMINAL_LINE:
+                command.error("a terminal cuts lines as long as this token; give it by a pipe or a file.")
+        else:
+            text = sys.stdin.read(MAX_INPUT_CHARACTERS + 1)
+    except (EOFError, UnicodeDecodeError):
+        text = ""
+    if not text.strip():
+        command.error("no token came in on standard input.")
+    if len(text) > MAX_INPUT_CHARACTERS:
+        command.error(f"more than {MAX_INPUT_CHARACTERS:,} characters came in, which is no token.")
+    return text.strip()
+
+
+def _written(page: Page, status: int) -> int:
+    try:
+        sys.stdout.write(page.text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; Python would complain of the rest when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="m2mguard", description=_OVERVIEW, epilog=_EPILOG, formatter_class=plain, allow_abbrev=False)
+    adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, summary: str, description: str, epilog: str) -> argparse.ArgumentParser:
+        added = adding.add_parser(
+            name, help=summary, description=description, epilog=epilog, formatter_class=plain, allow_abbrev=False
+        )
+        add_options(added)
+        return added
+
+    explaining = command("explain", "say why a token is accepted or refused", _EXPLAIN, _EXPLAIN_EPILOG)
+    explaining.add_argument("source", nargs="*", help=argparse.SUPPRESS)  # "-", for those who are used to it
+    explaining.add_argument(
+        "--scope", action="append", default=[], help="a scope that the route asks for; may be repeated"
+    )
+    explaining.add_argument(
+        "--app-id", action="append", default=[], help="an application that the route accepts; may be repeated"
+    )
+    explaining.add_argument("--organization", metavar="ID", help="the organization the route is about, or '*' for any")
+    explaining.add_argument(
+        "--at", type=point_in_time, metavar="TIME", help="verify as at this time: ISO 8601, or seconds since 1970"
+    )
+    health = command("health", "fetch the keys, and say whether tokens can be checked", _HEALTH, _KEYS_EPILOG)
+    health.add_argument("--json", action="store_true", help="print what server.health() returns")
+    keys = command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
+    return parser, {"explain": explaining, "health": health, "keys": keys}

@@ -1,0 +1,83 @@
+"""`m2mguard health` and `m2mguard keys`: fetch each issuer's keys once, and show how they stand. Tokens play no part."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+from m2mguard.cli.exchanges import Exchange
+from m2mguard.cli.options import Setup
+from m2mguard.cli.page import Mark, Page
+from m2mguard.cli.problems import NO_ANSWER, tell_problem
+from m2mguard.cli.words import names, quoted
+from m2mguard.health import Health, IssuerHealth
+from m2mguard.issuer import Issuer
+from m2mguard.keys.jwks import parse_key_set
+
+_MOST_KEYS = 1_000  # what `KeyCaching.max_keys` allows at the most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """How one issuer's keys stand after they were asked for, and what was asked."""
+
+    issuer: Issuer
+    health: IssuerHealth
+    exchanges: list[Exchange]
+
+
+def look(setup: Setup) -> list[Found]:
+    """Fetch the keys of every issuer, one after the other. Blocks for as long as `KeyCaching.timeout` allows for each."""
+    found = []
+    for issuer in setup.issuers:
+        server, transport = setup.server(issuer)
+        [health] = server.warm_up(setup.patience_s).issuers
+        found.append(Found(issuer=issuer, health=health, exchanges=transport.exchanges))
+    return found
+
+
+def show_health(page: Page, found: list[Found]) -> None:
+    """Say of each issuer whether its tokens can be checked, and if not, why and what to do."""
+    for one in found:
+        if one.health.ready:
+            count = len(one.health.keys)
+            page.row(
+                Mark.PASSED, "ready", f"{one.health.issuer}: {count} usable key{'' if count == 1 else 's'} {place(one)}"
+            )
+        else:
+            page.row(Mark.REFUSED, "not ready", one.health.issuer)
+            tell_problem(page, one.health.last_error or NO_ANSWER, one.exchanges)
+
+
+def health_as_json(found: list[Found]) -> str:
+    """The `Health` that a service with these settings would show now, as JSON."""
+    issuers = tuple(one.health for one in found)
+    health = Health(ready=all(issuer.ready for issuer in issuers), issuers=issuers)
+    return json.dumps(dataclasses.asdict(health), indent=2)
+
+
+def show_keys(page: Page, found: list[Found]) -> None:
+    """Show each usable key, and each key that was passed over with the reason."""
+    for one in found:
+        if not one.health.ready:
+            page.row(Mark.REFUSED, "no keys", one.health.issuer)
+            tell_problem(page, one.health.last_error or NO_ANSWER, one.exchanges)
+            continue
+        page.line(f"{one.health.issuer}: keys {place(one)}")
+        for key in one.health.keys:
+            page.row(Mark.PASSED, names(key.algorithms), f"kid {quoted(key.key_id)}, thumbprint {key.thumbprint}")
+        for reason in _skipped(one):
+            page.row(Mark.NOT_REACHED, "passed over", reason)
+
+
+def place(found: Found) -> str:
+    """Where the keys came from."""
+    return "given by hand" if found.issuer.jwks is not None else f"found at {found.exchanges[-1].url}"
+
+
+def _skipped(found: Found) -> tuple[str, ...]:
+    keys = found.issuer.static_keys()
+    if keys is None:  # the last answer is the key set that the library has just accepted
+        keys = parse_key_set(found.exchanges[-1].body or b"", max_keys=_MOST_KEYS)
+    return keys.skipped

@@ -1,0 +1,266 @@
+"""`m2mguard explain`: the library's verdict, the step that gave it, and what to change."""
+
+import ast
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import m2mguard
+from m2mguard.cli.evidence import read
+from m2mguard.cli.hints import _ADVICE
+from m2mguard.cli.steps import _REASONS
+from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
+
+STRANGER = SigningKey.generate("ES384")
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with LocalIssuer() as running:
+        yield running
+
+
+REFUSED = {
+    # what is wrong: (the token, options, the step that refuses, the reason, words of the hint)
+    "two words": (lambda i: "one two", [], "field", "credential_grammar", "no second word"),
+    "too long": (lambda i: "a" * 20_000, [], "field", "malformed", "cut off"),
+    "opaque": (LocalIssuer.mint_opaque_token, [], "form", "malformed", f"resource={SHOPPING_API}"),
+    "encrypted": (lambda i: "e30.e30.e30.e30.c2lnbmF0dXJl", [], "form", "malformed", "JWE"),
+    "cut off": (lambda i: i.mint()[:-3], [], "form", "malformed", "Copy it whole"),
+    "not JSON": (lambda i: STRANGER.sign_compact({"alg": "ES384", "kid": "k"}, b"[]"), [], "form", "malformed", "Copy"),
+    "an extension": (lambda i: i.mint(header={"crit": ["x"], "x": 1}), [], "header", "malformed", "no access token"),
+    "alg no string": (lambda i: i.mint(header={"alg": 1}), [], "header", "malformed", "no access token"),
+    "no kid": (lambda i: i.mint(header={"kid": REMOVED}), [], "header", "unknown_key", "name its key"),
+    "no issuer": (lambda i: i.mint(claims={"iss": REMOVED}), [], "issuer", "unknown_issuer", "names no issuer"),
+    "other tenant": (lambda i: i.mint(claims={"iss": "https://o.example/oidc"}), [], "issuer", "unknown_issuer", "tenant"),
+    "issuer with a slash": (lambda i: i.mint(claims={"iss": i.url + "/"}), [], "issuer", "unknown_issuer", "slash"),
+    "symmetric": (lambda i: i.mint(header={"alg": "HS256"}), [], "algorithm", "algorithm", "M2MGUARD_ALGORITHMS"),
+    "other algorithm": (lambda i: i.mint(header={"alg": "RS256"}), [], "key", "algorithm", "The key decides"),
+    "unknown key": (lambda i: i.mint(key=STRANGER), [], "key", "unknown_key", "does not publish"),
+    "forged": (lambda i: i.mint(key=STRANGER.using(kid=i.current_key.kid)), [], "signature", "signature", "forged"),
+    "ID token": (LocalIssuer.mint_id_token, [], "type", "token_type", "ID token"),
+    "type JWT": (lambda i: i.mint(header={"typ": "JWT"}), [], "type", "token_type", "M2MGUARD_TOKEN_TYPES"),
+    "no jti": (lambda i: i.mint(claims={"jti": REMOVED}), [], "claims", "claim", "required_claims"),
+    "bound": (lambda i: i.mint(claims={"cnf": {}}), [], "binding", "claim", "DPoP"),
+    "other API": (lambda i: i.mint(audience="https://o.api"), [], "audience", "audience", f"resource={SHOPPING_API}"),
+    "API with a slash": (lambda i: i.mint(audience=SHOPPING_API + "/"), [], "audience", "audience", "slash"),
+    "aud a number": (lambda i: i.mint(claims={"aud": 7}), [], "audience", "audience", "another API"),
+    "organization token": (
+        LocalIssuer.mint_organization_token, [], "audience", "audience", "M2MGUARD_ORGANIZATIONS=true",
+    ),
+    "expired": (lambda i: i.mint(lifetime=-200), [], "expiry", "expired", "Get a new token"),
+    "exp a string": (lambda i: i.mint(claims={"exp": "soon"}), [], "expiry", "claim", "custom-claims"),
+    "early": (lambda i: i.mint(issued_at=time.time() + 90), [], "start", "not_yet_valid", "Compare this machine's clock"),
+    "far too early": (lambda i: i.mint(claims={"nbf": 9e9}), [], "start", "not_yet_valid", "may have set nbf"),
+    "iat a string": (lambda i: i.mint(claims={"iat": "now"}), [], "start", "claim", "custom-claims"),
+    "nbf a string": (lambda i: i.mint(claims={"nbf": "now"}), [], "start", "claim", "custom-claims"),
+    "sub empty": (lambda i: i.mint(claims={"sub": ""}), [], "app id", "claim", "custom-claims"),
+    "client_id a number": (lambda i: i.mint(claims={"client_id": 7}), [], "app id", "claim", "custom-claims"),
+    "scope a list": (lambda i: i.mint(claims={"scope": ["a"]}), [], "scopes", "claim", "custom-claims"),
+    "organization_id empty": (lambda i: i.mint(organization_id=""), [], "organization", "claim", "custom-claims"),
+    "two organizations": (
+        lambda i: i.mint(audience=[SHOPPING_API, "urn:logto:organization:a"], organization_id="b"),
+        [], "organization", "claim", "custom-claims",
+    ),
+    "jti a number": (lambda i: i.mint(claims={"jti": 7}), [], "token id", "claim", "custom-claims"),
+    "a person's": (LocalIssuer.mint_user_token, [], "machine", "not_a_machine", "client_credentials"),
+    "in an organization": (lambda i: i.mint(organization_id="blue"), [], "route org", "organization", "--organization"),
+    "in another one": (
+        lambda i: i.mint(organization_id="blue"), ["--organization", "red"], "route org", "organization", '"red"',
+    ),
+    "other app": (lambda i: i.mint(), ["--app-id", "app-x"], "route app", "application", '"app-x"'),
+    "no scope": (lambda i: i.mint(scopes=[]), ["--scope", "a"], "route scopes", "scope", "no scopes at all"),
+    "other scope": (lambda i: i.mint(), ["--scope", "a"], "route scopes", "scope", "drops what is not granted"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_refusal_is_shown_at_its_step_with_its_reason_and_what_to_change(explain, issuer, what):
+    make, options, step, reason, advice = REFUSED[what]
+    token = make(issuer)
+    status, page = explain(token, *options)
+    assert status == 1
+    assert "." not in token or token.rpartition(".")[2][:16] not in page
+    assert re.findall(r"^(?:NO|\?\?)  (.{14}) ", page, re.MULTILINE) == [step.ljust(14)]
+    assert f"\nRefused, {reason}: " in page
+    assert advice in page.partition("\nHint: ")[2]
+    before, after = page.split("\nNO ") if not page.startswith("NO ") else ("", page)
+    assert all(line.startswith("ok ") for line in before.splitlines())
+    assert "\nok " not in after
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_answer_shown_is_the_one_that_the_caller_gets(explain, issuer, what):
+    make, options, *_ = REFUSED[what]
+    token = make(issuer)
+    _, page = explain(token, *options)
+    asked = dict(zip(options[::2], options[1::2], strict=True))
+    requirement = m2mguard.Requirement(
+        scopes=[asked["--scope"]] if "--scope" in asked else (),
+        app_ids=[asked["--app-id"]] if "--app-id" in asked else (),
+        organization=asked.get("--organization"),
+    )
+    server = m2mguard.ResourceServer(m2mguard.Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    with pytest.raises(m2mguard.AuthError) as refused:
+        server.authenticate([f"Bearer {token}"], requirement)
+    answer = server.answer(refused.value)
+    assert f"\n    {answer.status}\n    WWW-Authenticate: {answer.headers['WWW-Authenticate']}\n" in page
+    assert f"\n    {answer.body.decode()}\n" in page
+
+
+def test_a_good_token_passes_every_step(explain, issuer):
+    status, page = explain(issuer.mint(scopes=["read:orders"]), "--scope", "read:orders", "--app-id", "app-orders")
+    steps, _, verdict = page.partition("\n\n")
+    assert status == 0
+    assert {line[:2] for line in steps.splitlines()} == {"ok"}
+    assert verdict == 'Accepted: the caller is "app-orders", its scopes: "read:orders".\n'
+    key = issuer.current_key
+    assert f"thumbprint {key.kid}, for ES384; found at {issuer.jwks_uri}" in steps
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", "{}\n", "Bearer {}", "bearer  {}", "Authorization: Bearer {}\r\n", "authorization:Bearer {}"]
+)
+def test_the_token_may_come_alone_or_as_the_field(explain, issuer, form):
+    assert explain(form.format(issuer.mint()))[0] == 0
+
+
+def test_a_dash_means_standard_input_as_elsewhere(explain, issuer):
+    assert explain(issuer.mint(), "-")[0] == 0
+
+
+def test_a_person_is_welcome_where_the_settings_say_so(explain, issuer, monkeypatch):
+    monkeypatch.setenv("M2MGUARD_MACHINE_ONLY", "false")
+    status, page = explain(issuer.mint_user_token())
+    assert status == 0
+    assert "sub is not client_id; expected: a machine's token, or a person's" in page
+
+
+def test_an_organization_that_the_route_names_is_accepted(explain, issuer):
+    assert explain(issuer.mint(organization_id="blue"), "--organization", "blue")[0] == 0
+    assert explain(issuer.mint(organization_id="blue"), "--organization", "*")[0] == 0
+
+
+def test_organization_audiences_are_accepted_where_the_settings_say_so(run, issuer, monkeypatch):
+    monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", issuer.endpoint)
+    monkeypatch.setenv("M2MGUARD_ORGANIZATIONS", "true")
+    monkeypatch.setenv("M2MGUARD_AUDIENCE", SHOPPING_API)
+    status, page = run("explain", "--organization", "org-blue", given=issuer.mint_organization_token())
+    assert status == 0
+    assert f'expected: "{SHOPPING_API}" or any organization' in page
+
+
+def test_logtos_endpoint_given_as_issuer_is_recognized(run, issuer):
+    status, page = run("explain", "--issuer", issuer.endpoint, "--audience", SHOPPING_API, given=issuer.mint())
+    assert status == 1
+    assert "use --logto" in page
+
+
+def test_the_token_may_be_of_any_of_several_issuers(run, issuer):
+    other = ("--issuer", "https://issuer.example")
+    status, page = run("explain", *other, "--issuer", issuer.url, "--audience", SHOPPING_API, given=issuer.mint())
+    assert status == 0
+    assert f'expected: one of "https://issuer.example", "{issuer.url}"' in page
+
+
+def test_a_token_can_be_looked_at_as_of_another_time(explain, issuer):
+    token = issuer.mint(issued_at=1_700_000_000, lifetime=3600)
+    for inside in ("1700000010", "2023-11-14T22:13:30Z", "2023-11-14T22:13:30", "2023-11-14T23:13:30+01:00"):
+        status, page = explain(token, "--at", inside)
+        assert status == 0
+        assert "exp is 2023-11-14 23:13:20 UTC: expires in 59 minutes; leeway 30 s" in page
+        assert "iat is 2023-11-14 22:13:20 UTC: issued 10 seconds ago" in page
+    status, page = explain(token, "--at", "2023-11-15")
+    assert status == 1
+    assert "expired 46 minutes ago" in page
+
+
+def test_a_key_set_from_a_file_needs_no_issuer_that_answers(run, tmp_path):
+    issuer = LocalIssuer()  # never started
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(issuer.jwks))
+    settings = ("--logto", issuer.endpoint, "--audience", SHOPPING_API, "--jwks", str(file))
+    status, page = run("explain", *settings, given=issuer.mint())
+    assert status == 0
+    assert "for ES384; given by hand" in page
+    assert run("explain", *settings, given=issuer.mint(key=STRANGER))[0] == 1
+
+
+def test_an_unknown_issuer_is_never_asked(explain, issuer):
+    issuer.reset_counts()
+    explain(issuer.mint(claims={"iss": "https://elsewhere.example"}))
+    assert issuer.count() == 0
+
+
+def test_an_issuer_in_trouble_is_no_refusal(explain, issuer):
+    issuer.misbehave("jwks", faults.status(500))
+    try:
+        status, page = explain(issuer.mint())
+    finally:
+        issuer.behave()
+    assert status == 3
+    assert "\n??  key             no keys at hand\n" in page
+    assert "\nCould not tell: " in page
+    assert f"asked       {issuer.jwks_uri}: status 500\n" in page
+    assert "what to do  The issuer is in trouble" in page
+    assert "\n    503\n    Retry-After: " in page
+    assert "Hint:" not in page
+
+
+def test_an_accepted_token_s_signature_is_not_shown(explain, issuer):
+    token = issuer.mint()
+    assert token.rpartition(".")[2][:16] not in explain(token)[1]
+
+
+def test_what_is_read_of_a_token_does_not_hold_its_signature(issuer):
+    token = issuer.mint()
+    assert token.rpartition(".")[2] not in repr(read(f"Bearer {token}"))
+
+
+def test_nothing_in_a_token_can_command_the_terminal(explain, issuer):
+    evil = "\x1b]0;owned\x07\x9b31m\x7f\u202e\n" * 3
+    claims = dict.fromkeys(("sub", "client_id", "jti", "scope", "organization_id", "exp"), evil)
+    token = issuer.mint(claims=claims | {"aud": [SHOPPING_API, evil]}, header={"typ": "at+jwt", "extra": evil})
+    for page in (
+        explain(token)[1],
+        explain(issuer.mint(claims={"iss": evil}))[1],
+        explain(issuer.mint(header={"kid": evil, "typ": evil}))[1],
+        explain(issuer.mint(claims={"sub": evil, "client_id": evil, "scope": evil}))[1],
+    ):
+        assert page.isascii()
+        assert page.replace("\n", "").isprintable()
+
+
+def test_a_long_value_is_shortened(explain, issuer):
+    page = explain(issuer.mint(claims={"jti": "j" * 5_000}))[1]
+    assert max(len(line) for line in page.splitlines()) < 400
+    assert "... (5,002 characters)" in page
+
+
+def test_a_giant_time_is_shown_as_it_is(explain, issuer):
+    status, page = explain(issuer.mint(claims={"exp": 10**30}))
+    assert status == 0
+    assert f"exp is {10**30}: expires in " in page
+
+
+def test_what_is_no_date_is_not_called_one(explain, issuer):
+    assert "exp is true; leeway" in explain(issuer.mint(claims={"exp": True}))[1]
+
+
+def test_every_reason_the_library_knows_has_its_step_and_its_hint():
+    errors = {"MissingToken", "InvalidRequest", "InvalidToken", "InsufficientScope", "KeysUnavailable"}
+    package = Path(m2mguard.__file__).parent
+    calls = [
+        node
+        for room in ("token", "verification.py", "access.py", "resource_server.py", "keys")
+        for file in ([package / room] if room.endswith(".py") else (package / room).glob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
+    ]
+    reasons = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert len(reasons) > 15
+    assert reasons - {"malformed", "unknown_key", "algorithm", "claim"} == set(_REASONS) - {"signature"}
+    assert reasons - {"keys_unavailable"} == set(_ADVICE) - {"signature"}  # `verification` gives that one by a variable
