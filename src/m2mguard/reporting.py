@@ -61,7 +61,7 @@ class Reporter:
 
     def __init__(self, on_event: Callable[[Event], object] | None, *, monotonic: Callable[[], float]) -> None:
         self._on_event = on_event
-        self.has_listener = on_event is not None
+        self.has_listener: bool = on_event is not None
         self._monotonic = monotonic
         self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
 

@@ -24,7 +24,7 @@ class Attempt:
         self.cause = cause
         self.kid = kid
         self.began_at = began_at
-        self.recalled = False
+        self.recalled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
