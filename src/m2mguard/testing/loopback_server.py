@@ -83,9 +83,8 @@ class LoopbackServer:
         with contextlib.suppress(OSError):  # ends the listening in forked children too
             listener.shutdown(socket.SHUT_RDWR)
         server.close()
-        await asyncio.sleep(
-            0
-        )  # a conversation whose connection was just accepted begins, so that it can end its connection
+        for _ in range(3):  # what asyncio needs until a connection just accepted has a conversation, which can end it
+            await asyncio.sleep(0)
         conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for conversation in conversations:
             conversation.cancel()

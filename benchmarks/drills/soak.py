@@ -1,0 +1,172 @@
+"""The soak: full speed, a rotation every few seconds, faults at random; every verdict is judged, and memory is watched.
+
+A verdict is wrong when a token is accepted that nobody should accept, when a good one is answered 401, or when an exception comes that
+was not promised. "Could not tell" (503) is never wrong, and is counted.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2mguard import AuthError, Issuer, KeyCaching, KeysUnavailable, ResourceServer
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
+
+CACHING = KeyCaching(ttl=3, cooldown=2, max_wait=0.2, timeout=1, connect_timeout=1)
+SETTLED_S = CACHING.ttl + CACHING.cooldown + 2 * CACHING.timeout
+"""So long after a change, on a healthy issuer, there is one right answer only."""
+FAULTS = (
+    faults.status(503), faults.hang(), faults.html(), faults.empty_key_set(), faults.truncated(), faults.disconnect(),
+    faults.delay(0.4), faults.huge(2_000_000), faults.drip(),
+)  # fmt: skip
+TOKENS_PER_KEY = 40
+
+
+@dataclass(slots=True)
+class Era:
+    """One signing key: its tokens, and when it was published and withdrawn."""
+
+    key: SigningKey
+    tokens: list[str]
+    since: float
+    withdrawn: float | None = None
+
+
+@dataclass(slots=True)
+class Soak:
+    """What came of it."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    rss_mib: list[float] = field(default_factory=list)
+    rotations: int = 0
+    faults: int = 0
+    fetches: int = 0
+    seconds: float = 0.0
+    threads: int = 0
+
+
+def soak(seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, seed: int = 7) -> Soak:
+    """Run for so many seconds."""
+    with LocalIssuer(algorithm="ES256") as issuer:
+        return _Run(issuer, workers=workers, rotate_every_s=rotate_every_s, seed=seed).run(seconds)
+
+
+class _Run:
+    def __init__(self, issuer: LocalIssuer, *, workers: int, rotate_every_s: float, seed: int) -> None:
+        self.issuer = issuer
+        self.dice = random.Random(seed)
+        self.workers = workers
+        self.rotate_every_s = rotate_every_s
+        self.server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=CACHING)
+        self.result = Soak()
+        self.stop = threading.Event()
+        self.eras: deque[Era] = deque(maxlen=6)
+        self.last_fault = 0.0
+        stranger = SigningKey.generate("ES256")
+        self.forged = [issuer.mint(key=stranger, header={"kid": f"forged-{n}"}) for n in range(TOKENS_PER_KEY)]
+        self.forged += [issuer.mint(key=stranger, header={"kid": issuer.current_key.kid}) for _ in range(4)]
+        self.forged += [issuer.mint(lifetime=-3600), issuer.mint(audience="https://other.api")]
+
+    def run(self, seconds: float) -> Soak:
+        began = time.monotonic()
+        self.eras.append(self._era())
+        threads_before = threading.active_count()
+        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(self.workers)]
+        threads.append(threading.Thread(target=self._misbehave))
+        for thread in threads:
+            thread.start()
+        next_rotation = began + self.rotate_every_s
+        next_look = began
+        while time.monotonic() < began + seconds:
+            if time.monotonic() >= next_look:
+                self.result.rss_mib.append(rss_mib())
+                next_look += max(1.0, seconds / 20)
+            if time.monotonic() >= next_rotation:
+                self._rotate()
+                next_rotation += self.rotate_every_s
+            time.sleep(0.05)
+        self.stop.set()
+        for thread in threads:
+            thread.join()
+        self.issuer.behave()
+        self.result.seconds = time.monotonic() - began
+        self.result.fetches = self.issuer.count("jwks")
+        self.result.rss_mib.append(rss_mib())
+        for thread in threading.enumerate():
+            if thread.name.startswith("m2mguard-keys"):
+                thread.join(10)
+        self.result.threads = threading.active_count() - threads_before
+        return self.result
+
+    def _era(self) -> Era:
+        return Era(
+            self.issuer.current_key,
+            [self.issuer.mint(f"app-{number}") for number in range(TOKENS_PER_KEY)],
+            time.monotonic(),
+        )
+
+    def _rotate(self) -> None:
+        """Logto's rotation without grace: the key before the last one is withdrawn."""
+        self.issuer.rotate()
+        self.result.rotations += 1
+        if len(self.eras) >= 2:
+            self.eras[-2].withdrawn = time.monotonic()
+        self.eras.append(self._era())
+
+    def _misbehave(self) -> None:
+        while not self.stop.wait(self.dice.uniform(2, 12)):
+            self.last_fault = float("inf")
+            self.issuer.misbehave("jwks", self.dice.choice(FAULTS))
+            self.result.faults += 1
+            self.stop.wait(self.dice.uniform(0.3, 3))
+            self.issuer.behave()
+            self.last_fault = time.monotonic()
+
+    def _work(self, number: int) -> None:
+        dice = random.Random(number)
+        while not self.stop.is_set():
+            if dice.random() < 0.02:
+                self._judge(None, dice.choice(self.forged))
+            else:
+                era = dice.choice(tuple(self.eras))
+                self._judge(era, dice.choice(era.tokens))
+
+    def _judge(self, era: Era | None, token: str) -> None:
+        began = time.monotonic()
+        try:
+            self.server.verify(token)
+            outcome = "accepted"
+        except KeysUnavailable:
+            outcome = "could not tell"
+        except AuthError as error:
+            outcome = f"refused: {error.reason}"
+        except Exception as error:  # noqa: BLE001 - the point of a soak
+            outcome = f"raised {type(error).__name__}"
+        self.result.verdicts[outcome] += 1
+        if not self._right(era, outcome, began):
+            self.result.wrong.append(outcome)
+
+    def _right(self, era: Era | None, outcome: str, began: float) -> bool:
+        if outcome.startswith("raised"):
+            return False
+        if outcome == "could not tell":
+            return True
+        if era is None:
+            return outcome != "accepted"
+        healthy = began - self.last_fault > SETTLED_S
+        if outcome == "accepted":
+            return era.withdrawn is None or not healthy or began - era.withdrawn <= SETTLED_S
+        return era.withdrawn is not None or began - era.since <= SETTLED_S + (0 if healthy else self.rotate_every_s)
+
+
+def rss_mib() -> float:
+    """The memory of this process, as the kernel has it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the kernel tells no VmRSS")

@@ -1,0 +1,15 @@
+"""A few seconds of the soak that `make drills` runs for ten minutes."""
+
+import pytest
+
+from benchmarks.drills.soak import soak
+
+
+@pytest.mark.slow
+def test_no_verdict_is_wrong_while_keys_rotate_and_the_issuer_fails():
+    result = soak(6, workers=2, rotate_every_s=1.5)
+    assert result.wrong == []
+    assert result.rotations >= 3
+    assert result.threads == 0
+    assert result.verdicts["accepted"] > 1000
+    assert any(outcome.startswith("refused") for outcome in result.verdicts)
