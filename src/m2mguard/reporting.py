@@ -73,25 +73,41 @@ class Reporter:
         if self._on_event is not None:
             try:
                 self._on_event(event)
-            except Exception:  # the callable is not ours, and what it does wrong must not refuse or accept a token
-                logger.exception("on_event raised for %s", type(event).__name__)
+            except (
+                Exception
+            ) as error:  # the callable is not ours, and what it does wrong must not refuse or accept a token
+                left_out = self._left_out(("on_event", type(event), type(error)))
+                if left_out is not None:
+                    logger.exception("on_event raised for %s left_out=%d", type(event).__name__, left_out)
 
     def _log(self, event: Event, level: int) -> None:
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         kind = (type(event), event.issuer, fields.get("reason"), fields.get("key_id"))
-        now = self._monotonic()
-        last, left_out = self._seen.get(kind, (float("-inf"), 0))
-        if now - last < REPEAT_AFTER_S and not isinstance(event, KeysRefreshed):
-            self._seen[kind] = (last, left_out + 1)
+        left_out = 0 if isinstance(event, KeysRefreshed) else self._left_out(kind)
+        if left_out is None:
             return
-        if len(self._seen) >= _MAX_KINDS:
-            self._seen.clear()
-        self._seen[kind] = (now, 0)
         fields["left_out"] = left_out
         logger.log(
             level,
             "%s %s",
             type(event).__name__,
-            " ".join(f"{name}={value}" for name, value in fields.items() if value not in (None, ())),
+            " ".join(f"{name}={_on_one_line(value)}" for name, value in fields.items() if value not in (None, ())),
             extra={f"m2mguard_{name}": value for name, value in fields.items()},
         )
+
+    def _left_out(self, kind: tuple[object, ...]) -> int | None:
+        """How many of a kind were left out since one was logged last; None where this one is to be left out, too."""
+        now = self._monotonic()
+        last, left_out = self._seen.get(kind, (float("-inf"), 0))
+        if now - last < REPEAT_AFTER_S:
+            self._seen[kind] = (last, left_out + 1)
+            return None
+        if len(self._seen) >= _MAX_KINDS:
+            self._seen.clear()
+        self._seen[kind] = (now, 0)
+        return left_out
+
+
+def _on_one_line(value: object) -> str:
+    """A key id comes from the issuer, and may hold anything: it must not begin a line of its own."""
+    return ascii(value)[1:-1] if isinstance(value, str) else str(value)

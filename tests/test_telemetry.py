@@ -1,0 +1,109 @@
+"""Events become OpenTelemetry metrics, read back by the SDK."""
+
+import subprocess
+import sys
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
+from m2mguard.events import Event, KeysRefreshed
+from m2mguard.telemetry import _TABLE, COUNTERS, Metrics
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
+from tests.manual_clock import ManualClock
+from tests.observed_events import ObservedEvents
+
+
+@pytest.fixture
+def reader():
+    return InMemoryMetricReader()
+
+
+@pytest.fixture
+def meter(reader):
+    provider = MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
+    yield provider.get_meter("m2mguard")
+    provider.shutdown()
+
+
+def counted(reader, name) -> dict[frozenset, int]:
+    points = {}
+    for resource in reader.get_metrics_data().resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if metric.name == name:
+                    for point in metric.data.data_points:
+                        points[frozenset(point.attributes.items())] = point.value
+    return points
+
+
+def test_a_servers_life_is_counted(reader, meter):
+    clock, events = ManualClock(), ObservedEvents()
+    with LocalIssuer(algorithm="ES256") as issuer:
+        server = ResourceServer(
+            Issuer.logto(issuer.endpoint),
+            audience=SHOPPING_API,
+            monotonic=clock,
+            on_event=Metrics(meter=meter, then=events),
+        )
+        token = issuer.mint()
+        forged = issuer.mint(key=SigningKey.generate("ES256", kid="forged"))
+        server.verify(token)
+        server.verify(token)
+        for _ in range(3):
+            with pytest.raises(InvalidToken):
+                server.verify(forged)
+        old = issuer.current_key.kid
+        issuer.rotate()
+        issuer.withdraw(old)
+        server.refresh()
+        issuer.misbehave("jwks", faults.status(503))
+        clock.advance(400)
+        server.verify(issuer.mint())
+        clock.advance(4000)
+        with pytest.raises(KeysUnavailable):
+            server.verify(issuer.mint())
+        events.wait_for(KeysRefreshed, 4)
+    of = ("issuer", issuer.url)
+    assert counted(reader, "m2mguard.tokens") == {
+        frozenset([of, ("outcome", "accepted"), ("remembered", False)]): 2,
+        frozenset([of, ("outcome", "accepted"), ("remembered", True)]): 1,
+        frozenset([("outcome", "refused"), ("reason", "unknown_key"), ("status", 401)]): 3,
+    }
+    refreshes = counted(reader, "m2mguard.keys.refreshes")
+    assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "cold"), ("not_modified", False)])] == 1
+    assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "unknown_key"), ("not_modified", True)])] == 2
+    assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "requested"), ("not_modified", False)])] == 1
+    assert refreshes[frozenset([of, ("outcome", "failed"), ("cause", "expired")])] == 1
+    only_issuer = frozenset([of])
+    for name, times in (
+        ("keys.withdrawn", 1),
+        ("keys.stale_served", 1),
+        ("keys.throttled", 1),
+        ("tokens.unchecked", 1),
+    ):
+        assert counted(reader, f"m2mguard.{name}") == {only_issuer: times}, name
+
+
+def test_every_row_counts_at_a_counter_that_exists_by_fields_that_exist():
+    for kind, row in _TABLE.items():
+        assert row.counter in COUNTERS
+        assert set(row.fields) <= set(kind.__dataclass_fields__)
+    assert {row.counter for row in _TABLE.values()} == set(COUNTERS)
+
+
+def test_an_event_without_a_row_passes_on(meter):
+    heard = []
+    Metrics(meter=meter, then=heard.append)(Event())
+    assert heard == [Event()]
+
+
+def test_without_a_meter_it_is_the_global_ones():
+    Metrics()(KeysRefreshed(cause="cold", key_ids=(), added=(), removed=(), skipped=(), not_modified=False))
+
+
+def test_without_opentelemetry_the_import_says_what_to_install():
+    script = "import sys; sys.modules['opentelemetry'] = None; import m2mguard.telemetry"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert 'pip install "m2mguard[telemetry]"' in done.stderr
