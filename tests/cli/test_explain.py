@@ -5,12 +5,19 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import m2mguard
+from m2mguard import Issuer, KeyCaching, Requirement
 from m2mguard.cli.evidence import read
+from m2mguard.cli.explain import judge, show
 from m2mguard.cli.hints import _ADVICE
+from m2mguard.cli.options import Setup
+from m2mguard.cli.page import Page
 from m2mguard.cli.steps import _REASONS
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
@@ -43,7 +50,7 @@ REFUSED = {
     "forged": (lambda i: i.mint(key=STRANGER.using(kid=i.current_key.kid)), [], "signature", "signature", "forged"),
     "ID token": (LocalIssuer.mint_id_token, [], "type", "token_type", "ID token"),
     "type JWT": (lambda i: i.mint(header={"typ": "JWT"}), [], "type", "token_type", "M2MGUARD_TOKEN_TYPES"),
-    "no jti": (lambda i: i.mint(claims={"jti": REMOVED}), [], "claims", "claim", "required_claims"),
+    "no jti": (lambda i: i.mint(claims={"jti": REMOVED}), [], "claims", "claim", "--issuer-from"),
     "bound": (lambda i: i.mint(claims={"cnf": {}}), [], "binding", "claim", "DPoP"),
     "other API": (lambda i: i.mint(audience="https://o.api"), [], "audience", "audience", f"resource={SHOPPING_API}"),
     "API with a slash": (lambda i: i.mint(audience=SHOPPING_API + "/"), [], "audience", "audience", "slash"),
@@ -220,13 +227,147 @@ def test_what_is_read_of_a_token_does_not_hold_its_signature(issuer):
     assert token.rpartition(".")[2] not in repr(read(f"Bearer {token}"))
 
 
+def other_issuer(tmp_path, monkeypatch, issuer: LocalIssuer, **details: object) -> list[str]:
+    """Write a module that makes an Issuer with these details and the local issuer's keys, and name it."""
+    module = f"trust_{tmp_path.name.replace('-', '_')}"
+    details = {"url": issuer.url, "jwks": issuer.jwks, **details}
+    (tmp_path / f"{module}.py").write_text(
+        f"from m2mguard import Issuer\nissuer = Issuer(**{details!r})\nothers = [issuer]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return ["explain", "--issuer-from", f"{module}:issuer", "--audience", SHOPPING_API]
+
+
+COGNITO: dict[str, Any] = {
+    "token_types": [None],
+    "required_claims": ["iss", "exp", "sub", "client_id"],
+    "claim_values": {"token_use": ["access"]},
+    "audience_in_scope": True,
+}
+
+
+LIKE_COGNITO = {"aud": REMOVED, "token_use": "access", "scope": f"{SHOPPING_API}/read:orders"}
+
+
+def cognito_token(issuer: LocalIssuer, **claims: object) -> str:
+    return issuer.mint(header={"typ": REMOVED}, claims=LIKE_COGNITO | claims)
+
+
+def test_an_issuer_that_needs_code_is_named_in_code(run, issuer, tmp_path, monkeypatch):
+    arguments = other_issuer(tmp_path, monkeypatch, issuer, **COGNITO)
+    status, page = run(*arguments, given=cognito_token(issuer))
+    assert status == 0
+    assert "ok  type            no typ; expected: no typ\n" in page
+    assert 'ok  kind            token_use "access", expected: "access"\n' in page
+    assert f'in front of the last / in scope "{SHOPPING_API}/read:orders"; expected: "{SHOPPING_API}"' in page
+
+
+@pytest.mark.parametrize("use", ["id", ["access"], REMOVED])
+def test_another_kind_of_token_is_refused_for_its_kind(run, issuer, tmp_path, monkeypatch, use):
+    arguments = other_issuer(tmp_path, monkeypatch, issuer, **COGNITO)
+    status, page = run(*arguments, given=cognito_token(issuer, token_use=use))
+    assert status == 1
+    assert "\nNO  kind " in page
+    assert "another kind of token" in page
+
+
+def test_other_names_for_app_id_and_scopes_are_followed(run, issuer, tmp_path, monkeypatch):
+    arguments = other_issuer(tmp_path, monkeypatch, issuer, app_id_claim="azp", scope_lists=["permissions"])
+    good = issuer.mint(claims={"azp": "app-7", "permissions": ["a"], "scope": REMOVED})
+    status, page = run(*arguments, "--scope", "a", given=good)
+    assert status == 0
+    assert 'client_id "app-orders", azp "app-7"' in page
+    assert '  no scope, permissions ["a"]\n' in page
+    lacking = run(*arguments, "--scope", "b", given=good)[1]
+    assert "Hint: The application asked for fewer scopes" in lacking
+    for claims, step in (
+        ({"azp": 7}, "app id"),
+        ({"azp": REMOVED}, "app id"),
+        ({"azp": "a", "permissions": "a"}, "scopes"),
+    ):
+        assert f"\nNO  {step} " in run(*arguments, given=issuer.mint(claims=claims))[1]
+
+
+def test_a_rule_for_machines_that_stands_in_code_is_not_explained_by_logtos(run, issuer, tmp_path, monkeypatch):
+    (tmp_path / "own_rule.py").write_text(
+        "import json\nfrom m2mguard import Issuer\n"
+        f"issuer = [Issuer(url={issuer.url!r}, jwks={issuer.jwks!r}, is_machine=lambda claims: claims['robot'])]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    arguments = ["explain", "--issuer-from", "own_rule:issuer", "--audience", SHOPPING_API]
+    status, page = run(*arguments, given=issuer.mint_user_token(claims={"robot": 1}))
+    assert status == 0
+    assert "ok  machine         expected: a machine's token\n" in page
+    status, page = run(*arguments, given=issuer.mint())
+    assert status == 1
+    assert "\nNO  machine " in page
+    assert "is_machine cannot tell from these claims: it raised KeyError" in page
+
+
+@pytest.mark.parametrize("place", ["nowhere:issuer", "json:nothing", "json:loads", "json", "json:", ":x", ""])
+def test_a_place_without_an_issuer_is_wrong_usage(run, place):
+    status, page = run("keys", "--issuer-from", place)
+    assert status == 2
+    assert page.splitlines()[-1].startswith("m2mguard keys: error: ")
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**39), 10**39)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+CLAIM_NAMES = (
+    "iss",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "sub",
+    "client_id",
+    "jti",
+    "scope",
+    "organization_id",
+    "token_use",
+    "cnf",
+    "azp",
+)
+STANDING = LocalIssuer()  # never started: its keys are given by hand
+ODD_SETUP = Setup(
+    arguments={"audience": SHOPPING_API, "leeway": 30, "machine_only": True},
+    issuers=(Issuer(url=STANDING.url, jwks=STANDING.jwks, app_id_claim="azp", scope_lists=["roles"], **COGNITO),),
+    audiences=(SHOPPING_API,),
+    caching=KeyCaching(),
+)
+
+
+@given(
+    claims=st.dictionaries(st.sampled_from(CLAIM_NAMES) | st.text(), JSON_VALUES | st.just(REMOVED), max_size=5),
+    header=st.dictionaries(
+        st.sampled_from(("alg", "kid", "typ")) | st.text(), JSON_VALUES | st.just(REMOVED), max_size=2
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_token_however_odd_breaks_the_page(claims, header):
+    token = STANDING.mint(header={"typ": REMOVED} | header, claims={"azp": "a"} | LIKE_COGNITO | claims)
+    verdict = judge(token, ODD_SETUP, Requirement(), at=None)
+    page = Page(colour=False)
+    show(page, verdict)
+    assert page.text.isascii()
+    assert page.text.replace("\n", "").isprintable()
+    assert ("Accepted" in page.text) == (verdict.error is None)
+
+
 def test_nothing_in_a_token_can_command_the_terminal(explain, issuer):
     evil = "\x1b]0;owned\x07\x9b31m\x7f\u202e\n" * 3
     claims = dict.fromkeys(("sub", "client_id", "jti", "scope", "organization_id", "exp"), evil)
     token = issuer.mint(claims=claims | {"aud": [SHOPPING_API, evil]}, header={"typ": "at+jwt", "extra": evil})
     for page in (
         explain(token)[1],
-        explain(issuer.mint(claims={"iss": evil}))[1],
+        explain(issuer.mint(claims={"iss": evil, evil: 1}))[1],
         explain(issuer.mint(header={"kid": evil, "typ": evil}))[1],
         explain(issuer.mint(claims={"sub": evil, "client_id": evil, "scope": evil}))[1],
     ):

@@ -32,8 +32,8 @@ def _header(evidence: Evidence) -> str:
 
 
 def _issuer(evidence: Evidence) -> str:
-    trusted = listed(issuer.url for issuer in evidence.issuers)
-    return _says(evidence, "iss", f"one of {trusted}" if len(evidence.issuers) > 1 else trusted)
+    one_of = "one of " if len(evidence.issuers) > 1 else ""
+    return f"{_member(evidence, 'iss')}; expected: {one_of}{listed(issuer.url for issuer in evidence.issuers)}"
 
 
 def _algorithm(evidence: Evidence) -> str:
@@ -69,10 +69,19 @@ def _typ(evidence: Evidence) -> str:
 
 def _claims(evidence: Evidence) -> str:
     if evidence.issuer is None:
-        return f"there: {names(_present(evidence))}"
+        return f"there: {quoted(sorted(_present(evidence)))}"
     required = frozenset(evidence.issuer.required_claims)
     missing = names(required - _present(evidence))
     return f"missing: {missing}" if missing else f"there: {names(required)}"
+
+
+def _kind(evidence: Evidence) -> str | None:
+    if evidence.issuer is None or not evidence.issuer.claim_values:
+        return None
+    return "; ".join(
+        f"{_member(evidence, name)}, expected: {' or '.join(quoted(value) for value in sorted(values))}"
+        for name, values in evidence.issuer.claim_values.items()
+    )
 
 
 def _binding(evidence: Evidence) -> str:
@@ -82,7 +91,13 @@ def _binding(evidence: Evidence) -> str:
 def _audience(evidence: Evidence) -> str:
     organizations = evidence.issuer is not None and evidence.issuer.organizations
     expected = [quoted(audience) for audience in evidence.audiences] + ["any organization"] * organizations
-    return _says(evidence, "aud", " or ".join(expected))
+    in_scopes = evidence.issuer is not None and evidence.issuer.audience_in_scope and "aud" not in _present(evidence)
+    said = (
+        f"no aud, so what stands in front of the last / in {_scopes(evidence)}"
+        if in_scopes
+        else _member(evidence, "aud")
+    )
+    return f"{said}; expected: {' or '.join(expected)}"
 
 
 def _expiry(evidence: Evidence) -> str:
@@ -145,7 +160,7 @@ def _route_scopes(evidence: Evidence) -> str:
     return f"the route asks for: {listed(evidence.requirement.scopes)}"
 
 
-STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Evidence], str | None]], ...] = (
     ("field", _field),
     ("form", _form),
     ("header", _header),
@@ -155,6 +170,7 @@ STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("signature", _signature),
     ("type", _type),
     ("claims", _claims),
+    ("kind", _kind),
     ("binding", _binding),
     ("audience", _audience),
     ("expiry", _expiry),
@@ -168,7 +184,7 @@ STEPS: tuple[tuple[str, Callable[[Evidence], str]], ...] = (
     ("route app", _route_application),
     ("route scopes", _route_scopes),
 )
-"""The steps in the library's order: what each is called, and what it shows."""
+"""The steps in the library's order: what each is called, and what it shows; None where the settings do not ask for it."""
 
 
 def _present(evidence: Evidence) -> frozenset[str]:
@@ -177,10 +193,6 @@ def _present(evidence: Evidence) -> frozenset[str]:
 
 def _member(evidence: Evidence, name: str) -> str:
     return f"{name} {quoted(evidence.reading.claim(name))}" if name in _present(evidence) else f"no {name}"
-
-
-def _says(evidence: Evidence, name: str, expected: str) -> str:
-    return f"{_member(evidence, name)}; expected: {expected}"
 
 
 def _time(evidence: Evidence, name: str, past: str, future: str) -> str:

@@ -74,8 +74,8 @@ def _token_type(evidence: Evidence) -> str:
     if evidence.reading.claim("client_id") is None and evidence.reading.claim("scope") is None:
         return _WRONG_KIND
     return (
-        "If this is the issuer's access token, the issuer does not follow RFC 9068: accept its typ by M2MGUARD_TOKEN_TYPES, "
-        "but know what else it signs with that typ."
+        "If this is the issuer's access token, the issuer does not follow RFC 9068: see whether m2mguard.presets has it, or accept "
+        "its typ by M2MGUARD_TOKEN_TYPES, but know what else it signs with that typ."
     )
 
 
@@ -114,7 +114,10 @@ def _claim(evidence: Evidence) -> str:
     if "cnf" in claims:
         return "The issuer bound the token to a key (DPoP or mTLS). Switch that off for this application."
     if evidence.issuer is not None and not frozenset(evidence.issuer.required_claims) <= claims.keys():
-        return "The issuer does not follow RFC 9068: choose a preset of Issuer that fits it, or give required_claims in code."
+        return "The issuer does not follow RFC 9068: see whether m2mguard.presets has it, and name your Issuer by --issuer-from."
+    for name, accepted in evidence.issuer.claim_values.items() if evidence.issuer else ():
+        if claims.get(name) not in list(accepted):  # a list, since the claim may be of any type
+            return f"By its {name} this is another kind of token. Send the access token to the API."
     return "The claim has not the form that RFC 9068 asks for. A custom-claims script at the issuer may have set it."
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +67,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--logto", metavar="ENDPOINT", help="a Logto endpoint, such as https://tenant.logto.app")
     parser.add_argument(
+        "--issuer-from",
+        metavar="MODULE:NAME",
+        help="an Issuer, or a list of them, in your own code, such as one made by a preset; the module is imported",
+    )
+    parser.add_argument(
         "--audience", action="append", metavar="API", help="the API identifier, compared exactly; may be repeated"
     )
     parser.add_argument("--jwks", metavar="FILE", help="the issuer's key set as a file: nothing is fetched then")
@@ -77,9 +84,10 @@ def setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs_audi
         ConfigurationError: what is missing, cannot be read, or contradicts something else.
     """
     given: dict[str, Any] = variables(environ, PREFIX)
-    if options.issuer or options.logto:
+    if options.issuer or options.logto or options.issuer_from:
         given = {name: value for name, value in given.items() if not _is_about_issuers(name)}
-        given |= {"ISSUER": options.issuer} if options.issuer else {}
+        in_code = _named_in_code(options.issuer_from) if options.issuer_from else []
+        given |= {"ISSUER": [*(options.issuer or []), *in_code]} if options.issuer or in_code else {}
         given |= {"LOGTO_ENDPOINT": options.logto} if options.logto else {}
     if options.audience:
         given["AUDIENCE"] = options.audience
@@ -120,6 +128,21 @@ def point_in_time(text: str) -> float:
 def _is_about_issuers(name: str) -> bool:
     setting = SETTINGS.get(name)
     return name == "ISSUER" or (setting is not None and setting.part not in ("server", "transport", "caching"))
+
+
+def _named_in_code(place: str) -> list[Issuer]:
+    module, _, name = place.partition(":")
+    sys.path.insert(0, "")  # as `python -m` has it: the working directory
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"--issuer-from: give MODULE:NAME of an Issuer ({error}).") from None
+    finally:
+        sys.path.remove("")
+    issuers = [found] if isinstance(found, Issuer) else list(found) if isinstance(found, list | tuple) else []
+    if not issuers or not all(isinstance(issuer, Issuer) for issuer in issuers):
+        raise ConfigurationError("--issuer-from: what stands there is neither an Issuer nor a list of them.")
+    return issuers
 
 
 def _key_set_file(name: str) -> dict[str, object]:

@@ -55,6 +55,8 @@ def refused_at(error: Refusal, evidence: Evidence) -> str:
         case "algorithm":
             accepted = header is not None and issuer is not None and header.alg in issuer.algorithms
             return "key" if accepted else "algorithm"
+        case "claim" if error.detail.endswith(" is not what this issuer's access tokens carry"):
+            return "kind"
         case "claim":
             app_id_claim = () if issuer is None else ((f"{issuer.app_id_claim} ", "app id"),)
             found = (step for words, step in (*_CLAIM_DETAILS, *app_id_claim) if error.detail.startswith(words))
@@ -67,11 +69,14 @@ def show_steps(page: Page, evidence: Evidence, error: Refusal | None) -> None:
     """Add a row for each step, up to the last that there is something to show of."""
     refused = None if error is None else refused_at(error, evidence)
     mark = Mark.PASSED
-    for name, text in STEPS:
-        if name == refused:
-            page.row(Mark.UNKNOWN if isinstance(error, KeysUnavailable) else Mark.REFUSED, name, text(evidence))
-            mark = Mark.NOT_REACHED
-            if evidence.reading.claims is None:
-                return
-        else:
-            page.row(mark, name, text(evidence))
+    for name, finding in STEPS:
+        text = finding(evidence)
+        if text is None:
+            continue
+        if name != refused:
+            page.row(mark, name, text)
+            continue
+        page.row(Mark.UNKNOWN if isinstance(error, KeysUnavailable) else Mark.REFUSED, name, text)
+        mark = Mark.NOT_REACHED
+        if evidence.reading.claims is None:
+            return
