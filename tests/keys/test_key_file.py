@@ -154,6 +154,29 @@ def test_only_public_members_of_usable_keys_are_written(issuer, start, saved):
     assert {key["kid"] for key in json.loads(text)["keys"]} == {issuer.current_key.kid, "other"}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '"x": NaN',
+        '"x": 1, "x": 2',
+        '"x": "\\ud800"',
+        '"x": ' + "[" * 999 + "]" * 999,
+        '"key_ops": ["verify", "\\ud800"]',
+    ],
+)
+def test_what_is_odd_in_one_key_keeps_no_other_out_of_the_file(issuer, start, directory, events, odd):
+    good = json.dumps(issuer.current_key.public_jwk)
+    odd_key = json.dumps(SigningKey.generate(kid="odd").public_jwk)[:-1] + f", {odd}}}"
+    issuer.misbehave("jwks", faults.body(f'{{"keys": [{odd_key}, {good}]}}'.encode()))
+    server = start()
+    assert server.warm_up().ready
+    end_of_fetching()
+    assert events.of(KeyFileIgnored) == []
+    issuer.misbehave("all", faults.status(503))
+    assert start().verify(issuer.mint()).app_id == "app-orders"
+    assert events.of(KeyFileIgnored) == []
+
+
 def changed(**members):
     def change(file, wall):
         document = json.loads(file.read_text())

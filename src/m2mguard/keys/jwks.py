@@ -66,13 +66,22 @@ def parse_key_set(body: bytes, *, max_keys: int) -> KeySet:
     Raises:
         UnusableKeySet: no JSON object in UTF-8, no `keys` list, too many members, or no usable key in it.
     """
+    return key_set(read_document(body), max_keys=max_keys)
+
+
+def read_document(body: bytes) -> dict[str, object]:
+    """Read the JSON object of a JWK Set document, however odd its members are.
+
+    Raises:
+        UnusableKeySet: no JSON object in UTF-8.
+    """
     try:
         document = _DECODER.decode(_pruned(body.decode("utf-8")))
     except ValueError:
         document = None
     if not isinstance(document, dict):
         raise UnusableKeySet("the key set is not a JSON object in UTF-8")
-    return key_set(document, max_keys=max_keys)
+    return document
 
 
 def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:

@@ -17,12 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2mguard.errors import ConfigurationError
-from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
+from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set, read_document
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_AHEAD_S = 60.0  # a file dated later than that is not believed: the clock, or the file, is wrong
 _FORMAT = 1
-_PUBLIC_MEMBERS = ("kty", "kid", "use", "key_ops", "alg", "crv", "x", "y", "n", "e")
+_MEMBERS = (
+    "kty",
+    "kid",
+    "alg",
+    "crv",
+    "x",
+    "y",
+    "n",
+    "e",
+)  # plain strings in every usable key; what it is for was checked
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -102,7 +111,7 @@ class KeyFile:
             "fetched_at": self.clock() - age_s,
             "keys": _public_keys(document),
         }
-        content = json.dumps({**members, "sha256": _checksum(members)}, ensure_ascii=False).encode("utf-8")
+        content = json.dumps({**members, "sha256": _checksum(members)}).encode("ascii")
         try:
             self._check_directory()
             self._replace(content)
@@ -171,9 +180,9 @@ def _checksum(members: Mapping[str, object]) -> str:
 
 
 def _public_keys(document: bytes) -> list[dict[str, object]]:
-    members = parse_object(document).get("keys")
+    members = read_document(document).get("keys")
     jwks = members if isinstance(members, list) else []
-    return [{name: jwk[name] for name in _PUBLIC_MEMBERS if name in jwk} for jwk in jwks if _usable(jwk)]
+    return [{name: jwk[name] for name in _MEMBERS if name in jwk} for jwk in jwks if _usable(jwk)]
 
 
 def _usable(jwk: object) -> bool:
