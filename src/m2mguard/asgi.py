@@ -18,9 +18,7 @@ from m2mguard.resource_server import ResourceServer
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[
-    [Any, Any, Any], Awaitable[None]
-]  # each framework types these its own way; nothing narrower fits them all
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # frameworks type these their own ways; nothing narrower fits all
 OnError = Callable[[Refusal, Scope], Answer | None]
 
 DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
