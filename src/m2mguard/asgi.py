@@ -145,7 +145,8 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     headers["content-length"] = str(len(answer.body))  # an `on_error` may have given another body
     fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": f"{prefix}.start", "status": answer.status, "headers": fields})
-    await send({"type": f"{prefix}.body", "body": b"" if scope.get("method") == "HEAD" else answer.body})
+    body = b"" if scope.get("method") == "HEAD" else answer.body
+    await send({"type": f"{prefix}.body", "body": body, "more_body": False})  # Quart 0.23 takes no default
 
 
 def readiness(server: ResourceServer) -> ASGIApp:

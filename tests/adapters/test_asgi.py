@@ -102,7 +102,7 @@ async def test_a_scope_of_another_type_is_an_error_and_does_not_pass(protect, in
 async def test_a_refused_head_has_the_fields_of_get_and_no_body(protect):
     get, head = [await call(protect(), http(method=method)) for method in ("GET", "HEAD")]
     assert head[0] == get[0]
-    assert head[1] == {"type": "http.response.body", "body": b""}
+    assert head[1] == {"type": "http.response.body", "body": b"", "more_body": False}
     assert len(get[1]["body"]) > 0
 
 
