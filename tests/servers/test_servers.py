@@ -2,10 +2,10 @@
 
 import contextlib
 import http.client
+import operator
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
@@ -107,49 +107,55 @@ def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, pr
         rotate_while_requests_run(url, world, processes)
 
 
-@dataclass
 class Tally:
-    """What the requests that run meanwhile have brought."""
+    """What the clients that ask meanwhile have seen."""
 
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    done: int = 0
-    wrong: list[object] = field(default_factory=list)
-    over: bool = False
+    def __init__(self, clients: int) -> None:
+        self.over = False
+        self.wrong: list[object] = []
+        self._changed = threading.Condition()
+        self._answers = [0] * clients
 
-    def wait_for_more(self, count: int) -> None:
-        with self.changed:
-            goal = self.done + count
-            assert self.changed.wait_for(lambda: self.done >= goal or self.wrong, timeout=20)
+    def note(self, client: int, wrong: object) -> None:
+        with self._changed:
+            self._answers[client] += 1
+            if wrong:
+                self.wrong.append(wrong)
+            self._changed.notify_all()
+
+    def wait_for_answers(self, count: int) -> None:
+        """Until every client has been answered so often from now on: then none still sends a token from before."""
+        with self._changed:
+            goals = [answers + count for answers in self._answers]
+            assert self._changed.wait_for(
+                lambda: self.wrong or all(map(operator.ge, self._answers, goals)), timeout=20
+            ), "a client was not answered"
 
 
 def rotate_while_requests_run(url: str, world: World, processes: int, *, rotations: int = 4, clients: int = 4) -> None:
-    world.issuer.reset_counts()
-    tally = Tally()
+    issuer = world.issuer
+    issuer.reset_counts()
+    tally = Tally(clients)
     stranger = SigningKey.generate()
 
-    def ask(good: bool) -> None:
-        issuer = world.issuer
+    def ask(client: int, expected: int) -> None:
         while not tally.over:
-            token = issuer.mint() if good else issuer.mint(key=stranger.using(kid=issuer.current_key.kid))
+            token = issuer.mint() if expected == 200 else issuer.mint(key=stranger.using(kid=issuer.current_key.kid))
             status = send(url, Request(), (f"Bearer {token}".encode(),)).status
-            with tally.changed:
-                tally.done += 1
-                if status != (200 if good else 401):
-                    tally.wrong.append((good, status))
-                tally.changed.notify_all()
+            tally.note(client, None if status == expected else f"{status}, not {expected}")
 
     with ThreadPoolExecutor(clients) as pool:
-        asking = [pool.submit(ask, number % 4 != 3) for number in range(clients)]
+        asking = [pool.submit(ask, client, 401 if client == 0 else 200) for client in range(clients)]
         try:
             for _ in range(rotations):
-                world.issuer.rotate()
-                tally.wait_for_more(5 * clients)  # so many that no token under way is older than the key before
+                issuer.rotate()
+                tally.wait_for_answers(3)
         finally:
             tally.over = True
         for one in asking:
             one.result()
     assert tally.wrong == []
-    fetches = world.issuer.count("jwks")
+    fetches = issuer.count("jwks")
     assert rotations <= fetches <= rotations * processes, (
         f"{fetches} fetches of {processes} processes for {rotations} rotations"
     )
