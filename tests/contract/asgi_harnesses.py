@@ -229,7 +229,10 @@ class QuartHarness:
         return PlainASGI().tenant(request)
 
     def send(self, protection: Protection, request: Request) -> Response:
-        return anyio.run(self._send, protection, request)
+        try:
+            return anyio.run(self._send, protection, request)
+        except ExceptionGroup as group:  # Quart 0.23 answers in a task group
+            raise group.exceptions[0] from None
 
     async def _send(self, protection: Protection, request: Request) -> Response:
         app: Any = quart.Quart(__name__)
