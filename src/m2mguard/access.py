@@ -51,14 +51,7 @@ class Requirement:
 
     def __post_init__(self) -> None:
         for name in ("scopes", "any_scope"):
-            names = strings(name, getattr(self, name), what="scopes")
-            for scope in names:
-                if not _SCOPE_TOKEN.fullmatch(scope):
-                    raise ConfigurationError(
-                        f"{name}: {scope!r} is no scope: it must be non-empty ASCII without spaces, quotes or backslashes. "
-                        "Give several scopes as a list of strings."
-                    )
-            object.__setattr__(self, name, names)
+            object.__setattr__(self, name, scope_names(name, getattr(self, name)))
         object.__setattr__(self, "app_ids", strings("app_ids", self.app_ids, what="App IDs"))
         organization = self.organization
         if organization is None or isinstance(organization, _OrganizationOfRequest):
@@ -126,6 +119,18 @@ class Requirement:
 
     def _challenge_scopes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
+
+
+def scope_names(setting: str, value: object) -> tuple[str, ...]:
+    """Check a list of scopes (RFC 6749 section 3.3), keeping its order and dropping repeats. Raises ConfigurationError."""
+    names = strings(setting, value, what="scopes")
+    for scope in names:
+        if not _SCOPE_TOKEN.fullmatch(scope):
+            raise ConfigurationError(
+                f"{setting}: {scope!r} is no scope: it must be non-empty ASCII without spaces, quotes or backslashes. "
+                "Give several scopes as a list of strings."
+            )
+    return names
 
 
 def _is_async(function: Callable[[Any], object]) -> bool:

@@ -32,6 +32,8 @@ class BearerAuthMiddleware:
     `request.auth` and `request.user`. On a public path both are absent, whatever stood there before. The scope given from
     above is not changed.
 
+    The metadata of a server that has a `resource_url` is served here, to anybody (RFC 9728).
+
     `http` and `websocket` are protected and `lifespan` passes; a scope of any other type is an error, since nobody could say
     who is calling. A refused WebSocket is answered by the denial response extension where the server offers it, else it is
     closed with 1008 before it was accepted. With keys at hand nothing is awaited; else at most what `KeyCaching` allows.
@@ -77,6 +79,7 @@ class BearerAuthMiddleware:
             )
         self.app = app
         self._server = server
+        self._metadata = server.resource_metadata
         self._requires = requires
         self._public = PublicPaths(public) or None
         self._exempt_preflights = preflight == "exempt"
@@ -90,6 +93,10 @@ class BearerAuthMiddleware:
             return
         if kind not in ("http", "websocket"):
             raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and knows no other")
+        metadata = self._metadata
+        if metadata is not None and metadata.is_asked_for(scope.get("method", ""), **_path_of(scope)):
+            await send_answer(metadata.answer, scope, send)
+            return
         if self._is_open(scope):
             anonymous = {name: value for name, value in scope.items() if name not in ("auth", "user")}
             await self.app(anonymous, receive, send)
@@ -102,10 +109,8 @@ class BearerAuthMiddleware:
         await self.app({**scope, "auth": caller, "user": caller}, receive, send)
 
     def _is_open(self, scope: Scope) -> bool:
-        if self._public is not None:
-            path, root_path, raw_path = scope["path"], scope.get("root_path", ""), scope.get("raw_path")
-            if self._public.match(path, root_path=root_path, raw_path=raw_path):
-                return True
+        if self._public is not None and self._public.match(**_path_of(scope)):
+            return True
         return self._exempt_preflights and _is_preflight(scope)
 
     async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:
@@ -136,7 +141,7 @@ def is_answerable(scope: Scope) -> bool:
 
 
 async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
-    """Send a refusal: over HTTP, HEAD without the body; to a WebSocket handshake as the server allows."""
+    """Send an answer: over HTTP, HEAD without the body; a refusal to a WebSocket handshake as the server allows."""
     if not is_answerable(scope):
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
         return
@@ -166,6 +171,10 @@ class _Readiness:
 
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         await send_answer(self._server.readiness(), scope, send)
+
+
+def _path_of(scope: Scope) -> dict[str, Any]:
+    return {"path": scope["path"], "root_path": scope.get("root_path", ""), "raw_path": scope.get("raw_path")}
 
 
 def _is_preflight(scope: Scope) -> bool:

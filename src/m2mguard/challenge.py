@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from m2mguard.configuration import secure_url
 from m2mguard.errors import ConfigurationError, InsufficientScope, KeysUnavailable, Refusal
@@ -27,13 +28,13 @@ class Answer:
         status: the HTTP status.
         headers: name to value; each name occurs once. Read-only.
         body: the JSON object as UTF-8 bytes. A HEAD request gets the headers without it.
-        detail: the same object as a dict of strings, for frameworks that write JSON themselves.
+        detail: the same object as a dict, for frameworks that write JSON themselves.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    detail: Mapping[str, str]
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
+from m2mguard import starlette
 from m2mguard.access import Requirement
 from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
 from m2mguard.caller import Caller
@@ -14,7 +15,7 @@ from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
 
 try:
-    from fastapi import HTTPException, WebSocketException
+    from fastapi import APIRouter, HTTPException, WebSocketException
     from fastapi.openapi.models import HTTPBearer, OAuth2, OAuthFlowClientCredentials, OAuthFlows
     from fastapi.openapi.models import SecurityBase as Scheme
     from fastapi.security import SecurityScopes
@@ -169,6 +170,20 @@ class RequiresCaller(SecurityBase):
         answer = self.server.answer(error)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _WORDED_BY_FASTAPI}
         raise RefusedRequest(error, detail=answer.detail, headers=headers) from error
+
+
+def resource_metadata(server: ResourceServer) -> APIRouter:
+    """A router that serves the API's metadata to anybody (RFC 9728): `app.include_router(resource_metadata(server))`, without a prefix.
+
+    The dependencies of the application do not apply to it.
+
+    Args:
+        server: one with a `resource_url`.
+
+    Raises:
+        ConfigurationError: the server has no `resource_url`.
+    """
+    return APIRouter(routes=[starlette.resource_metadata(server)])
 
 
 def _documented(description: str, headers: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.resource_metadata import ResourceMetadata
 from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of
 
@@ -31,6 +32,7 @@ R = TypeVar("R")
 Organization = str | Callable[[Request], str | None] | None
 
 EXTENSION: Final = "m2mguard"
+METADATA_ENDPOINT: Final = "m2mguard_resource_metadata"
 _REQUIREMENTS = "_m2mguard_requirements"  # on a guarded view: what it asks for, innermost first
 
 
@@ -69,13 +71,17 @@ class M2MGuard:
     def init_app(self, app: Flask) -> None:
         """Read the app's configuration, and add `flask m2mguard health`. Fetches nothing.
 
+        With a `resource_url` (`M2MGUARD_RESOURCE_URL`) the API's metadata gets a URL rule, open to anybody (RFC 9728).
+
         Raises:
             ConfigurationError: a setting that is missing, unknown, or cannot be meant; or the app has a guard already.
         """
         if EXTENSION in app.extensions:
             raise ConfigurationError("this app has a guard already; one ResourceServer can take several issuers.")
-        server = self._server
-        app.extensions[EXTENSION] = server or ResourceServer.from_settings(app.config, prefix="M2MGUARD_")
+        server = self._server or ResourceServer.from_settings(app.config, prefix="M2MGUARD_")
+        app.extensions[EXTENSION] = server
+        if server.resource_metadata is not None:
+            app.add_url_rule(server.resource_metadata.path, METADATA_ENDPOINT, _resource_metadata)
         app.before_request(self._guard_automatic_options)
         app.cli.add_command(_commands())
 
@@ -151,7 +157,7 @@ class M2MGuard:
         exemptions = Exemptions(public=public, preflight=self._preflight)
 
         def guard() -> None:
-            if not exemptions.cover(request.environ):
+            if not exemptions.cover(request.environ) and request.endpoint != METADATA_ENDPOINT:
                 _authenticate(requirement)
 
         target.before_request(guard)
@@ -203,6 +209,11 @@ async def _aauthenticate(requirement: Requirement) -> None:
     except Refusal as error:
         _refuse(server, error)
     environ[CALLER] = caller
+
+
+def _resource_metadata() -> Response:
+    metadata = cast(ResourceMetadata, _server().resource_metadata)  # there is no rule for this view without
+    return current_app.response_class(metadata.answer.body, metadata.answer.status, dict(metadata.answer.headers))
 
 
 def _plain_request() -> Request:

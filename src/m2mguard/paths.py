@@ -52,15 +52,21 @@ class PublicPaths:
             root_path: where the application is mounted; taken off the path as whole segments.
             raw_path: the path as it was sent, where the server tells; one that was percent-encoded is never public.
         """
-        if raw_path is not None and b"%" in raw_path:
+        routed = unambiguous_path(path, root_path, raw_path)
+        if routed is None or (routed not in self._exact and not routed.startswith(self._prefixes)):
             return False
-        if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
-            path = path[len(root_path) :]
-        elif root_path and root_path in path:  # Litestar routes what stands behind it, wherever it stands
-            return False
-        if path not in self._exact and not path.startswith(self._prefixes):
-            return False
-        return _CANONICAL.fullmatch(path) is not None
+        return _CANONICAL.fullmatch(routed) is not None
+
+
+def unambiguous_path(path: str, root_path: str, raw_path: bytes | None) -> str | None:
+    """The path below `root_path`, or None where a router may see another one. Arguments as for `PublicPaths.match`."""
+    if raw_path is not None and b"%" in raw_path:
+        return None
+    if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
+        return path[len(root_path) :]
+    if root_path and root_path in path:  # Litestar routes what stands behind it, wherever it stands
+        return None
+    return path
 
 
 def _checked(entry: object) -> str:

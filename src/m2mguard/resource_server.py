@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from m2mguard.access import Requirement
@@ -22,6 +22,7 @@ from m2mguard.keys.caching import KeyCaching
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter
+from m2mguard.resource_metadata import ResourceMetadata, configured_metadata
 from m2mguard.settings import from_environment, server_arguments
 from m2mguard.token.bearer import bearer_token
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE
@@ -53,7 +54,13 @@ class ResourceServer:
         on_event: called with every `Event`, on any thread; it must be quick and must not block.
         machine_only: refuse a person's token with `InsufficientScope`, default True.
         realm: named in challenges, default "api".
-        resource_metadata_url: named in challenges, default None (RFC 9728 section 5.1).
+        resource_url: the URL of this API, its resource identifier. Given, the adapters serve the API's metadata (RFC 9728), whose
+            URL is then named in challenges. Default None: there is no metadata.
+        scopes_supported: scopes that the metadata lists, default none.
+        resource_metadata_url: named in challenges where somebody else serves the metadata, default None (RFC 9728 section 5.1).
+
+    Attributes:
+        resource_metadata: the metadata, for adapters to serve; None without a `resource_url`.
 
     Raises:
         ConfigurationError: a value that cannot be meant; the message says what to change.
@@ -74,6 +81,8 @@ class ResourceServer:
         on_event: Callable[[Event], object] | None = None,
         machine_only: bool = True,
         realm: str | None = None,
+        resource_url: str | None = None,
+        scopes_supported: Collection[str] = (),
         resource_metadata_url: str | None = None,
     ) -> None:
         number("leeway", leeway, least=0, most=MAX_LEEWAY_S)
@@ -91,9 +100,6 @@ class ResourceServer:
             for name in audiences
             if name.startswith(ORGANIZATION_AUDIENCE)
         }
-        self._challenge = Challenge(
-            realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
-        )
         self._clock = clock
         self._monotonic = monotonic
         self._caching = caching
@@ -109,6 +115,18 @@ class ResourceServer:
             clock=clock,
             monotonic=monotonic,
             reporter=self._reporter,
+        )
+        self.resource_metadata: ResourceMetadata | None = configured_metadata(
+            resource_url, self._trusted, scopes_supported
+        )
+        if self.resource_metadata is not None:
+            if resource_metadata_url is not None:
+                raise ConfigurationError(
+                    "Give resource_url or resource_metadata_url, not both: the one makes the other."
+                )
+            resource_metadata_url = self.resource_metadata.url
+        self._challenge = Challenge(
+            realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
         )
         self._verification = Verification(
             self._trusted,

@@ -13,11 +13,14 @@ from typing import Any
 from m2mguard import asgi
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
+from m2mguard.errors import ConfigurationError
 from m2mguard.resource_server import ResourceServer
 
 try:
     from starlette.middleware import Middleware
-    from starlette.requests import HTTPConnection
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import Response
+    from starlette.routing import Route
 except ImportError as _missing:
     raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from _missing
 
@@ -59,6 +62,28 @@ def requires(
     if callable(organization):
         requirement = replace(requirement, organization=_of_scope(organization))
     return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement)
+
+
+def resource_metadata(server: ResourceServer) -> Route:
+    """The route of the API's metadata, open to anybody (RFC 9728). `BearerAuthMiddleware` serves it by itself; this is for routers.
+
+    Put it among the routes of the outermost application, since its path begins at the root of the host.
+
+    Args:
+        server: one with a `resource_url`.
+
+    Raises:
+        ConfigurationError: the server has no `resource_url`.
+    """
+    metadata = server.resource_metadata
+    if metadata is None:
+        raise ConfigurationError("there is no metadata to serve: give the ResourceServer a resource_url.")
+    answer = metadata.answer
+
+    async def document(request: Request) -> Response:
+        return Response(b"" if request.method == "HEAD" else answer.body, headers=dict(answer.headers))
+
+    return Route(metadata.path, document, methods=["GET"], include_in_schema=False)
 
 
 def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: float = 5) -> Lifespan:

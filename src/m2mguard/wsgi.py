@@ -14,6 +14,7 @@ from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.paths import PublicPaths
+from m2mguard.resource_metadata import ResourceMetadata
 from m2mguard.resource_server import ResourceServer
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
     OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
 
 CALLER: Final = "m2mguard.caller"
-_STATUS_LINES = {400: "400 Bad Request", 401: "401 Unauthorized", 403: "403 Forbidden", 503: "503 Service Unavailable"}
+_STATUS_LINES = {
+    200: "200 OK",
+    400: "400 Bad Request",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    503: "503 Service Unavailable",
+}
 
 
 class BearerAuthMiddleware:
@@ -31,6 +38,7 @@ class BearerAuthMiddleware:
     The application below finds the `Caller` at `environ["m2mguard.caller"]`; on a public path there is none, whatever stood
     there before. What the application returns is handed on as it is, and what it raises passes through. With keys at hand
     nothing blocks; else a request waits at most as long as `KeyCaching` allows. Safe to share between threads and greenlets.
+    The metadata of a server that has a `resource_url` is served here, to anybody (RFC 9728).
 
     Args:
         app: the WSGI application to protect.
@@ -68,6 +76,7 @@ class BearerAuthMiddleware:
             raise ConfigurationError("on_error must be a plain callable that takes the error and the environ.")
         self.app = app
         self._server = server
+        self._metadata = server.resource_metadata
         self._requires = requires
         self._exemptions = Exemptions(public=public, preflight=preflight)
         self._on_error = on_error
@@ -75,6 +84,8 @@ class BearerAuthMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one WSGI request."""
         environ.pop(CALLER, None)
+        if self._metadata is not None and asks_for(self._metadata, environ):
+            return _send(self._metadata.answer, environ, start_response)
         if self._exemptions.cover(environ):
             return self.app(environ, start_response)
         try:
@@ -147,10 +158,7 @@ class Exemptions:
             raw_path: the path as it was sent, where the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it
                 there; `PATH_INFO` itself is decoded already.
         """
-        sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-        if sent is not None:
-            raw_path = sent.partition("?")[0].encode("latin-1", "replace")
-        if self._public and self._public.match(environ.get("PATH_INFO", ""), raw_path=raw_path):
+        if self._public and self._public.match(environ.get("PATH_INFO", ""), raw_path=_raw_path(environ) or raw_path):
             return True
         return self._preflights and _is_preflight(environ)
 
@@ -160,6 +168,17 @@ def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartRespons
     headers.append(("Content-Length", str(len(answer.body))))  # an `on_error` may have given another body
     start_response(_STATUS_LINES.get(answer.status, f"{answer.status} Refused"), headers)
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+
+def asks_for(metadata: ResourceMetadata, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
+    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.cover`."""
+    path = environ.get("PATH_INFO", "")
+    return metadata.is_asked_for(environ["REQUEST_METHOD"], path, raw_path=_raw_path(environ) or raw_path)
+
+
+def _raw_path(environ: WSGIEnvironment) -> bytes | None:
+    sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    return None if sent is None else sent.partition("?")[0].encode("latin-1", "replace")
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:

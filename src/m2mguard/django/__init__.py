@@ -10,8 +10,9 @@ except ImportError as _missing:
 
 from m2mguard.django.configuration import resource_server
 from m2mguard.django.decorators import requires
+from m2mguard.django.metadata import resource_metadata
 from m2mguard.django.middleware import M2MGuardMiddleware
 from m2mguard.django.probes import readiness
 from m2mguard.django.requests import MachineRequest
 
-__all__ = ["M2MGuardMiddleware", "MachineRequest", "readiness", "requires", "resource_server"]
+__all__ = ["M2MGuardMiddleware", "MachineRequest", "readiness", "requires", "resource_metadata", "resource_server"]

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
+from m2mguard.challenge import Answer
 from m2mguard.errors import Refusal
 from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import authorization_fields
@@ -24,7 +25,7 @@ def admit(request: HttpRequest, server: ResourceServer, requirement: Requirement
             authorization_fields(request.META), requirement, request=request
         )
     except Refusal as error:
-        return _refusal(request, server, error)
+        return response_of(server.answer(error), request)
     return None
 
 
@@ -35,11 +36,11 @@ async def aadmit(request: HttpRequest, server: ResourceServer, requirement: Requ
             authorization_fields(request.META), requirement, request=request
         )
     except Refusal as error:
-        return _refusal(request, server, error)
+        return response_of(server.answer(error), request)
     return None
 
 
-def _refusal(request: HttpRequest, server: ResourceServer, error: Refusal) -> HttpResponse:
-    answer = server.answer(error)
+def response_of(answer: Answer, request: HttpRequest) -> HttpResponse:
+    """An answer of ours as Django's, HEAD without the body."""
     body = b"" if request.method == "HEAD" else answer.body
     return HttpResponse(body, status=answer.status, headers=dict(answer.headers))
