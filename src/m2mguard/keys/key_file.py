@@ -22,16 +22,8 @@ from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_AHEAD_S = 60.0  # a file dated later than that is not believed: the clock, or the file, is wrong
 _FORMAT = 1
-_MEMBERS = (
-    "kty",
-    "kid",
-    "alg",
-    "crv",
-    "x",
-    "y",
-    "n",
-    "e",
-)  # plain strings in every usable key; what it is for was checked
+# Plain strings in every usable key; what it is for was checked.
+_MEMBERS = ("kty", "kid", "alg", "crv", "x", "y", "n", "e")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
