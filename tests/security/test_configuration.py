@@ -6,7 +6,7 @@ import pytest
 
 from m2mguard import ConfigurationError, Issuer, KeyCaching, ResourceServer
 from m2mguard.testing import ALGORITHMS
-from tests.security.forge import API, key
+from tests.security.forge import API, key, plainly
 
 JWKS = {"keys": [key().public_jwk]}
 URL = "https://issuer.example/oidc"
@@ -21,7 +21,7 @@ def build(**settings):
     "audience",
     [(), [], "", [""], " ", None, 7, True, b"https://shopping.api", [b"x"], [None], [API, ""], [API, 7], {API: 1}, {},
      f" {API}", f"{API}\n", [f"{API} "], f"{API} https://other.api", "urn:logto:organization:", "urn:logto:resource:organizations"],
-    ids=repr,
+    ids=plainly,
 )  # fmt: skip
 def test_an_audience_is_one_or_more_exact_names(audience):
     with pytest.raises(ConfigurationError, match=r"^audience"):
@@ -154,14 +154,14 @@ def test_a_logto_endpoint_is_given_without_oidc():
     "algorithms",
     [[], (), "ES256", b"ES256", None, 7, {"ES256": 1}, [""], [None], [7], ["none"], ["None"], ["HS256"], ["ES256", "HS512"], ["es256"],
      ["ES256 "], ["ES256K"], ["RSA-OAEP"], ["dir"], ["*"], ["ES256", "RS1"], ["ES256,ES384"]],
-    ids=repr,
+    ids=plainly,
 )  # fmt: skip
 def test_algorithms_are_a_list_of_supported_asymmetric_names(algorithms):
     with pytest.raises(ConfigurationError, match=r"^algorithms"):
         Issuer(url=URL, algorithms=algorithms)
 
 
-@pytest.mark.parametrize("algorithms", [list(ALGORITHMS), ("ES384",), {"RS256"}, ["ES256", "ES256"]], ids=repr)
+@pytest.mark.parametrize("algorithms", [list(ALGORITHMS), ("ES384",), {"RS256"}, ["ES256", "ES256"]], ids=plainly)
 def test_the_nearest_algorithms_are_accepted(algorithms):
     assert Issuer(url=URL, algorithms=algorithms).algorithms == frozenset(algorithms)
 
@@ -198,7 +198,7 @@ def test_the_nearest_algorithms_are_accepted(algorithms):
         ("jwks", {"keys": []}),
         ("jwks", {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]}),
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_a_detail_of_an_issuer_that_cannot_be_meant_is_refused(setting, value):
     with pytest.raises(ConfigurationError, match=setting):
@@ -212,7 +212,7 @@ def test_keys_are_fixed_or_fetched():
 
 
 @pytest.mark.parametrize(
-    "issuers", [None, "", [], (), 7, [None], [7], {URL: 1}, [URL, URL], [Issuer(url=URL), URL], [URL, ""]], ids=repr
+    "issuers", [None, "", [], (), 7, [None], [7], {URL: 1}, [URL, URL], [Issuer(url=URL), URL], [URL, ""]], ids=plainly
 )
 def test_issuers_are_one_or_more_and_each_once(issuers):
     with pytest.raises(ConfigurationError, match="issuer"):
@@ -258,7 +258,7 @@ def test_the_verdict_cache_has_a_whole_number_of_entries(size):
         ("caching", 300),
         ("caching", {"ttl": 300}),
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_a_setting_of_another_kind_is_refused(setting, value):
     with pytest.raises(ConfigurationError, match=setting):
@@ -268,7 +268,7 @@ def test_a_setting_of_another_kind_is_refused(setting, value):
 @pytest.mark.parametrize(
     "realm",
     ["", '"', 'a"b', "a\\b", "a\nb", "a\r\nX: y", "a\x00", "a\x7f", "ä", "\u2028", 7, b"api", ["api"]],
-    ids=repr,
+    ids=plainly,
 )
 def test_a_realm_stands_in_a_header_as_it_is(realm):
     with pytest.raises(ConfigurationError, match="realm: give"):
@@ -303,7 +303,7 @@ def test_the_nearest_realm_is_accepted(realm):
         7,
         b"https://shopping.api/x",
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_a_metadata_url_is_https_and_stands_in_a_header_as_it_is(url):
     with pytest.raises(ConfigurationError, match="resource_metadata_url"):
@@ -373,7 +373,7 @@ def test_numbers_that_contradict_each_other_are_refused(numbers, what_to_change)
         {"max_wait": 0},
         {"ttl": 1, "timeout": 0.5, "connect_timeout": 0.5, "max_wait": 0.5},
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_the_nearest_numbers_are_accepted(numbers):
     assert KeyCaching(**numbers)
@@ -403,7 +403,7 @@ def test_the_nearest_numbers_are_accepted(numbers):
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_CA_FILE": "/nowhere"}, "ca_file"),
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_REALM": 'a"b'}, "realm: give"),
     ],
-    ids=repr,
+    ids=plainly,
 )  # fmt: skip
 def test_settings_from_outside_are_held_to_the_same(environ, what_to_change):
     with pytest.raises(ConfigurationError, match=what_to_change):

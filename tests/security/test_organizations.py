@@ -5,7 +5,7 @@ from unittest.mock import ANY as ANYTHING
 import pytest
 
 from m2mguard import ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
-from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, server
+from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, plainly, server
 
 GLOBAL: dict[str, object] = {}
 OF_ORG = {"organization_id": "org-1"}
@@ -240,7 +240,7 @@ class AsyncCallable:
         {"organization": route_organization},
         {"organization": AsyncCallable()},
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_a_requirement_that_cannot_be_meant_is_refused_when_it_is_built(arguments):
     with pytest.raises(ConfigurationError) as error:
@@ -261,7 +261,7 @@ def test_a_requirement_that_cannot_be_meant_is_refused_when_it_is_built(argument
         {"organization": "*"},
         {"organization": str},
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_the_nearest_requirement_that_can_be_meant_is_built(arguments):
     assert Requirement(**arguments) == Requirement(**arguments)
