@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from m2mguard.caller import Caller
@@ -48,11 +48,13 @@ class Requirement:
     any_scope: Collection[str] = ()
     app_ids: Collection[str] = ()
     organization: str | Callable[[Any], str | None] | _OrganizationOfRequest | None = None
+    _accepted: frozenset[str] = field(init=False, repr=False, compare=False)  # `app_ids`, to be found in at once
 
     def __post_init__(self) -> None:
         for name in ("scopes", "any_scope"):
             object.__setattr__(self, name, scope_names(name, getattr(self, name)))
         object.__setattr__(self, "app_ids", strings("app_ids", self.app_ids, what="App IDs"))
+        object.__setattr__(self, "_accepted", frozenset(self.app_ids))
         organization = self.organization
         if organization is None or isinstance(organization, _OrganizationOfRequest):
             return
@@ -92,7 +94,7 @@ class Requirement:
         """
         if not self._fits_organization(caller.organization_id, own_organization):
             raise InsufficientScope("organization", "the token's organization is not the one this route asks for")
-        if self.app_ids and caller.app_id not in self.app_ids:
+        if self._accepted and caller.app_id not in self._accepted:
             raise InsufficientScope("application", "the calling application is not among those this route accepts")
         granted = caller.scopes
         for scope in self.scopes:

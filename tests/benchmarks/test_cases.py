@@ -1,0 +1,57 @@
+"""Every case of `make bench` runs once, so that none rots. Peers that are not installed here are left out, as the page says of them.
+
+No time is asserted: a test machine is no stop-watch.
+"""
+
+import pytest
+
+from benchmarks.footprint import DEPENDENCIES, EMPTY, OURS, import_times, memory
+from benchmarks.in_process import asgi_times, fastapi_times, flask_times
+from benchmarks.measuring import calls, calls_over, interleaved
+from benchmarks.page import Results, page
+from benchmarks.scaling import curves, has_gil, thread_rates
+from benchmarks.served import served_rates
+from benchmarks.tokens import ALGORITHMS, FIRST_SEEN, FLOOR, REMEMBERED, full_cache_times, token_times
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # what peers warn of is theirs to mend
+]
+
+
+def test_the_page_says_what_one_run_has_measured():
+    text = page(
+        Results(
+            tokens={algorithm: token_times(algorithm, rounds=1, tokens=3) for algorithm in ALGORITHMS},
+            full_cache=full_cache_times(rounds=1, live_tokens=20),
+            asgi=asgi_times(rounds=1),
+            fastapi=fastapi_times(rounds=1),
+            flask=flask_times(rounds=1),
+            served=served_rates(rounds=1, seconds=1, names=("no authentication", "m2mguard")),
+            memory=memory(tokens=30, servers=2),
+            imports=import_times(rounds=1, names=(EMPTY, DEPENDENCIES, OURS)),
+            curves=curves(rounds=1, sizes=(1, 10)),
+            threads=thread_rates(threads=(1, 2), seconds=0.01, rounds=1),
+            gil=has_gil(),
+        )
+    )
+    for name in (FLOOR, FIRST_SEEN, REMEMBERED, "PyJWT + PyJWKClient", "ES384", "one remembered token"):
+        assert name in text
+
+
+def test_cases_take_turns_and_each_runs_as_often_as_the_others_rounds():
+    log = []
+    measured = interleaved(
+        {name: (lambda times, name=name: log.append(name) or times * 1.0) for name in "abc"}, rounds=3, round_s=1.0
+    )
+    assert "".join(log[-9:]) == "abcbcacab"
+    assert {one.median_s for one in measured.values()} == {1.0}
+
+
+def test_a_batch_does_its_work_as_often_as_it_is_told():
+    done = []
+    calls(lambda: done.append("x"))(3)
+    batch = calls_over(done.append, ["a", "b"])
+    batch(3)
+    batch(1)
+    assert done == ["x", "x", "x", "a", "b", "a", "b"]
