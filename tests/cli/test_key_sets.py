@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from m2mguard import ResourceServer
+from m2mguard.cli.problems import advice_for
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 TROUBLE = {
@@ -78,6 +79,10 @@ def test_a_certificate_nobody_knows_is_told_with_the_setting_that_helps(run, tmp
         assert "M2MGUARD_CA_FILE" in page
         monkeypatch.setenv("M2MGUARD_CA_FILE", str(authority.ca_file))
         assert run("keys", "--issuer", issuer.url)[0] == 0
+
+
+def test_a_problem_nobody_foresaw_has_some_advice():
+    assert "compare" in advice_for("the fetch broke off")
 
 
 def test_one_issuer_in_trouble_hides_no_other(run, issuer):

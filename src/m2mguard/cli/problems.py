@@ -5,7 +5,7 @@ from __future__ import annotations
 from m2mguard.cli.exchanges import Exchange
 from m2mguard.cli.page import Page
 from m2mguard.cli.words import quoted
-from m2mguard.token.strict_json import NotStrictJson, parse_object
+from m2mguard.token.strict_json import parse_object
 
 NO_ANSWER = "the issuer took too long, and has not answered yet"
 _ADVICE = (
@@ -24,9 +24,10 @@ _ADVICE = (
     ("another origin", "Logto tells the address under which it was asked. Set M2MGUARD_JWKS_URI if the other address is right."),
     ("the metadata's jwks_uri", "The issuer's metadata is broken; set M2MGUARD_JWKS_URI."),
     ("the key set was answered", "The issuer is in trouble, or the key set lies elsewhere (M2MGUARD_JWKS_URI)."),
-    ("the key set", "What lies at this URL is not a key set we can use; `m2mguard keys` says more."),
+    ("the key set", "What lies at this URL is not a key set we can use; look at what the issuer publishes there."),
     ("the answer is longer", "That is no sane key set. M2MGUARD_MAX_BYTES raises the limit, if it is meant."),
     ("the exchange broke off", "Something other than a healthy HTTP server answers there, or on the way to it."),
+    ("", "Ask for the same URL from this machine with another tool, and compare."),
 )  # fmt: skip
 
 
@@ -35,23 +36,12 @@ def tell_problem(page: Page, problem: str, exchanges: list[Exchange]) -> None:
     page.line(f"    problem     {problem}")
     for exchange in exchanges:
         page.line(f"    asked       {exchange.url}: {exchange.outcome}")
-    name = _own_name(exchanges) if "another issuer's" in problem else None
-    if name is not None:
-        page.line(f"    it says     that its name is {quoted(name)}")
-    advice = advice_for(problem)
-    if advice is not None:
-        page.line(f"    what to do  {advice}")
+    if "another issuer's" in problem and exchanges:
+        metadata = parse_object(exchanges[-1].body or b"{}")  # the library has read it, too
+        page.line(f"    it says     that its name is {quoted(metadata.get('issuer'))}")
+    page.line(f"    what to do  {advice_for(problem)}")
 
 
-def advice_for(problem: str) -> str | None:
-    """What to do about a problem, by what stands in it first."""
-    return next((advice for words, advice in _ADVICE if words in problem), None)
-
-
-def _own_name(exchanges: list[Exchange]) -> object:
-    """What the issuer that answered last calls itself."""
-    body = exchanges[-1].body if exchanges else None
-    try:
-        return parse_object(body).get("issuer") if body else None
-    except NotStrictJson:
-        return None
+def advice_for(problem: str) -> str:
+    """What to do about a problem: the advice of the first words of the table that stand in it."""
+    return next(advice for words, advice in _ADVICE if words in problem)
