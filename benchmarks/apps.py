@@ -151,7 +151,7 @@ def flask_pyjwt(issuer: LocalIssuer) -> Flask:
         def protected() -> Any:
             try:
                 verify(request.headers.get("Authorization", "").removeprefix("Bearer "))
-            except Exception:
+            except Exception:  # noqa: BLE001 - as applications write it
                 return {"error": "invalid_token"}, 401
             return view()
 
