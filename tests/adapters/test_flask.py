@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, jsonify
 from flask.views import MethodView, View
 from werkzeug.exceptions import HTTPException, Unauthorized
 
-from m2mguard import Caller, ConfigurationError, InvalidToken, Issuer, MissingToken
+from m2mguard import Caller, ConfigurationError, InvalidToken, Issuer, MissingToken, ResourceServer
 from m2mguard.flask import M2MGuard, current_caller
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
@@ -85,7 +85,8 @@ def test_an_async_view_stays_one_and_is_guarded(app, guard, client, bearer):
     assert client.get("/orders").status_code == 401
 
 
-def test_an_async_view_waits_for_keys_on_its_own_loop(app, bearer):
+def test_an_async_view_awaits_keys_on_its_own_loop(app, monkeypatch):
+    monkeypatch.delattr(ResourceServer, "authenticate")  # which would block that loop
     with LocalIssuer() as issuer:
         app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API}
         guard = M2MGuard(app)
@@ -285,7 +286,7 @@ def test_an_app_without_a_guard_lets_nothing_in(server, app, client, bearer):
         client.get("/orders", headers=bearer())
 
 
-def test_a_decorator_in_between_keeps_the_mark(app, guard, client):
+def test_options_must_meet_every_decorator_of_a_view(app, guard, client, bearer):
     class Orders(View):
         decorators = [guard.requires("a"), guard.requires("b")]
 
@@ -294,6 +295,9 @@ def test_a_decorator_in_between_keeps_the_mark(app, guard, client):
 
     app.add_url_rule("/orders", view_func=Orders.as_view("orders"))
     assert client.options("/orders").status_code == 401
+    assert client.options("/orders", headers=bearer(scopes=["a"])).status_code == 403
+    assert client.options("/orders", headers=bearer(scopes=["b"])).status_code == 403
+    assert client.options("/orders", headers=bearer(scopes=["a", "b"])).status_code == 200
 
 
 def test_flask_m2mguard_health_shows_the_keys_and_fails_without_them(app):

@@ -49,6 +49,7 @@ def run(app, request):
     started: list[Any] = []
 
     def start_response(status, headers, exc_info=None):
+        assert len({name.lower() for name, _ in headers}) == len(headers)
         started.append((status, dict(headers)))
         return started.append
 
