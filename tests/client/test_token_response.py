@@ -106,6 +106,21 @@ def test_an_answer_that_is_no_refusal_of_an_authorization_server_tells_nothing(s
         assert str(status) in error.detail
 
 
+@pytest.mark.parametrize(
+    ("statuses", "advice"),
+    [
+        ((300, 301, 307, 399), "configure the URL that it leads to"),
+        ((400, 401, 403, 404, 405), "check its URL, and what stands between"),
+        ((204, 299, 402, 406, 500, 503), ""),
+    ],
+)
+def test_what_is_told_of_a_status_is_what_can_be_done_about_it(statuses, advice):
+    pieces = {"configure the URL that it leads to", "check its URL, and what stands between"}
+    for status in statuses:
+        told = failure(response(status, b"")).detail
+        assert {piece for piece in pieces if piece in told} == ({advice} if advice else set()), status
+
+
 def test_a_server_error_is_no_refusal_even_with_an_error_code():
     assert isinstance(failure(response(503, {"error": "invalid_client"})), TokenEndpointUnavailable)
 
@@ -151,7 +166,7 @@ def test_a_grant_that_is_no_strict_json_object_is_no_token(body):
     assert failure(response(200, body)).reason == "unusable_answer"
 
 
-@pytest.mark.parametrize(("expires_in", "lifetime_s"), [(3600, 3600.0), (59.5, 59.5), ("86400", 86400.0)])
+@pytest.mark.parametrize(("expires_in", "lifetime_s"), [(3600, 3600.0), (0.5, 0.5), ("86400", 86400.0)])
 def test_expires_in_is_the_lifetime(expires_in, lifetime_s):
     assert read(response(200, GOOD | {"expires_in": expires_in}), TARGET, silence_grants=False).lifetime_s == lifetime_s
 
