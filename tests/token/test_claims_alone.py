@@ -1,0 +1,50 @@
+"""The claim rules by themselves: two that others stand before in every `ResourceServer`, and that must hold all the same."""
+
+import dataclasses
+
+import pytest
+
+from m2mguard.errors import InvalidToken
+from m2mguard.token.claims import RFC9068_CLAIMS, TokenProfile, check, sub_is_client_id
+
+NOW = 1_000_000
+PROFILE = TokenProfile(
+    issuer="https://issuer.example",
+    audiences=("https://shopping.api",),
+    any_organization=False,
+    token_types=frozenset({"at+jwt"}),
+    required_claims=RFC9068_CLAIMS,
+    claim_values=(),
+    audience_in_scope=False,
+    app_id_claim="sub",
+    is_machine=sub_is_client_id,
+    scope_lists=(),
+    leeway=30,
+)
+CLAIMS = {
+    "iss": "https://issuer.example",
+    "aud": "https://shopping.api",
+    "exp": NOW + 60,
+    "iat": NOW,
+    "sub": "app",
+    "client_id": "app",
+    "jti": "j",
+}
+
+
+def test_good_claims_make_a_caller():
+    assert check(dict(CLAIMS), "at+jwt", PROFILE, NOW).caller.app_id == "app"
+
+
+@pytest.mark.parametrize("iss", ["https://issuer.example/", "https://ISSUER.example", ["https://issuer.example"], None])
+def test_another_issuer_than_the_one_whose_key_signed_is_refused(iss):
+    with pytest.raises(InvalidToken) as refused:
+        check(CLAIMS | {"iss": iss}, "at+jwt", PROFILE, NOW)
+    assert refused.value.reason == "unknown_issuer"
+
+
+def test_a_token_that_never_ends_is_refused_even_where_exp_is_not_required():
+    claims = {name: value for name, value in CLAIMS.items() if name != "exp"}
+    with pytest.raises(InvalidToken) as refused:
+        check(claims, "at+jwt", dataclasses.replace(PROFILE, required_claims=frozenset()), NOW)
+    assert (refused.value.reason, refused.value.detail) == ("claim", "exp is missing")
