@@ -41,8 +41,8 @@ Memory (RSS): {at_first:.0f} MiB at the start, {settled:.0f} MiB after a quarter
 |---|---|
 {verdicts}
 
-"Could not tell" is a 503: a rotated key whose fetch met a fault. Refused tokens are forged, expired, for another API, or of a
-withdrawn key.
+"Could not tell" is a 503: for a key we do not hold, asked for while the issuer failed or took its time. The tokens are of the last six
+keys, most of which are withdrawn: hence the many that are refused for an unknown key.
 """
 
 
