@@ -1,12 +1,21 @@
 """What `health` shows and what a readiness probe is answered: no waiting, no calls, and no dead end."""
 
 import json
+import threading
+import time
 
 import pytest
 
 from m2mguard import KeysUnavailable
 from m2mguard.events import KeysRefreshed, RefreshFailed
 from m2mguard.testing import faults
+
+
+def end_of_fetching():
+    for thread in threading.enumerate():
+        if thread.name.startswith("m2mguard-keys"):
+            thread.join(10)
+
 
 QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
 
@@ -21,8 +30,6 @@ def test_health_shows_each_key_with_its_thumbprint_and_algorithms(issuer, server
 
 
 def test_health_dates_the_keys_on_the_wall_clock_and_ages_them_on_the_monotonic_one(server, clock, events):
-    import time
-
     server.warm_up()
     clock.advance(250)
     [shown] = server.health().issuers
@@ -75,6 +82,7 @@ def test_after_a_failed_start_a_probe_has_keys_fetched_when_the_back_off_is_over
     server.warm_up()
     for _ in range(20):
         assert server.readiness().status == 503
+    end_of_fetching()
     assert issuer.count("jwks") == 1  # the back-off holds for probes, too
     issuer.behave()
     clock.advance(1)

@@ -110,6 +110,7 @@ def test_while_the_issuer_hangs_a_cold_caller_waits_no_longer_than_with_keys(iss
     server.verify(issuer.mint())
     assert 0.2 <= time.monotonic() - began < 1
     issuer.behave()
+    end_of_fetching()
 
 
 def test_warm_up_counts_a_recalled_key_set_as_ready(issuer, start, saved):
