@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
-from m2mguard.events import Event, KeysRefreshed
+from m2mguard.events import Event, KeysRefreshed, KeyWithdrawn, RefreshFailed
 from m2mguard.telemetry import _TABLE, COUNTERS, Metrics
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
@@ -64,7 +64,8 @@ def test_a_servers_life_is_counted(reader, meter):
         clock.advance(4000)
         with pytest.raises(KeysUnavailable):
             server.verify(issuer.mint())
-        events.wait_for(KeysRefreshed, 4)
+        for kind, times in ((KeysRefreshed, 4), (KeyWithdrawn, 1), (RefreshFailed, 2)):
+            events.wait_for(kind, times)
     of = ("issuer", issuer.url)
     assert counted(reader, "m2mguard.tokens") == {
         frozenset([of, ("outcome", "accepted"), ("remembered", False)]): 2,

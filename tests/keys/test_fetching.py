@@ -13,7 +13,7 @@ from tests.manual_clock import ManualClock
 def fails(server, token, events) -> str:
     with pytest.raises(KeysUnavailable):
         server.verify(token)
-    return events.of(RefreshFailed)[-1].error
+    return events.wait_for(RefreshFailed)[-1].error
 
 
 def test_the_metadata_is_looked_for_in_both_places(events):
@@ -110,7 +110,7 @@ def test_while_the_metadata_cannot_be_had_keys_are_fetched_where_they_were_last(
     issuer.rotate()
     clock.advance(METADATA_TTL_S)
     assert server.refresh().issuers[0].key_ids[0] == issuer.current_key.kid
-    assert len(events.of(KeysRefreshed)) == 2
+    assert len(events.wait_for(KeysRefreshed, 2)) == 2
     issuer.behave()
 
 

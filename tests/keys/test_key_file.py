@@ -100,7 +100,7 @@ def test_recalled_keys_are_never_fresh_so_the_issuer_is_asked_first(issuer, star
     with pytest.raises(InvalidToken):
         server.verify(old)
     server.verify(issuer.mint())
-    assert events.of(KeysRefreshed)[-1].cause == "expired"
+    assert events.wait_for(KeysRefreshed, 2)[-1].cause == "expired"
 
 
 def test_while_the_issuer_hangs_a_cold_caller_waits_no_longer_than_with_keys(issuer, start, saved):

@@ -64,7 +64,7 @@ def test_a_withdrawn_key_ends_its_remembered_tokens_at_the_next_refresh(issuer, 
     server.verify(token)
     events.wait_for(KeysRefreshed, 2)
     assert refused(server, token) == "unknown_key"
-    [withdrawn] = events.of(KeyWithdrawn)
+    [withdrawn] = events.wait_for(KeyWithdrawn)
     assert withdrawn.key_id == kid
 
 
@@ -86,7 +86,7 @@ def test_new_material_under_an_old_key_id_takes_its_place(issuer, server, clock,
     clock.advance(300)
     assert server.verify(new).app_id == "app-orders"
     assert refused(server, old) == "signature"
-    refreshed = events.of(KeysRefreshed)[-1]
+    refreshed = events.wait_for(KeysRefreshed, 2)[-1]
     assert (refreshed.added, refreshed.removed) == ((kid,), (kid,))
 
 
@@ -106,7 +106,7 @@ ODD_KEYS = {
 def test_an_odd_key_is_skipped_alone(issuer, server, events, odd):
     issuer.publish({"kid": "odd", **odd}, position=0)
     server.verify(issuer.mint())
-    [refreshed] = events.of(KeysRefreshed)
+    [refreshed] = events.wait_for(KeysRefreshed)
     assert refreshed.key_ids == (issuer.current_key.kid,)
     assert len(refreshed.skipped) == 1
 
@@ -116,7 +116,7 @@ def test_a_published_private_key_and_an_encryption_key_are_skipped_alone(issuer,
     issuer.publish({**other.public_jwk, "kid": "private", "d": "AAAA"}, position=0)
     issuer.publish({**other.public_jwk, "kid": "encryption", "use": "enc"}, position=0)
     server.verify(issuer.mint())
-    assert len(events.of(KeysRefreshed)[0].skipped) == 2
+    assert len(events.wait_for(KeysRefreshed)[0].skipped) == 2
 
 
 def test_two_keys_under_one_id_are_both_tried(issuer, server):
@@ -154,7 +154,7 @@ def test_an_unchanged_key_set_costs_a_304(issuer, server, clock, events):
     server.verify(issuer.mint())
     clock.advance(300)
     server.verify(issuer.mint())
-    first, second = events.of(KeysRefreshed)
+    first, second = events.wait_for(KeysRefreshed, 2)
     assert (first.not_modified, second.not_modified) == (False, True)
     assert second.key_ids == first.key_ids
     assert "if-none-match" in issuer.requests[-1].headers
