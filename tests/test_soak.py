@@ -3,11 +3,14 @@
 import pytest
 
 from benchmarks.drills.soak import soak
+from m2mguard import KeyCaching
+
+QUICK = KeyCaching(ttl=1, cooldown=1, max_wait=0.1, timeout=0.3, connect_timeout=0.3)
 
 
 @pytest.mark.slow
 def test_no_verdict_is_wrong_while_keys_rotate_and_the_issuer_fails():
-    result = soak(6, workers=2, rotate_every_s=1.5)
+    result = soak(8, workers=2, rotate_every_s=1.0, caching=QUICK)
     assert result.wrong == []
     assert result.rotations >= 3
     assert result.threads == 0

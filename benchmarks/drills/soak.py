@@ -17,8 +17,6 @@ from m2mguard import AuthError, Issuer, KeyCaching, KeysUnavailable, ResourceSer
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 
 CACHING = KeyCaching(ttl=3, cooldown=2, max_wait=0.2, timeout=1, connect_timeout=1)
-SETTLED_S = CACHING.ttl + CACHING.cooldown + 2 * CACHING.timeout
-"""So long after a change, on a healthy issuer, there is one right answer only."""
 FAULTS = (
     faults.status(503), faults.hang(), faults.html(), faults.empty_key_set(), faults.truncated(), faults.disconnect(),
     faults.delay(0.4), faults.huge(2_000_000), faults.drip(),
@@ -50,19 +48,25 @@ class Soak:
     threads: int = 0
 
 
-def soak(seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, seed: int = 7) -> Soak:
+def soak(
+    seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, seed: int = 7, caching: KeyCaching = CACHING
+) -> Soak:
     """Run for so many seconds."""
     with LocalIssuer(algorithm="ES256") as issuer:
-        return _Run(issuer, workers=workers, rotate_every_s=rotate_every_s, seed=seed).run(seconds)
+        return _Run(issuer, caching, workers=workers, rotate_every_s=rotate_every_s, seed=seed).run(seconds)
 
 
 class _Run:
-    def __init__(self, issuer: LocalIssuer, *, workers: int, rotate_every_s: float, seed: int) -> None:
+    def __init__(
+        self, issuer: LocalIssuer, caching: KeyCaching, *, workers: int, rotate_every_s: float, seed: int
+    ) -> None:
         self.issuer = issuer
         self.dice = random.Random(seed)
         self.workers = workers
         self.rotate_every_s = rotate_every_s
-        self.server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=CACHING)
+        self.server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=caching)
+        # So long after a change, on a healthy issuer, there is one right answer only.
+        self.settled_s = caching.ttl + caching.cooldown + 2 * caching.timeout
         self.result = Soak()
         self.stop = threading.Event()
         self.eras: deque[Era] = deque(maxlen=6)
@@ -158,10 +162,12 @@ class _Run:
             return True
         if era is None:
             return outcome != "accepted"
-        healthy = began - self.last_fault > SETTLED_S
+        healthy = began - self.last_fault > self.settled_s
         if outcome == "accepted":
-            return era.withdrawn is None or not healthy or began - era.withdrawn <= SETTLED_S
-        return era.withdrawn is not None or began - era.since <= SETTLED_S + (0 if healthy else self.rotate_every_s)
+            return era.withdrawn is None or not healthy or began - era.withdrawn <= self.settled_s
+        return era.withdrawn is not None or began - era.since <= self.settled_s + (
+            0 if healthy else self.rotate_every_s
+        )
 
 
 def rss_mib() -> float:
