@@ -19,6 +19,7 @@ from m2mguard.events import Event, TokenRefused
 from m2mguard.health import Health
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
+from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter
@@ -244,22 +245,22 @@ class ResourceServer:
 
     def warm_up(self, timeout: float = 5) -> Health:
         """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""
-        drive(self._landed(self._warm_up(), timeout))
+        drive(self._landed(KeySource.warm_up, timeout))
         return self.health()
 
     async def awarm_up(self, timeout: float = 5) -> Health:
         """As `warm_up`, awaiting instead of blocking."""
-        await adrive(self._landed(self._warm_up(), timeout))
+        await adrive(self._landed(KeySource.warm_up, timeout))
         return self.health()
 
     def refresh(self) -> Health:
         """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
-        drive(self._landed(self._refresh(), self._caching.timeout))
+        drive(self._landed(KeySource.refresh, self._caching.timeout))
         return self.health()
 
     async def arefresh(self) -> Health:
         """As `refresh`, awaiting instead of blocking."""
-        await adrive(self._landed(self._refresh(), self._caching.timeout))
+        await adrive(self._landed(KeySource.refresh, self._caching.timeout))
         return self.health()
 
     def purge(self) -> None:
@@ -292,13 +293,8 @@ class ResourceServer:
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
 
-    def _warm_up(self) -> list[Flight | None]:
-        return [trusted.source.warm_up() for trusted in self._trusted.values()]
-
-    def _refresh(self) -> list[Flight | None]:
-        return [trusted.source.refresh() for trusted in self._trusted.values()]
-
-    def _landed(self, flights: Sequence[Flight | None], timeout_s: float) -> Steps[None]:
+    def _landed(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Steps[None]:
+        flights = [begin(trusted.source) for trusted in self._trusted.values()]
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
