@@ -12,7 +12,7 @@ from m2mguard.client import TokenSource  # noqa: E402
 from m2mguard.net import HttpTransport  # noqa: E402
 from m2mguard.testing import SHOPPING_API  # noqa: E402
 
-turns = 0
+turns = 0  # a turn takes a millisecond: without a pause, gevent would not come to look at its name resolver
 
 
 class Transport(HttpTransport):
@@ -21,7 +21,7 @@ class Transport(HttpTransport):
     def request(self, *args, **kwargs):
         before = turns
         while turns < before + 100:
-            gevent.sleep(0)
+            gevent.sleep(0.001)
         return super().request(*args, **kwargs)
 
 
@@ -29,7 +29,7 @@ def count() -> None:
     global turns
     while not all(job.ready() for job in jobs):
         turns += 1
-        gevent.sleep(0)
+        gevent.sleep(0.001)
 
 
 source = TokenSource.logto(
