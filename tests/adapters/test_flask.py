@@ -268,6 +268,8 @@ def test_a_setting_that_cannot_be_meant_is_refused_when_the_app_is_set_up(app, c
 def test_settings_that_are_not_ours_are_passed_over(app, issuer):
     app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API, "SECRET_KEY": "x"}
     M2MGuard(app)
+    (health,) = app.extensions["m2mguard"].health().issuers
+    assert health.issuer == issuer.url
 
 
 def test_an_app_has_one_guard(app, guard, server):

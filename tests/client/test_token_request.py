@@ -112,8 +112,9 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name_and_without_the_secre
 
 
 def test_the_general_settings_are_accepted_as_they_are():
-    TokenSource(**GENERAL)
-    TokenSource(**(GENERAL | {"issuer": None, "token_endpoint": "https://issuer.example/token"}))
+    found = TokenSource(**GENERAL)
+    given = TokenSource(**(GENERAL | {"issuer": None, "token_endpoint": "https://issuer.example/token"}))
+    assert CANARY not in repr(found) + repr(given)
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,8 @@ def test_a_published_private_key_and_an_encryption_key_are_skipped_alone(issuer,
 def test_two_keys_under_one_id_are_both_tried(issuer, server):
     twin = SigningKey.generate("ES256", kid=issuer.current_key.kid)
     issuer.publish(twin.public_jwk, position=0)
-    server.verify(issuer.mint())
-    server.verify(issuer.mint(key=twin))
+    assert server.verify(issuer.mint()).app_id == "app-orders"
+    assert server.verify(issuer.mint(key=twin)).app_id == "app-orders"
 
 
 def test_issuers_with_equal_key_ids_never_lend_each_other_keys(clock):
