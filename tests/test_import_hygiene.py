@@ -1,10 +1,17 @@
-"""What `import m2mguard` and `import m2mguard.client` may do to a process: nothing but define names. Seen from a fresh interpreter."""
+"""What `import m2mguard` and `import m2mguard.client` may do to a process: nothing but define names, and load what those need.
 
+Seen from a fresh interpreter. What is loaded later is loaded when an object is built, or on a thread that nobody waits for.
+"""
+
+import inspect
 import json
 import subprocess
 import sys
 
 import pytest
+
+import m2mguard
+from m2mguard.testing import LocalIssuer, SigningKey
 
 # Runs first in the fresh interpreter. CPython's own audit events see what any module does, ours or not. Threads have
 # such an event only in newer versions, so what starts them is watched itself, before `threading` takes it.
@@ -34,23 +41,66 @@ for name in ("start_new_thread", "start_new", "start_joinable_thread"):
 REPORT = """
 import json, threading
 print(json.dumps({
-    "modules": sorted({name.partition(".")[0] for name in sys.modules}),
+    "modules": sorted(sys.modules),
     "deeds": deeds,
     "threads": [thread.name for thread in threading.enumerate()],
 }))
+"""
+
+# A good request, and one of every kind that is answered otherwise. `deeds` tells what was imported meanwhile on the loop's thread.
+REQUESTS = """
+import asyncio, threading
+from m2mguard import M2MGuardError, Requirement, ResourceServer
+
+issuer, unreachable, directory, warm, *tokens = sys.argv[1:]
+server = ResourceServer(
+    [issuer, unreachable],
+    audience="https://shopping.api",
+    key_directory=directory,
+    resource_url="https://shopping.api",
+    on_event=lambda event: None,
+)
+
+class Watch:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if threading.current_thread() is threading.main_thread():
+            deeds.append(f"import {name}")
+
+async def requests():
+    if warm:
+        await server.awarm_up()
+    sys.meta_path.insert(0, Watch)
+    for fields in ([], ["Basic YTpi"], ["Bearer a", "Bearer b"], ["Bearer ("], *([f"Bearer {token}"] for token in tokens)):
+        try:
+            await server.aauthenticate(fields, Requirement(scopes=["read:orders"]))
+        except M2MGuardError as error:
+            deeds.append(server.answer(error).status)
+        else:
+            deeds.append(200)
+    deeds.append(server.readiness().status)
+    sys.meta_path.remove(Watch)
+
+asyncio.run(requests())
 """
 
 FRAMEWORKS = {
     "aiohttp", "django", "fastapi", "flask", "grpc", "httpx", "httpx2", "opentelemetry", "pytest", "requests",
     "rest_framework", "starlette", "uvicorn", "werkzeug",
 }  # fmt: skip
+NOBODY = "http://127.0.0.1:1/oidc"  # no server ever listens there
 EVENT_LOOPS = {"anyio", "asyncio", "trio"}
+VERIFIER = {"cryptography", "jwt", "m2mguard.resource_server", "m2mguard.token.jose", "m2mguard.verification"}
+FOR_AN_OPTION = {  # what a resource server needs for a setting that most do not give, or that stands outside the code
+    "m2mguard.keys.archive", "m2mguard.keys.key_file", "m2mguard.presets", "m2mguard.resource_metadata", "m2mguard.settings",
+}  # fmt: skip
+FOR_AN_EXCHANGE = {"importlib.metadata", "m2mguard.net.connection", "m2mguard.net.exchange", "urllib3"}
 
 
-def in_a_fresh_interpreter(statement: str) -> dict[str, list[str]]:
+def in_a_fresh_interpreter(statement: str, *arguments: str) -> dict[str, list]:
     """Run one statement in a new interpreter and tell what it did."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROBE + statement + REPORT],
+        [sys.executable, "-W", "error", "-c", PROBE + statement + REPORT, *arguments],
         capture_output=True,
         text=True,
         timeout=30,
@@ -71,6 +121,53 @@ def test_importing_loads_no_framework(plain_import):
 
 def test_importing_loads_no_event_loop(plain_import):
     assert not EVENT_LOOPS & set(plain_import["modules"])
+
+
+def test_importing_loads_nothing_that_only_an_option_or_an_exchange_needs(plain_import):
+    assert not (FOR_AN_OPTION | FOR_AN_EXCHANGE) & set(plain_import["modules"])
+
+
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        ("m2mguard", {"m2mguard"}),
+        ("m2mguard.testing.pytest_plugin", {"m2mguard", "m2mguard.testing", "m2mguard.testing.pytest_plugin"}),
+    ],
+)
+def test_what_is_loaded_into_every_process_loads_no_other_module_of_ours(module, ours):
+    loaded = in_a_fresh_interpreter(f"import {module}")["modules"]
+    assert {name for name in loaded if name.partition(".")[0] == "m2mguard"} == ours
+
+
+def test_a_service_that_only_gets_tokens_does_not_load_what_verifies_them():
+    assert not VERIFIER & set(in_a_fresh_interpreter("from m2mguard.client import *")["modules"])
+
+
+def test_every_public_name_is_found_at_its_first_use_and_no_other():
+    assert set(m2mguard.__all__) <= set(dir(m2mguard))
+    for name in m2mguard.__all__:
+        assert inspect.isclass(getattr(m2mguard, name))
+    with pytest.raises(AttributeError, match="has no attribute 'Verifier'"):
+        _ = m2mguard.Verifier
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_no_request_loads_a_module_on_its_event_loop(warm, tmp_path):
+    with LocalIssuer() as issuer:
+        good = issuer.mint()
+        tokens = [
+            good,
+            good,
+            issuer.mint(scopes=[]),
+            issuer.mint_user_token(),
+            issuer.mint(lifetime=-60),
+            issuer.mint(key=SigningKey.generate()),
+            issuer.mint(claims={"iss": NOBODY}),
+        ]
+        seen = in_a_fresh_interpreter(REQUESTS, issuer.url, NOBODY, str(tmp_path), "warm" * warm, *tokens)["deeds"]
+    answers = [deed for deed in seen if isinstance(deed, int)]
+    assert answers == [401, 401, 400, 400, 200, 200, 403, 403, 401, 401, 503, 503]
+    assert not [deed for deed in seen if str(deed).startswith("import m2mguard")]
 
 
 def test_importing_opens_no_socket_and_starts_neither_thread_nor_process(plain_import):

@@ -1,26 +1,32 @@
 """m2mguard tells an API which application is calling it: machine-to-machine access tokens, verified at the resource server.
 
-Public names only. Importing this starts no thread, opens no socket and loads no framework.
+Public names only, each imported from its module at its first use: `m2mguard.client` needs none of them, and a service that only gets
+tokens should not load what verifies them. Importing this starts no thread, opens no socket and loads no framework.
 """
 
-from m2mguard.access import Requirement
-from m2mguard.caller import Caller
-from m2mguard.challenge import Answer
-from m2mguard.errors import (
-    AuthError,
-    ConfigurationError,
-    InsufficientScope,
-    InvalidRequest,
-    InvalidToken,
-    KeysUnavailable,
-    M2MGuardError,
-    MissingToken,
-)
-from m2mguard.events import Event
-from m2mguard.health import Health
-from m2mguard.issuer import Issuer
-from m2mguard.keys.caching import KeyCaching
-from m2mguard.resource_server import ResourceServer
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from m2mguard.access import Requirement
+    from m2mguard.caller import Caller
+    from m2mguard.challenge import Answer
+    from m2mguard.errors import (
+        AuthError,
+        ConfigurationError,
+        InsufficientScope,
+        InvalidRequest,
+        InvalidToken,
+        KeysUnavailable,
+        M2MGuardError,
+        MissingToken,
+    )
+    from m2mguard.events import Event
+    from m2mguard.health import Health
+    from m2mguard.issuer import Issuer
+    from m2mguard.keys.caching import KeyCaching
+    from m2mguard.resource_server import ResourceServer
 
 __all__ = [
     "Answer",
@@ -40,3 +46,38 @@ __all__ = [
     "Requirement",
     "ResourceServer",
 ]
+
+_MODULES: Final = MappingProxyType(
+    {
+        "access": ("Requirement",),
+        "caller": ("Caller",),
+        "challenge": ("Answer",),
+        "errors": (
+            "AuthError",
+            "ConfigurationError",
+            "InsufficientScope",
+            "InvalidRequest",
+            "InvalidToken",
+            "KeysUnavailable",
+            "M2MGuardError",
+            "MissingToken",
+        ),
+        "events": ("Event",),
+        "health": ("Health",),
+        "issuer": ("Issuer",),
+        "keys.caching": ("KeyCaching",),
+        "resource_server": ("ResourceServer",),
+    }
+)
+
+if not TYPE_CHECKING:  # a type checker would then take every name for one of ours
+
+    def __getattr__(name: str) -> object:
+        for module, names in _MODULES.items():
+            if name in names:
+                found = globals()[name] = getattr(importlib.import_module(f"m2mguard.{module}"), name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -10,12 +10,11 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from functools import wraps
-from typing import Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.resource_metadata import ResourceMetadata
 from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of
 
@@ -26,6 +25,9 @@ try:
     from werkzeug.local import LocalProxy
 except ImportError as _missing:
     raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from _missing
+
+if TYPE_CHECKING:
+    from m2mguard.resource_metadata import ResourceMetadata
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,7 +214,7 @@ async def _aauthenticate(requirement: Requirement) -> None:
 
 
 def _resource_metadata() -> Response:
-    metadata = cast(ResourceMetadata, _server().resource_metadata)  # there is no rule for this view without
+    metadata = cast("ResourceMetadata", _server().resource_metadata)  # there is no rule for this view without
     return current_app.response_class(metadata.answer.body, metadata.answer.status, dict(metadata.answer.headers))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
@@ -23,12 +23,13 @@ from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter
-from m2mguard.resource_metadata import ResourceMetadata, configured_metadata
-from m2mguard.settings import from_environment, server_arguments
 from m2mguard.token.bearer import bearer_token
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE
 from m2mguard.trust import checked_audiences, trusted_issuers
 from m2mguard.verification import Verification
+
+if TYPE_CHECKING:
+    from m2mguard.resource_metadata import ResourceMetadata
 
 MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
 _GLOBAL = Requirement()
@@ -117,9 +118,11 @@ class ResourceServer:
             monotonic=monotonic,
             reporter=self._reporter,
         )
-        self.resource_metadata: ResourceMetadata | None = configured_metadata(
-            resource_url, self._trusted, scopes_supported
-        )
+        self.resource_metadata: ResourceMetadata | None = None
+        if resource_url is not None or scopes_supported:
+            from m2mguard.resource_metadata import configured_metadata
+
+            self.resource_metadata = configured_metadata(resource_url, self._trusted, scopes_supported)
         if self.resource_metadata is not None:
             if resource_metadata_url is not None:
                 raise ConfigurationError(
@@ -149,6 +152,8 @@ class ResourceServer:
         Raises:
             ConfigurationError: a variable that is missing, unknown, or cannot be meant.
         """
+        from m2mguard.settings import from_environment
+
         return cls(**from_environment(environ) | overrides)
 
     @classmethod
@@ -159,6 +164,8 @@ class ResourceServer:
             settings: names to values.
             prefix: what the names of ours begin with, such as "M2MGUARD_"; others are passed over. Default: all are ours.
         """
+        from m2mguard.settings import server_arguments
+
         given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
         return cls(**server_arguments(given, prefix=prefix))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from m2mguard.configuration import one_or_more
 from m2mguard.errors import ConfigurationError
@@ -14,12 +14,16 @@ from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import KeyFetcher
 from m2mguard.keys.freshness import servable
-from m2mguard.keys.key_file import KeyFile
 from m2mguard.keys.source import KeySource
 from m2mguard.net.protocol import Transport
 from m2mguard.net.transport import HttpTransport
 from m2mguard.reporting import Reporter
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from m2mguard.keys.key_file import KeyFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,13 @@ def trusted_issuers(
     transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
     if not callable(getattr(transport, "request", None)):
         raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
-    directory = _directory(key_directory)
+    directory = None if key_directory is None else _directory(key_directory)
 
     def key_file(issuer: Issuer) -> KeyFile | None:
         if directory is None or issuer.jwks is not None:
             return None
+        from m2mguard.keys.key_file import KeyFile
+
         return KeyFile(
             directory=directory,
             issuer=issuer.url,
@@ -127,9 +133,9 @@ def _checked_issuers(value: object) -> list[Issuer]:
     return issuers
 
 
-def _directory(value: object) -> Path | None:
-    if value is None:
-        return None
+def _directory(value: object) -> Path:
+    from pathlib import Path
+
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise ConfigurationError("key_directory must be the path of an existing directory.")
     return Path(os.fsdecode(value)).absolute()

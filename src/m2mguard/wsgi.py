@@ -14,11 +14,12 @@ from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.paths import PublicPaths
-from m2mguard.resource_metadata import ResourceMetadata
 from m2mguard.resource_server import ResourceServer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from m2mguard.resource_metadata import ResourceMetadata
 
     OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
 

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from m2mguard.errors import InvalidToken, KeysUnavailable
 from m2mguard.events import KeysMissing, RefreshFailed, StaleServed, UnknownKeyThrottled
-from m2mguard.keys.archive import Archive
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.changes import changes
 from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
 from m2mguard.keys.freshness import Action, Snapshot
 from m2mguard.keys.jwks import KeySet
-from m2mguard.keys.key_file import KeyFile
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait
 from m2mguard.reporting import Reporter
+
+if TYPE_CHECKING:
+    from m2mguard.keys.archive import Archive
+    from m2mguard.keys.key_file import KeyFile
 
 
 class KeySource:
@@ -63,11 +65,13 @@ class KeySource:
             dice=dice,
             static=static,
         )
-        self._archive = (
-            None
-            if key_file is None
-            else Archive(file=key_file, ledger=self._ledger, issuer=issuer, monotonic=monotonic, reporter=reporter)
-        )
+        self._archive: Archive | None = None
+        if key_file is not None:
+            from m2mguard.keys.archive import Archive
+
+            self._archive = Archive(
+                file=key_file, ledger=self._ledger, issuer=issuer, monotonic=monotonic, reporter=reporter
+            )
 
     def fresh_keys(self, now: float) -> KeySet | None:
         """The key set, where nothing needs to be decided; None otherwise. Takes no lock."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
@@ -25,6 +24,8 @@ class HttpTransport:
     """
 
     def __init__(self, ca_file: str | None = None, *, connect_timeout: float = 2.0) -> None:
+        from importlib.metadata import version  # loads more than all of this package does
+
         try:
             self._tls = ssl.create_default_context(cafile=ca_file)
         except (OSError, ValueError):

@@ -53,10 +53,12 @@ _MODULES: Final = MappingProxyType(
 )
 
 
-def __getattr__(name: str) -> object:
-    if name == "faults":
-        return importlib.import_module("m2mguard.testing.faults")
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"m2mguard.testing.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would then take every name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name == "faults":
+            return importlib.import_module("m2mguard.testing.faults")
+        for module, names in _MODULES.items():
+            if name in names:
+                return getattr(importlib.import_module(f"m2mguard.testing.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
