@@ -1,4 +1,7 @@
-"""`make bench`: measures everything side by side and writes `docs/benchmarks.md` with its plots. Takes some five minutes."""
+"""`make bench`: measures everything side by side and writes `docs/benchmarks.md` with its plots. Takes some six minutes.
+
+FREE_THREADED names an interpreter without the lock, for the threads: see `benchmarks/threads.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ import warnings
 from pathlib import Path
 
 from benchmarks.footprint import import_times, memory
-from benchmarks.in_process import asgi_times, fastapi_times, flask_times
+from benchmarks.in_process import asgi_times, fastapi_times, flask_times, wsgi_times
 from benchmarks.page import Results, page
 from benchmarks.plots import draw
-from benchmarks.scaling import curves, has_gil, thread_rates
-from benchmarks.served import served_rates
+from benchmarks.scaling import curves
+from benchmarks.served import gthread_rates, served_rates
+from benchmarks.threads import free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -27,8 +31,10 @@ def main() -> None:
     for algorithm in ALGORITHMS:
         print(f"tokens, {algorithm}", flush=True)
         tokens[algorithm] = token_times(algorithm)
-    print("requests, in process and under uvicorn", flush=True)
-    asgi, fastapi, flask, served = asgi_times(), fastapi_times(), flask_times(), served_rates()
+    print("requests, in process", flush=True)
+    asgi, fastapi, flask, wsgi = asgi_times(), fastapi_times(), flask_times(), wsgi_times()
+    print("requests, under uvicorn and gunicorn", flush=True)
+    served, gthread = served_rates(), gthread_rates()
     print("growth, threads, memory, import", flush=True)
     results = Results(
         tokens=tokens,
@@ -36,12 +42,14 @@ def main() -> None:
         asgi=asgi,
         fastapi=fastapi,
         flask=flask,
+        wsgi=wsgi,
         served=served,
+        gthread=gthread,
         memory=memory(),
         imports=import_times(),
         curves=curves(),
         threads=thread_rates(),
-        gil=has_gil(),
+        free_threaded=free_threaded_rates(),
     )
     draw(results, DOCS / "images")
     (DOCS / "benchmarks.md").write_text(page(results), encoding="utf-8")

@@ -4,6 +4,7 @@ An ASGI builder takes the issuer and gives an application; so does a WSGI builde
 Annotations stay objects, since FastAPI reads them where they name what is local to a function.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import peers
-from m2mguard import Caller, Issuer, Requirement, ResourceServer
+from m2mguard import Caller, Issuer, Requirement, ResourceServer, wsgi
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard
@@ -168,6 +169,30 @@ def flask_authlib(issuer: LocalIssuer) -> Flask:
     return flask_app(protector(SCOPE))
 
 
+def wsgi_orders(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    body = json.dumps(ORDERS).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def wsgi_m2mguard(issuer: LocalIssuer) -> Any:
+    return wsgi.BearerAuthMiddleware(wsgi_orders, server_of(issuer), requires=Requirement(scopes=[SCOPE]))
+
+
+def wsgi_pyjwt(issuer: LocalIssuer) -> Any:
+    verify = peers.pyjwt(issuer, issuer.current_key.algorithm)
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            verify(environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer "))
+        except Exception:  # noqa: BLE001 - as applications write it
+            start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer")])
+            return []
+        return wsgi_orders(environ, start_response)
+
+    return application
+
+
 ASGI: Mapping[str, Build] = {
     "no authentication": lambda issuer: starlette_app(),
     "m2mguard": starlette_m2mguard,
@@ -187,4 +212,9 @@ FLASK: Mapping[str, Build] = {
     "m2mguard": flask_m2mguard,
     "PyJWT in a decorator": flask_pyjwt,
     "Authlib's ResourceProtector": flask_authlib,
+}
+WSGI: Mapping[str, Build] = {
+    "no authentication": lambda issuer: wsgi_orders,
+    "m2mguard": wsgi_m2mguard,
+    "PyJWT in a middleware": wsgi_pyjwt,
 }

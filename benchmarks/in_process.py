@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from benchmarks.apps import ASGI, FASTAPI, FLASK, PATH, SCOPE, Build
+from benchmarks.apps import ASGI, FASTAPI, FLASK, PATH, SCOPE, WSGI, Build
 from benchmarks.measuring import ROUNDS, Batch, Measured, awaits, calls, interleaved
 from m2mguard.testing import LocalIssuer
 
@@ -29,16 +29,21 @@ def fastapi_times(*, rounds: int = ROUNDS) -> dict[str, Measured]:
 
 def flask_times(*, rounds: int = ROUNDS) -> dict[str, Measured]:
     """Flask with a decorator. ES256, since Authlib's validator takes that and RS256."""
-    with LocalIssuer(algorithm="ES256") as issuer:
+    return _wsgi(FLASK, "ES256", rounds)
+
+
+def wsgi_times(*, rounds: int = ROUNDS) -> dict[str, Measured]:
+    """A bare WSGI application with a middleware. ES384."""
+    return _wsgi(WSGI, "ES384", rounds)
+
+
+def _wsgi(apps: Mapping[str, Build], algorithm: str, rounds: int) -> dict[str, Measured]:
+    with LocalIssuer(algorithm=algorithm) as issuer:
         token = _token(issuer)
-        return interleaved(
-            {
-                name: calls(_wsgi_call(build(issuer), token))
-                for name, build in FLASK.items()
-                if _installed(build, issuer)
-            },
-            rounds=rounds,
-        )
+        cases = {
+            name: calls(_wsgi_call(build(issuer), token)) for name, build in apps.items() if _installed(build, issuer)
+        }
+        return interleaved(cases, rounds=rounds)
 
 
 def _asgi(apps: Mapping[str, Build], algorithm: str, rounds: int) -> dict[str, Measured]:
@@ -133,7 +138,8 @@ def _wsgi_call(app: Any, token: str) -> Callable[[], None]:
     def call() -> None:
         answer = app({**environ, "wsgi.input": io.BytesIO()}, start_response)
         b"".join(answer)
-        answer.close()
+        if hasattr(answer, "close"):
+            answer.close()
         if statuses.pop() != "200 OK":
             raise Refused
 

@@ -9,7 +9,9 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks.measuring import Measured
-from benchmarks.page import BARE, NOTHING, OURS, Results
+from benchmarks.page import NOTHING, OURS
+from benchmarks.results import Results
+from benchmarks.served import BARE
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
 
 mpl.use("svg")
@@ -38,9 +40,10 @@ def _tokens(results: Results, file: Path) -> None:
 
 
 def _requests(results: Results, file: Path) -> None:
-    figure, panels = plt.subplots(1, 3, figsize=(12, 2.6), layout="constrained")
-    titles = ("Starlette, ES384", "FastAPI, RS256", "Flask, ES256")
-    for panel, title, times in zip(panels, titles, (results.asgi, results.fastapi, results.flask), strict=True):
+    figure, panels = plt.subplots(2, 2, figsize=(12, 4.6), layout="constrained")
+    titles = ("Starlette, ES384", "FastAPI, RS256", "Flask, ES256", "WSGI, ES384")
+    measured = (results.asgi, results.fastapi, results.flask, results.wsgi)
+    for panel, title, times in zip(panels.flat, titles, measured, strict=True):
         _bars(panel, times, title)
         panel.set_xscale("log")
     _save(figure, file)

@@ -1,10 +1,7 @@
-"""What must not cost more as there is more of it: issuers, keys, remembered tokens, scopes, applications, threads."""
+"""What must not cost more as there is more of it: issuers, keys, remembered tokens, scopes, applications, routes."""
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -31,23 +28,6 @@ def curves(*, rounds: int = ROUNDS, sizes: Sequence[int] = SIZES) -> dict[str, C
             "applications a route accepts": _curve(sizes, partial(_applications, issuer), rounds),
             "routes with requirements": _curve(sizes, partial(_routes, issuer), rounds),
         }
-
-
-def thread_rates(*, threads: Sequence[int] = (1, 2, 4, 8), seconds: float = 0.5, rounds: int = 3) -> dict[int, float]:
-    """Verifications of one remembered token per second by that many threads; the best of a few interleaved rounds."""
-    with LocalIssuer(algorithm="ES256") as issuer:
-        server, token = resource_server(issuer), issuer.mint()
-        server.verify(token)
-        best = dict.fromkeys(threads, 0.0)
-        for _ in range(rounds):
-            for count in threads:
-                best[count] = max(best[count], _rate(server, token, count, seconds))
-        return best
-
-
-def has_gil() -> bool:
-    """Whether this interpreter runs one thread at a time."""
-    return getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _curve(sizes: Sequence[int], build: object, rounds: int) -> Curve:
@@ -94,23 +74,3 @@ def _routes(issuer: LocalIssuer, count: int) -> object:
     for requirement in requirements:
         server.authenticate(header, requirement)
     return partial(server.authenticate, header, requirements[-1])
-
-
-def _rate(server: ResourceServer, token: str, threads: int, seconds: float) -> float:
-    counts = [0] * threads
-    ends_at = time.perf_counter() + seconds
-
-    def work(number: int) -> None:
-        done = 0
-        while time.perf_counter() < ends_at:
-            for _ in range(100):
-                server.verify(token)
-            done += 100
-        counts[number] = done
-
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return sum(counts) / seconds

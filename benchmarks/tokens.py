@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,11 +104,17 @@ def _ours(issuer: LocalIssuer, tokens: list[str]) -> dict[str, Batch]:
 def signature_checks(issuer: LocalIssuer, tokens: list[str]) -> Batch:
     """What `cryptography` takes for the signatures of these tokens in turn, everything else prepared."""
     key = issuer.current_key.private_key.public_key()
+    return calls_over(lambda arguments: key.verify(*arguments), signature_arguments(issuer, tokens))
+
+
+def signature_arguments(issuer: LocalIssuer, tokens: Sequence[str]) -> list[tuple[Any, ...]]:
+    """For each token what the key's own `verify` takes: an ECDSA signature is no longer as JWS writes it, but in DER."""
+    key = issuer.current_key.private_key.public_key()
     prepared = []
     for token in tokens:
         signed, _, signature = token.rpartition(".")
         prepared.append(_prepared(key, signed.encode(), base64url_decode(signature)))
-    return calls_over(lambda arguments: key.verify(*arguments), prepared)
+    return prepared
 
 
 def _prepared(key: Any, message: bytes, raw: bytes) -> tuple[Any, ...]:

@@ -3,14 +3,18 @@
 No time is asserted: a test machine is no stop-watch.
 """
 
+import sys
+
 import pytest
 
 from benchmarks.footprint import DEPENDENCIES, EMPTY, OURS, import_times, memory
-from benchmarks.in_process import asgi_times, fastapi_times, flask_times
+from benchmarks.in_process import asgi_times, fastapi_times, flask_times, wsgi_times
 from benchmarks.measuring import calls, calls_over, interleaved
-from benchmarks.page import Results, page
-from benchmarks.scaling import curves, has_gil, thread_rates
-from benchmarks.served import served_rates
+from benchmarks.page import page
+from benchmarks.results import Results
+from benchmarks.scaling import curves
+from benchmarks.served import gthread_rates, served_rates
+from benchmarks.threads import ThreadRates, free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, FIRST_SEEN, FLOOR, REMEMBERED, full_cache_times, token_times
 
 pytestmark = [
@@ -20,6 +24,7 @@ pytestmark = [
 
 
 def test_the_page_says_what_one_run_has_measured():
+    names = ("no authentication", "m2mguard")
     text = page(
         Results(
             tokens={algorithm: token_times(algorithm, rounds=1, tokens=3) for algorithm in ALGORITHMS},
@@ -27,16 +32,41 @@ def test_the_page_says_what_one_run_has_measured():
             asgi=asgi_times(rounds=1),
             fastapi=fastapi_times(rounds=1),
             flask=flask_times(rounds=1),
-            served=served_rates(rounds=1, seconds=1, names=("no authentication", "m2mguard")),
+            wsgi=wsgi_times(rounds=1),
+            served=served_rates(rounds=1, seconds=1, names=names),
+            gthread=gthread_rates(rounds=1, seconds=1, names=names, threads=(1, 2)),
             memory=memory(tokens=30, servers=2),
             imports=import_times(rounds=1, names=(EMPTY, DEPENDENCIES, OURS)),
             curves=curves(rounds=1, sizes=(1, 10)),
             threads=thread_rates(threads=(1, 2), seconds=0.01, rounds=1),
-            gil=has_gil(),
+            free_threaded=ThreadRates(
+                interpreter="Python of threads", gil=False, rates={REMEMBERED: {1: 10.0, 2: 19.0}}
+            ),
         )
     )
-    for name in (FLOOR, FIRST_SEEN, REMEMBERED, "PyJWT + PyJWKClient", "ES384", "one remembered token"):
+    for name in (
+        FLOOR,
+        FIRST_SEEN,
+        REMEMBERED,
+        "PyJWT + PyJWKClient",
+        "ES384",
+        "one remembered token",
+        "| m2mguard | 2 |",
+    ):
         assert name in text
+    assert "Python of threads; threads run at once" in text
+    assert "19/s (1.90" in text
+
+
+def test_the_threads_of_another_interpreter_are_measured_if_one_is_named(monkeypatch):
+    monkeypatch.delenv("FREE_THREADED", raising=False)
+    assert free_threaded_rates() is None
+    monkeypatch.setenv(
+        "FREE_THREADED", sys.executable
+    )  # any interpreter will do: it tells itself whether it has the lock
+    other = free_threaded_rates(seconds=0.01, rounds=1)
+    assert other.interpreter.startswith(f"Python {sys.version.split()[0]}")
+    assert all(rate > 0 for rates in other.rates.values() for rate in rates.values())
 
 
 def test_cases_take_turns_and_each_runs_as_often_as_the_others_rounds():
