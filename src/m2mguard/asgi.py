@@ -132,7 +132,7 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
 
 def authorization_fields(scope: Scope) -> list[bytes]:
     """The value of every Authorization field of a request, in order."""
-    return [value for name, value in scope["headers"] if name.lower() == b"authorization"]
+    return [value for name, value in scope["headers"] if len(name) == 13 and name.lower() == b"authorization"]
 
 
 def is_answerable(scope: Scope) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-_MUTABLE = (dict, list)
+_MUTABLE = frozenset((dict, list))  # what a JSON parser makes of objects and arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,8 @@ def frozen(value: object) -> object:
 
 def frozen_claims(claims: dict[str, object]) -> Mapping[str, object]:
     """Make verified claims read-only at every depth. The dict must not be used by the giver afterwards."""
-    for name, value in claims.items():
-        if isinstance(value, _MUTABLE):
+    if not _MUTABLE.isdisjoint(map(type, claims.values())):
+        for name, value in claims.items():
             claims[name] = frozen(value)
     return MappingProxyType(claims)
 

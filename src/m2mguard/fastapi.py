@@ -3,8 +3,8 @@
 Nothing is decided about tokens or answers here. Annotations stay objects, since FastAPI reads them from instances.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from m2mguard import starlette
@@ -41,7 +41,40 @@ class RefusedRequest(HTTPException):
         self.refusal = refusal
 
 
-class M2MAuth(SecurityBase):
+class _Dependency(SecurityBase):
+    """What FastAPI calls: lets a request in, or refuses it. Safe to share between tasks and event loops."""
+
+    def __init__(self, server: ResourceServer, requirement: Requirement) -> None:
+        self._server = server
+        self._requirement = requirement
+        self._by_scopes = {"": requirement}
+
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
+        """Let a request in whose Caller meets the requirement and has these scopes. FastAPI calls this."""
+        scope = connection.scope
+        requirement = self._by_scopes.get(security_scopes.scope_str) or self._plus(security_scopes)
+        try:
+            caller = await self._server.aauthenticate(authorization_fields(scope), requirement, request=connection)
+        except Refusal as error:
+            self._refuse(error, scope)
+        scope["auth"] = scope["user"] = caller
+        return caller
+
+    def _plus(self, security_scopes: SecurityScopes) -> Requirement:
+        """The requirement and what `Security` adds on one way to this dependency; there are as many as the routes have."""
+        requirement = replace(self._requirement, scopes=(*self._requirement.scopes, *security_scopes.scopes))
+        self._by_scopes[security_scopes.scope_str] = requirement
+        return requirement
+
+    def _refuse(self, error: Refusal, scope: MutableMapping[str, Any]) -> NoReturn:
+        if not is_answerable(scope):
+            raise WebSocketException(POLICY_VIOLATION) from error
+        answer = self._server.answer(error)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() not in _WORDED_BY_FASTAPI}
+        raise RefusedRequest(error, detail=answer.detail, headers=headers) from error
+
+
+class M2MAuth(_Dependency):
     """FastAPI's dependency for one API: `caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]`.
 
     `Depends(auth)` asks for a good token; `Security(auth, scopes=[...])` for scopes, too, which add up with those of outer
@@ -78,17 +111,12 @@ class M2MAuth(SecurityBase):
             raise ConfigurationError("server must be a ResourceServer.")
         if token_scopes is not None and token_url is None:
             raise ConfigurationError("token_scopes are offered with a token_url only; give both or neither.")
+        super().__init__(server, Requirement())
         self.model: Scheme = HTTPBearer(bearerFormat="JWT", description=description)
         if token_url is not None:
             flow = OAuthFlowClientCredentials(tokenUrl=token_url, scopes=dict(token_scopes or {}))
             self.model = OAuth2(flows=OAuthFlows(clientCredentials=flow), description=description)
         self.scheme_name = scheme_name
-        self._server = server
-        self._requires_token = self.requires()
-
-    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
-        """Let a request in that carries a good token with these scopes. FastAPI calls this."""
-        return await self._requires_token(connection, security_scopes)
 
     def requires(
         self,
@@ -110,7 +138,7 @@ class M2MAuth(SecurityBase):
             ConfigurationError: a value that cannot be meant.
         """
         requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
-        return RequiresCaller(auth=self, server=self._server, requirement=requirement)
+        return RequiresCaller(self, self._server, requirement)
 
     @property
     def responses(self) -> dict[int | str, dict[str, Any]]:
@@ -124,52 +152,21 @@ class M2MAuth(SecurityBase):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequiresCaller(SecurityBase):
-    """What `M2MAuth.requires` returns: a dependency that gives the Caller, or refuses. Immutable and hashable."""
+class RequiresCaller(_Dependency):
+    """What `M2MAuth.requires` returns: a dependency that gives the Caller, or refuses. Equal to any other of the same arguments."""
 
-    auth: M2MAuth
-    server: ResourceServer
-    requirement: Requirement
-    _with_scopes: dict[tuple[str, ...], Requirement] = field(
-        default_factory=dict, init=False, compare=False, repr=False
-    )
+    def __init__(self, auth: M2MAuth, server: ResourceServer, requirement: Requirement) -> None:
+        super().__init__(server, requirement)
+        self.model: Scheme = auth.model
+        self.scheme_name: str = auth.scheme_name
+        self._identity = (auth, requirement)
+        self._hash = hash(self._identity)  # FastAPI asks for it on every request
 
-    @property
-    def model(self) -> Scheme:  # type: ignore[override]
-        """The scheme, for OpenAPI."""
-        return self.auth.model
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequiresCaller) and self._identity == other._identity
 
-    @property
-    def scheme_name(self) -> str:  # type: ignore[override]
-        """The scheme's name in OpenAPI."""
-        return self.auth.scheme_name
-
-    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
-        """Let a request in whose Caller meets the requirement. FastAPI calls this."""
-        fields = authorization_fields(connection.scope)
-        requirement = self._plus(tuple(security_scopes.scopes))
-        try:
-            caller = await self.server.aauthenticate(fields, requirement, request=connection)
-        except Refusal as error:
-            self._refuse(error, connection)
-        connection.scope["auth"] = connection.scope["user"] = caller
-        return caller
-
-    def _plus(self, scopes: tuple[str, ...]) -> Requirement:
-        """The requirement and what `Security` adds on one way to this dependency; there are as many as the routes have."""
-        found = self._with_scopes.get(scopes)
-        if found is None:
-            found = replace(self.requirement, scopes=(*self.requirement.scopes, *scopes))
-            self._with_scopes[scopes] = found
-        return found
-
-    def _refuse(self, error: Refusal, connection: HTTPConnection[Any]) -> NoReturn:
-        if not is_answerable(connection.scope):
-            raise WebSocketException(POLICY_VIOLATION) from error
-        answer = self.server.answer(error)
-        headers = {name: value for name, value in answer.headers.items() if name.lower() not in _WORDED_BY_FASTAPI}
-        raise RefusedRequest(error, detail=answer.detail, headers=headers) from error
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def resource_metadata(server: ResourceServer) -> APIRouter:

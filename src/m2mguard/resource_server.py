@@ -23,7 +23,6 @@ from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter
-from m2mguard.token.bearer import bearer_token
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE
 from m2mguard.trust import checked_audiences, trusted_issuers
 from m2mguard.verification import Verification
@@ -211,8 +210,7 @@ class ResourceServer:
             InvalidToken, InsufficientScope, KeysUnavailable: as `verify`, and 403 where the requirement is not met.
         """
         try:
-            token = bearer_token(headers)
-            found = self._verification.of(token)
+            found = self._verification.of_request(headers)
             caller = found if isinstance(found, Caller) else drive(found)
             self._check(caller, requirement, request)
         except AuthError as error:
@@ -225,8 +223,7 @@ class ResourceServer:
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
         try:
-            token = bearer_token(headers)
-            found = self._verification.of(token)
+            found = self._verification.of_request(headers)
             caller = found if isinstance(found, Caller) else await adrive(found)
             self._check(caller, requirement, request)
         except AuthError as error:
@@ -294,7 +291,10 @@ class ResourceServer:
         return readiness_answer(ready=self.health().ready)
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
-        requirement = _GLOBAL if requirement is None else requirement.for_request(request)
+        if requirement is None:
+            requirement = _GLOBAL
+        elif requirement.organization is not None:
+            requirement = requirement.for_request(request)
         requirement.check(caller, own_organization=self._own_organizations.get(caller.audience))
 
     def _report(self, error: AuthError) -> None:

@@ -5,7 +5,8 @@ Everything here is pure CPU except the waits of a `KeySource`. What a route asks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 
 from m2mguard.caller import Caller
 from m2mguard.errors import InsufficientScope, InvalidToken
@@ -14,6 +15,7 @@ from m2mguard.health import VerdictHealth
 from m2mguard.keys.jwks import KeySet
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
+from m2mguard.token.bearer import bearer_token, plain_credential
 from m2mguard.token.claims import Verdict, check
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
 from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
@@ -21,6 +23,7 @@ from m2mguard.trust import Trusted
 
 VERDICT_CACHE_BYTES = 64 * 2**20
 MAX_KNOWN_HEADERS = 256
+Candidates = tuple[VerificationKey, ...]
 
 
 class Verification:
@@ -65,6 +68,21 @@ class Verification:
         """How many tokens are remembered, and how often that has helped."""
         return VerdictHealth(remembered=len(self._verdicts), hits=self._hits, misses=self._misses)
 
+    def of_request(self, fields: Sequence[str | bytes]) -> Caller | Steps[Caller]:
+        """As `of`, for the values of a request's Authorization fields.
+
+        Only good tokens are remembered, so what is remembered needs no look at its grammar.
+
+        Raises:
+            MissingToken, InvalidRequest, InvalidToken, InsufficientScope: as `ResourceServer.authenticate`.
+        """
+        credential = plain_credential(fields)
+        if credential is not None:
+            caller = self._recalled(sha256(credential).digest())
+            if caller is not None:
+                return caller
+        return self.of(bearer_token(fields))
+
     def of(self, token: str | bytes) -> Caller | Steps[Caller]:
         """The Caller of a token, at once where its keys are fresh; else the steps that lead to it. No wait, and no lock on a hit.
 
@@ -75,55 +93,61 @@ class Verification:
             token = token.encode("ascii", "replace")  # "?" stands in no token
         elif not isinstance(token, bytes):
             raise InvalidToken("malformed", "the token is neither str nor bytes")
-        digest = VerdictCache.digest(token)
-        found = self._verdicts.find(digest, now_s := self._monotonic())
-        if found is None:
-            return self._first_seen(token, digest, now_s)
-        keys = self._trusted[found.issuer_url].source.fresh_keys(now_s)
-        if keys is None or not self._still_holds(found, keys):
-            return self._seen_before(token, digest, found)
-        return self._hit(found)
+        digest = sha256(token).digest()
+        caller = self._recalled(digest)
+        if caller is not None:
+            return caller
+        found = self._verdicts.find(digest, self._monotonic())
+        return self._first_seen(token, digest) if found is None else self._seen_before(token, digest, found)
 
-    def _first_seen(self, token: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
+    def _recalled(self, digest: bytes, keys: KeySet | None = None) -> Caller | None:
+        """The Caller of a token that is remembered and still holds by these keys, or by the issuer's if they are fresh; else None."""
+        now_s = self._monotonic()
+        found = self._verdicts.find(digest, now_s)
+        if found is None:
+            return None
+        verdict = found.verdict
+        if keys is None:
+            keys = self._trusted[verdict.caller.issuer].source.fresh_keys(now_s)
+        if keys is None or found.thumbprint not in keys.thumbprints:
+            return None
+        if not verdict.valid_from <= self._clock() < verdict.valid_until:
+            return None
+        self._hits += 1  # without a lock: a free-threaded interpreter may lose one now and then
+        if self._reporter.has_listener:
+            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=True))
+        return verdict.caller
+
+    def _first_seen(self, token: bytes, digest: bytes) -> Caller | Steps[Caller]:
         compact = split(token, self._known_headers)
         trusted = self._trusted_issuer(compact)
-        keys = trusted.source.fresh_keys(now_s)
-        if keys is None or compact.header.kid not in keys:
+        keys = trusted.source.fresh_keys(self._monotonic())
+        if keys is None or not (candidates := keys.candidates(compact.header.kid)):
             return self._with_keys(compact, digest, trusted)
-        return self._judged(compact, digest, trusted, keys)
+        return self._judged(compact, digest, trusted, candidates)
 
     def _with_keys(self, compact: Compact, digest: bytes, trusted: Trusted) -> Steps[Caller]:
         """The way of a token whose key has to be asked for, or is due to be refreshed."""
-        keys = yield from trusted.source.key_set_for(compact.header.kid)
-        return self._judged(compact, digest, trusted, keys)
+        kid = compact.header.kid
+        keys = yield from trusted.source.key_set_for(kid)
+        return self._judged(compact, digest, trusted, keys.candidates(kid))
 
     def _seen_before(self, token: bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
-        trusted = self._trusted[found.issuer_url]
+        trusted = self._trusted[found.verdict.caller.issuer]
         keys = yield from trusted.source.key_set_for(found.kid)
-        if self._still_holds(found, keys):
-            return self._hit(found)
-        return self._judged(split(token, self._known_headers), digest, trusted, keys)
+        caller = self._recalled(digest, keys)
+        if caller is not None:
+            return caller
+        return self._judged(split(token, self._known_headers), digest, trusted, keys.candidates(found.kid))
 
-    def _judged(self, compact: Compact, digest: bytes, trusted: Trusted, keys: KeySet) -> Caller:
-        key = _signing_key(compact, keys)
+    def _judged(self, compact: Compact, digest: bytes, trusted: Trusted, candidates: Candidates) -> Caller:
+        key = _signing_key(compact, candidates)
         verdict = check(compact.claims, compact.header.typ, trusted.profile, self._clock())
         if self._machine_only and not verdict.caller.is_machine:
             raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
         self._remember(digest, compact, verdict, key.thumbprint)
         return verdict.caller
-
-    def _still_holds(self, found: Remembered, keys: KeySet) -> bool:
-        return (
-            found.thumbprint in keys.thumbprints
-            and found.verdict.valid_from <= self._clock() < found.verdict.valid_until
-        )
-
-    def _hit(self, found: Remembered) -> Caller:
-        self._hits += 1  # without a lock: a free-threaded interpreter may lose one now and then
-        if self._reporter.has_listener:
-            self._reporter.emit(TokenAccepted(issuer=found.issuer_url, remembered=True))
-        return found.verdict.caller
 
     def _remember(self, digest: bytes, compact: Compact, verdict: Verdict, thumbprint: str) -> None:
         self._misses += 1
@@ -132,11 +156,17 @@ class Verification:
         self._known_headers[compact.header_segment] = (
             compact.header
         )  # good tokens only, so that nobody else can fill it
-        issuer = verdict.caller.issuer
-        found = Remembered(verdict, issuer, compact.header.kid, thumbprint)
-        self._verdicts.remember(digest, found, size_bytes=size_of(compact.payload), now_s=self._monotonic())
+        self._verdicts.remember(
+            Remembered(
+                verdict,
+                compact.header.kid,
+                thumbprint,
+                digest=digest,
+                size_bytes=size_of(compact.payload),
+            )
+        )
         if self._reporter.has_listener:
-            self._reporter.emit(TokenAccepted(issuer=issuer, remembered=False))
+            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
 
     def _trusted_issuer(self, compact: Compact) -> Trusted:
         """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
@@ -149,11 +179,11 @@ class Verification:
         return trusted
 
 
-def _signing_key(compact: Compact, keys: KeySet) -> VerificationKey:
+def _signing_key(compact: Compact, candidates: Candidates) -> VerificationKey:
     """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
     alg = compact.header.alg
     reason, detail = "algorithm", "the key of the token's kid is not for the algorithm that the header names"
-    for key in keys.candidates(compact.header.kid):
+    for key in candidates:
         if alg in key.algorithms:
             if key.verify(alg, compact.signing_input, compact.signature):
                 return key

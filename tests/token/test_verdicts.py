@@ -1,5 +1,6 @@
 """The verified-token cache by itself: what it holds, in what order it forgets, what it weighs, and that threads may share it."""
 
+import hashlib
 import json
 import threading
 import time
@@ -29,9 +30,17 @@ def caller_named(name, **claims):
     )
 
 
-def remembered(name="app", **claims):
+def digest_of(token):
+    return hashlib.sha256(token).digest()
+
+
+def remembered(name="app", *, token=None, size_bytes=2_000, **claims):
     return Remembered(
-        Verdict(caller_named(name, **claims), 0.0, 1_000.0), "https://issuer.example", "kid", "thumbprint"
+        Verdict(caller_named(name, **claims), 0.0, 1_000.0),
+        "kid",
+        "thumbprint",
+        digest=digest_of(name.encode() if token is None else token),
+        size_bytes=size_bytes,
     )
 
 
@@ -39,43 +48,44 @@ def cache_of(max_entries, max_bytes=PLENTY):
     return VerdictCache(max_entries=max_entries, max_bytes=max_bytes, lock=threading.Lock())
 
 
-def remember(cache, name, now_s=0.0, size_bytes=2_000):
-    cache.remember(cache.digest(name.encode()), remembered(name), size_bytes=size_bytes, now_s=now_s)
+def remember(cache, name, size_bytes=2_000):
+    cache.remember(remembered(name, size_bytes=size_bytes))
 
 
 def held(cache, names):
     """Which of these are remembered. Looking is a use, so a test looks last."""
-    return {name for name in names if cache.find(cache.digest(name.encode()), now_s=PLENTY) is not None}
+    return {name for name in names if cache.find(digest_of(name.encode()), now_s=PLENTY) is not None}
 
 
 def test_what_was_remembered_is_found_by_its_own_token_only():
     cache = cache_of(8)
-    verdict = remembered()
-    cache.remember(cache.digest(b"a.b.c"), verdict, size_bytes=2_000, now_s=0.0)
-    assert cache.find(cache.digest(b"a.b.c"), now_s=0.0) is verdict
-    assert cache.find(cache.digest(b"a.b.d"), now_s=0.0) is None
+    verdict = remembered(token=b"a.b.c")
+    cache.remember(verdict)
+    assert cache.find(digest_of(b"a.b.c"), now_s=0.0) is verdict
+    assert cache.find(digest_of(b"a.b.d"), now_s=0.0) is None
 
 
 def test_the_token_itself_is_not_kept():
     cache = cache_of(8)
-    remember(cache, "header.payload.signature", now_s=0.0)
-    assert "signature" not in repr(cache._entries)
+    cache.remember(remembered(token=b"header.payload.signature"))
+    [kept] = cache._entries.values()
+    assert "signature" not in repr({name: getattr(kept, name) for name in kept.__slots__})
 
 
 def test_a_cache_of_no_entries_remembers_nothing():
     cache = cache_of(0)
-    remember(cache, "a", now_s=0.0)
+    remember(cache, "a")
     assert len(cache) == 0
-    assert cache.find(cache.digest(b"a"), now_s=0.0) is None
+    assert cache.find(digest_of(b"a"), now_s=0.0) is None
 
 
 def test_the_least_recently_used_makes_room():
     cache = cache_of(3)
-    for now_s, name in enumerate("abc"):
-        remember(cache, name, now_s=now_s)
+    for name in "abc":
+        remember(cache, name)
     for now_s, name in enumerate("bacb", start=3):
-        assert cache.find(cache.digest(name.encode()), now_s=now_s)
-    remember(cache, "d", now_s=7)
+        assert cache.find(digest_of(name.encode()), now_s=now_s)
+    remember(cache, "d")
     assert held(cache, "abcd") == {"b", "c", "d"}
 
 
@@ -85,11 +95,11 @@ def test_the_order_of_forgetting_is_that_of_an_exact_lru(max_entries, steps):
     cache = cache_of(max_entries)
     model: OrderedDict[Any, Any] = OrderedDict()
     for now_s, (step, number) in enumerate(steps):
-        digest = cache.digest(b"%d" % number)
+        digest = digest_of(b"%d" % number)
         if step == "find":
             assert (cache.find(digest, now_s=now_s) is not None) == (number in model)
         else:
-            remember(cache, str(number), now_s=now_s)
+            remember(cache, str(number))
             model[number] = None
         if number in model:
             model.move_to_end(number)
@@ -101,9 +111,9 @@ def test_the_order_of_forgetting_is_that_of_an_exact_lru(max_entries, steps):
 
 def test_a_flood_of_good_tokens_does_not_drive_out_one_that_is_in_use():
     cache = cache_of(16)
-    remember(cache, "used", now_s=0.0)
+    remember(cache, "used")
     for number in range(1_000):
-        assert cache.find(cache.digest(b"used"), now_s=0.0)  # even on a clock that stands still
+        assert cache.find(digest_of(b"used"), now_s=0.0)  # even on a clock that stands still
         remember(cache, f"flood {number}")
     assert len(cache) == 16
 
@@ -111,14 +121,14 @@ def test_a_flood_of_good_tokens_does_not_drive_out_one_that_is_in_use():
 def test_memory_is_bounded():
     cache = cache_of(1_000, max_bytes=30_000)
     for number in range(10):
-        remember(cache, f"{number}", now_s=number, size_bytes=10_000)
+        remember(cache, f"{number}", size_bytes=10_000)
     assert held(cache, map(str, range(10))) == {"7", "8", "9"}
 
 
 def test_one_verdict_heavier_than_the_whole_cache_is_not_kept_and_drives_nothing_out():
     cache = cache_of(8, max_bytes=20_000)
     remember(cache, "small")
-    remember(cache, "huge", now_s=1.0, size_bytes=20_001)
+    remember(cache, "huge", size_bytes=20_001)
     assert held(cache, ["small", "huge"]) == {"small"}
 
 
@@ -142,28 +152,27 @@ def test_the_weight_of_a_verdict_is_never_less_than_what_the_allocator_says(clai
     payload = json.dumps(claims, ensure_ascii=escaped).encode()
     count = 200
     cache = cache_of(count)
-    digests = [cache.digest(b"%d" % number) for number in range(count)]
     tracemalloc.start()
     try:
-        for number, digest in enumerate(digests):
-            verdict = remembered(f"app {number}", **json.loads(payload))
-            cache.remember(bytes(bytearray(digest)), verdict, size_bytes=size_of(payload), now_s=0.0)
-        del verdict
+        for number in range(count):
+            cache.remember(
+                remembered(f"app {number}", token=b"%d" % number, size_bytes=size_of(payload), **json.loads(payload))
+            )
         real = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert 0.98 * real < cache._entries.currsize < at_most * real
+    assert 0.98 * real < cache._size_bytes < at_most * real
 
 
 def test_notes_of_use_do_not_pile_up():
     cache = cache_of(4)
     for name in "abcd":
-        remember(cache, name, now_s=0.0)
+        remember(cache, name)
     for now_s in range(1_000):
         for name in "abcd":
-            cache.find(cache.digest(name.encode()), now_s=now_s)
+            cache.find(digest_of(name.encode()), now_s=now_s)
     assert len(cache._used) == 4
-    remember(cache, "e", now_s=2_000)
+    remember(cache, "e")
     assert not cache._used
 
 
@@ -178,9 +187,9 @@ def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many()
         while time.monotonic() < ends_at:
             turn += 7
             name = names[turn % len(names)]
-            found = cache.find(cache.digest(name.encode()), now_s=turn)
+            found = cache.find(digest_of(name.encode()), now_s=turn)
             if found is None:
-                remember(cache, name, now_s=turn)
+                remember(cache, name)
             elif found.verdict.caller.app_id != name:
                 wrong.append((name, found))
             if len(cache) > 8:
@@ -199,4 +208,4 @@ def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many()
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert cache._entries.currsize == sum(entry.size_bytes for entry in cache._entries.values())
+    assert cache._size_bytes == sum(entry.size_bytes for entry in cache._entries.values())

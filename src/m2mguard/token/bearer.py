@@ -11,9 +11,24 @@ from collections.abc import Sequence
 from m2mguard.errors import InvalidRequest, InvalidToken, MissingToken
 
 MAX_FIELD_BYTES = 16_384
+_SCHEME = b"Bearer "  # as nearly everybody spells it
+_SCHEME_BYTES = len(_SCHEME)
 _CREDENTIAL = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
 _BEARER_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")
 _OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's value
+
+
+def plain_credential(values: Sequence[str | bytes]) -> bytes | None:
+    """What follows "Bearer " in the one field there is. Its grammar is not looked at: it may be a token, or anything else.
+
+    None for every other way to send a request, `bearer_token` tells them apart.
+    """
+    if len(values) != 1:
+        return None
+    value = values[0]
+    if isinstance(value, str):
+        value = value.encode("latin-1", "replace")
+    return value[_SCHEME_BYTES:] if isinstance(value, bytes) and value.startswith(_SCHEME) else None
 
 
 def bearer_token(values: Sequence[str | bytes]) -> str:

@@ -1,6 +1,6 @@
 """The compact form and the signature: strict split, JWK to key, verification (RFC 7515, RFC 7517, RFC 7518, RFC 8725).
 
-The only module that imports PyJWT, of which it uses the algorithm objects: they hold the cryptography, every rule is here.
+The only module that imports PyJWT, which loads the keys; `cryptography` checks the signatures, and every rule is here.
 The token never chooses the algorithm: a key says which it can do, the issuer which are allowed, and the header must agree with both.
 """
 
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, SECP521R1
-from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, RSAPSSAlgorithm
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.exceptions import InvalidKeyError
 
 from m2mguard.errors import InvalidToken
@@ -23,29 +27,34 @@ from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_TOKEN_CHARACTERS = 16_384 - len("Bearer ")  # 16 KiB of field value
 MAX_KEY_ID_CHARACTERS = 512
+_DOT = ord(".")
 
 
 class _Family(NamedTuple):
-    """Which keys an algorithm works with, and how PyJWT verifies it."""
+    """Which keys an algorithm works with, and what `cryptography` must be told to verify it besides the signature and the message."""
 
     kty: str
     crv: str | None
-    verifier: Algorithm
     signature_bytes: int | None  # None: as long as the RSA modulus
+    settings: tuple[object, ...] = ()  # made once, since making them costs microseconds; they hold no state
+
+
+def _pss(digest: HashAlgorithm) -> tuple[object, ...]:
+    return PSS(MGF1(digest), digest.digest_size), digest  # RFC 7518 section 3.5
 
 
 _FAMILIES: Mapping[str, _Family] = {
-    "RS256": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA256), None),
-    "RS384": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA384), None),
-    "RS512": _Family("RSA", None, RSAAlgorithm(RSAAlgorithm.SHA512), None),
-    "PS256": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA256), None),
-    "PS384": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA384), None),
-    "PS512": _Family("RSA", None, RSAPSSAlgorithm(RSAPSSAlgorithm.SHA512), None),
-    "ES256": _Family("EC", "P-256", ECAlgorithm(ECAlgorithm.SHA256, SECP256R1), 64),
-    "ES384": _Family("EC", "P-384", ECAlgorithm(ECAlgorithm.SHA384, SECP384R1), 96),
-    "ES512": _Family("EC", "P-521", ECAlgorithm(ECAlgorithm.SHA512, SECP521R1), 132),
-    "EdDSA": _Family("OKP", "Ed25519", OKPAlgorithm(), 64),
-    "Ed25519": _Family("OKP", "Ed25519", OKPAlgorithm(), 64),  # RFC 9864
+    "RS256": _Family("RSA", None, None, (PKCS1v15(), SHA256())),
+    "RS384": _Family("RSA", None, None, (PKCS1v15(), SHA384())),
+    "RS512": _Family("RSA", None, None, (PKCS1v15(), SHA512())),
+    "PS256": _Family("RSA", None, None, _pss(SHA256())),
+    "PS384": _Family("RSA", None, None, _pss(SHA384())),
+    "PS512": _Family("RSA", None, None, _pss(SHA512())),
+    "ES256": _Family("EC", "P-256", 64, (ECDSA(SHA256()),)),
+    "ES384": _Family("EC", "P-384", 96, (ECDSA(SHA384()),)),
+    "ES512": _Family("EC", "P-521", 132, (ECDSA(SHA512()),)),
+    "EdDSA": _Family("OKP", "Ed25519", 64),
+    "Ed25519": _Family("OKP", "Ed25519", 64),  # RFC 9864
 }
 SUPPORTED_ALGORITHMS = frozenset(_FAMILIES)
 
@@ -82,21 +91,34 @@ class VerificationKey:
         algorithms: what it can verify by its type, curve and `alg`.
     """
 
-    __slots__ = ("_material", "_signature_bytes", "algorithms", "kid", "thumbprint")
+    __slots__ = ("_families", "_verify", "algorithms", "kid", "thumbprint")
 
     def __init__(self, *, kid: str | None, thumbprint: str, algorithms: frozenset[str], material: Any) -> None:
         self.kid: str | None = kid
         self.thumbprint: str = thumbprint
         self.algorithms: frozenset[str] = algorithms
-        self._material = material
-        rsa_bits = getattr(material, "key_size", 0)
-        self._signature_bytes = {name: _FAMILIES[name].signature_bytes or (rsa_bits + 7) // 8 for name in algorithms}
+        self._verify: Callable[..., None] = material.verify
+        modulus_bytes = (getattr(material, "key_size", 0) + 7) // 8
+        self._families = {
+            name: _FAMILIES[name]._replace(signature_bytes=_FAMILIES[name].signature_bytes or modulus_bytes)
+            for name in algorithms
+        }
 
     def verify(self, alg: str, message: bytes, signature: bytes) -> bool:
         """Tell whether the signature is this key's over the message, by an algorithm this key is for. Pure CPU."""
-        if self._signature_bytes.get(alg) != len(signature):
+        family = self._families.get(alg)
+        if family is None or len(signature) != family.signature_bytes:
             return False
-        return _FAMILIES[alg].verifier.verify(message, self._material, signature)
+        if family.kty == "EC":
+            half = len(signature) // 2  # RFC 7518 section 3.4: r and s side by side
+            signature = encode_dss_signature(
+                int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+            )
+        try:
+            self._verify(signature, message, *family.settings)
+        except InvalidSignature:
+            return False
+        return True
 
 
 def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingProxyType({})) -> Compact:
@@ -111,10 +133,10 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
     if not isinstance(token, (str, bytes)) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("malformed", "the token is longer than 16 KiB of header value, or no string")
     raw = token if isinstance(token, bytes) else token.encode("ascii", "replace")  # "?" is no base64url
-    segments = raw.split(b".", 3)
-    if len(segments) != 3 or b"" in segments:
+    signing_input, _, signature_segment = raw.rpartition(b".")
+    header_segment, _, payload_segment = signing_input.partition(b".")
+    if not (header_segment and payload_segment and signature_segment) or _DOT in payload_segment:
         raise InvalidToken("malformed", "the token is not three base64url segments")
-    header_segment, payload_segment, signature_segment = segments
     try:
         payload = base64url_decode(payload_segment)
         return Compact(
@@ -122,7 +144,7 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
             known_headers.get(header_segment) or _parse_header(header_segment),
             payload,
             parse_object(payload),
-            raw[: -1 - len(signature_segment)],
+            signing_input,
             base64url_decode(signature_segment),
         )
     except NotStrictJson as error:

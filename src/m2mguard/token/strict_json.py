@@ -12,6 +12,7 @@ from typing import Any
 MAX_DEPTH = 32
 MAX_INTEGER_DIGITS = 40
 _WHITE_SPACE = " \t\n\r"  # RFC 8259 section 2
+_OPENING_BRACKET = ord("[")
 
 
 class NotStrictJson(ValueError):
@@ -29,7 +30,7 @@ def parse_object(data: bytes) -> dict[str, object]:
         value, end = _DECODER.raw_decode(text)
         if end != len(text):
             value = None
-        if "\\u" in text:
+        if "\\" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate cannot be encoded
     except NotStrictJson:
         raise
@@ -37,7 +38,7 @@ def parse_object(data: bytes) -> dict[str, object]:
         value = None  # refused below: these errors hold the text, and must not become the context of ours
     if not isinstance(value, dict):
         raise NotStrictJson("not a JSON object in UTF-8")
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if (data.rfind(b"{") > 0 or _OPENING_BRACKET in data) and _depth(value) > MAX_DEPTH:
         raise NotStrictJson("nested too deeply")
     return value
 

@@ -6,51 +6,40 @@ notes first. Locks are given from outside, since nothing in this room starts or 
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
+import math
+from collections import OrderedDict, deque
 from contextlib import AbstractContextManager
-from typing import NamedTuple
-
-from cachetools import Cache, LRUCache
 
 from m2mguard.token.claims import Verdict
 
 _ENTRY_BYTES = 850  # all but the claims: a Caller, its tuples, the cache's own books; as measured
 _VALUE_BYTES = 85  # a string or number without its characters, and its place in a dict
 _CONTAINER_BYTES = 75  # what an object or array takes more than that, without its members
-_TEXT = bytes(set(range(256)) - set(b",:{["))  # what is left without it marks each value, name and container
+_BACKSLASH, _OPENING_BRACKET = b"\\["
 
 
-class Remembered(NamedTuple):
-    """A good verdict and what it depends on: the issuer, the key id it was found by, and the identity of the key that signed."""
+class Remembered:
+    """A good verdict, what it depends on, and its place in the cache's books.
 
-    verdict: Verdict
-    issuer_url: str
-    kid: str
-    thumbprint: str
+    Attributes:
+        verdict: the Caller, and from when until when it holds.
+        kid: the key id that the key was found by.
+        thumbprint: the identity of the key that signed the token.
+        size_bytes: what remembering it takes in memory.
+        used_s: when it was used last.
+        noted: whether a note of that use already waits to be read.
+    """
 
+    __slots__ = ("digest", "kid", "noted", "size_bytes", "thumbprint", "used_s", "verdict")
 
-class _Entry:
-    """A slot of the cache: when it was used last, and whether a note of that already waits to be read."""
-
-    __slots__ = ("noted", "remembered", "size_bytes", "used_s")
-
-    def __init__(self, remembered: Remembered, size_bytes: int, used_s: float) -> None:
-        self.remembered = remembered
+    def __init__(self, verdict: Verdict, kid: str, thumbprint: str, *, digest: bytes, size_bytes: int) -> None:
+        self.verdict = verdict
+        self.kid = kid
+        self.thumbprint = thumbprint
+        self.digest = digest
         self.size_bytes = size_bytes
-        self.used_s = used_s
+        self.used_s = -math.inf
         self.noted = False
-
-
-class _Slots(LRUCache[bytes, _Entry | None]):
-    """The entries in order of use. A missing one is None: a first-seen token should not pay for an exception."""
-
-    def __missing__(self, digest: bytes) -> None:
-        return None
-
-
-def _size_of(entry: _Entry | None) -> int:
-    return 0 if entry is None else entry.size_bytes
 
 
 class VerdictCache:
@@ -64,57 +53,56 @@ class VerdictCache:
         lock: guards changes; never held across I/O.
     """
 
-    __slots__ = ("_entries", "_lock", "_max_entries", "_used")
+    __slots__ = ("_entries", "_lock", "_max_bytes", "_max_entries", "_size_bytes", "_used")
 
     def __init__(self, *, max_entries: int, max_bytes: int, lock: AbstractContextManager[object]) -> None:
         self._max_entries = max_entries
+        self._max_bytes = max_bytes
         self._lock = lock
-        self._entries = _Slots(max_bytes, getsizeof=_size_of)
-        self._used: deque[tuple[bytes, _Entry]] = deque()  # at most one note per entry; appending needs no lock
-
-    @staticmethod
-    def digest(token: bytes) -> bytes:
-        """The name under which a token is remembered; the token itself is not kept."""
-        return hashlib.sha256(token).digest()
+        self._entries: OrderedDict[bytes, Remembered] = OrderedDict()  # least recently used first
+        self._size_bytes = 0
+        self._used: deque[Remembered] = deque()  # at most one note per entry; appending needs no lock
 
     def find(self, digest: bytes, now_s: float) -> Remembered | None:
         """Look a token up. The caller must still check time and key; `now_s` is on the monotonic clock."""
-        entry = Cache.__getitem__(self._entries, digest)  # a plain dict's look-up, which changes no order
-        if entry is None:
-            return None
-        entry.used_s = now_s
-        if not entry.noted:
-            entry.noted = True
-            self._used.append((digest, entry))
-        return entry.remembered
+        found = self._entries.get(digest)
+        if found is not None:
+            found.used_s = now_s
+            if not found.noted:
+                found.noted = True
+                self._used.append(found)
+        return found
 
-    def remember(self, digest: bytes, remembered: Remembered, *, size_bytes: int, now_s: float) -> None:
-        """Keep a good verdict of that size; what was used least recently makes room."""
-        if not self._max_entries or size_bytes > self._entries.maxsize:
+    def remember(self, remembered: Remembered) -> None:
+        """Keep a good verdict; what was used least recently makes room."""
+        if not self._max_entries or remembered.size_bytes > self._max_bytes:
             return
-        entry = _Entry(remembered, size_bytes, now_s)
         with self._lock:
             if self._used:
                 self._read_notes()
-            while len(self._entries) >= self._max_entries and digest not in self._entries:
-                self._entries.popitem()
-            self._entries[digest] = entry
+            entries = self._entries
+            replaced = entries.pop(remembered.digest, None)
+            entries[remembered.digest] = remembered
+            self._size_bytes += remembered.size_bytes - (0 if replaced is None else replaced.size_bytes)
+            while len(entries) > self._max_entries or self._size_bytes > self._max_bytes:
+                self._size_bytes -= entries.popitem(last=False)[1].size_bytes
 
     def _read_notes(self) -> None:
         """Bring the order of use up to date. The lock is held; readers may go on leaving notes."""
         used = []
         while self._used:
             used.append(self._used.popleft())
-            used[-1][1].noted = False
-        for digest, _ in sorted(used, key=_last_used):
-            self._entries.get(digest)
+            used[-1].noted = False
+        for remembered in sorted(used, key=_last_used):
+            if self._entries.get(remembered.digest) is remembered:
+                self._entries.move_to_end(remembered.digest)
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-def _last_used(note: tuple[bytes, _Entry]) -> float:
-    return note[1].used_s
+def _last_used(remembered: Remembered) -> float:
+    return remembered.used_s
 
 
 def size_of(payload: bytes) -> int:
@@ -122,7 +110,14 @@ def size_of(payload: bytes) -> int:
 
     A character takes one byte, or four where any of them is outside ASCII; every name, value and container has its price.
     """
-    width = 1 if payload.isascii() and b"\\u" not in payload else 4
-    shape = payload.translate(None, delete=_TEXT)
-    containers = shape.count(b"{") + shape.count(b"[")
-    return _ENTRY_BYTES + width * len(payload) + _VALUE_BYTES * len(shape) + _CONTAINER_BYTES * containers
+    width = 1 if payload.isascii() and _BACKSLASH not in payload else 4  # "\\u2603" is such a character, too
+    commas = payload.count(b",")
+    if payload.rfind(b"{") or _OPENING_BRACKET in payload:
+        containers = payload.count(b"{") + payload.count(b"[")
+        values = commas + payload.count(b":") + containers
+    else:
+        containers, values = (
+            1,
+            2 * commas + 2,
+        )  # as nearly always: one object with nothing in it but names and plain values
+    return _ENTRY_BYTES + width * len(payload) + _VALUE_BYTES * values + _CONTAINER_BYTES * containers
