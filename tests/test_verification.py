@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from m2mguard import InsufficientScope, InvalidToken, Issuer, KeyCaching, KeysUnavailable, Requirement, ResourceServer
+from m2mguard import (
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    Issuer,
+    KeyCaching,
+    KeysUnavailable,
+    MissingToken,
+    Requirement,
+    ResourceServer,
+)
 from m2mguard.events import StaleServed, TokenAccepted
 from m2mguard.health import VerdictHealth
 from m2mguard.testing import SHOPPING_API, LocalIssuer
@@ -61,6 +71,42 @@ def test_size_nought_switches_it_off(issuer):
     server, token = server_of(issuer, verdict_cache_size=0), issuer.mint()
     assert server.verify(token) == server.verify(token)
     assert server.health().verdicts == VerdictHealth(remembered=0, hits=0, misses=2)
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [b"Bearer %s", b"bearer %s", b"BEARER %s", b"Bearer  %s", b"Bearer %s \t", b" Bearer %s"],
+)
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_remembered_token_is_recognised_however_its_field_is_spelt(issuer, server, spelt, as_text):
+    token = issuer.mint()
+    caller = server.verify(token)
+    field = spelt % token.encode()
+    assert server.authenticate([field.decode() if as_text else field]) is caller
+    assert server.health().verdicts == VerdictHealth(remembered=1, hits=1, misses=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ([b"Bearer %s", b"Bearer %s"], InvalidRequest),
+        ([b"Bearer %s,"], InvalidRequest),
+        ([b"Bearer %s %s"], InvalidRequest),
+        ([b"Bearer %s\n"], InvalidRequest),
+        ([b"Bearer,%s"], InvalidRequest),
+        ([b"Bearer%s"], MissingToken),
+        ([b"Basic %s"], MissingToken),
+        ([b"%s"], MissingToken),
+        ([b"Bearer %s="], InvalidToken),
+        ([b"Bearer x%s"], InvalidToken),
+    ],
+)
+def test_a_remembered_token_makes_no_other_field_good(issuer, server, fields, error):
+    token = issuer.mint()
+    server.verify(token)
+    with pytest.raises(error):
+        server.authenticate([field.replace(b"%s", token.encode()) for field in fields])
+    assert server.health().verdicts.hits == 0
 
 
 def test_a_remembered_token_expires_to_the_second(issuer, server, clock):

@@ -64,6 +64,46 @@ class Caller:
         return _restore, (members | {"claims": thawed(self.claims)},)
 
 
+_new = object.__new__
+(
+    _set_app_id,
+    _set_scopes,
+    _set_organization_id,
+    _set_issuer,
+    _set_audience,
+    _set_expires_at,
+    _set_token_id,
+    _set_is_machine,
+    _set_claims,
+) = (getattr(Caller, name).__set__ for name in Caller.__slots__)
+
+
+def verified_caller(
+    *,
+    app_id: str,
+    scopes: frozenset[str],
+    organization_id: str | None,
+    issuer: str,
+    audience: str,
+    expires_at: float,
+    token_id: str | None,
+    is_machine: bool,
+    claims: Mapping[str, object],
+) -> Caller:
+    """As `Caller(...)`, in less than half the time: a frozen dataclass goes the long way round to set each of its attributes."""
+    caller = _new(Caller)
+    _set_app_id(caller, app_id)
+    _set_scopes(caller, scopes)
+    _set_organization_id(caller, organization_id)
+    _set_issuer(caller, issuer)
+    _set_audience(caller, audience)
+    _set_expires_at(caller, expires_at)
+    _set_token_id(caller, token_id)
+    _set_is_machine(caller, is_machine)
+    _set_claims(caller, claims)
+    return caller
+
+
 def frozen(value: object) -> object:
     """Make a parsed JSON value read-only at every depth: objects become mapping proxies, arrays tuples."""
     if isinstance(value, dict):

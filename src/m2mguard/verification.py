@@ -78,8 +78,9 @@ class Verification:
         """
         credential = plain_credential(fields)
         if credential is not None:
-            caller = self._recalled(sha256(credential).digest())
-            if caller is not None:
+            now_s = self._monotonic()
+            found = self._verdicts.find(sha256(credential).digest(), now_s)
+            if found is not None and (caller := self._recalled(found, now_s)) is not None:
                 return caller
         return self.of(bearer_token(fields))
 
@@ -94,18 +95,15 @@ class Verification:
         elif not isinstance(token, bytes):
             raise InvalidToken("malformed", "the token is neither str nor bytes")
         digest = sha256(token).digest()
-        caller = self._recalled(digest)
-        if caller is not None:
-            return caller
-        found = self._verdicts.find(digest, self._monotonic())
-        return self._first_seen(token, digest) if found is None else self._seen_before(token, digest, found)
-
-    def _recalled(self, digest: bytes, keys: KeySet | None = None) -> Caller | None:
-        """The Caller of a token that is remembered and still holds by these keys, or by the issuer's if they are fresh; else None."""
         now_s = self._monotonic()
         found = self._verdicts.find(digest, now_s)
         if found is None:
-            return None
+            return self._first_seen(token, digest, now_s)
+        caller = self._recalled(found, now_s)
+        return self._seen_before(token, digest, found) if caller is None else caller
+
+    def _recalled(self, found: Remembered, now_s: float, keys: KeySet | None = None) -> Caller | None:
+        """The Caller of a remembered token, if it still holds by these keys, or by the issuer's where they are fresh; else None."""
         verdict = found.verdict
         if keys is None:
             keys = self._trusted[verdict.caller.issuer].source.fresh_keys(now_s)
@@ -118,10 +116,10 @@ class Verification:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=True))
         return verdict.caller
 
-    def _first_seen(self, token: bytes, digest: bytes) -> Caller | Steps[Caller]:
+    def _first_seen(self, token: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
         compact = split(token, self._known_headers)
         trusted = self._trusted_issuer(compact)
-        keys = trusted.source.fresh_keys(self._monotonic())
+        keys = trusted.source.fresh_keys(now_s)
         if keys is None or not (candidates := keys.candidates(compact.header.kid)):
             return self._with_keys(compact, digest, trusted)
         return self._judged(compact, digest, trusted, candidates)
@@ -136,7 +134,7 @@ class Verification:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
         trusted = self._trusted[found.verdict.caller.issuer]
         keys = yield from trusted.source.key_set_for(found.kid)
-        caller = self._recalled(digest, keys)
+        caller = self._recalled(found, self._monotonic(), keys)
         if caller is not None:
             return caller
         return self._judged(split(token, self._known_headers), digest, trusted, keys.candidates(found.kid))
@@ -151,20 +149,12 @@ class Verification:
 
     def _remember(self, digest: bytes, compact: Compact, verdict: Verdict, thumbprint: str) -> None:
         self._misses += 1
-        if len(self._known_headers) >= MAX_KNOWN_HEADERS:
-            self._known_headers.clear()
-        self._known_headers[compact.header_segment] = (
-            compact.header
-        )  # good tokens only, so that nobody else can fill it
-        self._verdicts.remember(
-            Remembered(
-                verdict,
-                compact.header.kid,
-                thumbprint,
-                digest=digest,
-                size_bytes=size_of(compact.payload),
-            )
-        )
+        segment, header = compact.header_segment, compact.header
+        if segment not in self._known_headers:  # good tokens only, so that nobody else can fill it
+            if len(self._known_headers) >= MAX_KNOWN_HEADERS:
+                self._known_headers.clear()
+            self._known_headers[segment] = header
+        self._verdicts.remember(Remembered(verdict, header.kid, thumbprint, digest, size_of(compact.payload)))
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
 

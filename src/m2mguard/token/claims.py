@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from m2mguard.caller import Caller, frozen_claims
+from m2mguard.caller import Caller, frozen_claims, verified_caller
 from m2mguard.errors import InvalidToken
 
 Claims = Mapping[str, object]
@@ -77,7 +77,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     Raises:
         InvalidToken: `token_type`, `unknown_issuer`, `claim`, `audience`, `expired` or `not_yet_valid`.
     """
-    if typ not in profile.token_types:
+    if typ not in profile.token_types:  # RFC 9068 section 4
         _check_spelling(typ, profile)
     if claims.get("iss") != profile.issuer:  # RFC 9068 section 4: character for character
         raise InvalidToken("unknown_issuer", "iss is not the issuer whose key signed the token")
@@ -85,7 +85,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
         raise InvalidToken("claim", "one of the required claims is missing")
     if profile.claim_values:
         _check_values(claims, profile)
-    if "cnf" in claims:  # RFC 9449 section 7.2, RFC 8705 section 3: it would have to be proved
+    if "cnf" in claims:  # RFC 9449 section 7.2, RFC 8705 section 3
         raise InvalidToken("claim", "the token is bound to a key (cnf), which a bearer request does not prove")
     audiences = _audiences(claims, profile)
     audience = _accepted_audience(audiences, profile)
@@ -98,7 +98,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
         raise InvalidToken("claim", "the claim that holds the App ID is missing")
     scopes = _scopes(claims, profile)
     read_only = frozen_claims(claims)  # from here on, lists are tuples
-    caller = Caller(
+    caller = verified_caller(
         app_id=app_id,
         scopes=scopes,
         organization_id=_organization_id(claims, audiences),
@@ -113,7 +113,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
 
 
 def _check_spelling(typ: str | None, profile: TokenProfile) -> None:
-    """RFC 9068 section 4, RFC 8725 section 3.11: this keeps ID tokens, logout tokens and client assertions out."""
+    """A media type in another spelling, or another type: ID tokens, logout tokens and client assertions stay out (RFC 8725 section 3.11)."""
     name = typ.lower().removeprefix(_MEDIA_TYPE_PREFIX) if typ is not None and typ.isascii() else typ
     if name not in profile.token_types:
         raise InvalidToken("token_type", "the header's typ is not that of an access token")

@@ -111,9 +111,7 @@ class VerificationKey:
             return False
         if family.kty == "EC":
             half = len(signature) // 2  # RFC 7518 section 3.4: r and s side by side
-            signature = encode_dss_signature(
-                int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
-            )
+            signature = encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
         try:
             self._verify(signature, message, *family.settings)
         except InvalidSignature:

@@ -32,7 +32,7 @@ class Remembered:
 
     __slots__ = ("digest", "kid", "noted", "size_bytes", "thumbprint", "used_s", "verdict")
 
-    def __init__(self, verdict: Verdict, kid: str, thumbprint: str, *, digest: bytes, size_bytes: int) -> None:
+    def __init__(self, verdict: Verdict, kid: str, thumbprint: str, digest: bytes, size_bytes: int) -> None:
         self.verdict = verdict
         self.kid = kid
         self.thumbprint = thumbprint

@@ -1,0 +1,38 @@
+"""The Caller by itself: how it is made, and that it cannot be changed."""
+
+import dataclasses
+from types import MappingProxyType
+
+import pytest
+
+from m2mguard import Caller
+from m2mguard.caller import verified_caller
+
+MEMBERS = {
+    "app_id": "app-orders",
+    "scopes": frozenset(("read:orders",)),
+    "organization_id": "org-1",
+    "issuer": "https://issuer.example",
+    "audience": "https://shopping.api",
+    "expires_at": 1_000.5,
+    "token_id": "jti-1",
+    "is_machine": False,
+    "claims": MappingProxyType({"sub": "app-orders"}),
+}
+
+
+def test_the_quick_way_to_make_one_gives_the_same_as_the_plain_one():
+    caller = verified_caller(**MEMBERS)
+    assert caller == Caller(**MEMBERS)
+    assert {field.name: getattr(caller, field.name) for field in dataclasses.fields(caller)} == MEMBERS
+
+
+@pytest.mark.parametrize("make", [Caller, verified_caller])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_no_member_can_be_changed_or_removed(make, name):
+    caller = make(**MEMBERS)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(caller, name, "another")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        delattr(caller, name)
+    assert getattr(caller, name) == MEMBERS[name]
