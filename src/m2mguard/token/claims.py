@@ -113,7 +113,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
 
 
 def _check_spelling(typ: str | None, profile: TokenProfile) -> None:
-    """A media type in another spelling, or another type: ID tokens, logout tokens and client assertions stay out (RFC 8725 section 3.11)."""
+    """A media type in another spelling, or another type: ID tokens, logout tokens, client assertions stay out (RFC 8725 section 3.11)."""
     name = typ.lower().removeprefix(_MEDIA_TYPE_PREFIX) if typ is not None and typ.isascii() else typ
     if name not in profile.token_types:
         raise InvalidToken("token_type", "the header's typ is not that of an access token")
