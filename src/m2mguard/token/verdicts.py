@@ -33,13 +33,13 @@ class Remembered:
     __slots__ = ("digest", "kid", "noted", "size_bytes", "thumbprint", "used_s", "verdict")
 
     def __init__(self, verdict: Verdict, kid: str, thumbprint: str, digest: bytes, size_bytes: int) -> None:
-        self.verdict = verdict
-        self.kid = kid
-        self.thumbprint = thumbprint
-        self.digest = digest
-        self.size_bytes = size_bytes
-        self.used_s = -math.inf
-        self.noted = False
+        self.verdict: Verdict = verdict
+        self.kid: str = kid
+        self.thumbprint: str = thumbprint
+        self.digest: bytes = digest
+        self.size_bytes: int = size_bytes
+        self.used_s: float = -math.inf
+        self.noted: bool = False
 
 
 class VerdictCache:
