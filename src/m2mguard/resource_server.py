@@ -295,7 +295,8 @@ class ResourceServer:
             requirement = _GLOBAL
         elif requirement.organization is not None:
             requirement = requirement.for_request(request)
-        requirement.check(caller, own_organization=self._own_organizations.get(caller.audience))
+        own, audience = self._own_organizations, caller.audience
+        requirement.check(caller, own_organization=own[audience] if own and audience in own else None)
 
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))

@@ -152,7 +152,7 @@ class Verification:
         segment, header = compact.header_segment, compact.header
         if segment not in self._known_headers:  # good tokens only, so that nobody else can fill it
             if len(self._known_headers) >= MAX_KNOWN_HEADERS:
-                self._known_headers.clear()
+                self._known_headers = {}  # another one, since a thread may be about to read from this
             self._known_headers[segment] = header
         self._verdicts.remember(Remembered(verdict, header.kid, thumbprint, digest, size_of(compact.payload)))
         if self._reporter.has_listener:
@@ -161,7 +161,7 @@ class Verification:
     def _trusted_issuer(self, compact: Compact) -> Trusted:
         """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
         issuer = compact.claims.get("iss")
-        trusted = self._trusted.get(issuer) if isinstance(issuer, str) else None
+        trusted = self._trusted[issuer] if isinstance(issuer, str) and issuer in self._trusted else None
         if trusted is None:
             raise InvalidToken("unknown_issuer", "iss is none of the configured issuers")
         if compact.header.alg not in trusted.issuer.algorithms:

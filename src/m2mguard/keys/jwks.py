@@ -50,7 +50,9 @@ class KeySet:
 
     def candidates(self, kid: str) -> tuple[VerificationKey, ...]:
         """The keys of that id: none, one, or a few (RFC 7517 section 4.5 lets keys of different types share an id)."""
-        return self._by_kid.get(kid, ())
+        if kid in self._by_kid:
+            return self._by_kid[kid]
+        return ()
 
     def __contains__(self, kid: str) -> bool:
         return kid in self._by_kid

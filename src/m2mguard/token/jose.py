@@ -106,8 +106,10 @@ class VerificationKey:
 
     def verify(self, alg: str, message: bytes, signature: bytes) -> bool:
         """Tell whether the signature is this key's over the message, by an algorithm this key is for. Pure CPU."""
-        family = self._families.get(alg)
-        if family is None or len(signature) != family.signature_bytes:
+        if alg not in self._families:
+            return False
+        family = self._families[alg]
+        if len(signature) != family.signature_bytes:
             return False
         if family.kty == "EC":
             half = len(signature) // 2  # RFC 7518 section 3.4: r and s side by side
@@ -122,7 +124,7 @@ class VerificationKey:
 def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingProxyType({})) -> Compact:
     """Take a token apart, strictly and unverified: three segments, a header that can be acted on, claims that are one JSON object.
 
-    Headers read before may be given by their segment, since the tokens of one key begin alike.
+    Headers read before may be given by their segment, since the tokens of one key begin alike; none may leave that mapping meanwhile.
 
     Raises:
         InvalidToken: `malformed`, for a token that is too long, not a compact JWS, or not canonical in any part
@@ -139,7 +141,7 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
         payload = base64url_decode(payload_segment)
         return Compact(
             header_segment,
-            known_headers.get(header_segment) or _parse_header(header_segment),
+            known_headers[header_segment] if header_segment in known_headers else _parse_header(header_segment),
             payload,
             parse_object(payload),
             signing_input,

@@ -42,6 +42,18 @@ class Remembered:
         self.noted: bool = False
 
 
+class _Entries(OrderedDict[bytes, Remembered]):
+    """Verdicts by digest, least recently used first; a missing one is None.
+
+    They are looked up as `entries[digest]`: where threads run at once, a dict's `get` may wait for those that look, too.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, digest: bytes) -> None:
+        return None
+
+
 class VerdictCache:
     """Good verdicts by the SHA-256 of the whole token, least recently used out first.
 
@@ -59,13 +71,13 @@ class VerdictCache:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._lock = lock
-        self._entries: OrderedDict[bytes, Remembered] = OrderedDict()  # least recently used first
+        self._entries = _Entries()
         self._size_bytes = 0
         self._used: deque[Remembered] = deque()  # at most one note per entry; appending needs no lock
 
     def find(self, digest: bytes, now_s: float) -> Remembered | None:
         """Look a token up. The caller must still check time and key; `now_s` is on the monotonic clock."""
-        found = self._entries.get(digest)
+        found: Remembered | None = self._entries[digest]
         if found is not None:
             found.used_s = now_s
             if not found.noted:
@@ -94,7 +106,7 @@ class VerdictCache:
             used.append(self._used.popleft())
             used[-1].noted = False
         for remembered in sorted(used, key=_last_used):
-            if self._entries.get(remembered.digest) is remembered:
+            if self._entries[remembered.digest] is remembered:
                 self._entries.move_to_end(remembered.digest)
 
     def __len__(self) -> int:
