@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from flask import Flask, request
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
@@ -108,8 +108,8 @@ def fastapi_m2mguard(issuer: LocalIssuer) -> FastAPI:
     return app
 
 
-async def nothing(connection: HTTPConnection) -> None:
-    """What FastAPI itself takes for a dependency."""
+async def nothing(connection: HTTPConnection, security_scopes: SecurityScopes) -> None:
+    """What FastAPI itself takes for a dependency, asked for as ours is."""
 
 
 def fastapi_pyjwt(issuer: LocalIssuer) -> FastAPI:
@@ -202,7 +202,8 @@ ASGI: Mapping[str, Build] = {
 }
 FASTAPI: Mapping[str, Build] = {
     "no authentication": lambda issuer: fastapi_app(),
-    "a dependency that does nothing": lambda issuer: fastapi_app(Depends(nothing)),
+    "a dependency that does nothing": lambda issuer: fastapi_app(Security(nothing, scopes=[SCOPE])),
+    "FastAPI's HTTPBearer, which checks no token": lambda issuer: fastapi_app(Depends(HTTPBearer())),
     "m2mguard": fastapi_m2mguard,
     "PyJWT in a dependency": fastapi_pyjwt,
     "fastapi-azure-auth": fastapi_azure_auth,

@@ -21,7 +21,8 @@ from benchmarks.tables import ratio, spread, table, us
 from benchmarks.threads import ENVIRONMENT_VARIABLE, ThreadRates
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED, TokenTimes
 
-NOTHING, OURS = "a dependency that does nothing", "m2mguard"
+OURS, NOTHING = "m2mguard", "a dependency that does nothing"
+BEARER = "FastAPI's HTTPBearer, which checks no token"
 RS256_FLOOR_S = 23e-6  # of the machine whose 20 µs the bar for first-seen tokens is
 PACKAGES = (
     "m2mguard", "cryptography", "pyjwt", "joserfc", "authlib", "fastmcp", "mcpauth", "guardpost", "fastapi-azure-auth", "ryjwt",
@@ -229,7 +230,7 @@ _SERVED_NOTE = """Loaded by {tool} with {connections} connections, the server on
 is what one core can serve; the rate also depends on what else the machine does. uvicorn runs {loop}."""
 
 _THREADS_NOTE = """Threads do the same in a loop, one server for all of them; in brackets, beside one thread. Here it is the wall
-clock's time, and the best of three rounds counts. A thread that checks a signature lets others run, whatever the interpreter.
+clock's time, and the best round of twelve counts. A thread that checks a signature lets others run, whatever the interpreter.
 First-seen tokens enter a cache that is full, so that each puts another one out."""
 
 _TAIL = """## What to make of it

@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks.measuring import Measured
-from benchmarks.page import NOTHING, OURS
+from benchmarks.page import BEARER, NOTHING, OURS
 from benchmarks.results import Results
 from benchmarks.served import BARE
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
@@ -86,7 +86,7 @@ def _bars(panel: Any, times: Mapping[str, Measured], title: str) -> None:
 
 
 def _colour(name: str) -> str:
-    if name in (FLOOR, LOOK_UP, BARE, NOTHING):
+    if name in (FLOOR, LOOK_UP, BARE, NOTHING, BEARER):
         return FLOORS
     return US if name in (OURS, FIRST_SEEN, REMEMBERED) else THEM
 

@@ -28,7 +28,7 @@ from m2mguard.testing import LocalIssuer
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT_VARIABLE = "FREE_THREADED"
-THREADS, SECONDS, ROUNDS = (1, 2, 4), 0.3, 3
+THREADS, SECONDS, ROUNDS = (1, 2, 4), 0.1, 12
 TOKENS_PER_THREAD = 100
 ROOM = 64  # in the cache: less than the tokens of one thread, so that each look is in vain
 
@@ -46,7 +46,7 @@ class ThreadRates:
 
 
 def thread_rates(*, threads: Sequence[int] = THREADS, seconds: float = SECONDS, rounds: int = ROUNDS) -> ThreadRates:
-    """Let threads do the same at once, in interleaved rounds; the best round of each counts, since another program may disturb one."""
+    """Let threads do the same at once, in short interleaved rounds; the best round counts, since other programs need the cores, too."""
     with ExitStack() as stack:
         cases = {LOOK_UP: _looks_up, REMEMBERED: _remembers}
         issuers = {name: stack.enter_context(LocalIssuer(algorithm="ES256")) for name in cases}
