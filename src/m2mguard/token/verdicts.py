@@ -94,10 +94,13 @@ class VerdictCache:
                 self._read_notes()
             entries = self._entries
             replaced = entries.pop(remembered.digest, None)
-            entries[remembered.digest] = remembered
-            self._size_bytes += remembered.size_bytes - (0 if replaced is None else replaced.size_bytes)
-            while len(entries) > self._max_entries or self._size_bytes > self._max_bytes:
+            if replaced is not None:
+                self._size_bytes -= replaced.size_bytes
+            room_bytes = self._max_bytes - remembered.size_bytes
+            while len(entries) >= self._max_entries or self._size_bytes > room_bytes:  # first: readers take no lock
                 self._size_bytes -= entries.popitem(last=False)[1].size_bytes
+            entries[remembered.digest] = remembered
+            self._size_bytes += remembered.size_bytes
 
     def _read_notes(self) -> None:
         """Bring the order of use up to date. The lock is held; readers may go on leaving notes."""
