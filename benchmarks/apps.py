@@ -6,6 +6,7 @@ Annotations stay objects, since FastAPI reads them where they name what is local
 
 import json
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Security
@@ -29,6 +30,8 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer
 ORDERS = {"orders": [{"id": 1, "item": "apples", "quantity": 3}, {"id": 2, "item": "pears", "quantity": 5}]}
 PATH = "/orders"
 SCOPE = "read:orders"
+NOTHING, HASHING = "a dependency that does nothing", "a dependency that finds the field and hashes it"
+BEARER = "FastAPI's HTTPBearer, which checks no token"
 Build = Callable[[LocalIssuer], Any]
 
 
@@ -110,6 +113,12 @@ def fastapi_m2mguard(issuer: LocalIssuer) -> FastAPI:
 
 async def nothing(connection: HTTPConnection, security_scopes: SecurityScopes) -> None:
     """What FastAPI itself takes for a dependency, asked for as ours is."""
+
+
+async def hashing(connection: HTTPConnection, security_scopes: SecurityScopes) -> bytes:
+    """The least that any dependency must do to recognise a token: find its field, and hash it."""
+    [field] = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    return sha256(field).digest()
 
 
 def fastapi_pyjwt(issuer: LocalIssuer) -> FastAPI:
@@ -202,8 +211,9 @@ ASGI: Mapping[str, Build] = {
 }
 FASTAPI: Mapping[str, Build] = {
     "no authentication": lambda issuer: fastapi_app(),
-    "a dependency that does nothing": lambda issuer: fastapi_app(Security(nothing, scopes=[SCOPE])),
-    "FastAPI's HTTPBearer, which checks no token": lambda issuer: fastapi_app(Depends(HTTPBearer())),
+    NOTHING: lambda issuer: fastapi_app(Security(nothing, scopes=[SCOPE])),
+    HASHING: lambda issuer: fastapi_app(Security(hashing, scopes=[SCOPE])),
+    BEARER: lambda issuer: fastapi_app(Depends(HTTPBearer())),
     "m2mguard": fastapi_m2mguard,
     "PyJWT in a dependency": fastapi_pyjwt,
     "fastapi-azure-auth": fastapi_azure_auth,

@@ -21,8 +21,7 @@ from benchmarks.tables import ratio, spread, table, us
 from benchmarks.threads import ENVIRONMENT_VARIABLE, ThreadRates
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED, TokenTimes
 
-OURS, NOTHING = "m2mguard", "a dependency that does nothing"
-BEARER = "FastAPI's HTTPBearer, which checks no token"
+OURS = "m2mguard"
 RS256_FLOOR_S = 23e-6  # of the machine whose 20 µs the bar for first-seen tokens is
 PACKAGES = (
     "m2mguard", "cryptography", "pyjwt", "joserfc", "authlib", "fastmcp", "mcpauth", "guardpost", "fastapi-azure-auth", "ryjwt",
@@ -83,7 +82,7 @@ def _bars(results: Results) -> str:
     rows.append(
         ("10,000 live tokens, a cache of 1,024, beside first seen", "≤ + 5 µs", f"{extra * 1e6:+.1f} µs", extra <= 5e-6)
     )
-    at_most("`import m2mguard`, beside its dependencies", 1.3, import_ratio(results.imports))
+    at_most("import of m2mguard with every public name, beside its dependencies", 1.3, import_ratio(results.imports))
     return table(
         ("", "bar", "this run", ""),
         [(what, bar, got, "reached" if good else "**missed**") for what, bar, got, good in rows],
@@ -236,7 +235,10 @@ First-seen tokens enter a cache that is full, so that each puts another one out.
 _TAIL = """## What to make of it
 
 A machine sends one token for as long as it lives, so the remembered token is the one that counts: what is left of it is mostly
-SHA-256 and the interpreter. A dependency of FastAPI's that does nothing at all stands in its table, since a large part of what
-ours adds is FastAPI's own work for any dependency. For a first-seen token we stay with `cryptography`, and ryjwt, where it can be
-installed, is ahead: its Rust does on the way what takes us Python. The
-[decision on signature backends](adr/0004-signature-backend.md) says why."""
+SHA-256 and the interpreter. Three dependencies of FastAPI's stand in its table that check no token: one does nothing at all, one
+finds the field and hashes it, which is where every look-up begins, and one is FastAPI's own. What they take is FastAPI's work for
+any dependency, and it leaves next to nothing below the bar.
+
+For a first-seen token we stay with `cryptography`, and ryjwt, where it can be installed, is ahead: its Rust does on the way what
+takes us Python. The [decision on signature backends](adr/0004-signature-backend.md) says why. The ratio 1.26 for ES256 goes with a
+P-256 that takes 77 µs (20 µs ÷ 0.26); where it takes half of that, the same microseconds weigh twice."""

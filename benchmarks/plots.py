@@ -8,8 +8,9 @@ from typing import Any
 
 import matplotlib as mpl
 
+from benchmarks.apps import BEARER, HASHING, NOTHING
 from benchmarks.measuring import Measured
-from benchmarks.page import BEARER, NOTHING, OURS
+from benchmarks.page import OURS
 from benchmarks.results import Results
 from benchmarks.served import BARE
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
@@ -86,7 +87,7 @@ def _bars(panel: Any, times: Mapping[str, Measured], title: str) -> None:
 
 
 def _colour(name: str) -> str:
-    if name in (FLOOR, LOOK_UP, BARE, NOTHING, BEARER):
+    if name in (FLOOR, LOOK_UP, BARE, NOTHING, HASHING, BEARER):
         return FLOORS
     return US if name in (OURS, FIRST_SEEN, REMEMBERED) else THEM
 
