@@ -47,12 +47,14 @@ class _Dependency(SecurityBase):
     def __init__(self, server: ResourceServer, requirement: Requirement) -> None:
         self._server = server
         self._requirement = requirement
-        self._by_scopes = {"": requirement}
+        self._by_scopes: dict[str, Requirement] = {}
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
         """Let a request in whose Caller meets the requirement and has these scopes. FastAPI calls this."""
         scope = connection.scope
-        requirement = self._by_scopes.get(security_scopes.scope_str) or self._plus(security_scopes)
+        requirement = self._requirement
+        if security_scopes.scopes:
+            requirement = self._by_scopes.get(security_scopes.scope_str) or self._plus(security_scopes)
         try:
             caller = await self._server.aauthenticate(authorization_fields(scope), requirement, request=connection)
         except Refusal as error:

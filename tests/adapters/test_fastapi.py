@@ -88,6 +88,19 @@ def test_the_scopes_of_one_route_are_not_asked_for_on_another(app, client, auth,
         assert answers == [200, 403, 200]
 
 
+def test_a_scope_that_cannot_be_meant_opens_no_route_even_after_another_route_was_asked(app, client, auth, bearer):
+    @app.get("/none", dependencies=[Depends(auth)])
+    def none(): ...
+
+    @app.get("/empty", dependencies=[Security(auth, scopes=[""])])
+    def empty(): ...
+
+    assert client.get("/none", headers=bearer()).status_code == 200
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            client.get("/empty", headers=bearer())
+
+
 def test_requires_adds_its_own_scopes_to_those_of_security(app, client, auth, bearer):
     @app.get("/both", dependencies=[Security(auth.requires(scopes=["a"], app_ids=["app-orders"]), scopes=["b"])])
     def both():
