@@ -139,12 +139,23 @@ def test_one_verdict_heavier_than_the_whole_cache_is_not_kept_and_drives_nothing
         ({"roles": [f"role {number}" for number in range(50)]}, 1.8),
         ({"tree": {"a": [{"b": number, "c": [str(number)]} for number in range(1_000, 1_100)]}}, 2.5),
         ({"empty": [{} for _ in range(300)]}, 2.5),
+        ({"objects": {f"{number}": {"b": {"c": {}}} for number in range(100)}}, 2.5),
         ({"numbers": list(range(1_000, 2_000))}, 2.6),
         ({"text": "\N{SNOWMAN}" * 3_000}, 10.0),
         ({"text": "x" * 3_000 + "\N{SNOWMAN}"}, 4.0),
         ({"text": "x" * 3_000 + "\N{GRINNING FACE}"}, 1.4),
     ],
-    ids=["plain", "list", "tree", "empty objects", "numbers", "snowmen", "one snowman", "one face"],
+    ids=[
+        "plain",
+        "list",
+        "tree",
+        "empty objects",
+        "objects in objects",
+        "numbers",
+        "snowmen",
+        "one snowman",
+        "one face",
+    ],
 )
 @pytest.mark.parametrize("escaped", [True, False])
 def test_the_weight_of_a_verdict_is_never_less_than_what_the_allocator_says(claims, at_most, escaped):
@@ -174,6 +185,16 @@ def test_notes_of_use_do_not_pile_up():
     assert len(cache._used) == 4
     remember(cache, "e")
     assert not cache._used
+
+
+def test_a_use_that_was_noted_while_its_entry_was_driven_out_is_passed_over():
+    cache = cache_of(1)
+    remember(cache, "a")
+    [driven_out] = cache._entries.values()
+    remember(cache, "b")
+    cache._used.append(driven_out)  # as a reader does that found it just before
+    remember(cache, "c")
+    assert held(cache, "abc") == {"c"}
 
 
 def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many():
