@@ -19,11 +19,11 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.backends.openssl.backend import backend
 
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED, resource_server, signature_arguments
-from m2mguard import ResourceServer
 from m2mguard.testing import LocalIssuer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,55 +88,34 @@ def has_gil() -> bool:
 
 
 def _looks_up(issuer: LocalIssuer, threads: int) -> list[Work]:
-    token = issuer.mint()
-    known = {sha256(token.encode()).digest(): object()}
-
-    def work() -> int:
-        for _ in range(100):
-            known[sha256(token.encode()).digest()]
-        return 100
-
-    return [work] * threads
+    tokens = [issuer.mint() for _ in range(threads)]
+    known = {sha256(token.encode()).digest(): object() for token in tokens}
+    return [_repeats(lambda token: known[sha256(token.encode()).digest()], [token] * 100) for token in tokens]
 
 
 def _remembers(issuer: LocalIssuer, threads: int) -> list[Work]:
-    server, token = resource_server(issuer), issuer.mint()
-    server.verify(token)
-
-    def work() -> int:
-        for _ in range(100):
-            server.verify(token)
-        return 100
-
-    return [work] * threads
+    server, tokens = resource_server(issuer), [issuer.mint() for _ in range(threads)]
+    for token in tokens:
+        server.verify(token)
+    return [_repeats(server.verify, [token] * 100) for token in tokens]
 
 
 def _checks_signatures(issuer: LocalIssuer, threads: int) -> list[Work]:
     key = issuer.current_key.private_key.public_key()
-    prepared = signature_arguments(issuer, [issuer.mint() for _ in range(10)])
-
-    def work() -> int:
-        for arguments in prepared:
-            key.verify(*arguments)
-        return len(prepared)
-
-    return [work] * threads
+    prepared = [signature_arguments(issuer, [issuer.mint() for _ in range(10)]) for _ in range(threads)]
+    return [_repeats(lambda arguments: key.verify(*arguments), part) for part in prepared]
 
 
 def _sees_first(issuer: LocalIssuer, threads: int) -> list[Work]:
     server = resource_server(issuer, verdict_cache_size=ROOM)
-    return [_sees_first_in_turn(server, [issuer.mint() for _ in range(TOKENS_PER_THREAD)]) for _ in range(threads)]
+    return [_repeats(server.verify, [issuer.mint() for _ in range(TOKENS_PER_THREAD)]) for _ in range(threads)]
 
 
-def _sees_first_in_turn(server: ResourceServer, tokens: Sequence[str]) -> Work:
-    turn = 0
-
+def _repeats(function: Callable[[Any], object], arguments: Sequence[Any]) -> Work:
     def work() -> int:
-        nonlocal turn
-        for token in tokens[turn : turn + 10]:
-            server.verify(token)
-        turn = (turn + 10) % len(tokens)
-        return 10
+        for argument in arguments:
+            function(argument)
+        return len(arguments)
 
     return work
 
