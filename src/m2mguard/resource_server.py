@@ -23,8 +23,7 @@ from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter
-from m2mguard.token.claims import ORGANIZATION_AUDIENCE
-from m2mguard.trust import checked_audiences, trusted_issuers
+from m2mguard.trust import checked_audiences, own_organizations, trusted_issuers
 from m2mguard.verification import Verification
 
 if TYPE_CHECKING:
@@ -96,11 +95,7 @@ class ResourceServer:
             if not callable(function):
                 raise ConfigurationError(f"{name} must be callable.")
         audiences = checked_audiences(audience)
-        self._own_organizations = {
-            name: name.removeprefix(ORGANIZATION_AUDIENCE)
-            for name in audiences
-            if name.startswith(ORGANIZATION_AUDIENCE)
-        }
+        self._own_organizations = own_organizations(audiences)
         self._clock = clock
         self._monotonic = monotonic
         self._caching = caching
@@ -124,9 +119,7 @@ class ResourceServer:
             self.resource_metadata = configured_metadata(resource_url, self._trusted, scopes_supported)
         if self.resource_metadata is not None:
             if resource_metadata_url is not None:
-                raise ConfigurationError(
-                    "Give resource_url or resource_metadata_url, not both: the one makes the other."
-                )
+                raise ConfigurationError("Give resource_url or resource_metadata_url: the one makes the other.")
             resource_metadata_url = self.resource_metadata.url
         self._challenge = Challenge(
             realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
@@ -291,12 +284,9 @@ class ResourceServer:
         return readiness_answer(ready=self.health().ready)
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
-        if requirement is None:
-            requirement = _GLOBAL
-        elif requirement.organization is not None:
-            requirement = requirement.for_request(request)
-        own, audience = self._own_organizations, caller.audience
-        requirement.check(caller, own_organization=own[audience] if own and audience in own else None)
+        requirement = _GLOBAL if requirement is None else requirement.for_request(request)
+        own = self._own_organizations
+        requirement.check(caller, own_organization=own.get(caller.audience) if own else None)
 
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))

@@ -121,6 +121,13 @@ def checked_audiences(value: object) -> tuple[str, ...]:
     return audiences
 
 
+def own_organizations(audiences: tuple[str, ...]) -> dict[str, str]:
+    """The organizations that a resource server stands for itself: their ids by the audience that names them."""
+    return {
+        name: name.removeprefix(ORGANIZATION_AUDIENCE) for name in audiences if name.startswith(ORGANIZATION_AUDIENCE)
+    }
+
+
 def _checked_issuers(value: object) -> list[Issuer]:
     given = [value] if isinstance(value, Issuer | str) else value
     if not isinstance(given, Sequence) or not given:
