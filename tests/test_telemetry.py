@@ -100,8 +100,13 @@ def test_an_event_without_a_row_passes_on(meter):
     assert heard == [Event()]
 
 
-def test_without_a_meter_it_is_the_global_ones():
-    Metrics()(KeysRefreshed(cause="cold", key_ids=(), added=(), removed=(), skipped=(), not_modified=False))
+def test_without_a_meter_it_is_the_global_ones(reader, meter, monkeypatch):
+    asked_for = []
+    monkeypatch.setattr("m2mguard.telemetry.get_meter", lambda name: asked_for.append(name) or meter)
+    refreshed = KeysRefreshed(cause="cold", key_ids=(), added=(), removed=(), skipped=(), not_modified=False)
+    Metrics()(refreshed)
+    assert asked_for == ["m2mguard"]
+    assert sum(counted(reader, _TABLE[KeysRefreshed].counter).values()) == 1
 
 
 def test_without_opentelemetry_the_import_says_what_to_install():
