@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -179,16 +180,23 @@ def test_a_reader_who_leaves_early_changes_neither_verdict_nor_calm(issuer):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+HEEDING_CTRL_C = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # what starts the tests in the background may have had it ignored
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def test_ctrl_c_ends_it_without_a_traceback(issuer):
     with issuer.hold("jwks") as gate:
         process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@"', "sh", *MODULE, "keys", "--issuer", issuer.url],
+            [sys.executable, "-c", HEEDING_CTRL_C, *MODULE, "keys", "--issuer", issuer.url],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(M2MGUARD_TIMEOUT="30"),
         )
         gate.wait_for(1)
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, b"", b"")
 
