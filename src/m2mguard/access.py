@@ -74,7 +74,7 @@ class Requirement:
         Calls the callable given as `organization`, on the caller's thread; what that raises passes through.
         """
         organization = self.organization
-        if organization is None or not callable(organization):
+        if not callable(organization):
             return self
         found = organization(request)
         if not isinstance(found, str) or not found:
