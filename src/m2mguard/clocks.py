@@ -1,0 +1,85 @@
+"""The two clocks of a server or client: the wall clock for times in tokens, and one for ages that a suspended machine cannot stop.
+
+No lock, no thread and no I/O. Neither clock is kept as a function of `time`: it is looked up at every call, so that a test may replace it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from m2mguard.errors import ConfigurationError
+
+Clock = Callable[[], float]
+JUMP_S = 1.0  # clocks that drift apart by less have not jumped
+
+
+class AgeClock:
+    """Seconds that only ever go forward: by the monotonic clock, and also by what the wall clock has jumped ahead of it.
+
+    CLOCK_MONOTONIC stands still while a machine is suspended or a container is frozen; the wall clock does not. A wall clock that
+    steps back changes nothing here. Safe to share between threads, without a lock.
+
+    Args:
+        monotonic: gives seconds on a clock that never steps.
+        wall: gives seconds since the epoch.
+    """
+
+    __slots__ = ("_monotonic", "_seen", "_wall")
+
+    def __init__(self, monotonic: Clock, wall: Clock) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._seen = (wall() - monotonic(), 0.0)  # how far the clocks are apart, and the jumps so far
+
+    def __call__(self) -> float:
+        """The time now, in seconds since an arbitrary moment."""
+        seen = self._seen
+        monotonic = self._monotonic()
+        if -JUMP_S <= self._wall() - monotonic - seen[0] <= JUMP_S:
+            return monotonic + seen[1]
+        return self._after_jump()
+
+    def _after_jump(self) -> float:
+        apart, jumps = (
+            self._seen
+        )  # before the clocks: a late thread then repeats what another has found, and adds nothing
+        before, wall, monotonic = self._monotonic(), self._wall(), self._monotonic()
+        if wall - monotonic - apart > JUMP_S:  # so also if this thread had to wait between two readings
+            jumps += wall - monotonic - apart
+            self._seen = (wall - monotonic, jumps)
+        elif wall - before - apart < -JUMP_S:
+            self._seen = (wall - before, jumps)
+        return monotonic + jumps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """What the time is: `wall` for times in tokens, in seconds since the epoch; `ages` for how old something is; `jitter` gives 0…1."""
+
+    wall: Clock
+    ages: Clock
+    jitter: Clock = random.random
+
+
+def clocks(clock: Clock | None, monotonic: Clock | None) -> Clocks:
+    """The clocks that a constructor was given; None stands for those of this process.
+
+    Raises:
+        ConfigurationError: something that cannot be called.
+    """
+    for name, function in (("clock", clock), ("monotonic", monotonic)):
+        if function is not None and not callable(function):
+            raise ConfigurationError(f"{name} must be callable.")
+    wall = _wall if clock is None else clock
+    return Clocks(wall=wall, ages=AgeClock(_monotonic if monotonic is None else monotonic, wall))
+
+
+def _wall() -> float:
+    return time.time()
+
+
+def _monotonic() -> float:
+    return time.monotonic()

@@ -1,0 +1,121 @@
+"""Ages count by whichever of the two clocks has moved further."""
+
+import threading
+import time
+
+import pytest
+
+from m2mguard import ConfigurationError
+from m2mguard.clocks import AgeClock, clocks
+from tests.manual_clock import ManualClock
+
+
+@pytest.fixture
+def wall():
+    return ManualClock(1_790_000_000.0)
+
+
+@pytest.fixture
+def monotonic():
+    return ManualClock(5_000.0)
+
+
+@pytest.fixture
+def ages(monotonic, wall):
+    return AgeClock(monotonic, wall)
+
+
+def test_both_clocks_move_as_one(ages, monotonic, wall):
+    began = ages()
+    for _ in range(100):
+        monotonic.advance(7)
+        wall.advance(7)
+        ages()
+    assert ages() - began == pytest.approx(700)
+
+
+def test_a_suspended_machine_wakes_up_knowing_how_long_it_slept(ages, monotonic, wall):
+    began = ages()
+    wall.advance(8 * 3600)
+    monotonic.advance(1)
+    assert ages() - began == pytest.approx(8 * 3600)
+    monotonic.advance(5)
+    wall.advance(5)
+    assert ages() - began == pytest.approx(8 * 3600 + 5)
+
+
+def test_a_wall_clock_that_steps_back_changes_nothing(ages, monotonic, wall):
+    began = ages()
+    wall.advance(-86_400)
+    assert ages() == began
+    monotonic.advance(10)
+    wall.advance(10)
+    assert ages() - began == pytest.approx(10)
+
+
+def test_a_sleep_after_a_step_back_counts(ages, monotonic, wall):
+    began = ages()
+    wall.advance(-86_400)
+    ages()
+    wall.advance(600)
+    assert ages() - began == pytest.approx(600)
+
+
+def test_a_wall_clock_that_trembles_does_not_add_up(ages, wall):
+    began = ages()
+    for _ in range(10_000):
+        wall.advance(0.4)
+        ages()
+        wall.advance(-0.4)
+        ages()
+    assert ages() - began < 1
+
+
+def test_a_slow_drift_counts_at_last(ages, wall):
+    began = ages()
+    for _ in range(1_000):
+        wall.advance(0.01)
+        ages()
+    assert 9 <= ages() - began <= 10.01
+
+
+def test_a_monotonic_clock_that_a_test_freezes_and_releases_never_goes_back(ages, monotonic, wall):
+    readings = [ages()]
+    monotonic.advance(1.7e9)  # as freezegun has it: the frozen monotonic clock counts from the epoch
+    readings.append(ages())
+    monotonic.advance(-1.7e9)
+    readings.append(ages())
+    assert readings == sorted(readings)
+
+
+def test_threads_that_meet_one_jump_count_it_once(ages, wall):
+    began = ages()
+    ready = threading.Barrier(8)
+
+    def read():
+        ready.wait()
+        for _ in range(1_000):
+            ages()
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    wall.advance(3600)
+    for thread in threads:
+        thread.join()
+    assert ages() - began == pytest.approx(3600)
+
+
+def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
+    own = clocks(None, None)
+    monkeypatch.setattr(time, "time", lambda: 42.0)
+    assert own.wall() == 42.0
+    before = own.ages()
+    monkeypatch.setattr(time, "time", lambda: 42.0 + 3600)
+    assert own.ages() - before == pytest.approx(3600, abs=1)
+
+
+@pytest.mark.parametrize("name", ["clock", "monotonic"])
+def test_what_cannot_be_called_is_no_clock(name):
+    with pytest.raises(ConfigurationError, match=f"{name} must be callable"):
+        clocks(**{"clock": None, "monotonic": None, name: 7})
