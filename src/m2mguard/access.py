@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from m2mguard.caller import Caller
 from m2mguard.configuration import strings
@@ -15,6 +15,16 @@ from m2mguard.errors import ConfigurationError, InsufficientScope
 ANY_ORGANIZATION = "*"
 _ORGANIZATION_ID = re.compile(r"[^\s:*]+")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
+
+
+@runtime_checkable
+class HasUrl(Protocol):
+    """An `Issuer`, of which a requirement needs the URL only."""
+
+    @property
+    def url(self) -> str:
+        """The issuer's URL."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +43,17 @@ class Requirement:
     Args:
         scopes: every one of these must be granted. A list or tuple of scope names, default none.
         any_scope: at least one of these must be granted. Default none.
-        app_ids: only these applications. Default: any.
+        app_ids: only these applications, by App ID; a person's token never meets this. Default: any.
+        issuers: only tokens of these issuers: their URLs, or `Issuer` objects. Default: any that the server trusts. An id belongs to its
+            issuer (RFC 7519 section 4.1.2), so a server that trusts several refuses a requirement that names App IDs or an
+            organization without naming issuers.
         organization: None (the default) asks for a global token; `"*"` takes a token of any organization or of none; another string
             asks for a token of exactly that organization; a callable takes the framework's request and returns the id of the
             organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and anything but a
             non-empty string refuses the request.
 
     Raises:
-        ConfigurationError: a string where a list is meant, a scope outside the grammar of RFC 6749 section 3.3, an empty id,
+        ConfigurationError: a string instead of a list, a scope outside the grammar of RFC 6749 section 3.3, an empty id,
             or an `async def` given as callable.
     """
 
@@ -48,9 +61,11 @@ class Requirement:
     any_scope: Collection[str] = ()
     app_ids: Collection[str] = ()
     organization: str | Callable[[Any], str | None] | _OrganizationOfRequest | None = None
+    issuers: Collection[str | HasUrl] = ()
     _accepted: frozenset[str] = field(init=False, repr=False, compare=False)  # `app_ids`, to be found in at once
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "issuers", _issuer_urls(self.issuers))
         for name in ("scopes", "any_scope"):
             object.__setattr__(self, name, scope_names(name, getattr(self, name)))
         object.__setattr__(self, "app_ids", strings("app_ids", self.app_ids, what="App IDs"))
@@ -68,6 +83,11 @@ class Requirement:
                 "organization: give None, a string, or a plain (not async) callable that takes the request."
             )
 
+    @property
+    def names_ids(self) -> bool:
+        """Whether it names an App ID or an organization, which mean something within one issuer only."""
+        return bool(self._accepted) or self.organization not in (None, ANY_ORGANIZATION)
+
     def for_request(self, request: object) -> Requirement:
         """Settle an organization that depends on the request. Returns self where it does not.
 
@@ -81,20 +101,27 @@ class Requirement:
             found = None
         return replace(self, organization=_OrganizationOfRequest(id=found))
 
-    def check(self, caller: Caller, *, own_organization: str | None = None) -> None:
+    def check(
+        self, caller: Caller, *, own_organization: str | None = None, issuer_names: Collection[str] = ()
+    ) -> None:
         """Refuse a Caller that does not meet this requirement.
 
         Args:
             caller: who called.
+            issuer_names: further names of the caller's issuer, its aliases.
             own_organization: the id of the organization this API itself stands for, where its audience names one; such a token
                 is not a stranger's and passes the default `organization=None`.
 
         Raises:
-            InsufficientScope: 403, for a scope, application or organization that does not fit (RFC 6750 section 3.1).
+            InsufficientScope: 403, for an issuer, organization, application or scope that does not fit (RFC 6750 section 3.1).
         """
+        if self.issuers and caller.issuer not in self.issuers and set(self.issuers).isdisjoint(issuer_names):
+            raise InsufficientScope("issuer", "the token's issuer is not among those this route accepts")
         in_question = self.organization is not None or caller.organization_id is not None
         if in_question and not self._fits_organization(caller.organization_id, own_organization):
             raise InsufficientScope("organization", "the token's organization is not the one this route asks for")
+        if self._accepted and not caller.is_machine:
+            raise InsufficientScope("not_a_machine", "the token belongs to a person, and this route accepts applications")
         if self._accepted and caller.app_id not in self._accepted:
             raise InsufficientScope("application", "the calling application is not among those this route accepts")
         granted = caller.scopes
@@ -134,6 +161,13 @@ def scope_names(setting: str, value: object) -> tuple[str, ...]:
                 "Give several scopes as a list of strings."
             )
     return names
+
+
+def _issuer_urls(value: object) -> tuple[str, ...]:
+    given = [value] if isinstance(value, HasUrl) else value
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigurationError("issuers must be a list of issuer URLs or Issuer objects: issuers=[...].")
+    return strings("issuers", [one.url if isinstance(one, HasUrl) else one for one in given], what="issuer URLs")
 
 
 def _is_async(function: Callable[[Any], object]) -> bool:

@@ -52,9 +52,9 @@ def one_or_more(setting: str, value: object, *, what: str) -> tuple[str, ...]:
     return members
 
 
-def endpoint_url(setting: str, value: object) -> SplitResult:
+def endpoint_url(setting: str, value: object, *, allow_http: bool = False) -> SplitResult:
     """Check a URL that may be asked: as `secure_url`, and without a query or path segments that can be read in two ways."""
-    parts = secure_url(setting, value)
+    parts = secure_url(setting, value, allow_http=allow_http)
     if parts.query or str(value).endswith("?"):
         raise ConfigurationError(f"{setting} must not have a query; remove the '?' and what follows.")
     if "//" in parts.path or any(segment in (".", "..") for segment in parts.path.split("/")):
@@ -62,8 +62,8 @@ def endpoint_url(setting: str, value: object) -> SplitResult:
     return parts
 
 
-def secure_url(setting: str, value: object) -> SplitResult:
-    """Check an absolute URL: https, or http on loopback; no credentials, no fragment, no odd characters."""
+def secure_url(setting: str, value: object, *, allow_http: bool = False) -> SplitResult:
+    """Check an absolute URL: https, or http on loopback or where it is allowed; no credentials, no fragment, no odd characters."""
     if not isinstance(value, str) or not _URL_CHARACTERS.fullmatch(value):
         raise ConfigurationError(
             f"{setting} must be a URL of plain ASCII characters, such as https://tenant.logto.app/oidc."
@@ -81,7 +81,7 @@ def secure_url(setting: str, value: object) -> SplitResult:
         raise ConfigurationError(f"{setting} is no valid URL; check its host and port.")
     if "#" in value:
         raise ConfigurationError(f"{setting} must not have a fragment; remove the '#' and what follows.")
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(f"{setting} is http; use https. Plain http is accepted on loopback only.")
     return parts
 

@@ -13,10 +13,11 @@ from typing import Any
 from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
-from m2mguard.token.claims import RFC9068_CLAIMS, Claims, sub_is_client_id
+from m2mguard.token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, sub_is_client_id
 from m2mguard.token.jose import SUPPORTED_ALGORITHMS
 
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
+LOGTO_ORGANIZATION_CLAIM = "organization_id"
 _INDISPENSABLE_CLAIMS = frozenset(("iss", "exp"))
 _MAX_STATIC_KEYS = 1_000
 
@@ -26,7 +27,11 @@ class Issuer:
     """An authorization server whose access tokens are accepted. Immutable.
 
     Args:
-        url: the issuer identifier, compared with `iss` character for character. https; http on loopback only.
+        url: the issuer identifier, compared with `iss` character for character. https; http on loopback, or with `allow_http`.
+        aliases: further names of the same issuer, compared with `iss` likewise: a tenant with a custom domain signs with the same keys
+            under several names. They are fetched by `url`, and a `Caller` of any of them has `issuer == url`. Default none.
+        allow_http: accept plain http for `url`, `aliases` and `jwks_uri` also off loopback, such as `http://logto:3001` inside a cluster. Whoever
+            controls that network chooses the keys. Warned of in the log at every start. Default False.
         jwks_uri: where its key set lies. Default None: found by discovery, and then it must be of the issuer's own origin.
         jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
         algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and
@@ -38,17 +43,21 @@ class Issuer:
             `typ` does not keep other tokens of the issuer out, this does (RFC 8725 section 3.12).
         audience_in_scope: a token without `aud` is for the audience that stands in front of the last "/" of one of its scopes, as
             in "https://shopping.api/read:orders". Default False: a token without `aud` is refused.
-        app_id_claim: the claim that holds the App ID, default `sub`.
+        app_id_claim: the claim that holds the App ID, default `sub`. Of a person's token `sub` is the person: there it is `client_id`.
         is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.
         scope_lists: claims besides `scope` that hold lists of permissions, each counted as a scope. Default none.
+        organization_claim: the claim that limits a token to one organization. Default None: no claim does, whatever it is called.
+            `Issuer.logto` sets it to `organization_id`.
         organizations: accept the audience of every Logto organization (`urn:logto:organization:<id>`), default False.
             A `Requirement` must then name the organization.
 
     Raises:
-        ConfigurationError: a value that cannot be meant; the message says what to change.
+        ConfigurationError: an invalid value; the message says what to change.
     """
 
     url: str
+    aliases: Collection[str] = ()
+    allow_http: bool = False
     jwks_uri: str | None = None
     jwks: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     algorithms: Collection[str] = DEFAULT_ALGORITHMS
@@ -59,11 +68,19 @@ class Issuer:
     app_id_claim: str = "sub"
     is_machine: Callable[[Claims], bool] = sub_is_client_id
     scope_lists: Collection[str] = ()
+    organization_claim: str | None = None
     organizations: bool = False
 
     def __post_init__(self) -> None:
-        if "/.well-known/" in endpoint_url("issuer url", self.url).path:
-            raise ConfigurationError("issuer url is the address of the metadata; give what stands in it as 'issuer'.")
+        for name in ("organizations", "audience_in_scope", "allow_http"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be True or False.")
+        self._check_url("issuer url", self.url)
+        self._set("aliases", strings("aliases", self.aliases, what="issuer URLs"))
+        for alias in self.aliases:
+            self._check_url("aliases", alias)
+        if self.url in self.aliases:
+            raise ConfigurationError("aliases must hold other names of the issuer than its url.")
         self._check_keys()
         self._set("algorithms", _algorithms(self.algorithms))
         self._set("token_types", _token_types(self.token_types))
@@ -80,39 +97,68 @@ class Issuer:
         self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
         if "scope" in self.scope_lists:
             raise ConfigurationError("scope_lists must not hold 'scope', which is a string and always read.")
-        for name in ("organizations", "audience_in_scope"):
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigurationError(f"{name} must be True or False.")
+        if self.organization_claim is not None and not (
+            isinstance(self.organization_claim, str) and self.organization_claim
+        ):
+            raise ConfigurationError("organization_claim must name a claim, such as 'organization_id', or be None.")
         if self.audience_in_scope and "aud" in self.required_claims:
             raise ConfigurationError("audience_in_scope has no effect while required_claims holds aud; take one out.")
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The `url` and the `aliases`."""
+        return (self.url, *self.aliases)
+
+    def _check_url(self, setting: str, url: object) -> None:
+        if "/.well-known/" in endpoint_url(setting, url, allow_http=self.allow_http).path:
+            raise ConfigurationError(f"{setting} is the address of the metadata; give the value of its member 'issuer'.")
+
     def _check_keys(self) -> None:
         if self.jwks_uri is not None:
-            secure_url("jwks_uri", self.jwks_uri)
+            secure_url("jwks_uri", self.jwks_uri, allow_http=self.allow_http)
         if self.jwks is not None and self.jwks_uri is not None:
             raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
         self.static_keys()
 
     @classmethod
-    def logto(cls, endpoint: str, *, organizations: bool = False, jwks_uri: str | None = None) -> Issuer:
+    def logto(
+        cls,
+        endpoint: str,
+        *,
+        aliases: Collection[str] = (),
+        organizations: bool = False,
+        jwks_uri: str | None = None,
+        allow_http: bool = False,
+    ) -> Issuer:
         """A Logto tenant. Relaxes nothing: Logto's access tokens are RFC 9068's.
+
+        A token is a machine's where `sub` is `client_id` and it has none of `acr`, `amr`, `auth_time` and `act`, which tell of a person.
+        `organization_id` limits a token to one organization.
 
         Args:
             endpoint: the Logto endpoint, such as "https://tenant.logto.app"; the issuer is that plus "/oidc".
+            aliases: further endpoints of the same tenant, its custom domains, which sign with the same keys. Default none.
             organizations: as for `Issuer`.
-            jwks_uri: as for `Issuer`; needed where Logto stands behind a proxy that hides its public address from it.
+            jwks_uri: as for `Issuer`; needed where Logto is behind a proxy that hides its public address from it.
+            allow_http: as for `Issuer`.
+
+        Raises:
+            ConfigurationError: an invalid value; the message says what to change.
         """
-        endpoint_url("endpoint", endpoint)
-        base = endpoint.removesuffix("/")
-        if base.endswith("/oidc"):
-            raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
         return cls(
-            url=f"{base}/oidc",
+            url=_logto_issuer("endpoint", endpoint, allow_http=allow_http),
+            aliases=[
+                _logto_issuer("aliases", alias, allow_http=allow_http)
+                for alias in strings("aliases", aliases, what="Logto endpoints")
+            ],
             jwks_uri=jwks_uri,
+            allow_http=allow_http,
             algorithms=("ES384", "RS256", "ES256", "ES512"),
+            is_machine=is_logto_machine,
+            organization_claim=LOGTO_ORGANIZATION_CLAIM,
             organizations=organizations,
         )
 
@@ -126,6 +172,14 @@ class Issuer:
             return key_set(self.jwks, max_keys=_MAX_STATIC_KEYS)
         except UnusableKeySet as error:
             raise ConfigurationError(f"jwks cannot be used: {error}.") from None
+
+
+def _logto_issuer(setting: str, endpoint: object, *, allow_http: bool) -> str:
+    endpoint_url(setting, endpoint, allow_http=allow_http)
+    base = str(endpoint).removesuffix("/")
+    if base.endswith("/oidc"):
+        raise ConfigurationError(f"{setting} is the issuer already; give the Logto endpoint without '/oidc'.")
+    return f"{base}/oidc"
 
 
 def _algorithms(value: object) -> frozenset[str]:

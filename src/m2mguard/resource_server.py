@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge, readiness_answer
+from m2mguard.clocks import clocks
 from m2mguard.configuration import number, whole_number
 from m2mguard.errors import AuthError, ConfigurationError, Refusal
 from m2mguard.events import Event, TokenRefused
@@ -48,8 +49,9 @@ class ResourceServer:
         verdict_cache_size: how many verified tokens are remembered, 0 to 1,000,000, default 1,024; 0 switches it off.
         key_directory: where each issuer's last good keys are kept on disk, so that a worker can start while the issuer is down;
             an existing directory of this process's user that others cannot write to. Default None: nothing is kept.
-        clock: gives seconds since the epoch, for token times.
-        monotonic: gives seconds on a clock that never steps, for key ages.
+        clock: gives seconds since the epoch, for token times. Default None: `time.time`, looked up at each call.
+        monotonic: gives seconds on a clock that never steps. The age of keys counts by it or by `clock`, whichever has moved further, since a
+            monotonic clock stops while the machine is suspended. Default None: `time.monotonic`, looked up at each call.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
         on_event: called with every `Event`, on any thread; it must be quick and must not block.
         machine_only: refuse a person's token with `InsufficientScope`, default True.
@@ -63,7 +65,7 @@ class ResourceServer:
         resource_metadata: the metadata, for adapters to serve; None without a `resource_url`.
 
     Raises:
-        ConfigurationError: a value that cannot be meant; the message says what to change.
+        ConfigurationError: an invalid value; the message says what to change.
     """
 
     def __init__(
@@ -75,8 +77,8 @@ class ResourceServer:
         caching: KeyCaching | None = None,
         verdict_cache_size: int = 1024,
         key_directory: str | os.PathLike[str] | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] | None = None,
         transport: Transport | None = None,
         on_event: Callable[[Event], object] | None = None,
         machine_only: bool = True,
@@ -91,15 +93,13 @@ class ResourceServer:
             raise ConfigurationError("caching must be a KeyCaching.")
         if not isinstance(machine_only, bool):
             raise ConfigurationError("machine_only must be True or False.")
-        for name, function in (("clock", clock), ("monotonic", monotonic), ("on_event", on_event or print)):
-            if not callable(function):
-                raise ConfigurationError(f"{name} must be callable.")
+        if on_event is not None and not callable(on_event):
+            raise ConfigurationError("on_event must be callable.")
         audiences = checked_audiences(audience)
         self._own_organizations = own_organizations(audiences)
-        self._clock = clock
-        self._monotonic = monotonic
+        self._clocks = clocks(clock, monotonic)
         self._caching = caching
-        self._reporter = Reporter(on_event, monotonic=monotonic)
+        self._reporter = Reporter(on_event, monotonic=self._clocks.ages)
         whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
         self._trusted = trusted_issuers(
             issuers,
@@ -108,15 +108,17 @@ class ResourceServer:
             caching=caching,
             key_directory=key_directory,
             transport=transport,
-            clock=clock,
-            monotonic=monotonic,
+            clocks=self._clocks,
             reporter=self._reporter,
         )
+        self._issuers = tuple({id(one): one for one in self._trusted.values()}.values())
         self.resource_metadata: ResourceMetadata | None = None
         if resource_url is not None or scopes_supported:
             from m2mguard.resource_metadata import configured_metadata
 
-            self.resource_metadata = configured_metadata(resource_url, self._trusted, scopes_supported)
+            self.resource_metadata = configured_metadata(
+                resource_url, [one.issuer.url for one in self._issuers], scopes_supported
+            )
         if self.resource_metadata is not None:
             if resource_metadata_url is not None:
                 raise ConfigurationError("Give resource_url or resource_metadata_url: the one makes the other.")
@@ -128,25 +130,24 @@ class ResourceServer:
             self._trusted,
             machine_only=machine_only,
             max_remembered=verdict_cache_size,
-            clock=clock,
-            monotonic=monotonic,
+            clocks=self._clocks,
             reporter=self._reporter,
         )
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] = os.environ, **overrides: Any) -> ResourceServer:
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ResourceServer:
         """Build one from `M2MGUARD_ISSUER` or `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE`, and a variable for every other setting.
 
         Args:
-            environ: the variables, default the process's own.
+            environ: the variables. Default None: the process's own.
             **overrides: arguments of the constructor that take precedence.
 
         Raises:
-            ConfigurationError: a variable that is missing, unknown, or cannot be meant.
+            ConfigurationError: a variable that is missing, unknown or invalid.
         """
         from m2mguard.settings import from_environment
 
-        return cls(**from_environment(environ) | overrides)
+        return cls(**from_environment(os.environ if environ is None else environ) | overrides)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, prefix: str = "") -> ResourceServer:
@@ -161,27 +162,39 @@ class ResourceServer:
         given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
         return cls(**server_arguments(given, prefix=prefix))
 
-    def verify(self, token: str | bytes) -> Caller:
-        """Check a token itself: signature, issuer, audience, times, type, and that it belongs to a machine.
+    def verify(
+        self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None
+    ) -> Caller:
+        """Check a token: signature, issuer, audience, times, type, that it belongs to a machine, and what the route asks for.
+
+        Args:
+            token: the token alone, without "Bearer ".
+            requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
+            request: passed to a requirement whose organization is a callable.
 
         Raises:
             InvalidToken: 401, the token is bad; `reason` says why.
-            InsufficientScope: 403, the token is a person's and `machine_only` is on.
-            KeysUnavailable: 503, the issuer's keys cannot be had.
+            InsufficientScope: 403, the token is a person's and `machine_only` is on, or the requirement is not met.
+            KeysUnavailable: 503, the issuer's keys are not available.
+            ConfigurationError: as `check_requirement`.
         """
         try:
             found = self._verification.of(token)
             caller = found if isinstance(found, Caller) else drive(found)
+            self._check(caller, requirement, request)
         except AuthError as error:
             self._report(error)
             raise
         return caller
 
-    async def averify(self, token: str | bytes) -> Caller:
+    async def averify(
+        self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None
+    ) -> Caller:
         """As `verify`, awaiting instead of blocking."""
         try:
             found = self._verification.of(token)
             caller = found if isinstance(found, Caller) else await adrive(found)
+            self._check(caller, requirement, request)
         except AuthError as error:
             self._report(error)
             raise
@@ -194,13 +207,13 @@ class ResourceServer:
 
         Args:
             headers: the values of the request's Authorization fields, each a str or bytes; an empty list where there are none.
-            requirement: what the route asks for; None stands for `Requirement()`, which refuses tokens of an organization.
-            request: handed to a requirement whose organization is a callable.
+            requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
+            request: passed to a requirement whose organization is a callable.
 
         Raises:
             MissingToken: 401, no bearer token was sent.
             InvalidRequest: 400, the field is malformed or there are several.
-            InvalidToken, InsufficientScope, KeysUnavailable: as `verify`, and 403 where the requirement is not met.
+            InvalidToken, InsufficientScope, KeysUnavailable, ConfigurationError: as `verify`.
         """
         try:
             found = self._verification.of_request(headers)
@@ -236,6 +249,22 @@ class ResourceServer:
             self._report(error)
             raise
 
+    def check_requirement(self, requirement: Requirement) -> None:
+        """Check that a requirement says which issuer it means. For adapters, as early as they know it. Pure CPU.
+
+        Raises:
+            ConfigurationError: it names App IDs or an organization, several issuers are trusted, and it does not name `issuers`; or it
+                names an issuer that is not trusted.
+        """
+        for name in requirement.issuers:
+            if name not in self._trusted:
+                raise ConfigurationError(f"issuers: {name} is none of the issuers that this server trusts.")
+        if len(self._issuers) > 1 and requirement.names_ids and not requirement.issuers:
+            raise ConfigurationError(
+                "this server trusts several issuers, and an App ID or organization id means something within one issuer only: "
+                "name it, Requirement(..., issuers=[...]). For one tenant with several names use Issuer(aliases=[...])."
+            )
+
     def answer(self, error: Refusal) -> Answer:
         """The answer to the caller for an error of this library: status, headers, JSON body. Nothing in it comes from the token."""
         return self._challenge.answer(error)
@@ -262,37 +291,45 @@ class ResourceServer:
 
     def purge(self) -> None:
         """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
-        for trusted in self._trusted.values():
+        for trusted in self._issuers:
             trusted.source.purge()
         self._verification.forget()
 
     def health(self) -> Health:
-        """How the keys stand. No I/O, no waiting."""
-        issuers = tuple(trusted.health(self._clock()) for trusted in self._trusted.values())
+        """The state of the keys. No I/O, no waiting."""
+        now = self._clocks.wall()
+        issuers = tuple(trusted.health(now) for trusted in self._issuers)
         return Health(
-            ready=all(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
+            ready=any(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
         )
 
     def readiness(self) -> Answer:
-        """The answer to a readiness probe: 200 when the tokens of every issuer can be checked, else 503. No waiting.
+        """The answer to a readiness probe: 200 when the tokens of at least one issuer can be checked, else 503. No waiting.
 
-        A probe on a server that was never asked starts nothing: call `warm_up` at the start. But where fetching has failed, or keys
-        have aged past use, and the back-off is over, it has keys fetched in the background, since without traffic nobody else would.
+        One issuer's outage must not take an API out of service for all others; `health()` says which issuer is not ready. Where
+        there are no usable keys of an issuer, also on the very first probe, a fetch is started in the background, as soon as the
+        back-off is over: without traffic nobody else would start one.
         """
-        for trusted in self._trusted.values():
-            trusted.source.try_again()
+        for trusted in self._issuers:
+            trusted.source.fetch_if_unusable()
         return readiness_answer(ready=self.health().ready)
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
-        requirement = _GLOBAL if requirement is None else requirement.for_request(request)
-        own = self._own_organizations
-        requirement.check(caller, own_organization=own.get(caller.audience) if own else None)
+        own = self._own_organizations  # read by subscript: a dict's `get` may make threads wait that run at once
+        own_organization = own[caller.audience] if caller.audience in own else None
+        if requirement is None:
+            _GLOBAL.check(caller, own_organization=own_organization)
+            return
+        if requirement.issuers or len(self._issuers) > 1:
+            self.check_requirement(requirement)
+        names = self._trusted[caller.issuer].issuer.aliases if caller.issuer in self._trusted else ()
+        requirement.for_request(request).check(caller, own_organization=own_organization, issuer_names=names)
 
     def _report(self, error: AuthError) -> None:
         self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
 
     def _landed(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Steps[None]:
-        flights = [begin(trusted.source) for trusted in self._trusted.values()]
+        flights = [begin(trusted.source) for trusted in self._issuers]
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))

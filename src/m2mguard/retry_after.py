@@ -24,15 +24,15 @@ def retry_after_s(headers: Mapping[str, str], *, now_s: float, most_s: float = M
     value = headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(value):
         return min(most_s, float(value))
-    until = _seconds_since_epoch(value)
+    until = http_date_s(value)
     if until is None:
         return 0.0
-    since = _seconds_since_epoch(headers.get("date", "").strip())
+    since = http_date_s(headers.get("date", "").strip())
     return min(most_s, max(0.0, until - (now_s if since is None else since)))
 
 
-def _seconds_since_epoch(date: str) -> float | None:
-    """Read an HTTP date in any of the three forms of RFC 9110 section 5.6.7."""
+def http_date_s(date: str) -> float | None:
+    """Read an HTTP date in any of the three forms of RFC 9110 section 5.6.7, as seconds since the epoch; None if it is none."""
     if len(date) > _LONGEST_DATE:
         return None
     try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from m2mguard.clocks import Clocks
 from m2mguard.configuration import one_or_more
 from m2mguard.errors import ConfigurationError
 from m2mguard.health import IssuerHealth, KeyHealth
@@ -20,10 +22,31 @@ from m2mguard.net.transport import HttpTransport
 from m2mguard.reporting import Reporter
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
 
+MAX_KNOWN_APPLICATIONS = 10_000
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from m2mguard.keys.key_file import KeyFile
+
+
+class KnownApplications:
+    """The App IDs of one issuer whose tokens were verified before. Only verified tokens add to it. Safe to share between threads."""
+
+    __slots__ = ("_app_ids",)
+
+    def __init__(self) -> None:
+        self._app_ids: set[str] = set()
+
+    def add(self, app_id: str) -> None:
+        """Remember an application. Where there are too many, all others are forgotten."""
+        if app_id not in self._app_ids:
+            if len(self._app_ids) >= MAX_KNOWN_APPLICATIONS:
+                self._app_ids = set()
+            self._app_ids.add(app_id)
+
+    def __contains__(self, app_id: object) -> bool:
+        return isinstance(app_id, str) and app_id in self._app_ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +56,7 @@ class Trusted:
     issuer: Issuer
     source: KeySource
     profile: TokenProfile
+    applications: KnownApplications
 
     def health(self, wall_clock_s: float) -> IssuerHealth:
         """How its keys stand, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
@@ -71,12 +95,12 @@ def trusted_issuers(
     caching: KeyCaching,
     key_directory: str | os.PathLike[str] | None,
     transport: Transport | None,
-    clock: Callable[[], float],
-    monotonic: Callable[[], float],
+    clocks: Clocks,
     reporter: Reporter,
 ) -> dict[str, Trusted]:
-    """Build the trust in each issuer, by its URL. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
-    transport = HttpTransport(connect_timeout=caching.connect_timeout) if transport is None else transport
+    """Build the trust in each issuer, by each of its names. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
+    checked = _checked_issuers(issuers)
+    transport = _default_transport(checked, caching) if transport is None else transport
     if not callable(getattr(transport, "request", None)):
         raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
     directory = None if key_directory is None else _directory(key_directory)
@@ -89,20 +113,29 @@ def trusted_issuers(
         return KeyFile(
             directory=directory,
             issuer=issuer.url,
-            clock=clock,
+            clock=clocks.wall,
             max_age_s=max(caching.ttl, caching.stale_for),
             max_bytes=2 * caching.max_bytes,
             max_keys=caching.max_keys,
         )
 
-    return {
-        issuer.url: Trusted(
+    trusted = [
+        Trusted(
             issuer=issuer,
-            source=_source(issuer, caching, transport, monotonic, reporter, key_file(issuer)),
+            source=_source(issuer, caching, transport, clocks, reporter, key_file(issuer)),
             profile=_profile(issuer, audiences, leeway),
+            applications=KnownApplications(),
         )
-        for issuer in _checked_issuers(issuers)
+        for issuer in checked
+    ]
+    return {name: one for one in trusted for name in one.issuer.names}
+
+
+def _default_transport(issuers: Iterable[Issuer], caching: KeyCaching) -> HttpTransport:
+    plain = {
+        url for one in issuers if one.allow_http for url in (one.url, one.jwks_uri) if url and url.startswith("http:")
     }
+    return HttpTransport(connect_timeout=caching.connect_timeout, **({"http_origins": plain} if plain else {}))
 
 
 def checked_audiences(value: object) -> tuple[str, ...]:
@@ -132,12 +165,21 @@ def _checked_issuers(value: object) -> list[Issuer]:
     given = [value] if isinstance(value, Issuer | str) else value
     if not isinstance(given, Sequence) or not given:
         raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
-    issuers = [Issuer(url=one) if isinstance(one, str) else one for one in given]
+    issuers = [_issuer_of_url(one) if isinstance(one, str) else one for one in given]
     if not all(isinstance(issuer, Issuer) for issuer in issuers):
         raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
-    if len({issuer.url for issuer in issuers}) < len(issuers):
-        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer once.")
+    names = [name for issuer in issuers for name in issuer.names]
+    if len(set(names)) < len(names):
+        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer, and each alias, once.")
     return issuers
+
+
+def _issuer_of_url(url: str) -> Issuer:
+    """A plain URL is an issuer of RFC 9068; one of Logto's own cloud is a Logto tenant, whose tokens may be limited to an organization."""
+    issuer = Issuer(url=url)
+    if (urlsplit(url).hostname or "").endswith(".logto.app") and url.endswith("/oidc"):
+        return Issuer.logto(url.removesuffix("/oidc"))
+    return issuer
 
 
 def _directory(value: object) -> Path:
@@ -152,19 +194,19 @@ def _source(
     issuer: Issuer,
     caching: KeyCaching,
     transport: Transport,
-    monotonic: Callable[[], float],
+    clocks: Clocks,
     reporter: Reporter,
     key_file: KeyFile | None,
 ) -> KeySource:
     static = issuer.static_keys()
     fetcher = KeyFetcher(
-        issuer=issuer.url, jwks_uri=issuer.jwks_uri, transport=transport, caching=caching, monotonic=monotonic
+        issuer=issuer.url, jwks_uri=issuer.jwks_uri, transport=transport, caching=caching, clocks=clocks
     )
     return KeySource(
         fetcher=fetcher if static is None else None,
         issuer=issuer.url,
         caching=caching,
-        monotonic=monotonic,
+        clocks=clocks,
         reporter=reporter,
         static=static,
         key_file=key_file,
@@ -174,6 +216,7 @@ def _source(
 def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> TokenProfile:
     return TokenProfile(
         issuer=issuer.url,
+        issuer_names=frozenset(issuer.names),
         audiences=audiences,
         any_organization=issuer.organizations,
         token_types=frozenset(issuer.token_types),
@@ -181,6 +224,7 @@ def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> Token
         claim_values=tuple((name, frozenset(values)) for name, values in issuer.claim_values.items()),
         audience_in_scope=issuer.audience_in_scope,
         app_id_claim=issuer.app_id_claim,
+        organization_claim=issuer.organization_claim,
         is_machine=issuer.is_machine,
         scope_lists=tuple(issuer.scope_lists),
         leeway=leeway,

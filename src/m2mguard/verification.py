@@ -1,22 +1,25 @@
-"""One token's way through the house: remembered, or taken apart, its key found, its signature and claims checked.
+"""Verifies one token: cache look-up, parsing, key look-up, signature, claims.
 
 Everything here is pure CPU except the waits of a `KeySource`. What a route asks of the Caller is not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 from m2mguard.caller import Caller
+from m2mguard.clocks import Clocks
 from m2mguard.errors import InsufficientScope, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
+from m2mguard.keys.freshness import KeyRequest
 from m2mguard.keys.jwks import KeySet
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
 from m2mguard.token.bearer import bearer_token, plain_credential
-from m2mguard.token.claims import Verdict, check
+from m2mguard.token.claims import Claims, Verdict, app_id_claim, check
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
 from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
 from m2mguard.trust import Trusted
@@ -26,6 +29,25 @@ MAX_KNOWN_HEADERS = 256
 Candidates = tuple[VerificationKey, ...]
 
 
+class _Token(NamedTuple):
+    """A token on its way: the hash it is remembered by, its parts, and the issuer it names. Nothing in it is verified."""
+
+    digest: bytes
+    compact: Compact
+    trusted: Trusted
+
+    def key_request(self, tried: Candidates = ()) -> KeyRequest:
+        """What it says about its key, which is none of those that were tried."""
+        claims, profile, alg = self.compact.claims, self.trusted.profile, self.compact.header.alg
+        app_ids = (claims.get(app_id_claim(profile, is_machine=is_machine)) for is_machine in (True, False))
+        return _key_request(
+            self.compact.header,
+            claims,
+            is_known=any(app_id in self.trusted.applications for app_id in app_ids),
+            rejected=frozenset(key.identity(alg) if alg in key.algorithms else key.thumbprint for key in tried),
+        )
+
+
 class Verification:
     """Turns tokens into Callers, and remembers the good ones. Safe to share between threads and tasks, and across `fork`.
 
@@ -33,8 +55,7 @@ class Verification:
         trusted: whose tokens are accepted, by issuer URL.
         machine_only: refuse a person's token.
         max_remembered: how many good tokens are remembered, 0 for none.
-        clock: gives seconds since the epoch.
-        monotonic: gives seconds on a clock that never steps.
+        clocks: what the time is.
         reporter: told of accepted tokens, where somebody listens.
     """
 
@@ -44,15 +65,14 @@ class Verification:
         *,
         machine_only: bool,
         max_remembered: int,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         reporter: Reporter,
     ) -> None:
         self._trusted = trusted
         self._machine_only = machine_only
         self._max_remembered = max_remembered
-        self._clock = clock
-        self._monotonic = monotonic
+        self._now = clocks.wall
+        self._ages = clocks.ages
         self._reporter = reporter
         self._hits = 0
         self._misses = 0
@@ -77,12 +97,14 @@ class Verification:
             MissingToken, InvalidRequest, InvalidToken, InsufficientScope: as `ResourceServer.authenticate`.
         """
         credential = plain_credential(fields)
-        if credential is not None:
-            now_s = self._monotonic()
-            found = self._verdicts.find(sha256(credential).digest(), now_s)
-            if found is not None and (caller := self._recalled(found, now_s)) is not None:
-                return caller
-        return self.of(bearer_token(fields))
+        if credential is None:
+            return self.of(bearer_token(fields))
+        digest, now_s = sha256(credential).digest(), self._ages()
+        found = self._verdicts.find(digest, now_s)
+        if found is not None:
+            return self._recalled(found, now_s) or self._seen_before(credential, found)
+        token = bearer_token(fields).encode("ascii")
+        return self._first_seen(token, digest, now_s) if token == credential else self.of(token)
 
     def of(self, token: str | bytes) -> Caller | Steps[Caller]:
         """The Caller of a token, at once where its keys are fresh; else the steps that lead to it. No wait, and no lock on a hit.
@@ -91,70 +113,91 @@ class Verification:
             InvalidToken, InsufficientScope: as `ResourceServer.verify`; the steps raise KeysUnavailable, too.
         """
         if isinstance(token, str):
-            token = token.encode("ascii", "replace")  # "?" stands in no token
+            token = token.encode("ascii", "replace")  # "?" is in no token
         elif not isinstance(token, bytes):
             raise InvalidToken("malformed", "the token is neither str nor bytes")
-        digest = sha256(token).digest()
-        now_s = self._monotonic()
+        digest, now_s = sha256(token).digest(), self._ages()
         found = self._verdicts.find(digest, now_s)
         if found is None:
             return self._first_seen(token, digest, now_s)
-        caller = self._recalled(found, now_s)
-        return self._seen_before(token, digest, found) if caller is None else caller
+        return self._recalled(found, now_s) or self._seen_before(token, found)
 
     def _recalled(self, found: Remembered, now_s: float, keys: KeySet | None = None) -> Caller | None:
         """The Caller of a remembered token, if it still holds by these keys, or by the issuer's where they are fresh; else None."""
         verdict = found.verdict
         if keys is None:
             keys = self._trusted[verdict.caller.issuer].source.fresh_keys(now_s)
-        if keys is None or found.thumbprint not in keys.thumbprints:
+        if keys is None or found.key_identity not in keys.identities:
             return None
-        if not verdict.valid_from <= self._clock() < verdict.valid_until:
+        if not verdict.valid_from <= self._now() < verdict.valid_until:
             return None
         self._hits += 1  # without a lock: a free-threaded interpreter may lose one now and then
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=True))
         return verdict.caller
 
-    def _first_seen(self, token: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
-        compact = split(token, self._known_headers)
-        trusted = self._trusted_issuer(compact)
-        keys = trusted.source.fresh_keys(now_s)
-        if keys is None or not (candidates := keys.candidates(compact.header.kid)):
-            return self._with_keys(compact, digest, trusted)
-        return self._judged(compact, digest, trusted, candidates)
+    def _first_seen(self, raw: bytes, digest: bytes, now_s: float) -> Caller | Steps[Caller]:
+        compact = split(raw, self._known_headers)
+        token = _Token(digest, compact, self._trusted_issuer(compact))
+        keys = token.trusted.source.fresh_keys(now_s)
+        if keys is not None and (key := _signing_key(compact, keys.candidates(compact.header.kid, compact.header.alg))):
+            return self._judged(token, key)
+        return self._with_keys(token, keys)
 
-    def _with_keys(self, compact: Compact, digest: bytes, trusted: Trusted) -> Steps[Caller]:
-        """The way of a token whose key has to be asked for, or is due to be refreshed."""
-        kid = compact.header.kid
-        keys = yield from trusted.source.key_set_for(kid)
-        return self._judged(compact, digest, trusted, keys.candidates(kid))
+    def _with_keys(self, token: _Token, fresh: KeySet | None) -> Steps[Caller]:
+        """The way of a token whose key has to be asked for, or whose issuer's keys are due to be refreshed.
 
-    def _seen_before(self, token: bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
+        Args:
+            token: the token.
+            fresh: fresh keys, none of which has signed it; None where the keys are not fresh.
+        """
+        source, header, since = token.trusted.source, token.compact.header, self._ages()
+        keys = fresh
+        if keys is None:
+            keys = yield from source.key_set_for(token.key_request(), since)
+            key = _signing_key(token.compact, keys.candidates(header.kid, header.alg))
+            if key is not None:
+                return self._judged(token, key)
+        tried = keys.candidates(header.kid, header.alg)
+        try:
+            keys = yield from source.key_set_for(token.key_request(tried), since)
+        except InvalidToken:
+            raise _refusal(header, tried, keys) from None
+        candidates = keys.candidates(header.kid, header.alg)
+        key = _signing_key(token.compact, candidates)
+        if key is None:
+            raise _refusal(header, candidates, keys)
+        return self._judged(token, key)
+
+    def _seen_before(self, raw: bytes, found: Remembered) -> Steps[Caller]:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
         trusted = self._trusted[found.verdict.caller.issuer]
-        keys = yield from trusted.source.key_set_for(found.kid)
-        caller = self._recalled(found, self._monotonic(), keys)
+        keys = yield from trusted.source.key_set_for(_key_request(found.header, found.verdict.caller.claims))
+        caller = self._recalled(found, self._ages(), keys)
         if caller is not None:
             return caller
-        return self._judged(split(token, self._known_headers), digest, trusted, keys.candidates(found.kid))
+        compact = split(raw, self._known_headers)
+        return (yield from self._with_keys(_Token(found.digest, compact, self._trusted_issuer(compact)), None))
 
-    def _judged(self, compact: Compact, digest: bytes, trusted: Trusted, candidates: Candidates) -> Caller:
-        key = _signing_key(compact, candidates)
-        verdict = check(compact.claims, compact.header.typ, trusted.profile, self._clock())
+    def _judged(self, token: _Token, key: VerificationKey) -> Caller:
+        """Check the claims of a token whose signature is good."""
+        compact, trusted = token.compact, token.trusted
+        verdict = check(compact.claims, compact.header.typ, trusted.profile, self._now())
+        trusted.applications.add(verdict.caller.app_id)
         if self._machine_only and not verdict.caller.is_machine:
             raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
-        self._remember(digest, compact, verdict, key.thumbprint)
+        self._remember(token, verdict, key.identity(compact.header.alg))
         return verdict.caller
 
-    def _remember(self, digest: bytes, compact: Compact, verdict: Verdict, thumbprint: str) -> None:
+    def _remember(self, token: _Token, verdict: Verdict, key_identity: str) -> None:
         self._misses += 1
+        compact = token.compact
         segment, header = compact.header_segment, compact.header
         if segment not in self._known_headers:  # good tokens only, so that nobody else can fill it
             if len(self._known_headers) >= MAX_KNOWN_HEADERS:
                 self._known_headers = {}  # another one, since a thread may be about to read from this
             self._known_headers[segment] = header
-        self._verdicts.remember(Remembered(verdict, header.kid, thumbprint, digest, size_of(compact.payload)))
+        self._verdicts.remember(Remembered(verdict, header, key_identity, token.digest, size_of(compact.payload)))
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
 
@@ -169,13 +212,34 @@ class Verification:
         return trusted
 
 
-def _signing_key(compact: Compact, candidates: Candidates) -> VerificationKey:
+def _key_request(
+    header: Header, claims: Claims, *, is_known: bool = True, rejected: frozenset[str] = frozenset()
+) -> KeyRequest:
+    issued_at = claims.get("iat")
+    return KeyRequest(
+        kid=header.kid,
+        alg=header.alg,
+        issued_at=issued_at if isinstance(issued_at, int | float) else None,
+        is_known=is_known,
+        rejected=rejected,
+    )
+
+
+def _signing_key(compact: Compact, candidates: Candidates) -> VerificationKey | None:
     """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
     alg = compact.header.alg
-    reason, detail = "algorithm", "the key of the token's kid is not for the algorithm that the header names"
     for key in candidates:
-        if alg in key.algorithms:
-            if key.verify(alg, compact.signing_input, compact.signature):
-                return key
-            reason, detail = "signature", "the signature is not that of the issuer's key"
-    raise InvalidToken(reason, detail)
+        if alg in key.algorithms and key.verify(alg, compact.signing_input, compact.signature):
+            return key
+    return None
+
+
+def _refusal(header: Header, candidates: Candidates, keys: KeySet | None) -> InvalidToken:
+    """Why no key of an issuer has signed a token."""
+    if any(header.alg in key.algorithms for key in candidates):
+        return InvalidToken("signature", "the signature is not that of the issuer's key")
+    if candidates:
+        return InvalidToken("algorithm", "the key of the token's kid is not for the algorithm that the header names")
+    if header.kid is None and keys is not None and keys.is_ambiguous(header.alg):
+        return InvalidToken("unknown_key", "the header names no key (kid), and the issuer has several for its algorithm")
+    return InvalidToken("unknown_key", "the issuer has no key of the token's kid")

@@ -1,8 +1,11 @@
 """One fetch of an issuer's keys: where they are looked for, what is believed, and what any transport may do."""
 
+import time
+
 import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, ResourceServer
+from m2mguard.clocks import Clocks
 from m2mguard.events import KeysRefreshed, RefreshFailed
 from m2mguard.keys.fetching import METADATA_TTL_S, FetchFailed, KeyFetcher
 from m2mguard.net import HttpTransport, Response, TransportError
@@ -141,7 +144,7 @@ def fetcher(transport, clock=None, **numbers):
         jwks_uri="https://id.example/jwks",
         transport=transport,
         caching=KeyCaching(**numbers),
-        monotonic=clock or ManualClock(),
+        clocks=Clocks(wall=time.time, ages=clock or ManualClock()),
     )
 
 
@@ -161,7 +164,7 @@ def fetcher(transport, clock=None, **numbers):
 )  # fmt: skip
 def test_whatever_a_transport_does_is_a_failed_fetch_in_safe_words(answer, words):
     with pytest.raises(FetchFailed) as caught:
-        fetcher(Answers(answer)).fetch(None, rediscover=False)
+        fetcher(Answers(answer)).fetch(None, failed_since=False)
     assert words is None or str(caught.value) == words
     assert "secret" not in str(caught.value)
 
@@ -169,7 +172,7 @@ def test_whatever_a_transport_does_is_a_failed_fetch_in_safe_words(answer, words
 def test_the_transport_is_told_how_long_and_how_much():
     transport = Answers(TransportError(""))
     with pytest.raises(FetchFailed):
-        fetcher(transport, timeout=4, max_bytes=5000).fetch(None, rediscover=False)
+        fetcher(transport, timeout=4, max_bytes=5000).fetch(None, failed_since=False)
     [(method, url, headers, body, timeout_s, max_bytes)] = transport.asked
     assert (method, url, body, timeout_s, max_bytes) == ("GET", "https://id.example/jwks", None, 4, 5000)
     assert headers == {"Accept": "application/json"}
@@ -188,8 +191,8 @@ def test_discovery_and_key_set_share_one_deadline(issuer):
             return HttpTransport().request(*args, timeout_s=5, **kwargs)
 
     slow = Slow()
-    made = KeyFetcher(issuer=issuer.url, jwks_uri=None, transport=slow, caching=KeyCaching(), monotonic=clock)
-    made.fetch(None, rediscover=False)
+    made = KeyFetcher(issuer=issuer.url, jwks_uri=None, transport=slow, caching=KeyCaching(), clocks=Clocks(wall=time.time, ages=clock))
+    made.fetch(None, failed_since=False)
     assert slow.given == [5, 2]
 
 
@@ -204,4 +207,4 @@ def test_discovery_and_key_set_share_one_deadline(issuer):
 def test_cache_control_is_read_for_what_it_says(issuer, value, max_age):
     body = HttpTransport().request("GET", issuer.jwks_uri, headers={}, body=None, timeout_s=5, max_bytes=9999).body
     answer = Response(status=200, headers={"cache-control": value}, body=body)
-    assert fetcher(Answers(answer)).fetch(None, rediscover=False).max_age == max_age
+    assert fetcher(Answers(answer)).fetch(None, failed_since=False).max_age == max_age

@@ -53,7 +53,7 @@ def flood(server, tokens, *, at_once):
 @pytest.mark.parametrize("at_once", [False, True], ids=["in a row", "at once"])
 @pytest.mark.parametrize("fault", ISSUERS.values(), ids=ISSUERS)
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
-def test_1000_forged_tokens_cost_at_most_two_fetches(issuer, make_server, clock, forged, warm, fault, at_once):
+def test_1000_forged_tokens_cost_at_most_two_requests(issuer, make_server, clock, forged, warm, fault, at_once):
     server = make_server(max_wait=0.05, timeout=0.2, connect_timeout=0.2)
     known = issuer.mint()
     if warm:
@@ -62,16 +62,17 @@ def test_1000_forged_tokens_cost_at_most_two_fetches(issuer, make_server, clock,
     if fault:
         issuer.misbehave("jwks", fault)
     outcomes = flood(server, forged, at_once=at_once)
-    assert issuer.count("jwks") <= 2
+    assert issuer.count() <= 2
     assert "accepted" not in outcomes
     if fault is None:
-        assert outcomes == {"refused": FLOOD}
+        assert outcomes["refused"] >= 1, "the issuer had its say about one of them, and about none of the others"
+        assert set(outcomes) <= {"refused", "could not tell"}
     elif fault != ISSUERS["slow"]:
         assert outcomes == {"could not tell": FLOOD}, "an issuer's fault became a 401"
     if warm:
         clock.advance(29)
         flood(server, forged[:20], at_once=False)
-        assert issuer.count("jwks") <= 2
+        assert issuer.count() <= 2
     issuer.behave()
 
 
@@ -111,17 +112,18 @@ def test_one_forged_token_costs_one_fetch(issuer, forged):
     assert issuer.count("jwks") == 2
 
 
-def test_a_permit_is_free_again_after_the_cool_down(issuer, server, clock, forged, events):
+def test_a_permit_is_free_again_after_half_of_the_cool_down(issuer, server, clock, forged, events):
     server.verify(issuer.mint())
-    for fetches in (3, 5, 7):
+    for fetches in (2, 3, 4):
         flood(server, forged[:50], at_once=False)
         assert issuer.count("jwks") == fetches
-        clock.advance(30)
-    assert len(events.of(UnknownKeyThrottled)) == 3 * 48
+        clock.advance(15)
+    assert len(events.of(UnknownKeyThrottled)) == 3 * 49
 
 
 def test_with_real_clocks_a_flood_is_held_off_just_the_same(issuer, forged):
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     server.verify(issuer.mint())
-    assert flood(server, forged, at_once=True) == {"refused": FLOOD}
+    outcomes = flood(server, forged, at_once=True)
+    assert set(outcomes) <= {"refused", "could not tell"}
     assert issuer.count("jwks") <= 3

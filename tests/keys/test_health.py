@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from m2mguard import KeysUnavailable
+from m2mguard import KeysUnavailable, ResourceServer
 from m2mguard.events import KeysRefreshed, RefreshFailed
-from m2mguard.testing import faults
+from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 
 
 def end_of_fetching():
@@ -70,11 +70,37 @@ def test_a_probe_is_answered_503_before_and_200_after_the_first_keys(issuer, ser
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_probes_on_a_server_that_was_never_asked_start_nothing(issuer, server, clock):
-    for _ in range(50):
-        server.readiness()
+def test_the_very_first_probe_has_keys_fetched_in_the_background(issuer, server, events):
+    with issuer.hold("jwks"):
+        for _ in range(20):
+            assert server.readiness().status == 503  # never waits
+    events.wait_for(KeysRefreshed)
+    assert server.readiness().status == 200
+    assert issuer.count("jwks") == 1
+
+
+def test_probes_of_a_server_with_usable_keys_start_nothing(issuer, server, clock):
+    server.warm_up()
+    for _ in range(59):
         clock.advance(60)
-    assert issuer.count() == 0
+        assert server.readiness().status == 200
+    assert issuer.count("jwks") == 1
+
+
+def test_one_issuer_that_answers_makes_a_server_ready_and_the_other_is_shown_as_not(issuer, clock, events):
+    with LocalIssuer(algorithm="ES256") as broken:
+        broken.misbehave("all", faults.status(503))
+        server = ResourceServer([issuer.url, broken.url], audience=SHOPPING_API, monotonic=clock, on_event=events)
+        assert server.readiness().status == 503
+        events.wait_for(KeysRefreshed)
+        events.wait_for(RefreshFailed)
+        assert server.readiness().status == 200
+        assert [one.ready for one in server.health().issuers] == [True, False]
+        broken.behave()
+        clock.advance(1)
+        assert server.readiness().status == 200  # and asks the other one again
+        events.wait_for(KeysRefreshed, 2)
+        assert [one.ready for one in server.health().issuers] == [True, True]
 
 
 def test_after_a_failed_start_a_probe_has_keys_fetched_when_the_back_off_is_over(issuer, server, clock, events):

@@ -84,9 +84,9 @@ def test_the_stale_edge_is_that_of_the_fetch_and_not_of_the_reading(issuer, star
     server = start()
     token = issuer.mint(issued_at=wall())
     server.verify(token)
-    server._monotonic.advance(599)
+    server._clocks.ages._monotonic.advance(599)
     server.verify(token)
-    server._monotonic.advance(2)
+    server._clocks.ages._monotonic.advance(2)
     with pytest.raises(KeysUnavailable):
         server.verify(token)
 
@@ -135,7 +135,7 @@ def test_a_304_dates_the_file_anew(issuer, start, saved, wall):
     server.warm_up()
     end_of_fetching()
     wall.advance(1000)
-    server._monotonic.advance(1000)
+    server._clocks.ages._monotonic.advance(1000)
     server.refresh()
     end_of_fetching()
     assert json.loads(saved.read_text())["fetched_at"] == pytest.approx(wall(), abs=1)

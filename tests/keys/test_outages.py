@@ -87,12 +87,28 @@ def test_with_stale_for_0_keys_are_not_served_past_their_ttl(issuer, make_server
     assert unavailable(server, token) > 0
 
 
-def test_when_the_very_first_fetch_fails_the_next_request_after_a_second_succeeds(issuer, server, clock):
+def test_after_a_first_fetch_that_failed_tokens_cause_the_next_when_its_requests_are_paid_back(issuer, server, clock):
     issuer.misbehave("jwks", faults.status(503), times=1)
-    assert unavailable(server, issuer.mint()) <= 1
+    assert unavailable(server, issuer.mint()) <= 30
     unavailable(server, issuer.mint())
-    assert issuer.count("jwks") == 1
+    assert issuer.count() == 2
+    clock.advance(29.9)
+    unavailable(server, issuer.mint())
+    assert issuer.count() == 2
+    clock.advance(0.1)
+    server.verify(issuer.mint())
+
+
+def test_after_a_first_fetch_that_failed_a_probe_causes_the_next_when_the_back_off_is_over(
+    issuer, server, clock, events
+):
+    issuer.misbehave("jwks", faults.status(503), times=1)
+    unavailable(server, issuer.mint())
+    assert server.readiness().status == 503
     clock.advance(1)
+    server.readiness()
+    events.wait_for(KeysRefreshed)
+    assert server.readiness().status == 200
     server.verify(issuer.mint())
 
 

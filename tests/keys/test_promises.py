@@ -1,19 +1,24 @@
 """The promises about keys, held against whatever order of events Hypothesis can think of.
 
 The machine drives a `Ledger`, which holds `decide` and `Attempts`, with a clock of its own and without any I/O: it decides when an
-attempt lands, and with what; when a caller's patience ends; when the issuer rotates. Beside it runs a much simpler model.
+attempt lands, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
+
+Three kinds of callers ask: applications that were verified before, others, and strangers who invent key ids. What is promised: a
+stranger delays a known application by nothing, and anybody by `cooldown / burst` at the most; a token that may be good is never refused;
+invented key ids cost the issuer `burst` requests in a cool-down.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from m2mguard import KeyCaching
+from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked
 from m2mguard.keys.fetching import Fetched
-from m2mguard.keys.freshness import Action
+from m2mguard.keys.freshness import Action, Decision, KeyRequest
 from m2mguard.keys.jwks import KeySet, key_set
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt
@@ -22,14 +27,17 @@ from tests.manual_clock import ManualClock
 
 JWKS = {kid: SigningKey.generate("ES256", kid=kid).public_jwk for kid in ("a", "b", "c")}
 FORGED = ("x", "y", "z")
+EPOCH = 1_790_000_000.0 - 1_000_000.0  # what the wall clock shows when the other one shows 0
+MINUTE = 60.0
 SECONDS = st.one_of(
-    st.floats(0, 2), st.floats(0, 40), st.sampled_from([0.0, 1.0, 5.0, 6.0, 30.0, 60.0, 240.0, 300.0, 3600.0, 86_400.0])
+    st.floats(0, 2), st.floats(0, 40), st.sampled_from([0.0, 1.0, 5.0, 6.0, 15.0, 30.0, 60.0, 240.0, 300.0, 3600.0, 86_400.0])
 )
 CACHINGS = [
     KeyCaching(),
     KeyCaching(stale_for=0),
     KeyCaching(burst=0),
     KeyCaching(burst=1, cooldown=60, max_wait=0),
+    KeyCaching(burst=6),
     KeyCaching(ttl=10, stale_for=20),
 ]
 
@@ -40,25 +48,44 @@ def published(kids: frozenset[str]) -> KeySet:
 
 @dataclass
 class Caller:
-    kid: str
+    request: KeyRequest
     since: float
     waits_for: Attempt
 
 
+@dataclass
+class InFlight:
+    attempt: Attempt
+    kids: frozenset[str]  # what the issuer published when it began
+
+
+@dataclass
+class Cost:
+    """What fetches for unknown keys have cost that brought nothing."""
+
+    strangers: list[tuple[float, int]] = field(default_factory=list)
+    known: list[tuple[float, int]] = field(default_factory=list)
+
+    def since(self, then: float) -> int:
+        return sum(requests for at, requests in (*self.strangers, *self.known) if at > then)
+
+
 class KeyPromises(RuleBasedStateMachine):
-    @initialize(caching=st.sampled_from(CACHINGS), dice=st.sampled_from([0.0, 0.3, 1.0]))
-    def begin(self, caching: KeyCaching, dice: float) -> None:
+    @initialize(caching=st.sampled_from(CACHINGS), jitter=st.sampled_from([0.0, 0.3, 1.0]))
+    def begin(self, caching: KeyCaching, jitter: float) -> None:
         self.caching = caching
         self.clock = ManualClock()
-        self.ledger = Ledger(fly=lambda attempt: None, caching=caching, monotonic=self.clock, dice=lambda: dice)
+        clocks = Clocks(wall=lambda: EPOCH + self.clock(), ages=self.clock, jitter=lambda: jitter)
+        self.ledger = Ledger(fly=lambda attempt: None, caching=caching, clocks=clocks)
         self.kids = frozenset("a")  # what the issuer publishes
+        self.published_since = {"a": self.clock.now}
         self.best: tuple[int, float, frozenset[str]] | None = None  # the newest good answer: number, begun at, key ids
         self.void = 0
         self.begun = 0
-        self.flying: list[Attempt] = []
+        self.flying: list[InFlight] = []
         self.waiting: list[Caller] = []
         self.failed_at: float | None = None
-        self.asked_about_unknown: list[float] = []
+        self.cost = Cost()
 
     # What happens outside
 
@@ -68,56 +95,68 @@ class KeyPromises(RuleBasedStateMachine):
 
     @rule(kids=st.frozensets(st.sampled_from("abc"), min_size=1))
     def the_issuer_rotates(self, kids: frozenset[str]) -> None:
+        self.clock.advance(1e-6)
+        for kid in kids - self.kids:
+            self.published_since[kid] = self.clock.now
         self.kids = kids
 
     @precondition(lambda self: self.flying)
-    @rule(which=st.integers(0, 99), good=st.booleans())
-    def an_attempt_lands(self, which: int, good: bool) -> None:
-        attempt = self.flying.pop(which % len(self.flying))
+    @rule(which=st.integers(0, 99), good=st.booleans(), is_late=st.booleans())
+    def an_attempt_lands(self, which: int, good: bool, is_late: bool) -> None:
+        """With what was published when it began, or what is now: an answer may be as old as its question."""
+        landing = self.flying.pop(which % len(self.flying))
+        attempt, kids = landing.attempt, self.kids if is_late else landing.kids
+        attempt.requests = 2 if attempt.cause == "cold" else 1
         held = self.ledger.snapshot
+        before = self.best[2] if self.best else None
         if not good:
             if self.ledger.land_failed(attempt, "failed") is not None:
                 self.failed_at = self.clock.now
+                self._count(attempt)
             assert self.ledger.snapshot is held, "a failed fetch removed or changed keys"
             return
-        answer = Fetched(keys=published(self.kids), max_age=None, etag=None, jwks_uri="", discovered_at=0)
+        answer = Fetched(keys=published(kids), max_age=None, etag=None, jwks_uri="", discovered_at=0)
         wanted, _ = self.ledger.land_good(attempt, answer)
         assert wanted == (attempt.number > max(self.void, self.best[0] if self.best else 0))
         if wanted:
-            self.best = (attempt.number, attempt.began_at, self.kids)
+            self.best = (attempt.number, attempt.began_at, kids)
             self.failed_at = None
-            if attempt.cause == "cold" and attempt.kid is not None and attempt.kid not in self.kids:
-                self.asked_about_unknown.append(attempt.began_at)
+            news = attempt.request is None or attempt.request.kid in kids or (before is not None and kids - before)
+            if not news:
+                self._count(attempt)
 
     # What callers do
 
-    @rule(kid=st.sampled_from("abc"))
-    def a_caller_comes(self, kid: str) -> None:
-        self._ask(kid, self.clock.now, None)
+    @rule(kid=st.sampled_from("abc"), is_known=st.booleans(), age=st.sampled_from([0.0, 1.0, 59.0, 600.0]))
+    def a_caller_comes(self, kid: str, is_known: bool, age: float) -> None:
+        request = self._request(kid, is_known=is_known, age=age)
+        self._ask(request, self.clock.now, None)
 
-    @rule(kid=st.sampled_from(FORGED))
-    def a_forger_comes(self, kid: str) -> None:
-        self._ask(kid, self.clock.now, None)
+    @rule(kid=st.sampled_from(FORGED), is_known=st.sampled_from([False, False, True]), age=st.sampled_from([0.0, 600.0]))
+    def a_forger_comes(self, kid: str, is_known: bool, age: float) -> None:
+        request = self._request(kid, is_known=is_known, age=age)
+        self._ask(request, self.clock.now, None)
 
-    @rule(kid=st.sampled_from(("a", *FORGED)), good=st.booleans())
-    def a_caller_comes_and_the_issuer_answers_at_once(self, kid: str, good: bool) -> None:
-        self._ask(kid, self.clock.now, None)
+    @rule(kid=st.sampled_from(("a", *FORGED)), is_known=st.booleans(), good=st.booleans())
+    def a_caller_comes_and_the_issuer_answers_at_once(self, kid: str, is_known: bool, good: bool) -> None:
+        request = self._request(kid, is_known=is_known)
+        self._ask(request, self.clock.now, None)
         if self.flying:
-            self.an_attempt_lands(len(self.flying) - 1, good)
+            self.an_attempt_lands(len(self.flying) - 1, good, True)
         if self.waiting:
             self.a_caller_is_back(len(self.waiting) - 1, False)
 
     @precondition(lambda self: self.waiting)
-    @rule(which=st.integers(0, 99), in_vain=st.booleans())
-    def a_caller_is_back(self, which: int, in_vain: bool) -> None:
+    @rule(which=st.integers(0, 99), timed_out=st.booleans())
+    def a_caller_is_back(self, which: int, timed_out: bool) -> None:
         caller = self.waiting[which % len(self.waiting)]
         landed = caller.waits_for is not self.ledger._underway
-        if not landed and not in_vain:
+        if not landed and not timed_out:
             return
-        if not landed:  # its patience has ended: in real time, so with an injected clock that may be at any moment
-            self.ledger.found_slow(caller.waits_for)
+        if not landed:  # its time is over: in real time, so with an injected clock that may be at any moment
+            self.ledger.waiter_timed_out(caller.waits_for)
         self.waiting.remove(caller)
-        self._ask(caller.kid, caller.since, Asked(since=caller.since, in_vain=not landed))
+        self._ask(caller.request, caller.since, Asked(since=caller.since, timed_out=not landed))
 
     # What operators do
 
@@ -142,10 +181,9 @@ class KeyPromises(RuleBasedStateMachine):
     def a_readiness_probe(self) -> None:
         self.give_up_overdue()
         status = self.ledger.status()
-        attempt = self.ledger.try_again()
+        attempt = self.ledger.fetch_if_unusable()
         if attempt is not None:
             assert status.snapshot is None or self.clock.now >= status.snapshot.stale_until
-            assert status.attempts.failures or status.snapshot is not None, "a probe asked on its own account"
             assert status.attempts.may_ask(self.clock.now)
             self._note(attempt)
 
@@ -155,17 +193,28 @@ class KeyPromises(RuleBasedStateMachine):
         self.best = None
         self.failed_at = None
         self.void = self.begun
+        self.cost = Cost()
         assert self.ledger.snapshot is None
 
     # The promises
 
-    def _ask(self, kid: str, since: float, asked: Asked | None) -> None:
+    def _request(self, kid: str, *, is_known: bool, age: float = 0.0) -> KeyRequest:
+        self.clock.advance(1e-6)
+        return KeyRequest(kid=kid, alg="ES256", issued_at=EPOCH + self.clock.now - age, is_known=is_known)
+
+    def _is_good(self, request: KeyRequest) -> bool:
+        """Whether its key has been published since before it was issued, and still is."""
+        assert request.issued_at is not None
+        kid = str(request.kid)
+        return kid in self.kids and EPOCH + self.published_since[kid] <= request.issued_at
+
+    def _ask(self, request: KeyRequest, since: float, asked: Asked | None) -> None:
         now, caching = self.clock.now, self.caching
         self.give_up_overdue()
         fit = self.best is not None and now < self.best[1] + max(caching.stale_for, caching.ttl)
-        known = fit and self.best is not None and kid in self.best[2]
+        known = fit and self.best is not None and request.kid in self.best[2]
         before = self.ledger.status().attempts
-        ruling = self.ledger.rule(kid, asked)
+        ruling = self.ledger.rule(request, asked)
         decision = ruling.decision
         match decision.action:
             case Action.SERVE | Action.SERVE_AND_REFRESH:
@@ -173,27 +222,39 @@ class KeyPromises(RuleBasedStateMachine):
             case Action.REFUSE:
                 assert fit, "refused without keys: that is could not tell"
                 assert not known, "refused a known key"
-                if decision.throttled:
-                    assert before.permit_after(now, caching) > 0
-                    assert self.failed_at is None, "refused although the last answer was bad"
-                else:
-                    assert self.best is not None
-                    assert self.best[1] >= since, "nobody was asked on this caller's behalf"
+                assert not self._is_good(request), "refused a token that may be good"
+                assert self.best is not None
+                assert self.best[1] >= since or EPOCH + self.best[1] - MINUTE > (request.issued_at or 0)
             case Action.UNAVAILABLE:
                 assert not known, "a known key was not served"
                 assert decision.retry_after > 0
+                if decision.throttled:
+                    self._check_delay(request, decision, fit=fit)
             case Action.WAIT:
                 self._check_wait(decision.wait_until, since, asked, fit=fit, known=known)
                 assert ruling.wait_for is not None
-                self.waiting.append(Caller(kid, since, ruling.wait_for))
+                self.waiting.append(Caller(request, since, ruling.wait_for))
         if ruling.begun is not None:
-            assert before.flying_since is None, "two attempts at once"
+            assert before.in_flight_since is None, "two attempts at once"
             self._check_permission(ruling.begun, now, fit=fit, known=known)
             self._note(ruling.begun)
+        self.clock.advance(1e-6)  # no two moments are the same one
+
+    def _check_delay(self, request: KeyRequest, decision: Decision, *, fit: bool) -> None:
+        """Nobody waits for a permit, and nobody is told to come back much later than a stranger can make them."""
+        caching, now = self.caching, self.clock.now
+        if not caching.burst or not fit:
+            return
+        pace = caching.cooldown / caching.burst
+        if request.is_known and caching.burst > 1:
+            assert self.cost.known, "a stranger delayed a known application"
+            assert self.cost.known[-1][0] > now - caching.cooldown, "a permit was not given back"
+        if not self.cost.known and all(requests == 1 for _, requests in self.cost.strangers):
+            assert decision.retry_after <= pace + 1e-6, "a stranger delayed somebody by more than was promised"
 
     def _check_wait(self, until: float, since: float, asked: Asked | None, *, fit: bool, known: bool) -> None:
         assert until <= since + (self.caching.max_wait if fit else self.caching.timeout), "a wait without its bound"
-        assert asked is None or not asked.in_vain, "waits again, after a wait in vain"
+        assert asked is None or not asked.timed_out, "waits again, after a time-out"
         if known:
             assert self.best is not None
             assert asked is None, "a known key waited twice"
@@ -202,20 +263,26 @@ class KeyPromises(RuleBasedStateMachine):
             assert not recently, "a known key waited for an issuer that fails"
 
     def _check_permission(self, attempt: Attempt, now: float, *, fit: bool, known: bool) -> None:
+        burst, cooldown = self.caching.burst, self.caching.cooldown
         if attempt.cause == "unknown_key":
             assert fit
             assert not known
-            recent = [at for at in self.asked_about_unknown if at > now - self.caching.cooldown]
-            assert len(recent) < self.caching.burst, "more questions about unknown keys than permitted"
-            self.asked_about_unknown.append(now)
+            assert burst
+            kept = 1 if attempt.is_known and burst > 1 else 0  # beside what strangers have used
+            assert self.cost.since(now - cooldown + 1e-6) < burst + kept, "more requests about unknown keys than permitted"
         elif self.failed_at is not None:
             assert now >= self.failed_at + 0.5, "no back-off after a failure"
         if attempt.cause == "refresh_ahead":
             assert known
 
+    def _count(self, attempt: Attempt) -> None:
+        if attempt.request is not None:
+            cost = self.cost.known if attempt.is_known else self.cost.strangers
+            cost.append((attempt.began_at, attempt.requests))
+
     def _note(self, attempt: Attempt) -> None:
         self.begun += 1
-        self.flying.append(attempt)
+        self.flying.append(InFlight(attempt, self.kids))
 
     @rule()
     def give_up_overdue(self) -> None:
@@ -224,9 +291,12 @@ class KeyPromises(RuleBasedStateMachine):
             attempt, attempts = given_up
             assert self.clock.now >= attempt.began_at + self.caching.timeout + 1
             self.failed_at = attempts.failed_at
+            if attempt.cause != "cold":
+                attempt.requests = 1
+                self._count(attempt)
 
     @invariant()
-    def the_book_agrees_with_the_model(self) -> None:
+    def the_state_agrees_with_the_model(self) -> None:
         if not hasattr(self, "ledger"):
             return
         snapshot = self.ledger.snapshot

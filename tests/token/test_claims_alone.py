@@ -10,6 +10,8 @@ from m2mguard.token.claims import RFC9068_CLAIMS, TokenProfile, check, sub_is_cl
 NOW = 1_000_000
 PROFILE = TokenProfile(
     issuer="https://issuer.example",
+    issuer_names=frozenset(["https://issuer.example"]),
+    organization_claim=None,
     audiences=("https://shopping.api",),
     any_organization=False,
     token_types=frozenset({"at+jwt"}),

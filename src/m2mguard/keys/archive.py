@@ -5,8 +5,7 @@ All of it is done on a flight's thread: a request or an event loop never waits f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from m2mguard.clocks import Clocks
 from m2mguard.events import KeyFileIgnored, KeysRecalled
 from m2mguard.keys.fetching import Fetched
 from m2mguard.keys.key_file import KeyFile, KeyFileUnusable
@@ -23,17 +22,15 @@ class Archive:
         file: where the keys are kept.
         ledger: whose keys they are.
         issuer: the issuer's URL, for events.
-        monotonic: a clock in seconds.
+        clocks: what the time is.
         reporter: told what was read, and what went wrong.
     """
 
-    def __init__(
-        self, *, file: KeyFile, ledger: Ledger, issuer: str, monotonic: Callable[[], float], reporter: Reporter
-    ) -> None:
+    def __init__(self, *, file: KeyFile, ledger: Ledger, issuer: str, clocks: Clocks, reporter: Reporter) -> None:
         self._file = file
         self._ledger = ledger
         self._issuer = issuer
-        self._monotonic = monotonic
+        self._clocks = clocks
         self._reporter = reporter
         self._purged = False  # once keys were withdrawn by hand, none are taken from the file any more
 
@@ -54,16 +51,22 @@ class Archive:
                 )
 
     def save(self, attempt: Attempt, fetched: Fetched) -> None:
-        """Keep what an attempt has brought, unless a purge came in between. Blocks on the disk."""
+        """Keep what an attempt has brought, unless a purge came in between. Blocks on the disk.
+
+        A purge first makes attempts void and then removes the file. So either we see here that ours is void, or the file
+        that we have written is removed after us.
+        """
         try:
-            self._file.save(fetched.document, age_s=self._monotonic() - attempt.began_at)
+            if self._ledger.is_void(attempt):
+                return
+            self._file.save(fetched.document, age_s=self._clocks.ages() - attempt.began_at)
             if self._ledger.is_void(attempt):
                 self._file.forget()
         except KeyFileUnusable as error:
             self._ignore(error)
 
     def purge(self) -> None:
-        """Remove the file, in the background."""
+        """Remove the file, in the background. The ledger must be purged already."""
         self._purged = True
         try:
             Flight(self._forget, name="m2mguard-keys-purge").launch()

@@ -1,6 +1,11 @@
-"""What is known of asking an issuer for its keys: permits, failures, back-off, and the attempt under way. A pure record.
+"""What is known of asking an issuer for its keys: permits, failures, back-off, and the fetch in flight. A pure record.
 
-No clock, no dice, no lock and no I/O: times are arguments, in seconds on the monotonic clock.
+No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
+
+Permits are for fetches on account of a key that we do not have. Each request of such a fetch that brings nothing new makes the next
+permit come `cooldown / burst` later. One permit is kept for applications whose tokens were verified before, so that a stranger who
+invents key ids delays them by nothing. It is there again a third of that time after such an application has asked for nothing, at the
+soonest, and a whole cool-down after it was used.
 """
 
 from __future__ import annotations
@@ -12,7 +17,8 @@ from m2mguard.keys.caching import KeyCaching
 RETRY_LEAST_S = 0.5
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 60.0
-FAILING_FOR_S = 2 * RETRY_LAST_S  # so long after an attempt, its failure says nothing about the issuer any more
+MAX_DEBT = 2  # cool-downs: nobody waits longer for a permit, whatever a fetch has cost
+FAILING_FOR_S = 2 * RETRY_LAST_S  # a failure older than this no longer counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,69 +26,108 @@ class Attempts:
     """What is known of asking the issuer. Never changed, only replaced.
 
     Attributes:
-        permits: when the issuer was asked about unknown keys, the last few times.
-        failures: how many attempts in a row have failed.
+        permit_at: when the next permit for an unknown key is free.
+        kept_permit_at: when the permit that is kept for known applications is free.
+        failures: how many fetches in a row have failed.
         failed_at: when the last of them did.
         retry_at: until then nobody asks again, unless about an unknown key.
-        flying_since: when the attempt under way began, or None.
-        slow: whether somebody has waited for that attempt in vain.
+        closed_until: until then nobody asks at all: the issuer has said so by `Retry-After`.
+        in_flight_since: when the fetch in flight began, or None.
+        timed_out: whether somebody has waited for that fetch until their time was over.
     """
 
-    permits: tuple[float, ...] = ()
+    permit_at: float = 0.0
+    kept_permit_at: float = 0.0
     failures: int = 0
     failed_at: float = 0.0
     retry_at: float = 0.0
-    flying_since: float | None = None
-    slow: bool = False
+    closed_until: float = 0.0
+    in_flight_since: float | None = None
+    timed_out: bool = False
 
-    def permit_after(self, now: float, caching: KeyCaching) -> float:
-        """Seconds until the issuer may be asked about an unknown key; 0 where a permit is left, the whole cool-down where none is given."""
+    def permit_in(self, now: float, caching: KeyCaching, *, is_known: bool) -> float:
+        """Seconds until the issuer may be asked about an unknown key: 0 where a permit is free.
+
+        Args:
+            now: the time.
+            caching: the numbers.
+            is_known: whether the token is of an application whose tokens were verified before.
+        """
         if caching.burst == 0:
             return caching.cooldown
-        recent = self.permits[-caching.burst :]
-        return 0.0 if len(recent) < caching.burst else max(0.0, recent[0] + caching.cooldown - now)
+        free_at = self.permit_at
+        if is_known and caching.burst > 1:
+            free_at = min(free_at, self.kept_permit_at)
+        return max(0.0, free_at - now, self.closed_until - now)
 
     def may_ask(self, now: float) -> bool:
-        """Tell whether an attempt may begin: none is under way, and the back-off is over."""
-        return self.flying_since is None and now >= self.retry_at
+        """Tell whether a fetch may begin: none is in flight, and the back-off is over."""
+        return self.in_flight_since is None and now >= self.retry_at
 
     def failing(self, now: float, *, for_s: float = FAILING_FOR_S) -> bool:
-        """Tell whether the last attempt failed, and did so within the last `for_s` seconds."""
+        """Tell whether the last fetch failed, and did so within the last `for_s` seconds."""
         return self.failures > 0 and now < self.failed_at + for_s
 
     def failed_since(self, then: float) -> bool:
-        """Tell whether the last attempt failed, and did so no earlier than `then`."""
+        """Tell whether the last fetch failed, and did so no earlier than `then`."""
         return self.failures > 0 and self.failed_at >= then
 
-    def took_off(self, now: float) -> Attempts:
-        """Note that an attempt is under way."""
-        return replace(self, flying_since=now, slow=False)
+    def started(self, now: float) -> Attempts:
+        """Record that a fetch is in flight."""
+        return replace(self, in_flight_since=now, timed_out=False)
 
-    def spent_permit(self, at: float, caching: KeyCaching) -> Attempts:
-        """Note that the issuer was asked about an unknown key."""
-        return replace(self, permits=(*self.permits, at)[-max(1, caching.burst) :])
+    def waiter_timed_out(self) -> Attempts:
+        """Record that somebody waited for the fetch in flight until their time was over."""
+        return replace(self, timed_out=self.in_flight_since is not None)
 
-    def found_slow(self) -> Attempts:
-        """Note that somebody waited for the attempt under way in vain."""
-        return replace(self, slow=self.flying_since is not None)
+    def finished(self) -> Attempts:
+        """Record that the fetch in flight has ended."""
+        return replace(self, in_flight_since=None, timed_out=False)
 
-    def landed(self) -> Attempts:
-        """Note that the attempt under way has ended."""
-        return replace(self, flying_since=None, slow=False)
+    def brought_nothing(self, at: float, caching: KeyCaching, *, requests: int, is_known: bool) -> Attempts:
+        """Record that a fetch for an unknown key, begun at `at`, took so many requests and brought no new key.
+
+        Args:
+            at: when it began.
+            caching: the numbers.
+            requests: how many requests it made.
+            is_known: as for `permit_in`.
+        """
+        pace = caching.cooldown / max(1, caching.burst)
+        permit_at = min(max(self.permit_at, at) + pace * max(1, requests), at + MAX_DEBT * caching.cooldown)
+        kept_permit_at = self.kept_permit_at
+        if is_known:
+            used_the_kept_one = at < self.permit_at
+            kept_permit_at = at + (caching.cooldown if used_the_kept_one else pace / 3)
+        return replace(
+            self,
+            permit_at=max(self.permit_at, permit_at),
+            kept_permit_at=max(self.kept_permit_at, kept_permit_at),
+        )
 
     def succeeded(self) -> Attempts:
-        """Note a good answer, be it of the attempt under way or of an earlier one that was given up."""
-        return replace(self, failures=0, failed_at=0.0, retry_at=0.0)
+        """Record a good answer, be it of the fetch in flight or of an earlier one that was given up."""
+        return replace(self, failures=0, failed_at=0.0, retry_at=0.0, closed_until=0.0)
 
-    def failed(self, at: float, *, dice: float) -> Attempts:
-        """Note a failure. `dice`, 0…1, is the share of the back-off that is waited (full jitter, but never next to nothing)."""
+    def failed(self, at: float, *, jitter: float, retry_after: float = 0.0) -> Attempts:
+        """Record a failure.
+
+        Args:
+            at: when.
+            jitter: 0…1, the share of the back-off that is waited (full jitter, but never next to nothing).
+            retry_after: seconds for which the issuer wants to be left alone, or 0.
+        """
         backoff = min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
-        return replace(self, failures=self.failures + 1, failed_at=at, retry_at=at + max(RETRY_LEAST_S, backoff * dice))
+        wait = max(RETRY_LEAST_S, backoff * jitter, retry_after)
+        closed_until = max(self.closed_until, at + retry_after) if retry_after else self.closed_until
+        return replace(
+            self, failures=self.failures + 1, failed_at=at, retry_at=at + wait, closed_until=closed_until
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A caller that was told to wait and is back: since when it asks, and whether its patience ended before the flight landed."""
+    """A caller that was told to wait and is back: since when it asks, and whether its time ended before the fetch did."""
 
     since: float
-    in_vain: bool
+    timed_out: bool

@@ -8,18 +8,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from m2mguard.clocks import Clocks
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
 from m2mguard.net.discovery import DiscoveryFailed, discover
 from m2mguard.net.protocol import Response, Transport, TransportError
+from m2mguard.retry_after import http_date_s, retry_after_s
 
 METADATA_TTL_S = 3600.0
+UNCONDITIONAL_AFTER_S = 3600.0  # a broken cache on the way can answer 304 for so long at the most
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
 
 
 class FetchFailed(Exception):
-    """No usable key set could be had. The message is in our own words, fit for logs and health pages."""
+    """No usable key set could be fetched. The message is in our own words, fit for logs and health pages.
+
+    Attributes:
+        retry_after_s: seconds for which the issuer wants to be left alone, or 0.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +39,12 @@ class Fetched:
 
     Attributes:
         keys: the usable keys.
-        max_age: the `Cache-Control: max-age` in seconds, or None where there is none or `no-cache` stands beside it.
+        max_age: the `Cache-Control: max-age` in seconds, or None where there is none or `no-cache` is beside it.
         etag: the key set's validator, or None.
         jwks_uri: where it was found.
-        discovered_at: when the metadata said so.
+        discovered_at: when the metadata said so, on the clock for ages.
+        received_at: when the document itself came, which a 304 does not change, on the clock for ages.
+        date: the answer's `Date` in seconds since the epoch, or None.
         document: the key set as it was received.
         not_modified: whether the issuer answered 304.
     """
@@ -41,6 +54,8 @@ class Fetched:
     etag: str | None
     jwks_uri: str
     discovered_at: float
+    received_at: float = 0.0
+    date: float | None = None
     document: bytes = field(default=b"", repr=False)
     not_modified: bool = False
 
@@ -53,75 +68,100 @@ class _Get(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFetcher:
-    """Fetches one issuer's key set. Immutable and safe to share between threads; blocks, so it runs on a flight's thread.
+    """Fetches one issuer's key set. Immutable and safe to share between threads; blocks, so it runs on a thread of its own.
 
     Attributes:
         issuer: the issuer's URL.
         jwks_uri: the configured URL of the key set, or None to discover it.
         transport: makes the exchanges.
         caching: time and size limits.
-        monotonic: a clock in seconds.
+        clocks: what the time is.
     """
 
     issuer: str
     jwks_uri: str | None
     transport: Transport
     caching: KeyCaching
-    monotonic: Callable[[], float]
+    clocks: Clocks
 
-    def fetch(self, known: Fetched | None, *, rediscover: bool) -> Fetched:
+    def fetch(
+        self,
+        known: Fetched | None,
+        *,
+        failed_since: bool,
+        only_keys: bool = False,
+        on_request: Callable[[], object] = lambda: None,
+    ) -> Fetched:
         """Fetch the key set, within `caching.timeout` seconds in all.
 
         Args:
             known: what the last good fetch brought, or None.
-            rediscover: whether the metadata must be asked again, since what it said last did not work.
+            failed_since: whether a fetch has failed since: then nothing that was learned before is relied on.
+            only_keys: whether to make no other request than the one for the key set, where its URL is known.
+            on_request: called before each request.
 
         Raises:
             FetchFailed: no answer, an answer of another status than 200 or 304, or one that holds no usable key set.
         """
-        started_at = self.monotonic()
+        started_at = self.clocks.ages()
+        last: Response | None = None
 
         def get(url: str, etag: str | None = None, *, share: float = 1.0) -> Response:
-            left = started_at + self.caching.timeout * share - self.monotonic()
+            nonlocal last
+            left = started_at + self.caching.timeout * share - self.clocks.ages()
             if left <= 0:
                 raise FetchFailed("the issuer took too long")
             headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
-            response = self.transport.request(
+            last = None
+            on_request()
+            last = self.transport.request(
                 "GET", url, headers=headers, body=None, timeout_s=left, max_bytes=self.caching.max_bytes
             )
-            if len(response.body) > self.caching.max_bytes:
+            if len(last.body) > self.caching.max_bytes:
                 raise FetchFailed(f"the answer is longer than {self.caching.max_bytes} bytes")
-            return response
+            return last
 
         try:
-            jwks_uri, discovered_at = self._jwks_uri(known, started_at, get, rediscover=rediscover)
-            etag = known.etag if known is not None and known.jwks_uri == jwks_uri else None
-            return self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at)
-        except FetchFailed:
-            raise
-        except (TransportError, DiscoveryFailed, UnusableKeySet) as error:
-            raise FetchFailed(str(error)) from None
+            jwks_uri, discovered_at = self._jwks_uri(
+                known, started_at, get, failed_since=failed_since, only_keys=only_keys
+            )
+            etag = _usable_etag(known, jwks_uri, started_at) if known is not None and not failed_since else None
+            return self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at, started_at)
+        except (FetchFailed, TransportError, DiscoveryFailed, UnusableKeySet) as error:
+            message = str(error)
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
-            raise FetchFailed(f"the transport failed ({type(error).__name__})") from None
+            message, last = f"the transport failed ({type(error).__name__})", None
+        wait = 0.0 if last is None else retry_after_s(last.headers, now_s=self.clocks.wall())
+        raise FetchFailed(message, retry_after_s=wait)
 
-    def _jwks_uri(self, known: Fetched | None, now: float, get: _Get, *, rediscover: bool) -> tuple[str, float]:
+    def _jwks_uri(
+        self, known: Fetched | None, now: float, get: _Get, *, failed_since: bool, only_keys: bool
+    ) -> tuple[str, float]:
         if self.jwks_uri is not None:
             return self.jwks_uri, now
         if known is None:
             return discover(self.issuer, "jwks_uri", get), now
-        if not rediscover and now < known.discovered_at + METADATA_TTL_S:
+        if only_keys or (not failed_since and now < known.discovered_at + METADATA_TTL_S):
             return known.jwks_uri, known.discovered_at
         try:
             return discover(self.issuer, "jwks_uri", functools.partial(get, share=0.5)), now
         except (TransportError, DiscoveryFailed, FetchFailed):
             return known.jwks_uri, known.discovered_at  # what worked once is a better guess than none
 
-    def _fetched(self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float) -> Fetched:
+    def _fetched(
+        self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float, started_at: float
+    ) -> Fetched:
         max_age = _max_age(response.headers.get("cache-control", ""))
         etag = response.headers.get("etag")
+        date = http_date_s(response.headers.get("date", "").strip())
         if response.status == 304 and known is not None:
             return replace(
-                known, max_age=max_age, etag=etag or known.etag, discovered_at=discovered_at, not_modified=True
+                known,
+                max_age=max_age,
+                etag=etag or known.etag,
+                discovered_at=discovered_at,
+                date=date,
+                not_modified=True,
             )
         if response.status != 200:
             raise FetchFailed(f"the key set was answered with status {response.status}")
@@ -131,8 +171,17 @@ class KeyFetcher:
             etag=etag,
             jwks_uri=jwks_uri,
             discovered_at=discovered_at,
+            received_at=started_at,
+            date=date,
             document=response.body,
         )
+
+
+def _usable_etag(known: Fetched, jwks_uri: str, now: float) -> str | None:
+    """A validator is for the URL that it came from, and is used for an hour: then the key set itself is asked for."""
+    if known.jwks_uri != jwks_uri or now >= known.received_at + UNCONDITIONAL_AFTER_S:
+        return None
+    return known.etag
 
 
 def _max_age(cache_control: str) -> int | None:

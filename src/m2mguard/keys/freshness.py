@@ -1,39 +1,46 @@
-"""May these keys still be served, and must somebody ask the issuer? One pure decision over a snapshot and a record of attempts.
+"""May these keys still be served, and must somebody ask the issuer? One pure decision over a snapshot and a record of fetches.
 
-No clock, no dice, no lock and no I/O: times are arguments, in seconds on the monotonic clock. The first rule that fits decides.
-"Fit to serve" is up to the stale edge; a caller "is back" when it has waited once. A bound on waiting is one for all waits of a caller.
+No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages. The first rule that fits decides.
+"Servable" is a snapshot before its stale edge. "Older" is a token issued more than a minute before our keys were fetched; any other may be
+newer than they are. All waits of one caller share one bound.
 
     keys          the token's key   asking the issuer                         decision
     ------------  ----------------  ----------------------------------------  ----------------------------------------------
-    none or past  any               failed, or took too long, since we asked  UNAVAILABLE until the next attempt
-    the stale     any               under way, and found slow                 UNAVAILABLE
-    edge          any               under way                                 WAIT, at most timeout from its beginning
-                  any               failed a moment ago                       UNAVAILABLE until the next attempt
-                  any               may be asked                              WAIT, at most timeout, for a new attempt
+    none or past  any               failed, or took too long, since we asked  UNAVAILABLE until the next fetch
+    the stale     any               in flight, and a waiter timed out         UNAVAILABLE
+    edge          any               in flight                                 WAIT, at most timeout from its beginning
+                  any               failed a moment ago                       UNAVAILABLE until the next fetch
+                  not among them    no permit                                 UNAVAILABLE until the next permit
+                  any               may be asked                              WAIT, at most timeout, for a new fetch
 
     fresh         known             any                                       SERVE
     past refresh  known             may be asked                              SERVE_AND_REFRESH
     ahead         known             is being asked, or failed a moment ago    SERVE
     past ttl      known             we are back                               SERVE, or SERVE_AND_REFRESH if it may be asked
-                  known             failed of late, is slow, or under way     the same
-                                    for max_wait
-                  known             under way                                 WAIT, at most max_wait from its beginning
-                  known             may be asked                              WAIT, at most max_wait, for a new attempt
+                  known             failed of late, a waiter timed out, or    the same
+                                    in flight for max_wait
+                  known             in flight                                 WAIT, at most max_wait from its beginning
+                  known             may be asked                              WAIT, at most max_wait, for a new fetch
 
-    fit to serve  unknown           failed since we asked, or kept us in vain UNAVAILABLE: we could not tell
+    servable      unknown           failed or took too long, since we asked   UNAVAILABLE: we could not tell
                   unknown           has answered what was asked after us      REFUSE: nobody knows that key
+                  unknown, older    any                                       REFUSE: the fetch after it did not bring its key
                   unknown           has taken longer than max_wait            UNAVAILABLE: we could not tell
-                  unknown           under way, slow or for max_wait           UNAVAILABLE: we could not tell
-                  unknown           under way                                 WAIT, at most max_wait from its beginning
-                  unknown           a permit is left                          WAIT, at most max_wait, for a new attempt
+                  unknown           in flight for max_wait, a waiter timed    UNAVAILABLE: we could not tell
+                                    out
+                  unknown           in flight                                 WAIT, at most max_wait from its beginning
+                  unknown           a permit is free                          WAIT, at most max_wait, for a new fetch
     past ttl      unknown           may be asked, no failure for a cool-down  the same, without a permit
-    fit to serve  unknown           no permit, the last answer was bad        UNAVAILABLE until the next permit
-                  unknown           no permit, the last answer was good       REFUSE
+    servable      unknown           no permit                                 UNAVAILABLE until the next permit
+
+A token whose signature is not that of our key of its `kid` is one of an unknown key, too: some issuers replace a key under its `kid`. Where
+the issuer cannot be asked about it, REFUSE takes the place of UNAVAILABLE: we hold that key, and the signature is not its own.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -41,7 +48,9 @@ from m2mguard.keys.attempts import RETRY_FIRST_S, Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet
 
-HONOURED_MAX_AGE_S = range(60, 3600 + 1)
+LEAST_MAX_AGE_S = 60
+OLDER_S = 60.0  # a key set may lag behind the issuer's first signature by so much
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7638 with SHA-256
 
 
 class Action(Enum):
@@ -55,41 +64,114 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """What a token that is not verified yet says about its key. Never changed.
+
+    Attributes:
+        kid: the key id that its header names, or None.
+        alg: the algorithm that its header names.
+        issued_at: its `iat` in seconds since the epoch, or None where it has none that can be read.
+        is_known: whether tokens of its issuer and App ID were verified before.
+        rejected: what was tried before: identities of keys whose signature it does not carry, thumbprints of those for another algorithm.
+    """
+
+    kid: str | None
+    alg: str
+    issued_at: float | None = None
+    is_known: bool = False
+    rejected: frozenset[str] = frozenset()
+
+    def is_answered_by(self, keys: KeySet) -> bool:
+        """Tell whether a key set has a key for this token that was not tried yet.
+
+        Without a key id several keys may fit. Then no other answer is to be expected: the token is refused.
+        """
+        if self.kid is None and keys.is_ambiguous(self.alg):
+            return True
+        candidates = keys.candidates(self.kid, self.alg)
+        if not self.rejected:
+            return bool(candidates)
+        return any(self.alg in key.algorithms and key.identity(self.alg) not in self.rejected for key in candidates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The keys of one good answer, and until when they are good for what. Never changed, only replaced."""
+    """The keys of one good answer, and until when they are good for what. Never changed, only replaced.
+
+    Attributes:
+        keys: the keys.
+        fetched_at: when the fetch began, not when it ended: the answer may be as old as that.
+        refresh_at: from then on traffic refreshes them in the background.
+        expires_at: from then on a request waits for a refresh.
+        stale_until: from then on they are not used.
+        published_at: the moment of the answer in seconds since the epoch, by our clock or the issuer's, whichever is earlier.
+    """
 
     keys: KeySet
     fetched_at: float
     refresh_at: float
     expires_at: float
     stale_until: float
+    published_at: float
 
+    @classmethod
+    def from_fetch(
+        cls,
+        keys: KeySet,
+        caching: KeyCaching,
+        *,
+        fetched_at: float,
+        published_at: float,
+        max_age: int | None,
+        jitter: float,
+    ) -> Snapshot:
+        """Say until when the keys of a fetch are good for what.
 
-def date(keys: KeySet, caching: KeyCaching, *, fetched_at: float, max_age: int | None, dice: float) -> Snapshot:
-    """Date a key set.
+        Args:
+            keys: the keys of a good answer.
+            caching: the numbers.
+            fetched_at: when the fetch began.
+            published_at: as the attribute.
+            max_age: the issuer's `Cache-Control: max-age`, in seconds, or None. It may shorten the ttl to 60 s at the least.
+            jitter: 0…1, where in the 10 % around the time of refresh ahead this snapshot is refreshed.
+        """
+        ttl = caching.ttl if max_age is None else min(caching.ttl, max(LEAST_MAX_AGE_S, max_age))
+        ahead = min(1.0, caching.refresh_ahead * (0.9 + 0.2 * jitter))
+        return cls(
+            keys=keys,
+            fetched_at=fetched_at,
+            refresh_at=fetched_at + ttl * ahead,
+            expires_at=fetched_at + ttl,
+            stale_until=fetched_at + max(caching.stale_for, ttl),
+            published_at=published_at,
+        )
 
-    Args:
-        keys: the keys of a good answer.
-        caching: the numbers.
-        fetched_at: when the fetch began, not when it ended: the answer may be as old as that.
-        max_age: the issuer's `Cache-Control: max-age`, in seconds, or None. Honoured from 60 to 3,600 only.
-        dice: 0…1, where in the 10 % around the time of refresh ahead this snapshot is refreshed.
-    """
-    ttl = caching.ttl if max_age not in HONOURED_MAX_AGE_S else float(max_age or 0)
-    ahead = min(1.0, caching.refresh_ahead * (0.9 + 0.2 * dice))
-    return Snapshot(
-        keys=keys,
-        fetched_at=fetched_at,
-        refresh_at=fetched_at + ttl * ahead,
-        expires_at=fetched_at + ttl,
-        stale_until=fetched_at + max(caching.stale_for, ttl),
-    )
+    @classmethod
+    def static(cls, keys: KeySet) -> Snapshot:
+        """Keys that are always fresh."""
+        forever = math.inf
+        return cls(
+            keys=keys,
+            fetched_at=-forever,
+            refresh_at=forever,
+            expires_at=forever,
+            stale_until=forever,
+            published_at=-forever,
+        )
 
+    def is_newer_than(self, request: KeyRequest) -> bool:
+        """Tell whether these keys were published so long after a token was issued that its key would be among them."""
+        return request.issued_at is not None and request.issued_at < self.published_at - OLDER_S
 
-def unchanging(keys: KeySet) -> Snapshot:
-    """Date keys that are always fresh."""
-    forever = math.inf
-    return Snapshot(keys=keys, fetched_at=-forever, refresh_at=forever, expires_at=forever, stale_until=forever)
+    def looks_like_ours(self, request: KeyRequest) -> bool:
+        """Tell whether a token is of a known application and names a key as this issuer names its keys.
+
+        An issuer all of whose key ids are thumbprints (RFC 7638) gives no other key id, so that one is invented.
+        """
+        if not request.is_known:
+            return False
+        by_thumbprint = all(key.kid == key.thumbprint for key in self.keys.keys)
+        return not by_thumbprint or (request.kid is not None and _THUMBPRINT.fullmatch(request.kid) is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +180,9 @@ class Decision:
 
     Attributes:
         action: see `Action`.
-        cause: why an attempt is to begin now, or "" for none; one made for an `unknown_key` spends a permit.
+        cause: why a fetch is to begin now, or "" for none.
+        is_about_unknown: whether that fetch is on account of a key that we do not have, so that it needs a permit.
+        is_known: whether it is for a token that `Snapshot.looks_like_ours`.
         wait_until: with WAIT, until when.
         retry_after: with UNAVAILABLE, seconds until asking again makes sense.
         throttled: whether the issuer would have been asked, had there been a permit.
@@ -106,6 +190,8 @@ class Decision:
 
     action: Action
     cause: str = ""
+    is_about_unknown: bool = False
+    is_known: bool = False
     wait_until: float = 0.0
     retry_after: float = RETRY_FIRST_S
     throttled: bool = False
@@ -122,36 +208,61 @@ def servable(snapshot: Snapshot, now: float) -> bool:
 
 
 def decide(
-    snapshot: Snapshot | None, attempts: Attempts, kid: str, now: float, caching: KeyCaching, asked: Asked | None = None
+    snapshot: Snapshot | None,
+    attempts: Attempts,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Asked | None = None,
 ) -> Decision:
     """Decide about one token's key.
 
     Args:
         snapshot: the keys at hand, or None.
         attempts: what is known of asking the issuer.
-        kid: the token's key id.
+        request: what the token says about its key.
         now: the time.
         caching: the numbers.
         asked: what this caller has already waited for, or None.
     """
     if snapshot is None or not servable(snapshot, now):
-        return _without_keys(attempts, now, caching, asked)
-    if kid in snapshot.keys:
+        return _without_keys(snapshot, attempts, request, now, caching, asked)
+    if request.is_answered_by(snapshot.keys):
         return _known_key(snapshot, attempts, now, caching, asked)
-    return _unknown_key(snapshot, attempts, now, caching, asked)
+    decision = _unknown_key(snapshot, attempts, request, now, caching, asked)
+    if request.rejected and decision.action is Action.UNAVAILABLE:
+        return Decision(action=Action.REFUSE, throttled=decision.throttled)
+    return decision
 
 
-def _without_keys(attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None) -> Decision:
-    if asked is not None and (_disappointed(attempts, asked) or now >= asked.since + caching.timeout):
+def _without_keys(
+    snapshot: Snapshot | None,
+    attempts: Attempts,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Asked | None,
+) -> Decision:
+    if asked is not None and (_wait_failed(attempts, asked) or now >= asked.since + caching.timeout):
         return Decision(action=Action.UNAVAILABLE, retry_after=max(RETRY_FIRST_S, attempts.retry_at - now))
     since = now if asked is None else asked.since
-    if attempts.flying_since is not None:
-        if attempts.slow:
+    if attempts.in_flight_since is not None:
+        if attempts.timed_out:
             return _COULD_NOT_TELL
-        return Decision(action=Action.WAIT, wait_until=min(attempts.flying_since, since) + caching.timeout)
-    if not attempts.may_ask(now):
-        return Decision(action=Action.UNAVAILABLE, retry_after=attempts.retry_at - now)
-    return Decision(action=Action.WAIT, cause="cold", wait_until=since + caching.timeout)
+        return Decision(action=Action.WAIT, wait_until=min(attempts.in_flight_since, since) + caching.timeout)
+    about_unknown = snapshot is None or not request.is_answered_by(snapshot.keys)
+    is_known = snapshot is not None and snapshot.looks_like_ours(request)
+    permit_in = attempts.permit_in(now, caching, is_known=is_known) if about_unknown and caching.burst else 0.0
+    retry_in = max(permit_in, attempts.retry_at - now)
+    if retry_in > 0:
+        return Decision(action=Action.UNAVAILABLE, retry_after=retry_in, throttled=permit_in > 0)
+    return Decision(
+        action=Action.WAIT,
+        cause="cold",
+        is_about_unknown=about_unknown,
+        is_known=is_known,
+        wait_until=since + caching.timeout,
+    )
 
 
 def _known_key(
@@ -161,40 +272,52 @@ def _known_key(
         return _SERVE
     expired = now >= snapshot.expires_at
     cause = "" if not attempts.may_ask(now) else "expired" if expired else "refresh_ahead"
-    if expired and asked is None and not attempts.failing(now) and not attempts.slow:
-        wait_until = (now if attempts.flying_since is None else attempts.flying_since) + caching.max_wait
+    if expired and asked is None and not attempts.failing(now) and not attempts.timed_out:
+        wait_until = (now if attempts.in_flight_since is None else attempts.in_flight_since) + caching.max_wait
         if now < wait_until:
             return Decision(action=Action.WAIT, cause=cause, wait_until=wait_until)
     return Decision(action=Action.SERVE_AND_REFRESH, cause=cause) if cause else _SERVE
 
 
 def _unknown_key(
-    snapshot: Snapshot, attempts: Attempts, now: float, caching: KeyCaching, asked: Asked | None
+    snapshot: Snapshot,
+    attempts: Attempts,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Asked | None,
 ) -> Decision:
     if asked is not None:
-        if _disappointed(attempts, asked):
+        if _wait_failed(attempts, asked):
             return _COULD_NOT_TELL
         if snapshot.fetched_at >= asked.since:
             return _REFUSE
-        if now >= asked.since + caching.max_wait:
-            return _COULD_NOT_TELL
+    if snapshot.is_newer_than(request):
+        return _REFUSE
+    if asked is not None and now >= asked.since + caching.max_wait:
+        return _COULD_NOT_TELL
     since = now if asked is None else asked.since
-    flying = attempts.flying_since
-    if flying is not None:
-        wait_until = min(flying, since) + caching.max_wait
-        if attempts.slow or now >= wait_until:
+    in_flight_since = attempts.in_flight_since
+    if in_flight_since is not None:
+        wait_until = min(in_flight_since, since) + caching.max_wait
+        if attempts.timed_out or now >= wait_until:
             return _COULD_NOT_TELL
         return Decision(action=Action.WAIT, wait_until=wait_until)
-    permit_after = attempts.permit_after(now, caching)
-    if permit_after == 0:
-        return Decision(action=Action.WAIT, cause="unknown_key", wait_until=since + caching.max_wait)
+    is_known = snapshot.looks_like_ours(request)
+    permit_in = attempts.permit_in(now, caching, is_known=is_known)
+    if permit_in == 0:
+        return Decision(
+            action=Action.WAIT,
+            cause="unknown_key",
+            is_about_unknown=True,
+            is_known=is_known,
+            wait_until=since + caching.max_wait,
+        )
     expired = now >= snapshot.expires_at
     if expired and attempts.may_ask(now) and not attempts.failing(now, for_s=caching.cooldown):
         return Decision(action=Action.WAIT, cause="expired", wait_until=since + caching.max_wait)
-    if attempts.failures:
-        return Decision(action=Action.UNAVAILABLE, retry_after=permit_after, throttled=True)
-    return Decision(action=Action.REFUSE, throttled=True)
+    return Decision(action=Action.UNAVAILABLE, retry_after=permit_in, throttled=True)
 
 
-def _disappointed(attempts: Attempts, asked: Asked) -> bool:
-    return asked.in_vain or attempts.failed_since(asked.since)
+def _wait_failed(attempts: Attempts, asked: Asked) -> bool:
+    return asked.timed_out or attempts.failed_since(asked.since)

@@ -1,4 +1,4 @@
-"""The book of one issuer's keys: the snapshot, the record of attempts, and the attempt under way, changed under one lock.
+"""State of one issuer's key cache: the snapshot, the record of fetches, and the fetch in flight, changed under one lock.
 
 The lock guards a few assignments and is never held across I/O, a wait or a callback. Nothing here waits, fetches or reports.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import Fetched
-from m2mguard.keys.freshness import Action, Decision, Snapshot, date, decide, servable, unchanging
+from m2mguard.keys.freshness import Action, Decision, KeyRequest, Snapshot, decide, servable
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.net.flight import Flight, after_fork_in_child, new_lock
@@ -20,13 +21,12 @@ FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can 
 
 
 class Ledger:
-    """One issuer's keys and attempts. Safe to share between threads and greenlets, and across `fork`; no method waits.
+    """One issuer's keys and fetches. Safe to share between threads and greenlets, and across `fork`; no method waits.
 
     Args:
         fly: makes the fetch of an attempt, on the flight's thread; None where the keys never change.
         caching: the numbers.
-        monotonic: a clock in seconds.
-        dice: gives a float of 0…1 for jitter.
+        clocks: what the time is, and the jitter.
         static: the keys that never change.
     """
 
@@ -35,22 +35,20 @@ class Ledger:
         *,
         fly: Callable[[Attempt], None] | None,
         caching: KeyCaching,
-        monotonic: Callable[[], float],
-        dice: Callable[[], float],
+        clocks: Clocks,
         static: KeySet | None = None,
     ) -> None:
         self._fly = fly
         self._caching = caching
-        self._monotonic = monotonic
-        self._dice = dice
-        self._static = None if static is None else unchanging(static)
+        self._clocks = clocks
+        self._static = None if static is None else Snapshot.static(static)
         self._snapshot = self._static
         self._fetched: Fetched | None = None
         self._attempts = Attempts()
         self._last_error: str | None = None
         self._lock = new_lock()
         self._underway: Attempt | None = None
-        self._begun = 0  # attempts are numbered: a later one knows better than an earlier one
+        self._begun = 0  # the number of the last attempt
         self._landed = 0
         self._void = 0  # what attempts up to this number bring is not wanted any more
         after_fork_in_child(self._after_fork)
@@ -66,24 +64,27 @@ class Ledger:
         return self._fetched, self._attempts.failures > 0
 
     def status(self) -> KeyStatus:
-        """A look at the book."""
+        """The state at this moment."""
         with self._lock:
             return KeyStatus(
-                snapshot=self._snapshot, attempts=self._attempts, last_error=self._last_error, now=self._monotonic()
+                snapshot=self._snapshot, attempts=self._attempts, last_error=self._last_error, now=self._clocks.ages()
             )
 
-    def rule(self, kid: str, asked: Asked | None) -> Ruling:
+    def rule(self, request: KeyRequest, asked: Asked | None) -> Ruling:
         """Decide about one token's key, and begin an attempt if that is the decision; the caller must launch its flight."""
-        snapshot, now = self._snapshot, self._monotonic()
-        decision = decide(snapshot, self._attempts, kid, now, self._caching, asked)
+        snapshot, now = self._snapshot, self._clocks.ages()
+        decision = decide(snapshot, self._attempts, request, now, self._caching, asked)
         if decision.action is Action.SERVE:
             return Ruling(decision=decision, snapshot=snapshot)
         if self._fly is None:
             return Ruling(decision=Decision(action=Action.REFUSE), snapshot=snapshot)
         with self._lock:
-            now = self._monotonic()
-            decision = decide(self._snapshot, self._attempts, kid, now, self._caching, asked)
-            begun = self._begin(self._fly, decision.cause, kid, now) if decision.cause else None
+            now = self._clocks.ages()
+            decision = decide(self._snapshot, self._attempts, request, now, self._caching, asked)
+            begun = None
+            if decision.cause:
+                wanted = request if decision.is_about_unknown else None
+                begun = self._begin(self._fly, decision.cause, now, wanted, is_known=decision.is_known)
             return Ruling(
                 decision=decision,
                 snapshot=self._snapshot,
@@ -96,43 +97,47 @@ class Ledger:
         if self._fly is None:
             return None
         with self._lock:
-            return self._begin(self._fly, "requested", None, self._monotonic())
+            return self._begin(self._fly, "requested", self._clocks.ages())
 
     def join_or_demand(self) -> tuple[Attempt | None, bool]:
-        """The attempt under way, or else one that begins now, and whether it does; None where the keys are fresh or never change."""
+        """The attempt in flight, or else one that begins now, and whether it does; None where the keys are fresh or never change."""
         if self._fly is None:
             return None, False
         with self._lock:
-            now = self._monotonic()
+            now = self._clocks.ages()
             if self._snapshot is not None and now < self._snapshot.refresh_at:
                 return None, False
             if self._underway is not None:
                 return self._underway, False
-            return self._begin(self._fly, "requested", None, now), True
+            return self._begin(self._fly, "requested", now), True
 
-    def try_again(self) -> Attempt | None:
-        """Begin an attempt where tokens cannot be checked although the issuer was asked before, and may be asked again."""
+    def fetch_if_unusable(self) -> Attempt | None:
+        """Begin an attempt where there are no servable keys and the issuer may be asked."""
         if self._fly is None:
             return None
         with self._lock:
-            now = self._monotonic()
-            helpless = self._snapshot is None or not servable(self._snapshot, now)
-            asked_before = self._snapshot is not None or self._attempts.failures > 0
-            if helpless and asked_before and self._attempts.may_ask(now):
-                return self._begin(self._fly, "cold", None, now)
-        return None
+            now = self._clocks.ages()
+            unusable = self._snapshot is None or not servable(self._snapshot, now)
+            return self._begin(self._fly, "cold", now) if unusable and self._attempts.may_ask(now) else None
 
     def recall(self, attempt: Attempt, keys: KeySet, *, age_s: float) -> bool:
-        """Take in keys from a file where there are none: fit to serve, but never fresh. Tells whether they were wanted.
+        """Take in keys from a file where there are none: servable, but never fresh. Tells whether they were wanted.
 
         An attempt that callers wait for has then ended, so that they look again.
         """
         with self._lock:
             if self._snapshot is not None or self.is_void(attempt):
                 return False
-            now = self._monotonic()
-            dated = date(keys, self._caching, fetched_at=now - age_s, max_age=None, dice=0)
-            self._snapshot = replace(dated, refresh_at=now, expires_at=now)
+            now = self._clocks.ages()
+            snapshot = Snapshot.from_fetch(
+                keys,
+                self._caching,
+                fetched_at=now - age_s,
+                published_at=self._clocks.wall() - age_s,
+                max_age=None,
+                jitter=0,
+            )
+            self._snapshot = replace(snapshot, refresh_at=now, expires_at=now)
             if attempt.cause == "cold":
                 attempt.recalled = True
                 self._end(attempt)
@@ -143,7 +148,7 @@ class Ledger:
         return attempt.number <= self._void
 
     def land_good(self, attempt: Attempt, fetched: Fetched) -> tuple[bool, KeySet | None]:
-        """Note what an attempt brought. Tells whether it is wanted, and the keys before it."""
+        """Record what an attempt brought. Tells whether it is wanted, and the keys before it."""
         with self._lock:
             self._end(attempt)
             before = None if self._snapshot is None else self._snapshot.keys
@@ -152,74 +157,110 @@ class Ledger:
             self._landed = attempt.number
             self._fetched = fetched
             self._last_error = None
-            self._snapshot = date(
-                fetched.keys, self._caching, fetched_at=attempt.began_at, max_age=fetched.max_age, dice=self._dice()
+            self._snapshot = Snapshot.from_fetch(
+                fetched.keys,
+                self._caching,
+                fetched_at=attempt.began_at,
+                published_at=min(attempt.began_wall, attempt.began_wall if fetched.date is None else fetched.date),
+                max_age=fetched.max_age,
+                jitter=self._clocks.jitter(),
             )
             self._attempts = self._attempts.succeeded()
-            if attempt.cause == "cold" and attempt.kid is not None and attempt.kid not in fetched.keys:
-                self._attempts = self._attempts.spent_permit(attempt.began_at, self._caching)
+            if attempt.request is not None and not _has_news(attempt.request, before, fetched.keys):
+                self._count_requests(attempt)
             return True, before
 
     def give_up_overdue(self, error: str) -> tuple[Attempt, Attempts] | None:
         """Count an attempt past its age limit as failed at its time-out, so that a caller can start another. Mostly takes no lock."""
         overdue = self._underway
-        if overdue is None or self._monotonic() < overdue.began_at + self._caching.timeout + FLIGHT_GRACE_S:
+        if overdue is None or self._clocks.ages() < overdue.began_at + self._caching.timeout + FLIGHT_GRACE_S:
             return None
         with self._lock:
             if self._underway is not overdue:
                 return None
             self._end(overdue)
             self._fail(error, overdue.began_at + self._caching.timeout)
+            if overdue.cause != "cold":  # without keys the next caller starts another at once
+                self._count_requests(overdue)
             return overdue, self._attempts
 
-    def land_failed(self, attempt: Attempt, error: str) -> Attempts | None:
-        """Note that an attempt failed. Returns the record, or None if the attempt was given up or overtaken before."""
+    def land_failed(self, attempt: Attempt, error: str, *, retry_after_s: float = 0.0) -> Attempts | None:
+        """Record that an attempt failed. Returns the record, or None if the attempt was given up or overtaken before."""
         with self._lock:
             if self._underway is not attempt:
                 return None
             self._end(attempt)
-            self._fail(error, self._monotonic())
+            self._fail(error, self._clocks.ages(), retry_after_s=retry_after_s)
+            self._count_requests(attempt)
             return self._attempts
 
-    def found_slow(self, attempt: Attempt) -> None:
-        """Note that somebody waited for the attempt in vain."""
+    def waiter_timed_out(self, attempt: Attempt) -> None:
+        """Record that somebody waited for the attempt until their time was over."""
         with self._lock:
             if self._underway is attempt:
-                self._attempts = self._attempts.found_slow()
+                self._attempts = self._attempts.waiter_timed_out()
 
     def purge(self) -> Attempt | None:
-        """Forget the keys, and whatever attempts up to now may bring. Returns the attempt under way, whose waiters must look again."""
+        """Forget the keys, and whatever attempts up to now may bring. Returns the attempt in flight, whose waiters must look again."""
         with self._lock:
             underway, self._underway = self._underway, None
             self._snapshot = self._static
             self._fetched = None
             self._last_error = None
             self._void = self._begun
-            self._attempts = Attempts(permits=self._attempts.permits)
+            self._attempts = Attempts()
             return underway
 
-    def _begin(self, fly: Callable[[Attempt], None], cause: str, kid: str | None, now: float) -> Attempt:
+    def _begin(
+        self,
+        fly: Callable[[Attempt], None],
+        cause: str,
+        now: float,
+        request: KeyRequest | None = None,
+        *,
+        is_known: bool = False,
+    ) -> Attempt:
         self._begun += 1
-        attempt = Attempt(number=self._begun, cause=cause, kid=kid, began_at=now)
+        attempt = Attempt(
+            number=self._begun,
+            cause=cause,
+            began_at=now,
+            began_wall=self._clocks.wall(),
+            request=request,
+            is_known=is_known,
+        )
         attempt.flight = Flight(lambda: fly(attempt), name=f"m2mguard-keys-{attempt.number}")
-        self._attempts = self._attempts.took_off(now)
-        if cause == "unknown_key":
-            self._attempts = self._attempts.spent_permit(now, self._caching)
+        self._attempts = self._attempts.started(now)
         self._underway = attempt
         return attempt
 
     def _end(self, attempt: Attempt) -> None:
         if self._underway is attempt:
             self._underway = None
-            self._attempts = self._attempts.landed()
+            self._attempts = self._attempts.finished()
 
-    def _fail(self, error: str, at: float) -> None:
+    def _fail(self, error: str, at: float, *, retry_after_s: float = 0.0) -> None:
         self._last_error = error
-        self._attempts = self._attempts.failed(at, dice=self._dice())
+        self._attempts = self._attempts.failed(at, jitter=self._clocks.jitter(), retry_after=retry_after_s)
+
+    def _count_requests(self, attempt: Attempt) -> None:
+        """Count what an attempt for an unknown key has cost the issuer, and brought nothing."""
+        if attempt.request is None:
+            return
+        self._attempts = self._attempts.brought_nothing(
+            attempt.began_at, self._caching, requests=attempt.requests, is_known=attempt.is_known
+        )
 
     def _after_fork(self) -> None:
-        """The child has none of the parent's threads: a fresh lock, no flight, no memory of attempts; the keys are still good."""
+        """The child has none of the parent's threads: a fresh lock, no flight, no record of fetches; the keys are still good."""
         self._lock = new_lock()
         self._underway = None
         self._attempts = Attempts()
         self._last_error = None
+
+
+def _has_news(request: KeyRequest, before: KeySet | None, after: KeySet) -> bool:
+    """Tell whether a fetch for an unknown key brought that key, or any other new one to a set that we had."""
+    if request.is_answered_by(after):
+        return True
+    return before is not None and not after.identities <= before.identities

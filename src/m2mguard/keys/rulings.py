@@ -5,26 +5,51 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from m2mguard.keys.attempts import Attempts
-from m2mguard.keys.freshness import Decision, Snapshot
+from m2mguard.keys.freshness import Decision, KeyRequest, Snapshot
 from m2mguard.net.flight import Flight
 
 
 class Attempt:
-    """One fetch: its number, why and for which key id it is made, when it began, whether it ended at the key-set file, and its flight."""
+    """One fetch: its number, why and for which token's key it is made, when it began, and its flight.
 
-    __slots__ = ("began_at", "cause", "flight", "kid", "number", "recalled")
-    number: int
-    cause: str
-    kid: str | None
-    began_at: float
+    Attributes:
+        number: attempts are numbered: a later one knows better than an earlier one.
+        cause: why it is made.
+        request: what the token that caused it says about its key; None where no unknown key caused it.
+        is_known: whether that token is taken for a known application's.
+        began_at: when it began, on the clock for ages.
+        began_wall: the same in seconds since the epoch.
+        requests: how many requests it has made so far.
+        recalled: whether it ended at the key-set file.
+        flight: what carries it.
+    """
+
+    __slots__ = ("began_at", "began_wall", "cause", "flight", "is_known", "number", "recalled", "request", "requests")
     flight: Flight
+    requests: int
 
-    def __init__(self, *, number: int, cause: str, kid: str | None, began_at: float) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        cause: str,
+        began_at: float,
+        began_wall: float,
+        request: KeyRequest | None = None,
+        is_known: bool = False,
+    ) -> None:
         self.number = number
         self.cause = cause
-        self.kid = kid
+        self.request = request
+        self.is_known = is_known
         self.began_at = began_at
+        self.began_wall = began_wall
+        self.requests = 0
         self.recalled: bool = False
+
+    def count_request(self) -> None:
+        """Record that a request is about to be made. For the flight's thread only."""
+        self.requests += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

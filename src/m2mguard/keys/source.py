@@ -1,21 +1,20 @@
-"""The driver of one issuer's keys: has each token's key ruled on, launches attempts, waits for them, and reports what happened.
+"""Gives each token the keys of one issuer: decides, starts fetches, waits for them, and reports what happened.
 
-What is decided stands in `freshness`, what is remembered in `ledger`. Readers of a fresh known key take no lock and do not come here.
+What is decided is in `freshness`, the state in `ledger`. Readers of a fresh known key take no lock and do not come here.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from m2mguard.clocks import Clocks
 from m2mguard.errors import InvalidToken, KeysUnavailable
 from m2mguard.events import KeysMissing, RefreshFailed, StaleServed, UnknownKeyThrottled
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.changes import changes
 from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
-from m2mguard.keys.freshness import Action, Snapshot
+from m2mguard.keys.freshness import Action, Decision, KeyRequest, Snapshot, servable
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
@@ -36,11 +35,10 @@ class KeySource:
         fetcher: makes one fetch; None for a source whose keys never change.
         issuer: the issuer's URL, for events.
         caching: the numbers.
-        monotonic: a clock in seconds.
+        clocks: what the time is, and the jitter.
         reporter: told what happens, on the flight's thread or the caller's.
         static: the keys of a source without a fetcher.
         key_file: where good keys are kept on disk, or None.
-        dice: gives a float of 0…1 for jitter.
     """
 
     def __init__(
@@ -49,50 +47,50 @@ class KeySource:
         fetcher: KeyFetcher | None,
         issuer: str,
         caching: KeyCaching,
-        monotonic: Callable[[], float],
+        clocks: Clocks,
         reporter: Reporter,
         static: KeySet | None = None,
         key_file: KeyFile | None = None,
-        dice: Callable[[], float] = random.random,
     ) -> None:
         self._issuer = issuer
-        self._monotonic = monotonic
+        self._clocks = clocks
         self._reporter = reporter
         self._ledger: Final = Ledger(
             fly=None if fetcher is None else lambda attempt: self._fly(attempt, fetcher),
             caching=caching,
-            monotonic=monotonic,
-            dice=dice,
+            clocks=clocks,
             static=static,
         )
         self._archive: Archive | None = None
         if key_file is not None:
             from m2mguard.keys.archive import Archive
 
-            self._archive = Archive(
-                file=key_file, ledger=self._ledger, issuer=issuer, monotonic=monotonic, reporter=reporter
-            )
+            self._archive = Archive(file=key_file, ledger=self._ledger, issuer=issuer, clocks=clocks, reporter=reporter)
 
     def fresh_keys(self, now: float) -> KeySet | None:
         """The key set, where nothing needs to be decided; None otherwise. Takes no lock."""
         snapshot = self._ledger.snapshot
         return snapshot.keys if snapshot is not None and now < snapshot.refresh_at else None
 
-    def key_set_for(self, kid: str) -> Steps[KeySet]:
-        """Steps that end with a key set that may be served and knows the key id.
+    def key_set_for(self, request: KeyRequest, since: float | None = None) -> Steps[KeySet]:
+        """Steps that end with a key set that may be served and has a key for the token.
+
+        Args:
+            request: what the token says about its key.
+            since: when its sender came, on the clock for ages: all waits share one bound from then on. Default: now.
 
         Raises:
             InvalidToken: `unknown_key`: the issuer has no such key.
             KeysUnavailable: the issuer cannot be asked, and we cannot tell.
         """
-        since = self._monotonic()
-        ruling = self._rule(kid, None)
+        since = self._clocks.ages() if since is None else since
+        ruling = self._rule(request, None)
         while ruling.wait_for is not None:
             attempt = ruling.wait_for
-            landed = yield Wait(attempt.flight, max(0.0, ruling.decision.wait_until - self._monotonic()))
+            landed = yield Wait(attempt.flight, max(0.0, ruling.decision.wait_until - self._clocks.ages()))
             if not landed:
-                self._ledger.found_slow(attempt)
-            ruling = self._rule(kid, None if attempt.recalled else Asked(since=since, in_vain=not landed))
+                self._ledger.waiter_timed_out(attempt)
+            ruling = self._rule(request, None if attempt.recalled else Asked(since=since, timed_out=not landed))
         return self._outcome(ruling)
 
     def warm_up(self) -> Flight | None:
@@ -109,26 +107,26 @@ class KeySource:
         self._launch(attempt)
         return None if attempt is None else attempt.flight
 
-    def try_again(self) -> None:
-        """Start a fetch in the background if tokens cannot be checked although the issuer was asked before. Never waits."""
+    def fetch_if_unusable(self) -> None:
+        """Start a fetch in the background if tokens cannot be checked now and the issuer may be asked. Never waits."""
         self._give_up_overdue()
-        self._launch(self._ledger.try_again())
+        self._launch(self._ledger.fetch_if_unusable())
 
     def purge(self) -> None:
         """Forget the keys now, on disk as well, and whatever an attempt under way may bring. Keys that were configured by hand stay."""
-        if self._archive is not None:
-            self._archive.purge()
-        underway = self._ledger.purge()
+        underway = self._ledger.purge()  # first: what an attempt in flight saves from now on, it removes itself
         if underway is not None:
             underway.flight.land()
+        if self._archive is not None:
+            self._archive.purge()
 
     def status(self) -> KeyStatus:
         """A look at the source. No I/O."""
         return self._ledger.status()
 
-    def _rule(self, kid: str, asked: Asked | None) -> Ruling:
+    def _rule(self, request: KeyRequest, asked: Asked | None) -> Ruling:
         self._give_up_overdue()
-        ruling = self._ledger.rule(kid, asked)
+        ruling = self._ledger.rule(request, asked)
         self._launch(ruling.begun)
         return ruling
 
@@ -139,17 +137,28 @@ class KeySource:
         if decision.action is Action.REFUSE:
             raise InvalidToken("unknown_key", "the issuer has no key of the token's kid")
         if snapshot is None or decision.action is Action.UNAVAILABLE:
-            self._reporter.emit(KeysMissing(issuer=self._issuer, retry_after_s=decision.retry_after))
-            raise KeysUnavailable(
-                "keys_unavailable",
-                "the issuer's keys cannot be had, or not soon enough, so the token cannot be checked",
-                decision.retry_after,
-            )
+            raise self._unavailable(decision, snapshot)
         self._report_stale(snapshot)
         return snapshot.keys
 
+    def _unavailable(self, decision: Decision, snapshot: Snapshot | None) -> KeysUnavailable:
+        have_keys = snapshot is not None and servable(snapshot, self._clocks.ages())
+        if not (have_keys and decision.throttled):
+            self._reporter.emit(KeysMissing(issuer=self._issuer, retry_after_s=decision.retry_after))
+        if have_keys:
+            return KeysUnavailable(
+                "key_not_fetched",
+                "the token's key is not among ours, and the issuer could not be asked about it, or may not be yet",
+                decision.retry_after,
+            )
+        return KeysUnavailable(
+            "keys_unavailable",
+            "the issuer's keys are not available, or not soon enough, so the token cannot be checked",
+            decision.retry_after,
+        )
+
     def _report_stale(self, snapshot: Snapshot) -> None:
-        now = self._monotonic()
+        now = self._clocks.ages()
         if now >= snapshot.expires_at:
             self._reporter.emit(
                 StaleServed(
@@ -174,16 +183,22 @@ class KeySource:
             if attempt.recalled:
                 attempt.flight.land()
                 return
-        known, failed = self._ledger.last_fetched
-        error: str | None = "the fetch broke off"
+        known, failed_since = self._ledger.last_fetched
+        failure: FetchFailed | None = FetchFailed("the fetch broke off")
         try:
-            self._land_good(attempt, fetcher.fetch(known, rediscover=failed))
-            error = None
-        except FetchFailed as failure:
-            error = str(failure)
+            fetched = fetcher.fetch(
+                known,
+                failed_since=failed_since,
+                only_keys=attempt.request is not None,
+                on_request=attempt.count_request,
+            )
+            self._land_good(attempt, fetched)
+            failure = None
+        except FetchFailed as error:
+            failure = error
         finally:
-            if error is not None:
-                self._land_failed(attempt, error)
+            if failure is not None:
+                self._land_failed(attempt, str(failure), retry_after_s=failure.retry_after_s)
 
     def _land_good(self, attempt: Attempt, fetched: Fetched) -> None:
         wanted, before = self._ledger.land_good(attempt, fetched)
@@ -200,8 +215,8 @@ class KeySource:
             if self._archive is not None:
                 self._archive.save(attempt, fetched)
 
-    def _land_failed(self, attempt: Attempt, error: str) -> None:
-        attempts = self._ledger.land_failed(attempt, error)
+    def _land_failed(self, attempt: Attempt, error: str, *, retry_after_s: float = 0.0) -> None:
+        attempts = self._ledger.land_failed(attempt, error, retry_after_s=retry_after_s)
         attempt.flight.land()
         if attempts is not None:
             self._report_failed(attempt, attempts, error)
@@ -221,6 +236,6 @@ class KeySource:
                 cause=attempt.cause,
                 error=error,
                 failures=attempts.failures,
-                retry_in_s=max(0.0, attempts.retry_at - self._monotonic()),
+                retry_in_s=max(0.0, attempts.retry_at - self._clocks.ages()),
             )
         )

@@ -18,6 +18,7 @@ Claims = Mapping[str, object]
 ORGANIZATION_AUDIENCE = "urn:logto:organization:"  # and then the id; a prefix alone accepts nothing
 _ANY_ORGANIZATION_AUDIENCE = re.compile(ORGANIZATION_AUDIENCE + "[A-Za-z0-9_-]{1,128}")
 RFC9068_CLAIMS = frozenset(("iss", "aud", "exp", "sub", "client_id", "iat", "jti"))  # RFC 9068 section 2.2
+_SIGNS_OF_A_PERSON = frozenset(("acr", "amr", "auth_time", "act"))
 _MEDIA_TYPE_PREFIX = "application/"  # RFC 7515 section 4.1.9: may be left out
 
 
@@ -26,25 +27,37 @@ def sub_is_client_id(claims: Claims) -> bool:
     return "sub" in claims and claims["sub"] == claims.get("client_id")
 
 
+def is_logto_machine(claims: Claims) -> bool:
+    """Tell a machine of Logto: its `sub` is its client id, and nothing tells of a person.
+
+    A person may be given an id that equals an App ID. Client credentials never bring `acr`, `amr` or `auth_time` (RFC 9068 section
+    2.2.1), nor `act`, which tells of a token exchange (RFC 8693 section 4.1).
+    """
+    return sub_is_client_id(claims) and _SIGNS_OF_A_PERSON.isdisjoint(claims)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenProfile:
     """How a good access token of one issuer for one resource server looks.
 
     Attributes:
-        issuer: the value of `iss`, compared character for character.
+        issuer: the issuer's URL.
+        issuer_names: the values of `iss` that are accepted, compared character for character: the URL and its aliases.
         audiences: the API identifiers of this resource server, compared whole.
         any_organization: whether every audience of the form `urn:logto:organization:<id>` is accepted as well.
         token_types: accepted `typ` values, lower case, without "application/"; None in it accepts a header without `typ`.
         required_claims: claims that must be there.
         claim_values: claims that must be there and hold one of these strings.
         audience_in_scope: whether a token without `aud` names its audience in front of the last "/" of each scope.
-        app_id_claim: the claim that holds the App ID.
+        app_id_claim: the claim that holds the App ID of a machine, and, unless it is `sub`, of the application a person signed in with.
+        organization_claim: the claim that limits a token to one organization, or None where the issuer has no such claim.
         is_machine: tells from the claims whether the token belongs to a machine.
         scope_lists: claims besides `scope` that hold a list of permissions, each counted as a scope.
         leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
     """
 
     issuer: str
+    issuer_names: frozenset[str]
     audiences: tuple[str, ...]
     any_organization: bool
     token_types: frozenset[str | None]
@@ -52,6 +65,7 @@ class TokenProfile:
     claim_values: tuple[tuple[str, frozenset[str]], ...]
     audience_in_scope: bool
     app_id_claim: str
+    organization_claim: str | None
     is_machine: Callable[[Claims], bool]
     scope_lists: tuple[str, ...]
     leeway: float
@@ -79,7 +93,8 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     """
     if typ not in profile.token_types:  # RFC 9068 section 4
         _check_spelling(typ, profile)
-    if claims.get("iss") != profile.issuer:  # RFC 9068 section 4: character for character
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or issuer not in profile.issuer_names:  # RFC 9068 section 4: character for character
         raise InvalidToken("unknown_issuer", "iss is not the issuer whose key signed the token")
     if not claims.keys() >= profile.required_claims:  # RFC 9068 section 2.2
         raise InvalidToken("claim", "one of the required claims is missing")
@@ -91,25 +106,32 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     audience = _accepted_audience(audiences, profile)
     expires_at = _unexpired(claims, profile, now)
     starts_at = _started(claims, profile, now)
-    _text(claims, "sub")
+    subject = _text(claims, "sub")
     _text(claims, "client_id")
-    app_id = _text(claims, profile.app_id_claim)
-    if app_id is None:
-        raise InvalidToken("claim", "the claim that holds the App ID is missing")
     scopes = _scopes(claims, profile)
     read_only = frozen_claims(claims)  # from here on, lists are tuples
+    is_machine = _is_machine(read_only, profile)
+    app_id = _text(claims, app_id_claim(profile, is_machine=is_machine))
+    if app_id is None:
+        raise InvalidToken("claim", "the claim that holds the App ID is missing")
     caller = verified_caller(
         app_id=app_id,
+        subject=subject or app_id,
         scopes=scopes,
-        organization_id=_organization_id(claims, audiences),
+        organization_id=_organization_id(claims, audiences, profile.organization_claim),
         issuer=profile.issuer,
         audience=audience,
         expires_at=expires_at,
         token_id=_text(claims, "jti"),
-        is_machine=_is_machine(read_only, profile),
+        is_machine=is_machine,
         claims=read_only,
     )
     return Verdict(caller, starts_at - profile.leeway, expires_at + profile.leeway)
+
+
+def app_id_claim(profile: TokenProfile, *, is_machine: bool) -> str:
+    """The claim that names the application. A person's `sub` never does: then it is `client_id` (RFC 9068 section 2.2)."""
+    return "client_id" if profile.app_id_claim == "sub" and not is_machine else profile.app_id_claim
 
 
 def _check_spelling(typ: str | None, profile: TokenProfile) -> None:
@@ -174,15 +196,15 @@ def _started(claims: Claims, profile: TokenProfile, now: float) -> float:
     return starts_at
 
 
-def _organization_id(claims: Claims, audiences: tuple[str, ...]) -> str | None:
+def _organization_id(claims: Claims, audiences: tuple[str, ...], claim: str | None) -> str | None:
     """The one organization a token is limited to, by its claim or by its audience; two that differ refuse it."""
     found = [
         audience.removeprefix(ORGANIZATION_AUDIENCE)
         for audience in audiences
         if audience.startswith(ORGANIZATION_AUDIENCE)
     ]
-    if "organization_id" in claims:
-        found.append(_text(claims, "organization_id") or "")
+    if claim is not None and claim in claims:
+        found.append(_text(claims, claim) or "")
     if not found:
         return None
     if len(set(found)) > 1:

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from contextlib import AbstractContextManager
 
 from m2mguard.token.claims import Verdict
+from m2mguard.token.jose import Header
 
 _ENTRY_BYTES = 850  # all but the claims: a Caller, its tuples, the cache's own books; as measured
 _VALUE_BYTES = 85  # a string or number without its characters, and its place in a dict
@@ -23,19 +24,19 @@ class Remembered:
 
     Attributes:
         verdict: the Caller, and from when until when it holds.
-        kid: the key id that the key was found by.
-        thumbprint: the identity of the key that signed the token.
+        header: the token's header, by which its key was found.
+        key_identity: the identity of the key that signed the token, for the token's algorithm.
         size_bytes: what remembering it takes in memory.
         used_s: when it was used last.
         noted: whether a note of that use already waits to be read.
     """
 
-    __slots__ = ("digest", "kid", "noted", "size_bytes", "thumbprint", "used_s", "verdict")
+    __slots__ = ("digest", "header", "key_identity", "noted", "size_bytes", "used_s", "verdict")
 
-    def __init__(self, verdict: Verdict, kid: str, thumbprint: str, digest: bytes, size_bytes: int) -> None:
+    def __init__(self, verdict: Verdict, header: Header, key_identity: str, digest: bytes, size_bytes: int) -> None:
         self.verdict: Verdict = verdict
-        self.kid: str = kid
-        self.thumbprint: str = thumbprint
+        self.header: Header = header
+        self.key_identity: str = key_identity
         self.digest: bytes = digest
         self.size_bytes: int = size_bytes
         self.used_s: float = -math.inf
