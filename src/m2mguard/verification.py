@@ -120,7 +120,7 @@ class Verification:
         compact = split(token, self._known_headers)
         trusted = self._trusted_issuer(compact)
         keys = trusted.source.fresh_keys(now_s)
-        if keys is None or not (candidates := keys.candidates(compact.header.kid)):
+        if keys is None or not (candidates := keys.candidates(compact.header.kid, compact.header.alg)):
             return self._with_keys(compact, digest, trusted)
         return self._judged(compact, digest, trusted, candidates)
 
@@ -128,7 +128,7 @@ class Verification:
         """The way of a token whose key has to be asked for, or is due to be refreshed."""
         kid = compact.header.kid
         keys = yield from trusted.source.key_set_for(kid)
-        return self._judged(compact, digest, trusted, keys.candidates(kid))
+        return self._judged(compact, digest, trusted, keys.candidates(kid, compact.header.alg))
 
     def _seen_before(self, token: bytes, digest: bytes, found: Remembered) -> Steps[Caller]:
         """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
@@ -137,7 +137,8 @@ class Verification:
         caller = self._recalled(found, self._monotonic(), keys)
         if caller is not None:
             return caller
-        return self._judged(split(token, self._known_headers), digest, trusted, keys.candidates(found.kid))
+        compact = split(token, self._known_headers)
+        return self._judged(compact, digest, trusted, keys.candidates(found.kid, compact.header.alg))
 
     def _judged(self, compact: Compact, digest: bytes, trusted: Trusted, candidates: Candidates) -> Caller:
         key = _signing_key(compact, candidates)
@@ -173,6 +174,8 @@ def _signing_key(compact: Compact, candidates: Candidates) -> VerificationKey:
     """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
     alg = compact.header.alg
     reason, detail = "algorithm", "the key of the token's kid is not for the algorithm that the header names"
+    if not candidates:
+        reason, detail = "unknown_key", "the token names no key (kid), and the issuer has none, or several, for its alg"
     for key in candidates:
         if alg in key.algorithms:
             if key.verify(alg, compact.signing_input, compact.signature):

@@ -122,21 +122,26 @@ def servable(snapshot: Snapshot, now: float) -> bool:
 
 
 def decide(
-    snapshot: Snapshot | None, attempts: Attempts, kid: str, now: float, caching: KeyCaching, asked: Asked | None = None
+    snapshot: Snapshot | None,
+    attempts: Attempts,
+    kid: str | None,
+    now: float,
+    caching: KeyCaching,
+    asked: Asked | None = None,
 ) -> Decision:
     """Decide about one token's key.
 
     Args:
         snapshot: the keys at hand, or None.
         attempts: what is known of asking the issuer.
-        kid: the token's key id.
+        kid: the token's key id; None where it names none, and then it is for whatever keys there are.
         now: the time.
         caching: the numbers.
         asked: what this caller has already waited for, or None.
     """
     if snapshot is None or not servable(snapshot, now):
         return _without_keys(attempts, now, caching, asked)
-    if kid in snapshot.keys:
+    if kid is None or kid in snapshot.keys:
         return _known_key(snapshot, attempts, now, caching, asked)
     return _unknown_key(snapshot, attempts, now, caching, asked)
 

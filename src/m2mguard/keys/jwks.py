@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from m2mguard.token.jose import VerificationKey, load_key
 from m2mguard.token.key_numbers import UnusableKey
+from m2mguard.token.strict_json import without_byte_order_mark
 
 MAX_KEYS_PER_KID = 4
 _MAX_REASONS = 5  # are told of a set without a usable key: the message goes into logs
@@ -32,27 +33,53 @@ class KeySet:
 
     Attributes:
         keys: every usable key, in the issuer's order.
-        thumbprints: their identities.
+        thumbprints: the identities of their material.
+        identities: what remembered verdicts depend on: an entry for each key's material and each algorithm it is for, as
+            `VerificationKey.identity` gives them.
         skipped: for each key passed over, its position and why.
     """
 
-    __slots__ = ("_by_kid", "keys", "skipped", "thumbprints")
+    __slots__ = ("_ambiguous", "_by_kid", "_only", "_without_kid", "identities", "keys", "skipped", "thumbprints")
 
     def __init__(self, keys: Iterable[VerificationKey], *, skipped: Iterable[str] = ()) -> None:
         self.keys: tuple[VerificationKey, ...] = tuple(keys)
         self.skipped: tuple[str, ...] = tuple(skipped)
         self.thumbprints: frozenset[str] = frozenset(key.thumbprint for key in self.keys)
-        by_kid: dict[str, tuple[VerificationKey, ...]] = {}
+        self.identities: frozenset[str] = frozenset(key.identity(alg) for key in self.keys for alg in key.algorithms)
+        by_kid: dict[str | None, tuple[VerificationKey, ...]] = {}
+        by_alg: dict[str, dict[str, VerificationKey]] = {}  # one of each material
         for key in self.keys:
-            if key.kid is not None:
-                by_kid[key.kid] = (*by_kid.get(key.kid, ()), key)[:MAX_KEYS_PER_KID]
-        self._by_kid: Mapping[str, tuple[VerificationKey, ...]] = MappingProxyType(by_kid)
+            by_kid[key.kid] = (*by_kid.get(key.kid, ()), key)
+            for alg in key.algorithms:
+                by_alg.setdefault(alg, {}).setdefault(key.thumbprint, key)
+        self._without_kid: tuple[VerificationKey, ...] = by_kid.pop(None, ())
+        self._by_kid: Mapping[str | None, tuple[VerificationKey, ...]] = MappingProxyType(by_kid)
+        self._only = {alg: tuple(fitting.values()) for alg, fitting in by_alg.items() if len(fitting) == 1}
+        self._ambiguous = frozenset(alg for alg, fitting in by_alg.items() if len(fitting) > 1)
 
-    def candidates(self, kid: str) -> tuple[VerificationKey, ...]:
-        """The keys of that id: none, one, or a few (RFC 7517 section 4.5 lets keys of different types share an id)."""
+    def candidates(self, kid: str | None, alg: str) -> tuple[VerificationKey, ...]:
+        """The keys that may have signed a token, at most `MAX_KEYS_PER_KID`. A key id is a hint (RFC 7515 section 4.1.4).
+
+        Args:
+            kid: the token's key id, or None. With one: all keys of that id, whatever they are for (RFC 7517 section 4.5 lets keys of
+                different types share an id); where no key has it, the keys without any id that can verify `alg`. Without one: the
+                only key of the set that can verify `alg`; none where several differ in their material.
+            alg: the token's algorithm. Where a key id has too many keys, those that can verify it come first.
+        """
+        if kid is None:
+            if alg in self._only:
+                return self._only[alg]
+            return ()
         if kid in self._by_kid:
-            return self._by_kid[kid]
-        return ()
+            named = self._by_kid[kid]
+            if len(named) <= MAX_KEYS_PER_KID:
+                return named
+            return tuple(sorted(named, key=lambda key: alg not in key.algorithms)[:MAX_KEYS_PER_KID])
+        return tuple(key for key in self._without_kid if alg in key.algorithms)[:MAX_KEYS_PER_KID]
+
+    def is_ambiguous(self, alg: str) -> bool:
+        """Tell whether several keys of different material can verify `alg`, so that a token without a key id is for none of them."""
+        return alg in self._ambiguous
 
     def __contains__(self, kid: str) -> bool:
         return kid in self._by_kid
@@ -78,7 +105,7 @@ def read_document(body: bytes) -> dict[str, object]:
         UnusableKeySet: no JSON object in UTF-8.
     """
     try:
-        document = _DECODER.decode(_pruned(body.decode("utf-8")))
+        document = _DECODER.decode(_pruned(without_byte_order_mark(body).decode("utf-8")))
     except ValueError:
         document = None
     if not isinstance(document, dict):
@@ -95,13 +122,15 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
         raise UnusableKeySet(f"the key set has more than {max_keys} keys")
     keys: list[VerificationKey] = []
     skipped: list[str] = []
+    known: set[tuple[str | None, str, frozenset[str]]] = set()
     for position, jwk in enumerate(members):
         try:
             key = _key(jwk)
         except UnusableKey as reason:
             skipped.append(f"key {position}: {reason}")
             continue
-        if key.thumbprint not in {known.thumbprint for known in keys if known.kid == key.kid}:
+        if (key.kid, key.thumbprint, key.algorithms) not in known:
+            known.add((key.kid, key.thumbprint, key.algorithms))
             keys.append(key)
     if not keys:
         raise UnusableKeySet("; ".join(("the key set has no usable key", *skipped[:_MAX_REASONS])))
@@ -110,11 +139,8 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
 
 def _key(jwk: object) -> VerificationKey:
     if not isinstance(jwk, Mapping):
-        raise UnusableKey("it is not an object")
-    key = load_key(jwk)
-    if key.kid is None:
-        raise UnusableKey("it has no kid, and tokens name their key by kid")
-    return key
+        raise UnusableKey("it has another JSON type, expected an object")
+    return load_key(jwk)
 
 
 def _pruned(text: str) -> str:

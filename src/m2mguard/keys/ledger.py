@@ -72,7 +72,7 @@ class Ledger:
                 snapshot=self._snapshot, attempts=self._attempts, last_error=self._last_error, now=self._monotonic()
             )
 
-    def rule(self, kid: str, asked: Asked | None) -> Ruling:
+    def rule(self, kid: str | None, asked: Asked | None) -> Ruling:
         """Decide about one token's key, and begin an attempt if that is the decision; the caller must launch its flight."""
         snapshot, now = self._snapshot, self._monotonic()
         decision = decide(snapshot, self._attempts, kid, now, self._caching, asked)

@@ -78,7 +78,7 @@ class KeySource:
         snapshot = self._ledger.snapshot
         return snapshot.keys if snapshot is not None and now < snapshot.refresh_at else None
 
-    def key_set_for(self, kid: str) -> Steps[KeySet]:
+    def key_set_for(self, kid: str | None) -> Steps[KeySet]:
         """Steps that end with a key set that may be served and knows the key id.
 
         Raises:
@@ -126,7 +126,7 @@ class KeySource:
         """A look at the source. No I/O."""
         return self._ledger.status()
 
-    def _rule(self, kid: str, asked: Asked | None) -> Ruling:
+    def _rule(self, kid: str | None, asked: Asked | None) -> Ruling:
         self._give_up_overdue()
         ruling = self._ledger.rule(kid, asked)
         self._launch(ruling.begun)

@@ -22,11 +22,11 @@ from jwt.exceptions import InvalidKeyError
 
 from m2mguard.errors import InvalidToken
 from m2mguard.token.base64url import base64url_decode, base64url_encode
-from m2mguard.token.key_numbers import UnusableKey, canonical_rsa, check_ed25519
+from m2mguard.token.jwk import MAX_KEY_ID_CHARACTERS, found, read_jwk
+from m2mguard.token.key_numbers import UnusableKey
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_TOKEN_CHARACTERS = 16_384 - len("Bearer ")  # 16 KiB of field value
-MAX_KEY_ID_CHARACTERS = 512
 _DOT = ord(".")
 
 
@@ -59,15 +59,16 @@ _FAMILIES: Mapping[str, _Family] = {
 SUPPORTED_ALGORITHMS = frozenset(_FAMILIES)
 
 _LOADERS = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OKP": OKPAlgorithm.from_jwk}
-_PUBLIC_MEMBERS = {"RSA": ("e", "n"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}  # RFC 7638 section 3.2
-_PRIVATE_MEMBERS = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k"))
 
 
 class Header(NamedTuple):
-    """The members of a JOSE header that are read. Nothing else in it is looked at (RFC 8725 section 3.10)."""
+    """The members of a JOSE header that are read. Nothing else in it is looked at (RFC 8725 section 3.10).
+
+    `kid` is None where the header names no key: it is a hint, and optional (RFC 7515 section 4.1.4).
+    """
 
     alg: str
-    kid: str
+    kid: str | None
     typ: str | None
 
 
@@ -87,11 +88,11 @@ class VerificationKey:
 
     Attributes:
         kid: the key id the issuer gave it, or None.
-        thumbprint: its RFC 7638 SHA-256 thumbprint, base64url: its identity, whatever its kid says.
+        thumbprint: its RFC 7638 SHA-256 thumbprint, base64url: the identity of its material, whatever its kid says.
         algorithms: what it can verify by its type, curve and `alg`.
     """
 
-    __slots__ = ("_families", "_verify", "algorithms", "kid", "thumbprint")
+    __slots__ = ("_families", "_identities", "_verify", "algorithms", "kid", "thumbprint")
 
     def __init__(self, *, kid: str | None, thumbprint: str, algorithms: frozenset[str], material: Any) -> None:
         self.kid: str | None = kid
@@ -103,6 +104,15 @@ class VerificationKey:
             name: _FAMILIES[name]._replace(signature_bytes=_FAMILIES[name].signature_bytes or modulus_bytes)
             for name in algorithms
         }
+        self._identities = {name: f"{thumbprint} {name}" for name in algorithms}
+
+    def identity(self, alg: str) -> str:
+        """What a verdict by this key and algorithm depends on: equal for equal material and algorithm, whatever the kid.
+
+        Raises:
+            KeyError: an algorithm this key is not for.
+        """
+        return self._identities[alg]
 
     def verify(self, alg: str, message: bytes, signature: bytes) -> bool:
         """Tell whether the signature is this key's over the message, by an algorithm this key is for. Pure CPU."""
@@ -128,7 +138,7 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
 
     Raises:
         InvalidToken: `malformed`, for a token that is too long, not a compact JWS, or not canonical in any part
-            (RFC 7515 section 5.2, RFC 8725 section 3.7); `unknown_key` where the header names no usable key id.
+            (RFC 7515 section 5.2, RFC 8725 section 3.7); `unknown_key` where the key id is too long for any key.
     """
     if not isinstance(token, (str, bytes)) or len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidToken("malformed", "the token is longer than 16 KiB of header value, or no string")
@@ -155,18 +165,16 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
 
 def _parse_header(segment: bytes) -> Header:
     members = parse_object(base64url_decode(segment))
-    if "crit" in members or "b64" in members:
+    if "crit" in members or members.get("b64", True) is not True:  # RFC 7797 section 3: true is the default
         raise InvalidToken("malformed", "the header asks for an extension that is not understood here")
     alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
     if not isinstance(alg, str):
         raise InvalidToken("malformed", "the header's alg is missing or not a string")
     if not isinstance(typ, str) and (typ is not None or "typ" in members):
         raise InvalidToken("malformed", "the header's typ is not a string")
-    if "kid" not in members:
-        raise InvalidToken("unknown_key", "the header names no key (kid)")
-    if not isinstance(kid, str):
+    if not isinstance(kid, str) and (kid is not None or "kid" in members):
         raise InvalidToken("malformed", "the header's kid is not a string")
-    if len(kid) > MAX_KEY_ID_CHARACTERS:
+    if kid is not None and len(kid) > MAX_KEY_ID_CHARACTERS:
         raise InvalidToken("unknown_key", f"the header's kid is longer than {MAX_KEY_ID_CHARACTERS} characters")
     return Header(alg, kid, typ)
 
@@ -177,65 +185,21 @@ def load_key(jwk: Mapping[str, object]) -> VerificationKey:
     Raises:
         UnusableKey: another type or curve, private or symmetric members, not for signatures, weak or broken numbers.
     """
-    kty = jwk.get("kty")
-    if not isinstance(kty, str) or kty not in _PUBLIC_MEMBERS:
-        raise UnusableKey("its kty is not RSA, EC or OKP")
-    if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        raise UnusableKey("it holds private or symmetric members")
-    kid = jwk.get("kid")
-    if kid is not None and not (isinstance(kid, str) and len(kid) <= MAX_KEY_ID_CHARACTERS and kid.isprintable()):
-        raise UnusableKey("its kid is not a printable string of a sane length")
-    _check_purpose(jwk)
-    numbers = {name: _text_member(jwk, name) for name in _PUBLIC_MEMBERS[kty]}
-    algorithms = _algorithms_of(kty, numbers.get("crv"), jwk)
+    kty, kid, alg, numbers = read_jwk(jwk)
+    algorithms = _algorithms_of(kty, alg, numbers.get("crv"))
     try:
-        numbers = _sane(kty, numbers)
         material = _LOADERS[kty]({"kty": kty, **numbers})
-    except UnusableKey:
-        raise
     except (InvalidKeyError, ValueError):
-        raise UnusableKey("its numbers do not make a public key") from None
+        raise UnusableKey("its numbers do not make a public key of its type and curve") from None
     return VerificationKey(kid=kid, thumbprint=_thumbprint(kty, numbers), algorithms=algorithms, material=material)
 
 
-def _sane(kty: str, numbers: dict[str, str]) -> dict[str, str]:
-    """Check the numbers of a key beyond what its loader does, and return them as a thumbprint wants them."""
-    if kty == "RSA":
-        n, e = canonical_rsa(numbers["n"], numbers["e"])
-        return {"n": n, "e": e}
-    if kty == "OKP":
-        check_ed25519(numbers["x"])
-    else:
-        for coordinate in ("x", "y"):
-            base64url_decode(numbers[coordinate])
-    return numbers
-
-
-def _check_purpose(jwk: Mapping[str, object]) -> None:
-    if jwk.get("use", "sig") != "sig":
-        raise UnusableKey("its use is not sig")
-    if "key_ops" in jwk:
-        operations = jwk["key_ops"]
-        if not isinstance(operations, list) or "verify" not in operations:
-            raise UnusableKey("its key_ops do not include verify")
-
-
-def _text_member(jwk: Mapping[str, object], name: str) -> str:
-    value = jwk.get(name)
-    if not isinstance(value, str) or not value.isascii():
-        raise UnusableKey(f"its {name} is missing or not a string")
-    return value
-
-
-def _algorithms_of(kty: str, crv: str | None, jwk: Mapping[str, object]) -> frozenset[str]:
+def _algorithms_of(kty: str, alg: str | None, crv: str | None) -> frozenset[str]:
     fitting = frozenset(name for name, family in _FAMILIES.items() if (family.kty, family.crv) == (kty, crv))
-    if not fitting:
-        raise UnusableKey("its curve is not supported")
-    if "alg" not in jwk:
+    if alg is None:
         return fitting
-    alg = jwk["alg"]
-    if not isinstance(alg, str) or alg not in fitting:
-        raise UnusableKey("its alg does not agree with its type or curve")
+    if alg not in fitting:
+        raise UnusableKey(f"its alg {found({'alg': alg}, 'alg')}, expected {' or '.join(sorted(fitting))}")
     return frozenset((alg,))
 
 

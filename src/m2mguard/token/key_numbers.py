@@ -9,6 +9,7 @@ from m2mguard.token.base64url import base64url_decode, base64url_encode
 
 RSA_BITS = range(2048, 8192 + 1)
 MAX_RSA_EXPONENT_BITS = 64  # OpenSSL takes no larger one with a long modulus
+COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
 _ED25519_PRIME = 2**255 - 19
 _ED25519_D = -121665 * pow(121666, -1, _ED25519_PRIME) % _ED25519_PRIME
 
@@ -26,11 +27,32 @@ def canonical_rsa(n: str, e: str) -> tuple[str, str]:
         ValueError: not base64url.
     """
     modulus, exponent = (int.from_bytes(base64url_decode(number)) for number in (n, e))
-    if modulus.bit_length() not in RSA_BITS or not modulus & 1:
-        raise UnusableKey("its modulus is even, or not of 2048 to 8192 bits")
-    if exponent < 3 or not exponent & 1 or exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
-        raise UnusableKey("its exponent is even, below 3 or longer than 64 bits")
+    if modulus.bit_length() not in RSA_BITS:
+        raise UnusableKey(f"its modulus has {modulus.bit_length()} bits, expected {RSA_BITS[0]} to {RSA_BITS[-1]}")
+    if not modulus & 1:
+        raise UnusableKey("its modulus is even, expected an odd number")
+    if exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
+        raise UnusableKey(
+            f"its exponent has {exponent.bit_length()} bits, expected {MAX_RSA_EXPONENT_BITS} at the most"
+        )
+    if exponent < 3 or not exponent & 1:
+        raise UnusableKey(f"its exponent is {exponent}, expected an odd number from 3 on")
     return _spelt(modulus), _spelt(exponent)
+
+
+def canonical_coordinate(name: str, text: str, size_bytes: int) -> str:
+    """Spell a coordinate of a NIST curve with exactly as many bytes as the curve has (RFC 7518 section 6.2.1.2).
+
+    Some issuers leave leading zeros out, others have one more. Whether the point is on the curve is not looked at.
+
+    Raises:
+        UnusableKey: a number that takes more bytes.
+        ValueError: not base64url.
+    """
+    number = base64url_decode(text).lstrip(b"\x00")
+    if len(number) > size_bytes:
+        raise UnusableKey(f"its {name} has {len(number)} bytes, expected {size_bytes}")
+    return base64url_encode(number.rjust(size_bytes, b"\x00"))
 
 
 def check_ed25519(x: str) -> None:

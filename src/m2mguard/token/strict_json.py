@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from codecs import BOM_UTF8
 from typing import Any
 
 MAX_DEPTH = 32
@@ -41,6 +42,11 @@ def parse_object(data: bytes) -> dict[str, object]:
     if (data.rfind(b"{") > 0 or _OPENING_BRACKET in data) and _depth(value) > MAX_DEPTH:
         raise NotStrictJson("nested too deeply")
     return value
+
+
+def without_byte_order_mark(document: bytes) -> bytes:
+    """Skip the byte order mark that some issuers write before their documents (RFC 8259 section 8.1). Never for a token's segments."""
+    return document.removeprefix(BOM_UTF8)
 
 
 def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:

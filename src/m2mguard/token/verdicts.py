@@ -23,7 +23,7 @@ class Remembered:
 
     Attributes:
         verdict: the Caller, and from when until when it holds.
-        kid: the key id that the key was found by.
+        kid: the key id that the key was found by, or None.
         thumbprint: the identity of the key that signed the token.
         size_bytes: what remembering it takes in memory.
         used_s: when it was used last.
@@ -32,9 +32,9 @@ class Remembered:
 
     __slots__ = ("digest", "kid", "noted", "size_bytes", "thumbprint", "used_s", "verdict")
 
-    def __init__(self, verdict: Verdict, kid: str, thumbprint: str, digest: bytes, size_bytes: int) -> None:
+    def __init__(self, verdict: Verdict, kid: str | None, thumbprint: str, digest: bytes, size_bytes: int) -> None:
         self.verdict: Verdict = verdict
-        self.kid: str = kid
+        self.kid: str | None = kid
         self.thumbprint: str = thumbprint
         self.digest: bytes = digest
         self.size_bytes: int = size_bytes
