@@ -18,7 +18,7 @@ class Caller:
 
     Attributes:
         app_id: the App ID, the token's `sub` (RFC 9068 section 2.2).
-        scopes: what the token grants, from the space-separated `scope` (RFC 9068 section 2.2.3).
+        scopes: what the token grants, from the space-separated `scope` (RFC 9068 section 2.2.3) and the issuer's `scope_lists`.
         organization_id: the organization the token is limited to, or None for a global token.
         issuer: the URL of the issuer whose key signed the token.
         audience: the configured audience that the token was accepted for.
