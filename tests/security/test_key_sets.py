@@ -10,6 +10,7 @@ from m2mguard.errors import InvalidToken
 from m2mguard.keys.jwks import UnusableKeySet, key_set, parse_key_set
 from m2mguard.testing import base64url, thumbprint
 from m2mguard.token.jose import load_key
+from m2mguard.token.jwk import describe
 from m2mguard.token.key_numbers import UnusableKey, canonical_rsa, check_ed25519
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
 
@@ -169,7 +170,10 @@ def test_a_key_that_cannot_verify_is_skipped_alone(jwk, change):
 
 @pytest.mark.parametrize("bad", [None, 7, "key", [], True, {}, [GOOD]])
 def test_a_member_that_is_no_object_is_skipped_alone(bad):
-    assert [usable.kid for usable in key_set({"keys": [bad, GOOD, bad]}, max_keys=9).keys] == ["key-1"]
+    keys = key_set({"keys": [bad, GOOD, bad]}, max_keys=9)
+    assert [usable.kid for usable in keys.keys] == ["key-1"]
+    assert [told.partition(": ")[0] for told in keys.skipped] == ["key 0", "key 2"]
+    assert bad == {} or keys.skipped[0] == f"key 0: it is {describe(bad)}, expected an object"
 
 
 USABLE = {
