@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from fuzz.target import signer
-from m2mguard.testing import compact
+from m2mguard.testing import SigningKey, compact
 from tests.security.forge import as_json, claims, header, key, mint
 
 SIGNED, FIELDS, KEY_SET = b"\x00", b"\x01", b"\x02"
@@ -16,11 +16,18 @@ def signed_pair(top: bytes, payload: bytes) -> bytes:
     return SIGNED + top + BETWEEN + payload
 
 
+def as_a_serializer_writes_it(signer: SigningKey) -> dict[str, object]:
+    """Members that nobody set, and padded numbers."""
+    padding = {name: f"{value}=" for name, value in signer.public_jwk.items() if name in ("n", "x", "y")}
+    return {**signer.public_jwk, **padding, "kid": None, "alg": None, "d": None, "key_ops": [], "oth": []}
+
+
 def seeds() -> list[bytes]:
     good_header, good_claims = header(signer=signer()), claims()
     unsigned = compact({"alg": "none", "typ": "at+jwt", "kid": "key-1"}, good_claims) + "."
     pairs = [
         signed_pair(as_json(good_header), as_json(good_claims)),
+        signed_pair(as_json({"alg": "EdDSA", "typ": "application/at+jwt", "b64": True}), as_json(good_claims)),
         signed_pair(
             as_json(header(signer=signer(), changes={"typ": "JWT", "crit": ["b64"], "b64": False})),
             as_json(good_claims),
@@ -49,6 +56,8 @@ def seeds() -> list[bytes]:
     ]
     sets = [
         json.dumps({"keys": [key().public_jwk, key("RS256").public_jwk, key("EdDSA").public_jwk]}).encode(),
+        b"\xef\xbb\xbf"
+        + json.dumps({"keys": [as_a_serializer_writes_it(one) for one in (key(), key("RS256"))] * 2}).encode(),
         b'{"keys":[{"kty":"oct","k":"AA","kid":"x"},7,null,{"kty":"RSA","n":"AQ","e":"AQ"}],"keys":[]}',
         b'{"keys":' + b"[" * 60 + b"]" * 60 + b"}",
     ]

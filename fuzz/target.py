@@ -6,7 +6,7 @@ from functools import cache
 
 from m2mguard import Requirement, ResourceServer
 from m2mguard.errors import Refusal
-from m2mguard.keys.jwks import UnusableKeySet, parse_key_set
+from m2mguard.keys.jwks import MAX_KEYS_PER_KID, UnusableKeySet, parse_key_set
 from m2mguard.testing import SigningKey, base64url
 from tests.security.forge import API, NOW, URL, server
 
@@ -77,7 +77,9 @@ def _check_accepted(top: bytes, payload: bytes) -> None:
     good = (
         head["alg"] in ("EdDSA", "Ed25519")
         and head["typ"].lower().removeprefix("application/") == "at+jwt"
-        and not {"crit", "b64"} & head.keys()
+        and "crit" not in head
+        and head.get("b64", True) is True
+        and head.get("kid", "key-1") == "key-1"
         and claims["iss"] == URL
         and fits
         and claims["sub"] == claims["client_id"]
@@ -96,4 +98,8 @@ def _key_set(data: bytes) -> None:
     except UnusableKeySet:
         return
     for key in keys.keys:
-        key.verify(next(iter(key.algorithms)), b"text", bytes(64))
+        for alg in key.algorithms:
+            key.verify(alg, b"text", bytes(64))
+            found = keys.candidates(key.kid, alg)
+            if not (found or keys.is_ambiguous(alg)) or len(found) > MAX_KEYS_PER_KID:
+                raise BrokenPromise("a key cannot be found, or too many are")

@@ -101,9 +101,7 @@ class Requirement:
             found = None
         return replace(self, organization=_OrganizationOfRequest(id=found))
 
-    def check(
-        self, caller: Caller, *, own_organization: str | None = None, issuer_names: Collection[str] = ()
-    ) -> None:
+    def check(self, caller: Caller, *, own_organization: str | None = None, issuer_names: Collection[str] = ()) -> None:
         """Refuse a Caller that does not meet this requirement.
 
         Args:
@@ -121,7 +119,9 @@ class Requirement:
         if in_question and not self._fits_organization(caller.organization_id, own_organization):
             raise InsufficientScope("organization", "the token's organization is not the one this route asks for")
         if self._accepted and not caller.is_machine:
-            raise InsufficientScope("not_a_machine", "the token belongs to a person, and this route accepts applications")
+            raise InsufficientScope(
+                "not_a_machine", "the token belongs to a person, and this route accepts applications"
+            )
         if self._accepted and caller.app_id not in self._accepted:
             raise InsufficientScope("application", "the calling application is not among those this route accepts")
         granted = caller.scopes

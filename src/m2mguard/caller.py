@@ -20,7 +20,7 @@ class Caller:
         app_id: the App ID: always an application's. Of a machine's token it is the `sub`, which equals `client_id` (RFC 9068 section
             2.2); of a person's token the application the person signed in with. It belongs to its `issuer` (RFC 7519 section 4.1.2).
         subject: the token's `sub`: of a machine's token the application, of a person's token the person. Default: the App ID.
-        scopes: what the token grants, from the space-separated `scope` (RFC 9068 section 2.2.3).
+        scopes: what the token grants, from the space-separated `scope` (RFC 9068 section 2.2.3) and the issuer's `scope_lists`.
         organization_id: the organization the token is limited to, or None for a global token.
         issuer: the URL of the issuer whose key signed the token, as it is configured, also where the token names it by an alias.
         audience: the configured audience that the token was accepted for.

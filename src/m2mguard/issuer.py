@@ -13,7 +13,7 @@ from typing import Any
 from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
-from m2mguard.token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, sub_is_client_id
+from m2mguard.token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
 from m2mguard.token.jose import SUPPORTED_ALGORITHMS
 
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
@@ -36,7 +36,8 @@ class Issuer:
         jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
         algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and
             Ed25519 (RFC 9864) can be named, too. None of them is symmetric; the key decides which of them it can verify.
-        token_types: the `typ` values accepted, without "application/", in any case; default `{"at+jwt"}` (RFC 9068 section 4).
+        token_types: the `typ` values accepted, compared whole and in any case; default `{"at+jwt"}` (RFC 9068 section 4). A value
+            without a slash, here or in a token, means "application/" and that value (RFC 7515 section 4.1.9).
             None in it accepts a token without `typ`.
         required_claims: claims that must be there; default iss, aud, exp, sub, client_id, iat and jti (RFC 9068 section 2.2).
         claim_values: claims that must be there and hold one of these strings, `{"token_use": ["access"]}`. Default none. Where
@@ -45,7 +46,9 @@ class Issuer:
             in "https://shopping.api/read:orders". Default False: a token without `aud` is refused.
         app_id_claim: the claim that holds the App ID, default `sub`. Of a person's token `sub` is the person: there it is `client_id`.
         is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.
-        scope_lists: claims besides `scope` that hold lists of permissions, each counted as a scope. Default none.
+        scope_lists: claims that hold scopes as a list of strings or as one space-separated string, such as `scp` or `permissions`;
+            each is counted as a scope. Default none. `scope` is read in any case, as a string; name it here where the issuer
+            writes it as a list. A member of a list that has a space in it grants nothing (RFC 6749 section 3.3).
         organization_claim: the claim that limits a token to one organization. Default None: no claim does, whatever it is called.
             `Issuer.logto` sets it to `organization_id`.
         organizations: accept the audience of every Logto organization (`urn:logto:organization:<id>`), default False.
@@ -95,8 +98,6 @@ class Issuer:
         if not callable(self.is_machine):
             raise ConfigurationError("is_machine must be a callable that takes the claims and returns a bool.")
         self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
-        if "scope" in self.scope_lists:
-            raise ConfigurationError("scope_lists must not hold 'scope', which is a string and always read.")
         if self.organization_claim is not None and not (
             isinstance(self.organization_claim, str) and self.organization_claim
         ):
@@ -114,7 +115,9 @@ class Issuer:
 
     def _check_url(self, setting: str, url: object) -> None:
         if "/.well-known/" in endpoint_url(setting, url, allow_http=self.allow_http).path:
-            raise ConfigurationError(f"{setting} is the address of the metadata; give the value of its member 'issuer'.")
+            raise ConfigurationError(
+                f"{setting} is the address of the metadata; give the value of its member 'issuer'."
+            )
 
     def _check_keys(self) -> None:
         if self.jwks_uri is not None:
@@ -210,5 +213,10 @@ def _token_types(value: object) -> frozenset[str | None]:
     if isinstance(value, str | bytes) or not isinstance(value, Collection) or not value:
         raise ConfigurationError("token_types must be a non-empty list of typ values: token_types=['at+jwt'].")
     names = strings("token_types", [name for name in value if name is not None], what="typ values")
-    types: set[str | None] = {name.lower().removeprefix("application/") for name in names}
+    for name in names:
+        if not name.isascii() or not all(name.split("/")):
+            raise ConfigurationError(
+                f"token_types: {name!r} is no media type; give one such as 'at+jwt' or 'application/at+jwt'."
+            )
+    types: set[str | None] = {media_type(name) for name in names}
     return frozenset(types | {None} if None in value else types)

@@ -162,9 +162,7 @@ class ResourceServer:
         given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
         return cls(**server_arguments(given, prefix=prefix))
 
-    def verify(
-        self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None
-    ) -> Caller:
+    def verify(self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None) -> Caller:
         """Check a token: signature, issuer, audience, times, type, that it belongs to a machine, and what the route asks for.
 
         Args:

@@ -241,5 +241,7 @@ def _refusal(header: Header, candidates: Candidates, keys: KeySet | None) -> Inv
     if candidates:
         return InvalidToken("algorithm", "the key of the token's kid is not for the algorithm that the header names")
     if header.kid is None and keys is not None and keys.is_ambiguous(header.alg):
-        return InvalidToken("unknown_key", "the header names no key (kid), and the issuer has several for its algorithm")
+        return InvalidToken(
+            "unknown_key", "the header names no key (kid), and the issuer has several for its algorithm"
+        )
     return InvalidToken("unknown_key", "the issuer has no key of the token's kid")

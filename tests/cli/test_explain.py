@@ -40,7 +40,10 @@ REFUSED = {
     "not JSON": (lambda i: STRANGER.sign_compact({"alg": "ES384", "kid": "k"}, b"[]"), [], "form", "malformed", "Copy"),
     "an extension": (lambda i: i.mint(header={"crit": ["x"], "x": 1}), [], "header", "malformed", "no access token"),
     "alg no string": (lambda i: i.mint(header={"alg": 1}), [], "header", "malformed", "no access token"),
-    "no kid": (lambda i: i.mint(header={"kid": REMOVED}), [], "header", "unknown_key", "name its key"),
+    "no kid and no key": (
+        lambda i: i.mint(header={"kid": REMOVED, "alg": "RS256"}), [], "key", "unknown_key", "names no key (kid)",
+    ),
+    "a kid too long": (lambda i: i.mint(header={"kid": "k" * 513}), [], "header", "unknown_key", "forged or damaged"),
     "no issuer": (lambda i: i.mint(claims={"iss": REMOVED}), [], "issuer", "unknown_issuer", "names no issuer"),
     "other tenant": (lambda i: i.mint(claims={"iss": "https://o.example/oidc"}), [], "issuer", "unknown_issuer", "tenant"),
     "issuer with a slash": (lambda i: i.mint(claims={"iss": i.url + "/"}), [], "issuer", "unknown_issuer", "slash"),
@@ -66,7 +69,8 @@ REFUSED = {
     "nbf a string": (lambda i: i.mint(claims={"nbf": "now"}), [], "start", "claim", "custom-claims"),
     "sub empty": (lambda i: i.mint(claims={"sub": ""}), [], "app id", "claim", "custom-claims"),
     "client_id a number": (lambda i: i.mint(claims={"client_id": 7}), [], "app id", "claim", "custom-claims"),
-    "scope a list": (lambda i: i.mint(claims={"scope": ["a"]}), [], "scopes", "claim", "custom-claims"),
+    "scope a list": (lambda i: i.mint(claims={"scope": ["a"]}), [], "scopes", "claim", 'scope_lists=["scope"]'),
+    "scope a number": (lambda i: i.mint(claims={"scope": 7}), [], "scopes", "claim", "custom-claims"),
     "organization_id empty": (lambda i: i.mint(organization_id=""), [], "organization", "claim", "custom-claims"),
     "two organizations": (
         lambda i: i.mint(audience=[SHOPPING_API, "urn:logto:organization:a"], organization_id="b"),
@@ -144,6 +148,32 @@ def test_a_person_is_welcome_where_the_settings_say_so(explain, issuer, monkeypa
     status, page = explain(issuer.mint_user_token())
     assert status == 0
     assert "sub is not client_id; expected: a machine's token, or a person's" in page
+
+
+def test_the_key_of_a_token_without_kid_is_explained(run):
+    with LocalIssuer() as own:
+        arguments = ["explain", "--issuer", own.url, "--audience", SHOPPING_API]
+        token = own.mint(header={"kid": REMOVED})
+        status, page = run(*arguments, given=token)
+        assert status == 0
+        assert 'alg "ES384", no kid, typ "at+jwt"' in page
+        assert f'no kid; thumbprint {own.current_key.kid}, the only one for "ES384"; found at' in page
+        own.rotate(grace=True)
+        status, page = run(*arguments, given=token)
+        assert status == 1
+        assert 'no kid, and 2 keys for "ES384"; expected: one; found at' in page
+        assert "Let the issuer write kid into its tokens" in page
+
+
+def test_a_key_without_kid_is_shown_for_a_token_whose_kid_no_key_has(run, tmp_path):
+    with LocalIssuer() as own:
+        file = tmp_path / "jwks.json"
+        file.write_text(json.dumps({"keys": [{**own.current_key.public_jwk, "kid": None}]}))
+        arguments = ["explain", "--issuer", own.url, "--audience", SHOPPING_API, "--jwks", str(file)]
+        status, page = run(*arguments, given=own.mint())
+        assert status == 0
+        assert f"thumbprint {own.current_key.kid}, for ES384; given by hand" in page
+        assert "none of this kid" in run(*arguments, given=own.mint(key=SigningKey.generate("RS256")))[1]
 
 
 def test_an_organization_that_the_route_names_is_accepted(explain, issuer):
@@ -283,7 +313,7 @@ def test_other_names_for_app_id_and_scopes_are_followed(run, issuer, tmp_path, m
     for claims, step in (
         ({"azp": 7}, "app id"),
         ({"azp": REMOVED}, "app id"),
-        ({"azp": "a", "permissions": "a"}, "scopes"),
+        ({"azp": "a", "permissions": 7}, "scopes"),
     ):
         assert f"\nNO  {step} " in run(*arguments, given=issuer.mint(claims=claims))[1]
 

@@ -191,7 +191,13 @@ def test_discovery_and_key_set_share_one_deadline(issuer):
             return HttpTransport().request(*args, timeout_s=5, **kwargs)
 
     slow = Slow()
-    made = KeyFetcher(issuer=issuer.url, jwks_uri=None, transport=slow, caching=KeyCaching(), clocks=Clocks(wall=time.time, ages=clock))
+    made = KeyFetcher(
+        issuer=issuer.url,
+        jwks_uri=None,
+        transport=slow,
+        caching=KeyCaching(),
+        clocks=Clocks(wall=time.time, ages=clock),
+    )
     made.fetch(None, failed_since=False)
     assert slow.given == [5, 2]
 

@@ -32,10 +32,10 @@ def keys() -> KeySet:
     return key_set({"keys": [SigningKey.generate("ES256", kid="known").public_jwk]}, max_keys=1)
 
 
-def dated(keys: KeySet, caching: KeyCaching = CACHING, *, at: float = 0, max_age: int | None = None, jitter: float = 0.5):
-    return Snapshot.from_fetch(
-        keys, caching, fetched_at=at, published_at=PUBLISHED_AT, max_age=max_age, jitter=jitter
-    )
+def dated(
+    keys: KeySet, caching: KeyCaching = CACHING, *, at: float = 0, max_age: int | None = None, jitter: float = 0.5
+):
+    return Snapshot.from_fetch(keys, caching, fetched_at=at, published_at=PUBLISHED_AT, max_age=max_age, jitter=jitter)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,13 @@ WITHOUT_KEYS = [
     ("in flight, and a waiter timed out: nobody else waits", in_flight(48, timed_out=True), 50, None, COULD_NOT_TELL),
     ("failed a moment ago: unavailable until the next fetch", failed(49), 50, None, unavailable(9)),
     ("the back-off is over, and no permit", failed(40, permit_at=53), 50, None, unavailable(3, throttled=True)),
-    ("the back-off is longer than the wait for a permit", failed(49, permit_at=53), 50, None, unavailable(9, throttled=True)),
+    (
+        "the back-off is longer than the wait for a permit",
+        failed(49, permit_at=53),
+        50,
+        None,
+        unavailable(9, throttled=True),
+    ),
     ("the back-off is over, and a permit is free", failed(40, permit_at=50), 50, None, cold(55)),
     ("the issuer wants to be left alone", Attempts(closed_until=90), 50, None, unavailable(40, throttled=True)),
     ("back, timed out", in_flight(48), 50, back(48, timed_out=True), unavailable(1)),

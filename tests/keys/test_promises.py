@@ -30,7 +30,9 @@ FORGED = ("x", "y", "z")
 EPOCH = 1_790_000_000.0 - 1_000_000.0  # what the wall clock shows when the other one shows 0
 MINUTE = 60.0
 SECONDS = st.one_of(
-    st.floats(0, 2), st.floats(0, 40), st.sampled_from([0.0, 1.0, 5.0, 6.0, 15.0, 30.0, 60.0, 240.0, 300.0, 3600.0, 86_400.0])
+    st.floats(0, 2),
+    st.floats(0, 40),
+    st.sampled_from([0.0, 1.0, 5.0, 6.0, 15.0, 30.0, 60.0, 240.0, 300.0, 3600.0, 86_400.0]),
 )
 CACHINGS = [
     KeyCaching(),
@@ -132,7 +134,9 @@ class KeyPromises(RuleBasedStateMachine):
         request = self._request(kid, is_known=is_known, age=age)
         self._ask(request, self.clock.now, None)
 
-    @rule(kid=st.sampled_from(FORGED), is_known=st.sampled_from([False, False, True]), age=st.sampled_from([0.0, 600.0]))
+    @rule(
+        kid=st.sampled_from(FORGED), is_known=st.sampled_from([False, False, True]), age=st.sampled_from([0.0, 600.0])
+    )
     def a_forger_comes(self, kid: str, is_known: bool, age: float) -> None:
         request = self._request(kid, is_known=is_known, age=age)
         self._ask(request, self.clock.now, None)
@@ -269,7 +273,9 @@ class KeyPromises(RuleBasedStateMachine):
             assert not known
             assert burst
             kept = 1 if attempt.is_known and burst > 1 else 0  # beside what strangers have used
-            assert self.cost.since(now - cooldown + 1e-6) < burst + kept, "more requests about unknown keys than permitted"
+            assert self.cost.since(now - cooldown + 1e-6) < burst + kept, (
+                "more requests about unknown keys than permitted"
+            )
         elif self.failed_at is not None:
             assert now >= self.failed_at + 0.5, "no back-off after a failure"
         if attempt.cause == "refresh_ahead":

@@ -90,7 +90,7 @@ def test_an_unsigned_token_is_refused(alg):
     assert outcome(GUARD, unsigned + ".") == MALFORMED
     assert outcome(GUARD, unsigned) == MALFORMED
     assert outcome(GUARD, unsigned + ".AA") == ALGORITHM
-    assert outcome(GUARD, compact(header({"alg": alg, "kid": REMOVED}), claims(), b"x")) == (401, "unknown_key")
+    assert outcome(GUARD, compact(header({"alg": alg, "kid": REMOVED}), claims(), b"x")) == ALGORITHM
 
 
 def test_an_issuer_that_allows_one_algorithm_takes_no_other_of_its_keys():

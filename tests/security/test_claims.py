@@ -297,7 +297,7 @@ def test_permissions_are_read_from_scope_only_unless_the_issuer_says_otherwise(n
     token = mint({"scope": REMOVED, name: ["read:orders"]})
     assert GUARD.verify(token).scopes == frozenset()
     assert server(issuer={"scope_lists": [name]}).verify(token).scopes == {"read:orders"}
-    for wrong in ("read:orders", None, [7], {"read:orders": 1}, 7):
+    for wrong in (None, [7], {"read:orders": 1}, 7):
         assert outcome(server(issuer={"scope_lists": [name]}), mint({name: wrong})) == CLAIM
 
 

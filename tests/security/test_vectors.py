@@ -80,7 +80,7 @@ def in_set(document, jws):
         return False
     return any(
         read.alg in key.algorithms and key.verify(read.alg, f"{header}.{payload}".encode(), base64url_decode(signature))
-        for key in keys.candidates(read.kid)
+        for key in keys.candidates(read.kid, read.alg)
     )
 
 

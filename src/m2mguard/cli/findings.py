@@ -27,8 +27,9 @@ def _form(evidence: Evidence) -> str:
 def _header(evidence: Evidence) -> str:
     header = evidence.reading.header
     if header is None:
-        return "expected: alg and kid, and no extension (crit)"
-    return f"alg {quoted(header.alg)}, kid {quoted(header.kid)}, {_typ(evidence)}"
+        return "expected: alg, and no extension (crit)"
+    kid = "no kid" if header.kid is None else f"kid {quoted(header.kid)}"
+    return f"alg {quoted(header.alg)}, {kid}, {_typ(evidence)}"
 
 
 def _issuer(evidence: Evidence) -> str:
@@ -46,9 +47,14 @@ def _key(evidence: Evidence) -> str:
     keys, header = evidence.keys, evidence.reading.header
     if keys is None or header is None or not keys.keys:
         return "no keys at hand"
-    for key in keys.keys:
-        if key.key_id == header.kid:
-            return f"thumbprint {key.thumbprint}, for {names(key.algorithms)}; {evidence.keys_from}"
+    if header.kid is None:
+        fitting = {key.thumbprint for key in keys.keys if header.alg in key.algorithms}
+        if len(fitting) == 1:
+            return f"no kid; thumbprint {fitting.pop()}, the only one for {quoted(header.alg)}; {evidence.keys_from}"
+        return f"no kid, and {len(fitting)} keys for {quoted(header.alg)}; expected: one; {evidence.keys_from}"
+    named = [key for key in keys.keys if key.key_id == header.kid]
+    for key in named or [key for key in keys.keys if not key.key_id and header.alg in key.algorithms]:
+        return f"thumbprint {key.thumbprint}, for {names(key.algorithms)}; {evidence.keys_from}"
     return f"none of this kid among {listed(keys.key_ids)}; {evidence.keys_from}"
 
 
@@ -122,7 +128,7 @@ def _app_id(evidence: Evidence) -> str:
 
 def _scopes(evidence: Evidence) -> str:
     lists = evidence.issuer.scope_lists if evidence.issuer else ()
-    return ", ".join(_member(evidence, name) for name in ("scope", *lists))
+    return ", ".join(_member(evidence, name) for name in dict.fromkeys(("scope", *lists)))
 
 
 def _organization(evidence: Evidence) -> str:

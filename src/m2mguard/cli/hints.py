@@ -54,8 +54,14 @@ def _unknown_issuer(evidence: Evidence) -> str:
 
 
 def _unknown_key(evidence: Evidence) -> str:
-    if evidence.reading.header is None:
-        return "The header must name its key (kid), or nobody can tell a rotation from a forgery."
+    header = evidence.reading.header
+    if header is None:
+        return "No issuer names its key by so long a kid. The token is forged or damaged."
+    if header.kid is None:
+        return (
+            "The token names no key (kid), and the issuer does not have exactly one key for its alg, so nobody can tell which one is "
+            "meant. Let the issuer write kid into its tokens."
+        )
     return (
         "The issuer does not publish this key. The key was withdrawn (two rotations do that to tokens that have not expired), the "
         "token is of another tenant or forged. Get a new token."
@@ -118,6 +124,8 @@ def _claim(evidence: Evidence) -> str:
     for name, accepted in evidence.issuer.claim_values.items() if evidence.issuer else ():
         if claims.get(name) not in list(accepted):  # a list, since the claim may be of any type
             return f"By its {name} this is another kind of token. Send the access token to the API."
+    if isinstance(claims.get("scope"), list) and evidence.issuer and "scope" not in evidence.issuer.scope_lists:
+        return 'This issuer writes scope as a list. Accept that with Issuer(..., scope_lists=["scope"]), named by --issuer-from.'
     return "The claim has not the form that RFC 9068 asks for. A custom-claims script at the issuer may have set it."
 
 

@@ -120,9 +120,7 @@ class Attempts:
         backoff = min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
         wait = max(RETRY_LEAST_S, backoff * jitter, retry_after)
         closed_until = max(self.closed_until, at + retry_after) if retry_after else self.closed_until
-        return replace(
-            self, failures=self.failures + 1, failed_at=at, retry_at=at + wait, closed_until=closed_until
-        )
+        return replace(self, failures=self.failures + 1, failed_at=at, retry_at=at + wait, closed_until=closed_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

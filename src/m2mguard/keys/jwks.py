@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from m2mguard.token.jose import VerificationKey, load_key
+from m2mguard.token.jwk import describe
 from m2mguard.token.key_numbers import UnusableKey
 from m2mguard.token.strict_json import without_byte_order_mark
 
@@ -139,7 +140,7 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
 
 def _key(jwk: object) -> VerificationKey:
     if not isinstance(jwk, Mapping):
-        raise UnusableKey("it has another JSON type, expected an object")
+        raise UnusableKey(f"it is {describe(jwk)}, expected an object")
     return load_key(jwk)
 
 

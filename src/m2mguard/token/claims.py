@@ -36,6 +36,17 @@ def is_logto_machine(claims: Claims) -> bool:
     return sub_is_client_id(claims) and _SIGNS_OF_A_PERSON.isdisjoint(claims)
 
 
+def media_type(typ: str) -> str:
+    """Spell a `typ` in lower case, and without "application/" where no other slash follows (RFC 7515 section 4.1.9).
+
+    Two values are the same media type exactly when they are spelt alike: "at+jwt" and "application/at+JWT" are, but
+    "application/vnd.example/token" is not "vnd.example/token".
+    """
+    name = typ.lower()
+    rest = name.removeprefix(_MEDIA_TYPE_PREFIX)
+    return name if "/" in rest else rest
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenProfile:
     """How a good access token of one issuer for one resource server looks.
@@ -45,14 +56,14 @@ class TokenProfile:
         issuer_names: the values of `iss` that are accepted, compared character for character: the URL and its aliases.
         audiences: the API identifiers of this resource server, compared whole.
         any_organization: whether every audience of the form `urn:logto:organization:<id>` is accepted as well.
-        token_types: accepted `typ` values, lower case, without "application/"; None in it accepts a header without `typ`.
+        token_types: accepted `typ` values as `media_type` spells them; None in it accepts a header without `typ`.
         required_claims: claims that must be there.
         claim_values: claims that must be there and hold one of these strings.
         audience_in_scope: whether a token without `aud` names its audience in front of the last "/" of each scope.
         app_id_claim: the claim that holds the App ID of a machine, and, unless it is `sub`, of the application a person signed in with.
         organization_claim: the claim that limits a token to one organization, or None where the issuer has no such claim.
         is_machine: tells from the claims whether the token belongs to a machine.
-        scope_lists: claims besides `scope` that hold a list of permissions, each counted as a scope.
+        scope_lists: claims whose scopes may be a list, or a space-separated string; `scope` is read in any case, as a string.
         leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
     """
 
@@ -136,7 +147,7 @@ def app_id_claim(profile: TokenProfile, *, is_machine: bool) -> str:
 
 def _check_spelling(typ: str | None, profile: TokenProfile) -> None:
     """A media type in another spelling, or another type: ID tokens, logout tokens, client assertions stay out (RFC 8725 section 3.11)."""
-    name = typ.lower().removeprefix(_MEDIA_TYPE_PREFIX) if typ is not None and typ.isascii() else typ
+    name = media_type(typ) if typ is not None and typ.isascii() else typ
     if name not in profile.token_types:
         raise InvalidToken("token_type", "the header's typ is not that of an access token")
 
@@ -213,17 +224,30 @@ def _organization_id(claims: Claims, audiences: tuple[str, ...], claim: str | No
 
 
 def _scopes(claims: Claims, profile: TokenProfile) -> frozenset[str]:
-    """RFC 9068 section 2.2.3, RFC 6749 section 3.3: split on single spaces and on nothing else; absent is legal."""
-    scope = claims.get("scope", "")
-    if not isinstance(scope, str):
-        raise InvalidToken("claim", "scope is not a string")
-    scopes = scope.split(" ")
-    for name in profile.scope_lists:
-        listed = claims.get(name, [])
-        if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
-            raise InvalidToken("claim", f"{name} is not a list of strings")
-        scopes += listed
+    """RFC 9068 section 2.2.3, RFC 6749 section 3.3: a string is split on single spaces and on nothing else; absent is legal."""
+    scopes: list[str] = []
+    for name in ("scope", *profile.scope_lists):
+        value = claims.get(name, "")
+        if isinstance(value, str):
+            scopes += value.split(" ")
+        elif isinstance(value, list) and name in profile.scope_lists:
+            scopes += _listed_scopes(name, value)
+        elif isinstance(value, list):
+            raise InvalidToken("claim", 'scope is a list; if this issuer writes scopes so, set scope_lists=["scope"]')
+        else:
+            raise InvalidToken("claim", f"{name} does not hold scopes: it is neither a string nor a list of strings")
     return frozenset(filter(None, scopes))
+
+
+def _listed_scopes(name: str, values: list[object]) -> list[str]:
+    """A member with a space is no scope (RFC 6749 section 3.3), and grants nothing; some issuers list names of roles so.
+
+    Split here, or joined and split by whoever reads `Caller.scopes`, it would grant scopes that the issuer did not.
+    """
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < len(values):
+        raise InvalidToken("claim", f"{name} is a list that holds something else than strings")
+    return [text for text in texts if " " not in text]
 
 
 def _is_machine(claims: Claims, profile: TokenProfile) -> bool:

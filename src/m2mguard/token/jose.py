@@ -22,7 +22,7 @@ from jwt.exceptions import InvalidKeyError
 
 from m2mguard.errors import InvalidToken
 from m2mguard.token.base64url import base64url_decode, base64url_encode
-from m2mguard.token.jwk import MAX_KEY_ID_CHARACTERS, found, read_jwk
+from m2mguard.token.jwk import MAX_KEY_ID_CHARACTERS, describe, read_jwk
 from m2mguard.token.key_numbers import UnusableKey
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
@@ -199,7 +199,7 @@ def _algorithms_of(kty: str, alg: str | None, crv: str | None) -> frozenset[str]
     if alg is None:
         return fitting
     if alg not in fitting:
-        raise UnusableKey(f"its alg {found({'alg': alg}, 'alg')}, expected {' or '.join(sorted(fitting))}")
+        raise UnusableKey(f"its alg is {describe(alg)}, expected {' or '.join(sorted(fitting))}")
     return frozenset((alg,))
 
 

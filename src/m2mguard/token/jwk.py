@@ -14,6 +14,14 @@ from m2mguard.token.key_numbers import COORDINATE_BYTES, UnusableKey, canonical_
 
 MAX_KEY_ID_CHARACTERS = 512
 _MAX_SHOWN_CHARACTERS = 40
+_TYPE_NAMES = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
 _TYPES = ("RSA", "EC", "OKP")
 _CURVES = {"EC": tuple(COORDINATE_BYTES), "OKP": ("Ed25519",)}
 _PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
@@ -45,55 +53,56 @@ def read_jwk(jwk: Mapping[str, object]) -> JsonWebKey:
     members = {name: value for name, value in jwk.items() if value is not None}
     kty, alg = members.get("kty"), members.get("alg")
     if not isinstance(kty, str) or kty not in _TYPES:
-        raise UnusableKey(f"its kty {found(members, 'kty')}, expected RSA, EC or OKP")
+        raise UnusableKey(f"its kty {_found(members, 'kty')}, expected RSA, EC or OKP")
     # An empty text or list holds no private key, and is how some serializers write an unset member.
     private = [name for name in _PRIVATE_MEMBERS if members.get(name, "") not in ("", [])]
     if private:
         raise UnusableKey(f"it holds private or symmetric members ({', '.join(private)})")
     if alg is not None and not isinstance(alg, str):
-        raise UnusableKey(f"its alg {found(members, 'alg')}, expected a string")
+        raise UnusableKey(f"its alg {_found(members, 'alg')}, expected a string")
     kid = _key_id(members)
     _check_purpose(members)
     return JsonWebKey(kty, kid, alg, _numbers(kty, members))
 
 
-def found(members: Mapping[str, object], name: str) -> str:
-    """What a member holds, in words fit for logs: a text quoted and cut off, of anything else its type only."""
-    if name not in members:
-        return "is missing"
-    value = members[name]
+def describe(value: object) -> str:
+    """Describe a JSON value in printable ASCII, fit for logs: a text quoted and cut off, of anything else its type only."""
     if isinstance(value, str):
-        return f"is {_quoted(value)}"
-    names = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return f"is {names.get(type(value), 'of another type')}"
+        cut = value[:_MAX_SHOWN_CHARACTERS]
+        return json.dumps(cut).replace("\x7f", "\\u007f") + ("..." if cut != value else "")
+    return _TYPE_NAMES.get(type(value), "of another type")
+
+
+def _found(members: Mapping[str, object], name: str) -> str:
+    return f"is {describe(members[name])}" if name in members else "is missing"
 
 
 def _key_id(members: Mapping[str, object]) -> str | None:
     """An empty one names no key: it is how some serializers write an unset one."""
     kid = members.get("kid", "")
     if not isinstance(kid, str):
-        raise UnusableKey(f"its kid {found(members, 'kid')}, expected a string")
+        raise UnusableKey(f"its kid {_found(members, 'kid')}, expected a string")
     if len(kid) > MAX_KEY_ID_CHARACTERS:
         raise UnusableKey(f"its kid has {len(kid)} characters, expected at most {MAX_KEY_ID_CHARACTERS}")
     if not kid.isprintable():
-        raise UnusableKey(f"its kid {found(members, 'kid')}, expected printable characters")
+        raise UnusableKey(f"its kid {_found(members, 'kid')}, expected printable characters")
     return kid or None
 
 
 def _check_purpose(members: Mapping[str, object]) -> None:
     """RFC 7517 sections 4.2 and 4.3. An empty `key_ops` is how some serializers write an unset one."""
     if members.get("use", "sig") != "sig":
-        raise UnusableKey(f'its use {found(members, "use")}, expected "sig"')
+        raise UnusableKey(f'its use {_found(members, "use")}, expected "sig"')
     operations = members.get("key_ops", [])
     if not isinstance(operations, list):
-        raise UnusableKey(f"its key_ops {found(members, 'key_ops')}, expected a list of strings")
+        raise UnusableKey(f"its key_ops {_found(members, 'key_ops')}, expected a list of strings")
     names = [name for name in operations if isinstance(name, str)]
     if len(names) < len(operations):
         raise UnusableKey("its key_ops hold something else than strings")
     if len(set(names)) < len(names):
         raise UnusableKey("its key_ops name an operation twice")
     if names and "verify" not in names:
-        raise UnusableKey(f'its key_ops are {", ".join(map(_quoted, names[:4]))}, expected "verify" among them')
+        raise UnusableKey(f'its key_ops are {", ".join(map(describe, names[:4]))}, expected "verify" among them')
     contradicting = sorted(_NOT_FOR_SIGNATURES.intersection(names))
     if contradicting and "use" in members:
         raise UnusableKey(f'its use is "sig", which contradicts {", ".join(contradicting)} in its key_ops')
@@ -105,7 +114,7 @@ def _numbers(kty: str, members: Mapping[str, object]) -> dict[str, str]:
         return {"n": n, "e": e}
     crv = members.get("crv")
     if not isinstance(crv, str) or crv not in _CURVES[kty]:
-        raise UnusableKey(f"its crv {found(members, 'crv')}, expected {' or '.join(_CURVES[kty])}")
+        raise UnusableKey(f"its crv {_found(members, 'crv')}, expected {' or '.join(_CURVES[kty])}")
     if kty == "OKP":
         x = _number(members, "x")
         check_ed25519(x)
@@ -119,15 +128,10 @@ def _number(members: Mapping[str, object], name: str) -> str:
     """A number in base64url; some issuers pad it. What it is is never told."""
     value = members.get(name)
     if not isinstance(value, str) or not value:
-        raise UnusableKey(f"its {name} {found(members, name)}, expected a number in base64url")
+        raise UnusableKey(f"its {name} {_found(members, name)}, expected a number in base64url")
     text = value.rstrip("=")
     try:
         base64url_decode(text)
     except ValueError:
         raise UnusableKey(f"its {name} is not base64url") from None
     return text
-
-
-def _quoted(text: str) -> str:
-    cut = text[:_MAX_SHOWN_CHARACTERS]
-    return json.dumps(cut).replace("\x7f", "\\u007f") + ("..." if cut != text else "")

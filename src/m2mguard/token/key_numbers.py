@@ -64,8 +64,10 @@ def check_ed25519(x: str) -> None:
     """
     point = base64url_decode(x)
     y = int.from_bytes(point, "little") & (2**255 - 1)  # without the sign of the other coordinate
-    if len(point) != 32 or y >= _ED25519_PRIME:
-        raise UnusableKey("its x is not a point of 32 bytes")
+    if len(point) != 32:
+        raise UnusableKey(f"its x has {len(point)} bytes, expected 32 bytes")
+    if y >= _ED25519_PRIME:
+        raise UnusableKey("its x is beyond the field, expected a canonical point of 32 bytes")
     y_squared = y * y % _ED25519_PRIME
     x_squared = (y_squared - 1) * pow(_ED25519_D * y_squared + 1, -1, _ED25519_PRIME) % _ED25519_PRIME
     if pow(x_squared, (_ED25519_PRIME - 1) // 2, _ED25519_PRIME) not in (0, 1):

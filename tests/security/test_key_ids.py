@@ -1,0 +1,243 @@
+"""A key id is a hint: tokens and keys without one, and keys that share one (RFC 7515 section 4.1.4, RFC 7517 section 4.5)."""
+
+import functools
+import json
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from m2mguard import InvalidToken, Issuer, ResourceServer
+from m2mguard.keys.jwks import MAX_KEYS_PER_KID, KeySet, key_set
+from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
+from m2mguard.token.jose import load_key
+from tests.manual_clock import ManualClock
+from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
+
+UNKNOWN, SIGNATURE, ALGORITHM = (401, "unknown_key"), (401, "signature"), (401, "algorithm")
+EVERY = {"algorithms": ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]}
+NO_KID = {"kid": REMOVED}
+
+
+def without_kid(signer):
+    return changed(signer.public_jwk, NO_KID)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
+def test_an_issuer_without_key_ids_is_understood(algorithm):
+    signer = key(algorithm)
+    guard = server(without_kid(signer))
+    assert outcome(guard, mint(signer=signer, with_header=NO_KID)) == ACCEPTED
+    assert outcome(guard, mint(signer=key(algorithm, "stranger"), with_header=NO_KID)) == SIGNATURE
+
+
+def test_a_token_without_kid_is_for_the_only_key_of_its_alg_whatever_that_is_called():
+    elliptic, rsa = key("ES256", "e"), key("RS256", "r")
+    guard = server(elliptic.public_jwk, rsa.public_jwk, without_kid(key("ES384")))
+    for signer in (elliptic, rsa, key("ES384")):
+        assert outcome(guard, mint(signer=signer, with_header=NO_KID)) == ACCEPTED
+    assert outcome(guard, mint(signer=rsa.using(algorithm="PS256"), with_header=NO_KID)) == ACCEPTED
+    assert outcome(guard, mint(signer=key("ES512"), with_header=NO_KID)) == UNKNOWN
+    assert outcome(guard, mint(signer=key("ES256", "stranger"), with_header=NO_KID)) == SIGNATURE
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_token_without_kid_is_refused_where_several_keys_fit(named):
+    first, second = key("ES256", "a"), key("ES256", "b")
+    jwks = [one.public_jwk if named else without_kid(one) for one in (first, second)]
+    for signer in (first, second):
+        with pytest.raises(InvalidToken) as error:
+            server(*jwks).verify(mint(signer=signer, with_header=NO_KID))
+        assert error.value.reason == "unknown_key"
+        assert "several" in error.value.detail
+        assert outcome(server(signer.public_jwk), mint(signer=signer, with_header=NO_KID)) == ACCEPTED
+
+
+def test_an_alg_of_a_jwk_tells_its_keys_apart_also_without_kid():
+    first, second = (key("RS256", name) for name in ("a", "b"))
+    guard = server({**without_kid(first), "alg": "RS256"}, {**without_kid(second), "alg": "PS256"}, issuer=EVERY)
+    assert outcome(guard, mint(signer=first, with_header=NO_KID)) == ACCEPTED
+    assert outcome(guard, mint(signer=second.using(algorithm="PS256"), with_header=NO_KID)) == ACCEPTED
+    assert outcome(guard, mint(signer=first.using(algorithm="PS256"), with_header=NO_KID)) == SIGNATURE
+    assert outcome(guard, mint(signer=first.using(algorithm="RS512"), with_header=NO_KID)) == UNKNOWN
+
+
+def test_the_same_material_under_several_names_is_one_key_for_a_token_without_kid():
+    jwk = key().public_jwk
+    guard = server(jwk, {**jwk, "kid": "again"}, without_kid(key()))
+    assert outcome(guard, mint(with_header=NO_KID)) == ACCEPTED
+
+
+def test_a_token_whose_kid_no_key_has_is_tried_with_the_keys_without_kid():
+    named, unnamed = key("ES256", "named"), key("ES256", "unnamed")
+    guard = server(named.public_jwk, without_kid(unnamed))
+    assert outcome(guard, mint(signer=unnamed)) == ACCEPTED
+    assert outcome(guard, mint(signer=named)) == ACCEPTED
+    assert outcome(guard, mint(signer=named.using(kid="other"))) == SIGNATURE
+    assert outcome(guard, mint(signer=key("ES384", "other"))) == UNKNOWN
+    assert outcome(server(named.public_jwk), mint(signer=named.using(kid="other"))) == UNKNOWN
+
+
+def test_a_kid_that_a_key_has_is_for_that_key_and_no_other():
+    named, unnamed = key("ES256", "named"), key("ES256", "unnamed")
+    guard = server(named.public_jwk, without_kid(unnamed))
+    assert outcome(guard, mint(signer=unnamed.using(kid="named"))) == SIGNATURE
+    assert outcome(server(key("ES384", "named").public_jwk, without_kid(unnamed)), mint(signer=named)) == ALGORITHM
+
+
+def test_many_keys_without_kid_cost_four_verifications_at_the_most():
+    several = [key("ES256", f"copy-{number}") for number in range(5)]
+    guard = server(*(without_kid(one) for one in several))
+    assert [outcome(guard, mint(signer=one)) for one in several] == [ACCEPTED] * 4 + [SIGNATURE]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_jwks_of_one_kid_and_material_for_different_algorithms_are_both_used(order):
+    rsa = key("RS256")
+    jwks = [{**rsa.public_jwk, "alg": "RS256"}, {**rsa.public_jwk, "alg": "PS256"}][::order]
+    guard = server(*jwks, issuer=EVERY)
+    assert outcome(guard, mint(signer=rsa)) == ACCEPTED
+    assert outcome(guard, mint(signer=rsa.using(algorithm="PS256"))) == ACCEPTED
+    assert outcome(guard, mint(signer=rsa.using(algorithm="PS512"))) == ALGORITHM
+    assert outcome(server(jwks[0], issuer=EVERY), mint(signer=rsa.using(algorithm=jwks[1]["alg"]))) == ALGORITHM
+
+
+def test_a_key_under_one_kid_for_each_of_six_algorithms_is_used_for_all_of_them():
+    rsa = key("RS256")
+    names = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    keys = key_set({"keys": [{**rsa.public_jwk, "alg": name} for name in names]}, max_keys=9)
+    guard = server(*({**rsa.public_jwk, "alg": name} for name in names), issuer=EVERY)
+    for name in names:
+        assert outcome(guard, mint(signer=rsa.using(algorithm=name))) == ACCEPTED
+        assert len(keys.candidates("key-1", name)) == MAX_KEYS_PER_KID
+    assert outcome(guard, mint(signer=key("ES256"))) == ALGORITHM
+
+
+def test_the_identity_of_a_key_is_its_material_and_one_algorithm():
+    rsa = key("RS256").public_jwk
+    free, bound, other = (
+        load_key(rsa),
+        load_key({**rsa, "alg": "PS256", "kid": "b"}),
+        load_key(key("RS256", "x").public_jwk),
+    )
+    assert free.identity("PS256") == bound.identity("PS256") != free.identity("RS256")
+    assert free.identity("PS256") != other.identity("PS256")
+    assert free.thumbprint == bound.thumbprint
+    with pytest.raises(KeyError):
+        bound.identity("RS256")
+    both = key_set({"keys": [{**rsa, "alg": "RS256"}, {**rsa, "alg": "PS256"}]}, max_keys=9)
+    assert both.identities == {free.identity("RS256"), free.identity("PS256")}
+    assert key_set({"keys": [{**rsa, "alg": "RS256"}]}, max_keys=9).identities == {free.identity("RS256")}
+    assert len(KeySet([free]).identities) == len(free.algorithms) == 6
+    assert both.thumbprints == {free.thumbprint}
+
+
+@functools.cache
+def one_of_the_pool(name, alg, kid):
+    """A key of one of four materials, for one algorithm or for all of its type."""
+    material = key("ES256" if name in "ab" else "RS256", name).public_jwk
+    return load_key(changed(material, {"kid": kid, "alg": alg}))
+
+
+KIDS = [None, "k", "l"]
+MATERIALS = st.sampled_from([*((name, alg) for name in "ab" for alg in (None, "ES256")),
+                             *((name, alg) for name in "cd" for alg in (None, "RS256", "PS256"))])  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.tuples(MATERIALS, st.sampled_from(KIDS)), max_size=9),
+    st.sampled_from([*KIDS, "nobody"]),
+    st.sampled_from(["ES256", "RS256", "PS256", "ES384"]),
+)
+def test_candidates_are_what_a_plain_search_finds(chosen, kid, alg):
+    keys = [one_of_the_pool(*material, name) for material, name in chosen]
+    found = KeySet(keys).candidates(kid, alg)
+    fitting = [one for one in keys if alg in one.algorithms]
+    if kid is None:
+        alone = len({one.thumbprint for one in fitting}) == 1
+        assert found == ((fitting[0],) if alone else ())
+        assert KeySet(keys).is_ambiguous(alg) is (len({one.thumbprint for one in fitting}) > 1)
+        return
+    named = [one for one in keys if one.kid == kid]
+    expected = named or [one for one in fitting if one.kid is None]
+    assert len(found) == min(MAX_KEYS_PER_KID, len(expected))
+    assert set(found) <= set(expected)
+    assert any(alg in one.algorithms for one in found) is any(alg in one.algorithms for one in expected)
+    assert found == tuple(expected) or len(expected) > MAX_KEYS_PER_KID
+
+
+@pytest.mark.parametrize("kid", [None, ""])
+def test_a_key_id_that_was_left_unset_is_none(kid):
+    """An empty one names nothing: it is how serializers that know no null write what was never set."""
+    guard = server({**key().public_jwk, "kid": kid})
+    for changes in (NO_KID, {"kid": ""}, {"kid": "key-1"}):
+        assert outcome(guard, mint(with_header=changes)) == ACCEPTED
+    assert outcome(server(), mint(with_header={"kid": ""})) == UNKNOWN
+
+
+@pytest.fixture
+def issuer():
+    with LocalIssuer() as running:
+        yield running
+
+
+def published(issuer, *jwks):
+    issuer.misbehave("jwks", faults.body(json.dumps({"keys": jwks}).encode()))
+
+
+def unnamed(issuer):
+    return {name: value for name, value in issuer.current_key.public_jwk.items() if name != "kid"}
+
+
+def test_keys_without_kid_are_fetched_once_remembered_and_fetched_anew_when_they_are_due(issuer):
+    published(issuer, unnamed(issuer))
+    clock = ManualClock()
+    guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, monotonic=clock)
+    token = issuer.mint(header=NO_KID)
+    for _ in range(3):
+        assert guard.verify(token).app_id == "app-orders"
+        assert guard.verify(issuer.mint(header=NO_KID)).app_id == "app-orders"
+    assert issuer.count("jwks") == 1
+    clock.advance(300)
+    assert guard.verify(token).app_id == "app-orders"
+    assert issuer.count("jwks") == 2
+    [known] = guard.health().issuers[0].keys
+    assert known.key_id == ""
+
+
+def test_tokens_without_kid_make_nobody_ask_the_issuer(issuer):
+    guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    guard.verify(issuer.mint())
+    for signer in (key("ES384", "stranger"), key("RS256", "stranger")):
+        with pytest.raises(InvalidToken):
+            guard.verify(issuer.mint(key=signer, header=NO_KID))
+    assert issuer.count("jwks") == 1
+
+
+def test_a_worker_starts_from_a_file_of_keys_without_kid(issuer, tmp_path):
+    tmp_path.chmod(0o700)
+    published(issuer, {**unnamed(issuer), "kid": None, "alg": None, "d": "", "key_ops": []})
+    settings = {"audience": SHOPPING_API, "key_directory": tmp_path}
+    assert ResourceServer(Issuer.logto(issuer.endpoint), **settings).warm_up().ready
+    for thread in threading.enumerate():
+        if thread.name.startswith("m2mguard-keys"):
+            thread.join(10)  # it writes the file after it has told of the keys
+    issuer.misbehave("all", faults.status(503))
+    assert (
+        ResourceServer(Issuer.logto(issuer.endpoint), **settings).verify(issuer.mint(header=NO_KID)).app_id
+        == "app-orders"
+    )
+
+
+def test_a_second_key_ends_what_a_token_without_kid_could_mean(issuer):
+    published(issuer, issuer.current_key.public_jwk)
+    guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    assert guard.verify(issuer.mint(header=NO_KID)).app_id == "app-orders"
+    published(issuer, issuer.current_key.public_jwk, key("ES384", "next").public_jwk)
+    guard.refresh()
+    with pytest.raises(InvalidToken) as error:
+        guard.verify(issuer.mint(header=NO_KID))
+    assert error.value.reason == "unknown_key"
+    assert guard.verify(issuer.mint()).app_id == "app-orders"

@@ -1,0 +1,56 @@
+"""`typ` is a media type: compared whole, in any case, with "application/" understood where there is no slash (RFC 7515 section 4.1.9)."""
+
+import pytest
+
+from m2mguard import Issuer
+from m2mguard.testing import REMOVED
+from m2mguard.token.claims import media_type
+from tests.security.forge import ACCEPTED, URL, mint, outcome, server
+
+TOKEN_TYPE = (401, "token_type")
+SENT = ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt", "jwt", "JWT", "application/jwt", "token",
+        "application/token", "vnd.example/token", "VND.Example/Token", "application/vnd.example/token", "example/at+jwt",
+        "application/application/at+jwt", "application/", "/", "", "/at+jwt", "at+jwt/", REMOVED]  # fmt: skip
+TABLE = {
+    # what is configured: what is accepted of all that is sent
+    "at+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
+    "application/at+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
+    "Application/AT+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
+    "JWT": ["jwt", "JWT", "application/jwt"],
+    "application/jwt": ["jwt", "JWT", "application/jwt"],
+    "token": ["token", "application/token"],
+    "vnd.example/token": ["vnd.example/token", "VND.Example/Token"],
+    "Vnd.Example/TOKEN": ["vnd.example/token", "VND.Example/Token"],
+    "application/vnd.example/token": ["application/vnd.example/token"],
+    "example/at+jwt": ["example/at+jwt"],
+    None: [REMOVED],
+}
+
+
+@pytest.mark.parametrize("configured", TABLE, ids=str)
+def test_a_configured_type_accepts_itself_and_its_other_spellings(configured):
+    guard = server(issuer={"token_types": [configured]})
+    for sent in SENT:
+        expected = ACCEPTED if sent in TABLE[configured] else TOKEN_TYPE
+        assert outcome(guard, mint(with_header={"typ": sent})) == expected, sent
+
+
+def test_the_default_is_that_of_rfc_9068_in_both_spellings():
+    for sent in SENT:
+        expected = ACCEPTED if sent in TABLE["at+jwt"] else TOKEN_TYPE
+        assert outcome(server(), mint(with_header={"typ": sent})) == expected, sent
+
+
+def test_several_types_are_each_compared_whole():
+    guard = server(issuer={"token_types": ["JWT", "vnd.example/token", None]})
+    accepted = [*TABLE["JWT"], *TABLE["vnd.example/token"], REMOVED]
+    assert [sent for sent in SENT if outcome(guard, mint(with_header={"typ": sent})) == ACCEPTED] == [
+        sent for sent in SENT if sent in accepted
+    ]
+
+
+def test_spellings_of_one_type_are_one_setting():
+    types = ["at+jwt", "AT+JWT", "application/at+jwt", "a/b", "A/B", None]
+    assert Issuer(url=URL, token_types=types).token_types == {"at+jwt", "a/b", None}
+    for name in ("at+jwt", "a/b", "application/a/b"):
+        assert media_type(name) == name
