@@ -10,6 +10,7 @@ from m2mguard.caller import verified_caller
 
 MEMBERS = {
     "app_id": "app-orders",
+    "subject": "person-1",
     "scopes": frozenset(("read:orders",)),
     "organization_id": "org-1",
     "issuer": "https://issuer.example",
@@ -36,3 +37,10 @@ def test_no_member_can_be_changed_or_removed(make, name):
     with pytest.raises(dataclasses.FrozenInstanceError):
         delattr(caller, name)
     assert getattr(caller, name) == MEMBERS[name]
+
+
+def test_an_applications_subject_is_itself_and_a_persons_is_the_person():
+    machine = Caller(**{**MEMBERS, "subject": "", "is_machine": True})
+    assert machine.subject == machine.identity == machine.display_name == "app-orders"
+    person = Caller(**MEMBERS)
+    assert (person.app_id, person.subject, person.identity) == ("app-orders", "person-1", "person-1")

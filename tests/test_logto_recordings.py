@@ -1,5 +1,6 @@
 """Every answer recorded from a real Logto, with the clock set to its time."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -27,11 +28,10 @@ ADMIN_TENANT = "http://127.0.0.1:3002/oidc"
 def server_for(recording, audience, *, url=None, organizations=False, **settings):
     claims = recording["claims"]
     return ResourceServer(
-        Issuer(
+        dataclasses.replace(
+            Issuer.logto("https://tenant.logto.app", organizations=organizations),
             url=url or claims["iss"],
             jwks=recording["jwks"],
-            algorithms=["ES384", "RS256", "ES256", "ES512"],
-            organizations=organizations,
         ),
         audience=audience,
         clock=lambda: claims["iat"] + 1,
@@ -89,7 +89,6 @@ def test_an_organization_token_is_accepted_by_an_api_of_all_organizations_that_n
 def test_an_organization_level_token_shares_the_global_audience_and_is_refused_on_a_global_route():
     recording = TOKENS["org-api-resource"]
     server = server_for(recording, SHOPPING)
-    assert server.verify(recording["token"]).organization_id == ORGANIZATION_ID
     with pytest.raises(InsufficientScope) as error:
         authenticate(server, recording)
     assert refused_as(error) == (403, "organization")

@@ -94,7 +94,6 @@ def test_a_token_by_exchange_is_a_persons_whoever_asked_for_it(name):
 
 
 @pytest.mark.parametrize("name", PERSONS)
-@pytest.mark.xfail(strict=True, reason="DESIGN section 3: app_id is always the application, subject the person")
 def test_the_application_of_a_persons_token_is_its_app_id_and_never_satisfies_app_ids(name):
     recording = TOKENS[name]
     claims = recording["claims"]
@@ -184,16 +183,12 @@ def test_an_organization_id_that_a_script_wrote_limits_the_token_to_it():
 
 
 @pytest.mark.parametrize("name", ["org-level-noscope", "custom-org-overwritten-by-script"])
-@pytest.mark.xfail(strict=True, reason="DESIGN section 3: verify applies Requirement() where none is given")
 def test_verify_refuses_a_token_of_an_organization_like_any_other_door(name):
     recording = ALL[name]
     with pytest.raises(InsufficientScope):
         server_for(recording).verify(recording["token"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="DESIGN section 3: organization_id means nothing for an issuer that is not Logto"
-)
 def test_organization_id_is_logtos_claim_and_no_other_issuers():
     recording = TOKENS["org-level-noscope"]
     other = Issuer(url=recording["claims"]["iss"], jwks=recording["jwks"])

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from m2mguard import KeyCaching
-from m2mguard.keys.attempts import FAILING_FOR_S, RETRY_LAST_S, RETRY_LEAST_S, Asked, Attempts
+from m2mguard.keys.attempts import FAILING_FOR_S, Asked, Attempts
 from m2mguard.keys.freshness import OLDER_S, Action, Decision, KeyRequest, Snapshot, decide, servable
 from m2mguard.keys.jwks import KeySet, key_set
 from m2mguard.testing import SigningKey

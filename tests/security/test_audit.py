@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from fuzz.seeds import FIELDS, seeds
-from m2mguard import KeyCaching, ResourceServer
+from m2mguard import Issuer, KeyCaching, ResourceServer
 from m2mguard.errors import Refusal
 from m2mguard.testing import LocalIssuer
 from tests.security.forge import API
@@ -90,7 +90,7 @@ def test_the_watch_hears_files_and_connections(watch):
 
 def test_with_keys_at_hand_no_input_reads_a_file_or_opens_a_connection(watch):
     with LocalIssuer() as issuer:
-        guard = ResourceServer(issuer.url, audience=API, caching=KeyCaching(burst=0))
+        guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=API, caching=KeyCaching(burst=0))
         guard.authenticate([f"Bearer {issuer.mint()}"])
         fields = [[f"Bearer {token}"] for token in attacks(issuer)]
         fields += [seed[1:].split(b"\n") for seed in seeds() if seed.startswith(FIELDS)]

@@ -174,7 +174,13 @@ def test_sub_client_id_and_jti_are_strings_that_name_something(name, value):
 
 @pytest.mark.parametrize("name", ["sub", "client_id", "jti", "organization_id"])
 def test_optional_names_are_checked_too_where_they_are_there(name):
-    guard = server(issuer={"required_claims": ["iss", "exp", "sub"]}, machine_only=False)
+    guard = server(
+        issuer={
+            "required_claims": ["iss", "exp", "sub"],
+            "is_machine": lambda claims: True,
+            "organization_claim": "organization_id",
+        }
+    )
     assert outcome(guard, mint({"client_id": REMOVED, "jti": REMOVED})) == ACCEPTED
     assert outcome(guard, mint({name: 7})) == CLAIM
     assert outcome(guard, mint({name: ""})) == CLAIM

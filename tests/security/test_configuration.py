@@ -135,7 +135,7 @@ def test_the_nearest_issuer_url_is_accepted_as_it_stands(url):
 
 
 def test_an_issuer_is_not_its_metadata():
-    with pytest.raises(ConfigurationError, match="give what stands in it as 'issuer'"):
+    with pytest.raises(ConfigurationError, match="give the value of its member 'issuer'"):
         Issuer(url=f"{URL}/.well-known/openid-configuration")
 
 
@@ -253,7 +253,6 @@ def test_the_verdict_cache_has_a_whole_number_of_entries(size):
         ("machine_only", "false"),
         ("machine_only", None),
         ("clock", 1.0),
-        ("clock", None),
         ("monotonic", "time"),
         ("on_event", "print"),
         ("on_event", ["print"]),
@@ -354,9 +353,9 @@ def test_every_number_of_the_key_cache_is_finite_and_in_its_range(setting, odd):
 @pytest.mark.parametrize(
     ("numbers", "what_to_change"),
     [
-        ({"ttl": 300, "stale_for": 299}, "stale_for is shorter than ttl"),
-        ({"connect_timeout": 6, "timeout": 5}, "connect_timeout is longer than timeout"),
-        ({"max_wait": 6, "timeout": 5}, "max_wait is longer than timeout"),
+        ({"ttl": 300, "stale_for": 299}, r"stale_for \(299\) is shorter than ttl \(300\)"),
+        ({"connect_timeout": 6, "timeout": 5}, r"connect_timeout \(6\) is longer than timeout \(5\)"),
+        ({"max_wait": 6, "timeout": 5}, r"max_wait \(6\) is longer than timeout \(5\)"),
         ({"burst": 1.5}, "whole number"),
         ({"max_keys": 10.0}, "whole number"),
         ({"max_bytes": 1e5}, "whole number"),

@@ -2,10 +2,12 @@
 
 from unittest.mock import ANY as ANYTHING
 
+import anyio
 import pytest
 
 from m2mguard import ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
-from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, plainly, server
+from tests.security import forge
+from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, plainly
 
 GLOBAL: dict[str, object] = {}
 OF_ORG = {"organization_id": "org-1"}
@@ -13,6 +15,11 @@ ORGANIZATION_TOKEN = {"aud": "urn:logto:organization:org-1"}
 WRONG = (403, "organization")
 AUDIENCE = (401, "audience")
 ANY = Requirement(organization="*")
+
+
+def server(*, issuer=(), **settings):
+    """A server whose issuer limits tokens by `organization_id`, as Logto's do."""
+    return forge.server(issuer={"organization_claim": "organization_id", **dict(issuer)}, **settings)
 
 
 def of_every_organization(**settings):
@@ -51,7 +58,55 @@ def test_an_organization_level_token_fits_only_where_the_route_says_so(organizat
 def test_without_a_requirement_a_token_must_be_global():
     assert outcome(server(), mint(OF_ORG)) == WRONG
     assert outcome(server(), mint(GLOBAL)) == ACCEPTED
-    assert server().verify(mint(OF_ORG)).organization_id == "org-1"
+    assert server().verify(mint(OF_ORG), ANY).organization_id == "org-1"
+
+
+@pytest.mark.parametrize("door", ["verify", "averify", "authenticate", "aauthenticate", "authorize"])
+def test_no_door_lets_a_token_of_an_organization_in_that_the_route_does_not_name(door):
+    guard, one = server(), Requirement(organization="org-1")
+
+    def enter(token, requirement=None):
+        if door == "authorize":
+            return guard.authorize(guard.verify(token, ANY), requirement)
+        given = token if "verify" in door else [f"Bearer {token}"]
+        found = getattr(guard, door)(given, requirement)
+        return anyio.run(lambda: found) if door.startswith("a") and door != "authenticate" else found
+
+    enter(mint(GLOBAL))
+    enter(mint(OF_ORG), one)
+    enter(mint(OF_ORG), Requirement(organization=lambda request: "org-1"))
+    for token, requirement in ((mint(OF_ORG), None), (mint(OF_ORG), Requirement()), (mint(GLOBAL), one)):
+        with pytest.raises(InsufficientScope) as refused:
+            enter(token, requirement)
+        assert refused.value.reason == "organization"
+
+
+def test_the_request_of_verify_reaches_the_callable():
+    wanted = Requirement(organization=lambda request: request)
+    assert server().verify(mint(OF_ORG), wanted, request="org-1").organization_id == "org-1"
+    with pytest.raises(InsufficientScope):
+        server().verify(mint(OF_ORG), wanted, request="org-2")
+
+
+@pytest.mark.parametrize("value", [None, 42, "", "org_7", ["org_7"], {}])
+def test_for_an_issuer_that_does_not_limit_tokens_a_claim_of_that_name_means_nothing(value):
+    for wanted in (None, ANY):
+        assert outcome(forge.server(), mint({"organization_id": value}), wanted) == ACCEPTED
+    assert outcome(forge.server(), mint({"organization_id": value}), Requirement(organization="org_7")) == WRONG
+    assert forge.server().verify(mint({"organization_id": value})).organization_id is None
+
+
+def test_another_claim_can_limit_tokens():
+    guard = forge.server(issuer={"organization_claim": "org"})
+    assert outcome(guard, mint({"org": "org-1", "organization_id": 7})) == WRONG
+    assert outcome(guard, mint({"org": "org-1"}), Requirement(organization="org-1")) == ACCEPTED
+    assert outcome(guard, mint({"org": 7}), ANY) == (401, "claim")
+
+
+@pytest.mark.parametrize("value", ["", 7, ["a"]])
+def test_the_claim_is_a_name(value):
+    with pytest.raises(ConfigurationError, match="organization_claim"):
+        Issuer(url="https://issuer.example", organization_claim=value)
 
 
 def test_the_request_reaches_the_callable():
@@ -98,8 +153,8 @@ def test_logto_with_organizations_accepts_every_audience_of_exactly_that_form():
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == WRONG
     assert outcome(guard, mint(ORGANIZATION_TOKEN), Requirement(organization="org-1")) == ACCEPTED
     assert outcome(guard, mint(ORGANIZATION_TOKEN), ANY) == ACCEPTED
-    assert guard.verify(mint(ORGANIZATION_TOKEN)).organization_id == "org-1"
-    assert guard.verify(mint(ORGANIZATION_TOKEN)).audience == "urn:logto:organization:org-1"
+    assert guard.verify(mint(ORGANIZATION_TOKEN), ANY).organization_id == "org-1"
+    assert guard.verify(mint(ORGANIZATION_TOKEN), ANY).audience == "urn:logto:organization:org-1"
     assert outcome(server(), mint(ORGANIZATION_TOKEN), ANY) == AUDIENCE
 
 
