@@ -30,8 +30,8 @@ class Issuer:
         url: the issuer identifier, compared with `iss` character for character. https; http on loopback, or with `allow_http`.
         aliases: further names of the same issuer, compared with `iss` likewise: a tenant with a custom domain signs with the same keys
             under several names. They are fetched by `url`, and a `Caller` of any of them has `issuer == url`. Default none.
-        allow_http: accept plain http for `url`, `aliases` and `jwks_uri` also off loopback, such as `http://logto:3001` inside a cluster. Whoever
-            controls that network chooses the keys. Warned of in the log at every start. Default False.
+        allow_http: accept plain http for `url`, `aliases` and `jwks_uri` also off loopback, such as `http://logto:3001` inside a
+            cluster. Whoever controls that network chooses the keys. Warned of in the log at every start. Default False.
         jwks_uri: where its key set lies. Default None: found by discovery, and then it must be of the issuer's own origin.
         jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
         algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and

@@ -50,8 +50,8 @@ class ResourceServer:
         key_directory: where each issuer's last good keys are kept on disk, so that a worker can start while the issuer is down;
             an existing directory of this process's user that others cannot write to. Default None: nothing is kept.
         clock: gives seconds since the epoch, for token times. Default None: `time.time`, looked up at each call.
-        monotonic: gives seconds on a clock that never steps. The age of keys counts by it or by `clock`, whichever has moved further, since a
-            monotonic clock stops while the machine is suspended. Default None: `time.monotonic`, looked up at each call.
+        monotonic: gives seconds on a clock that never steps. The age of keys counts by it or by `clock`, whichever has moved further,
+            since a monotonic clock stops while the machine is suspended. Default None: `time.monotonic`, looked up at each call.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
         on_event: called with every `Event`, on any thread; it must be quick and must not block.
         machine_only: refuse a person's token with `InsufficientScope`, default True.
@@ -313,8 +313,8 @@ class ResourceServer:
         return readiness_answer(ready=self.health().ready)
 
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
-        own = self._own_organizations  # read by subscript: a dict's `get` may make threads wait that run at once
-        own_organization = own[caller.audience] if caller.audience in own else None
+        own = self._own_organizations
+        own_organization = own[caller.audience] if caller.audience in own else None  # noqa: SIM401 - `get` can make threads wait
         if requirement is None:
             _GLOBAL.check(caller, own_organization=own_organization)
             return
