@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 
+from m2mguard._version import __version__
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
 
@@ -24,8 +25,6 @@ class HttpTransport:
     """
 
     def __init__(self, ca_file: str | None = None, *, connect_timeout: float = 2.0) -> None:
-        from importlib.metadata import version  # loads more than all of this package does
-
         try:
             self._tls = ssl.create_default_context(cafile=ca_file)
         except (OSError, ValueError):
@@ -34,7 +33,6 @@ class HttpTransport:
             ) from None
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._connect_timeout_s = connect_timeout
-        self._user_agent = f"m2mguard/{version('m2mguard')}"
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
@@ -51,7 +49,7 @@ class HttpTransport:
         return exchange(
             method,
             url,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip", **headers},
+            headers={"User-Agent": f"m2mguard/{__version__}", "Accept-Encoding": "gzip", **headers},
             body=body,
             timeout_s=timeout_s,
             connect_timeout_s=self._connect_timeout_s,
