@@ -139,6 +139,14 @@ def test_what_is_loaded_into_every_process_loads_no_other_module_of_ours(module,
     assert {name for name in loaded if name.partition(".")[0] == "m2mguard"} == ours
 
 
+def test_a_transport_loads_no_http_library_before_its_first_request():
+    made = in_a_fresh_interpreter(
+        "from m2mguard.net import HttpTransport; HttpTransport(http_origins=['http://logto:3001'])"
+    )
+    assert not (FOR_AN_EXCHANGE | EVENT_LOOPS | {"http.client", "urllib.request"}) & set(made["modules"])
+    assert made["deeds"] == []
+
+
 def test_a_service_that_only_gets_tokens_does_not_load_what_verifies_them():
     assert not VERIFIER & set(in_a_fresh_interpreter("from m2mguard.client import *")["modules"])
 
