@@ -113,8 +113,11 @@ def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
     """Each library's task waits; were one taken for the other's, it would never be resumed."""
     landed = {}
 
+    gave_up = asyncio.Event()
+
     async def guest():
         landed["trio, too short"] = await flight.wait_async(0.01)
+        gave_up.set()
         landed["trio"] = await flight.wait_async(10)
 
     async def main():
@@ -125,8 +128,9 @@ def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
             run_sync_soon_threadsafe=loop.call_soon_threadsafe,
             done_callback=ended.set_result,
         )
-        landed["asyncio, too short"] = await flight.wait_async(0.02)
-        landing = loop.call_later(0.05, flight.finish.set)
+        landed["asyncio, too short"] = await flight.wait_async(0.01)
+        await gave_up.wait()
+        landing = loop.call_later(0.01, flight.finish.set)
         landed["asyncio"] = await flight.wait_async(10)
         (await ended).unwrap()
         landing.cancel()
