@@ -17,8 +17,9 @@ from m2mguard import (
     M2MGuardError,
     Requirement,
     ResourceServer,
+    __version__,
 )
-from m2mguard.net import HttpTransport, Response, Transport
+from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportErrorCode
 
 
 class Canned:
@@ -46,7 +47,9 @@ server = ResourceServer(
     transport=Canned(),
     on_event=seen,
 )
-default_transport: Transport = HttpTransport()
+default_transport: Transport = HttpTransport(connect_timeout=1, http_origins=["http://logto:3001"])
+assert_type(TransportError("one sentence").code, TransportErrorCode)
+version: str = __version__
 requirement = Requirement(scopes=["read:orders"], any_scope=("a", "b"), app_ids={"app"}, organization=of_tenant)
 
 assert_type(ResourceServer.from_env(), ResourceServer)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from m2mguard._version import __version__
     from m2mguard.access import Requirement
     from m2mguard.caller import Caller
     from m2mguard.challenge import Answer
@@ -45,10 +46,12 @@ __all__ = [
     "MissingToken",
     "Requirement",
     "ResourceServer",
+    "__version__",
 ]
 
 _MODULES: Final = MappingProxyType(
     {
+        "_version": ("__version__",),
         "access": ("Requirement",),
         "caller": ("Caller",),
         "challenge": ("Answer",),
@@ -80,4 +83,4 @@ if not TYPE_CHECKING:  # a type checker would then take every name for one of ou
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        return sorted(__all__)

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from m2mguard.errors import ConfigurationError
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986 section 2
+Origin = tuple[str, str | None, int | None]
+"""Scheme, host and port of a URL."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -63,7 +65,13 @@ def endpoint_url(setting: str, value: object, *, allow_http: bool = False) -> Sp
 
 
 def secure_url(setting: str, value: object, *, allow_http: bool = False) -> SplitResult:
-    """Check an absolute URL: https, or http on loopback or where it is allowed; no credentials, no fragment, no odd characters."""
+    """Check an absolute URL: https, or http on loopback; no credentials, no fragment, no odd characters.
+
+    Args:
+        setting: its name, for the message.
+        value: the URL.
+        allow_http: whether plain http is accepted for every host.
+    """
     if not isinstance(value, str) or not _URL_CHARACTERS.fullmatch(value):
         raise ConfigurationError(
             f"{setting} must be a URL of plain ASCII characters, such as https://tenant.logto.app/oidc."
@@ -81,8 +89,11 @@ def secure_url(setting: str, value: object, *, allow_http: bool = False) -> Spli
         raise ConfigurationError(f"{setting} is no valid URL; check its host and port.")
     if "#" in value:
         raise ConfigurationError(f"{setting} must not have a fragment; remove the '#' and what follows.")
-    if parts.scheme == "http" and not allow_http and not is_loopback(host):
-        raise ConfigurationError(f"{setting} is http; use https. Plain http is accepted on loopback only.")
+    if parts.scheme == "http" and not is_loopback(host) and not allow_http:
+        raise ConfigurationError(
+            f"{setting} is http; use https. Plain http is accepted on loopback, "
+            "and for an issuer inside a cluster if Issuer(..., allow_http=True) allows it."
+        )
     return parts
 
 
@@ -99,7 +110,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
-def origin_of(url: str) -> tuple[str, str | None, int | None]:
+def origin_of(url: str) -> Origin:
     """Scheme, host and port of a URL, with the scheme's default port filled in (RFC 6454 section 4)."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -132,10 +132,9 @@ def trusted_issuers(
 
 
 def _default_transport(issuers: Iterable[Issuer], caching: KeyCaching) -> HttpTransport:
-    plain = {
-        url for one in issuers if one.allow_http for url in (one.url, one.jwks_uri) if url and url.startswith("http:")
-    }
-    return HttpTransport(connect_timeout=caching.connect_timeout, **({"http_origins": plain} if plain else {}))
+    urls = [urlsplit(url) for one in issuers if one.allow_http for url in (one.url, one.jwks_uri) if url is not None]
+    plain = {f"http://{parts.netloc}" for parts in urls if parts.scheme == "http"}
+    return HttpTransport(connect_timeout=caching.connect_timeout, http_origins=plain)
 
 
 def checked_audiences(value: object) -> tuple[str, ...]:

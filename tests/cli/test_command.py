@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from m2mguard import __version__
 from m2mguard.cli.page import wants_colour
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
@@ -53,6 +54,12 @@ def test_help_names_the_commands_and_the_local_issuer():
     assert done.returncode == 0
     for word in ("explain", "health", "keys", "M2MGUARD_", "python -m m2mguard.testing"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("command", [SCRIPT, MODULE], ids=["script", "module"])
+def test_the_version_is_told(command):
+    done = ran(command, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"m2mguard {__version__}\n", "")
 
 
 WRONG = {

@@ -1,18 +1,21 @@
 """`m2mguard health` and `m2mguard keys`: how the keys stand, which they are, and what to do about an issuer in trouble."""
 
+import datetime as dt
 import json
 import socket
 import threading
+from typing import get_args
 
 import pytest
 
 from m2mguard import ResourceServer
 from m2mguard.cli.problems import advice_for
+from m2mguard.net.protocol import TransportErrorCode
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 TROUBLE = {
     # the fault, where it lies: (words of the problem, words of the advice)
-    "no metadata": (faults.status(404), "discovery", "no metadata at either well-known place", "--logto ENDPOINT"),
+    "no metadata": (faults.status(404), "discovery", "no metadata at any well-known URL", "--logto ENDPOINT"),
     "a redirect": (faults.redirect("https://e.example"), "discovery", "status 301", "redirects are not followed"),
     "an error": (faults.status(500), "discovery", "metadata was answered with status 500", "not its URL"),
     "a web page": (faults.html(), "discovery", "metadata is not a JSON object", "proxy's page"),
@@ -20,7 +23,8 @@ TROUBLE = {
     "another origin": (
         faults.members(jwks_uri="https://o.example/jwks"), "discovery", "another origin", "M2MGUARD_JWKS_URI if",
     ),
-    "no jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "metadata is broken"),
+    "no jwks_uri": (faults.members(jwks_uri=None), "discovery", "the metadata has no jwks_uri", "metadata is broken"),
+    "a bad jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "metadata is broken"),
     "no key set": (faults.status(503), "jwks", "the key set was answered with status 503", "lies elsewhere"),
     "no keys": (faults.empty_key_set(), "jwks", "the key set has no usable key", "not a key set we can use"),
     "a key set too long": (faults.huge(300_000), "jwks", "longer than 262144 bytes", "M2MGUARD_MAX_BYTES"),
@@ -57,8 +61,10 @@ def test_trouble_is_named_with_what_was_asked_and_what_to_do(run, issuer, monkey
 
 
 def test_the_name_that_an_issuer_gives_itself_is_told(run, issuer):
-    issuer.misbehave("discovery", faults.members(issuer="https://own\x1b.example"))
-    assert '    it says     that its name is "https://own\\u001b.example"\n' in run("health", *settings(issuer))[1]
+    for mark in ("", "\ufeff"):
+        body = mark + json.dumps({"issuer": "https://own\x1b.example", "jwks_uri": issuer.jwks_uri})
+        issuer.misbehave("discovery", faults.body(body.encode()))
+        assert '    it says     that its name is "https://own\\u001b.example"\n' in run("health", *settings(issuer))[1]
 
 
 def test_a_closed_port_is_told_from_an_unknown_host(run):
@@ -75,10 +81,30 @@ def test_a_certificate_nobody_knows_is_told_with_the_setting_that_helps(run, tmp
     with LocalIssuer(ssl_context=authority.server_context()) as issuer:
         status, page = run("keys", "--issuer", issuer.url)
         assert status == 3
-        assert "TLS failed" in page
+        assert "TLS failed: the server's certificate is not from an authority that is trusted here" in page
         assert "M2MGUARD_CA_FILE" in page
         monkeypatch.setenv("M2MGUARD_CA_FILE", str(authority.ca_file))
         assert run("keys", "--issuer", issuer.url)[0] == 0
+
+
+def test_a_certificate_of_another_name_is_told_from_an_unknown_one(run, tmp_path, monkeypatch):
+    authority = ThrowawayCA(tmp_path)
+    monkeypatch.setenv("M2MGUARD_CA_FILE", str(authority.ca_file))
+    for names, valid_for, problem, advice in (
+        (["o.example"], dt.timedelta(days=1), "is for another host name", "the host name that the certificate is for"),
+        ([], -dt.timedelta(days=1), "has expired or is not valid yet", "certificate renewed"),
+    ):
+        with LocalIssuer(ssl_context=authority.server_context(*names, valid_for=valid_for)) as issuer:
+            status, page = run("keys", "--issuer", issuer.url)
+        assert status == 3
+        assert problem in page
+        assert advice in page.partition("what to do")[2]
+        assert "M2MGUARD_CA_FILE" not in page.partition("what to do")[2]
+
+
+@pytest.mark.parametrize("code", get_args(TransportErrorCode))
+def test_every_code_of_a_failed_exchange_has_advice(code):
+    assert len(advice_for("in words that no table has", code)) > 20
 
 
 def test_a_problem_nobody_foresaw_has_some_advice():

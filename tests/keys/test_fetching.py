@@ -19,27 +19,39 @@ def fails(server, token, events) -> str:
     return events.wait_for(RefreshFailed)[-1].error
 
 
-def test_the_metadata_is_looked_for_in_both_places(events):
-    with LocalIssuer(algorithm="ES256", metadata_form="inserted") as issuer:
+def test_the_metadata_is_looked_for_in_every_place(events):
+    with LocalIssuer(algorithm="ES256", metadata_form="inserted_openid") as issuer:
         ResourceServer(issuer.url, audience=SHOPPING_API).verify(issuer.mint())
         assert [request.path for request in issuer.requests] == [
             "/oidc/.well-known/openid-configuration",
             "/.well-known/oauth-authorization-server/oidc",
+            "/.well-known/openid-configuration/oidc",
             "/oidc/jwks",
         ]
 
 
-@pytest.mark.parametrize("code", [301, 403, 500, 503])
-def test_another_status_than_404_ends_the_search(issuer, server, events, code):
+@pytest.mark.parametrize("code", [400, 401, 403, 405, 429])
+def test_any_refusal_of_a_place_leads_to_the_next(code):
+    with LocalIssuer(algorithm="ES256", metadata_form="inserted") as issuer:
+        issuer.misbehave("discovery", faults.status(code), times=1)
+        ResourceServer(issuer.url, audience=SHOPPING_API).verify(issuer.mint())
+        assert (issuer.count("discovery"), issuer.count("jwks")) == (2, 1)
+
+
+@pytest.mark.parametrize("code", [301, 500, 503])
+def test_another_status_than_a_refusal_ends_the_search(issuer, server, events, code):
     issuer.misbehave("discovery", faults.status(code))
-    assert fails(server, issuer.mint(), events) == f"the issuer's metadata was answered with status {code}"
+    told = fails(server, issuer.mint(), events)
+    assert told.startswith(f"the issuer's metadata was answered with status {code};")
+    assert "set the URL by hand (jwks_uri)" in told
     assert issuer.count() == 1
 
 
-def test_metadata_in_neither_place_says_what_to_do(issuer, server, events):
-    issuer.misbehave("discovery", faults.status(404))
-    assert "set the URL by hand" in fails(server, issuer.mint(), events)
-    assert issuer.count("discovery") == 2
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_metadata_in_no_place_says_what_to_do(issuer, server, events, code):
+    issuer.misbehave("discovery", faults.status(code))
+    assert "set the URL by hand (jwks_uri)" in fails(server, issuer.mint(), events)
+    assert issuer.count("discovery") == 3
     assert issuer.count("jwks") == 0
 
 

@@ -1,11 +1,13 @@
 """Proxies come from the environment; what lies behind them is held to the same rules, and loopback never goes there."""
 
 import base64
+import socket
 import time
 
 import pytest
 
 from m2mguard.net import TransportError
+from m2mguard.net.proxies import is_exempt
 from tests.net.loopback_peers import ConnectProxy, silence, tcp_server
 
 URL = "https://issuer.example/oidc/jwks"
@@ -55,6 +57,91 @@ def test_no_proxy_is_honoured(get, proxy, monkeypatch):
     assert proxy.heads == []
 
 
+NAMED = {
+    # NO_PROXY: (what it names, what it does not)
+    "issuer.example": (
+        ["https://issuer.example", "https://ISSUER.example:8443", "https://a.b.issuer.example", "https://issuer.example./x"],
+        ["https://my-issuer.example", "https://example", "https://issuer.example.org"],
+    ),
+    ".example.": (["https://issuer.example", "https://example"], ["https://example.com"]),
+    "*.example": (["https://issuer.example", "https://a.b.example"], ["https://example", "https://xexample"]),
+    "ISSUER.Example": (["https://issuer.example"], []),
+    "issuer.example:8443": (["https://issuer.example:8443", "https://a.issuer.example:8443"], ["https://issuer.example"]),
+    "issuer.example:443": (["https://issuer.example", "https://issuer.example:443"], ["http://issuer.example"]),
+    "issuer.example:80": (["http://issuer.example"], ["https://issuer.example"]),
+    "*.example:8443": (["https://issuer.example:8443"], ["https://issuer.example", "https://example:8443"]),
+    "10.0.0.0/8": (
+        ["https://10.1.2.3", "https://10.255.255.255:8443", "https://[::ffff:10.1.2.3]"],
+        ["https://11.0.0.1", "https://ten.example", "https://10.example", "https://[fd00::1]"],
+    ),
+    "10.1.2.3/8": (["https://10.9.9.9"], ["https://11.0.0.1"]),
+    "192.168.0.0/255.255.0.0": (["https://192.168.7.7"], ["https://192.169.0.1"]),
+    "fd00::/8": (["https://[fd00::1]", "https://[fdff::1]:8443"], ["https://[fe00::1]", "https://10.0.0.1"]),
+    "[fd00::]/8": (["https://[fd00::1]"], ["https://[fe00::1]"]),
+    "10.0.0.1": (["https://10.0.0.1", "https://10.0.0.1:8443"], ["https://10.0.0.10", "https://110.0.0.1"]),
+    "10.0.0.1:8443": (["https://10.0.0.1:8443"], ["https://10.0.0.1"]),
+    "fd00::1": (["https://[fd00::1]", "https://[fd00:0::1]:8443"], ["https://[fd00::2]"]),
+    "[fd00::1]": (["https://[fd00::1]", "https://[fd00::1]:8443"], ["https://[fd00::11]"]),
+    "[fd00::1]:8443": (["https://[fd00::1]:8443"], ["https://[fd00::1]"]),
+    "*": (["https://issuer.example", "https://10.0.0.1", "https://[fd00::1]"], []),
+    "a.example, 10.0.0.0/8 ,*": (["https://issuer.example"], []),
+    "a.example b.example\t10.0.0.0/8": (["https://b.example", "https://a.example", "https://10.0.0.1"], ["https://c.example"]),
+    "": ([], ["https://issuer.example", "https://10.0.0.1"]),
+    "., ,:,:443,*.,/,/8,10.0.0.0/99,1.2.3/8,issuer.example:x,[,],[]:443,http://issuer.example": (
+        [], ["https://issuer.example", "https://10.0.0.1", "https://[fd00::1]"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("no_proxy", NAMED)
+def test_no_proxy_names_what_curl_and_go_understand_by_it(no_proxy, monkeypatch):
+    def resolve(*args, **kwargs):
+        raise AssertionError("a name was resolved")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "gethostbyname", resolve)
+    named, others = NAMED[no_proxy]
+    assert [url for url in named if not is_exempt(url, no_proxy)] == []
+    assert [url for url in others if is_exempt(url, no_proxy)] == []
+
+
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+@pytest.mark.parametrize(
+    ("no_proxy", "exempt"),
+    [("*.example", True), (".example", True), ("other.example, issuer.example:443", True), ("*", True),
+     ("issuer.example:8443", False), ("0.0.0.0/0, ::/0", False), ("example.com", False)],
+)  # fmt: skip
+def test_what_no_proxy_names_is_asked_directly_and_nothing_else(get, proxy, monkeypatch, variable, no_proxy, exempt):
+    monkeypatch.setenv(variable, no_proxy)
+    if exempt:
+        with pytest.raises(TransportError) as caught:
+            get(URL)
+        assert caught.value.code == "name_not_resolved"  # only the proxy knows it
+    else:
+        assert get(URL).status == 200
+    assert len(proxy.heads) == (0 if exempt else 1)
+
+
+def test_a_variable_in_lower_case_takes_precedence(get, proxy, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("no_proxy", "elsewhere.example")
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    assert get(URL).status == 200
+
+
+@pytest.mark.parametrize(
+    "value", ["socks5://127.0.0.1:1080", "ftp://127.0.0.1", "http://", "http://[::1", "http://a:port"]
+)
+def test_a_proxy_of_another_kind_is_told_as_such(get, proxy, monkeypatch, value):
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    with pytest.raises(TransportError) as caught:
+        get(URL)
+    assert caught.value.code == "proxy"
+    assert "HTTPS_PROXY" in str(caught.value)
+    assert proxy.heads == []
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_loopback_never_goes_through_a_proxy(get, proxy, tls_issuer, host):
     assert get(f"https://{host}:{tls_issuer.port}/oidc/jwks").status == 200
@@ -73,8 +160,9 @@ def test_a_proxy_is_not_asked_for_what_we_may_not_ask(get, proxy, url, monkeypat
 
 def test_a_certificate_for_another_name_is_refused_behind_a_proxy_too(get, proxy, ca, monkeypatch):
     proxy._addresses["other.example:443"] = proxy._addresses["issuer.example:443"]
-    with pytest.raises(TransportError, match="TLS failed"):
+    with pytest.raises(TransportError, match="TLS failed") as caught:
         get("https://other.example/oidc/jwks")
+    assert caught.value.code == "tls_name"
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway"])
@@ -82,7 +170,8 @@ def test_a_proxy_that_refuses_means_no_answer(get, proxy, status):
     proxy._status = status
     with pytest.raises(TransportError) as caught:
         get(URL)
-    assert str(caught.value) == "the proxy refused, or cannot be reached"
+    assert caught.value.code == "proxy"
+    assert "the proxy refused, or cannot be reached" in str(caught.value)
 
 
 def test_a_proxy_that_is_down_means_no_answer(get, monkeypatch):

@@ -28,36 +28,46 @@ def test_metadata_of_the_issuer_names_its_key_set():
 
 
 @pytest.mark.parametrize(
-    ("issuer", "appended", "inserted"),
+    ("issuer", "places"),
     [
         (
             URL,
-            f"{URL}/.well-known/openid-configuration",
-            "https://issuer.example/.well-known/oauth-authorization-server/oidc",
+            [
+                f"{URL}/.well-known/openid-configuration",
+                "https://issuer.example/.well-known/oauth-authorization-server/oidc",
+                "https://issuer.example/.well-known/openid-configuration/oidc",
+            ],
         ),
         (
             "https://a.example",
-            "https://a.example/.well-known/openid-configuration",
-            "https://a.example/.well-known/oauth-authorization-server",
+            [
+                "https://a.example/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server",
+            ],
         ),
         (
             "https://a.example/",
-            "https://a.example/.well-known/openid-configuration",
-            "https://a.example/.well-known/oauth-authorization-server",
+            [
+                "https://a.example/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server",
+            ],
         ),
         (
             "https://a.example:8443/x/y/",
-            "https://a.example:8443/x/y/.well-known/openid-configuration",
-            "https://a.example:8443/.well-known/oauth-authorization-server/x/y",
+            [
+                "https://a.example:8443/x/y/.well-known/openid-configuration",
+                "https://a.example:8443/.well-known/oauth-authorization-server/x/y",
+                "https://a.example:8443/.well-known/openid-configuration/x/y",
+            ],
         ),
     ],
 )
-def test_metadata_is_looked_for_below_the_issuer_and_behind_its_host(issuer, appended, inserted):
-    assert well_known_urls(issuer) == (appended, inserted)
+def test_metadata_is_looked_for_below_the_issuer_and_behind_its_host(issuer, places):
+    assert list(well_known_urls(issuer)) == places
 
 
-@pytest.mark.parametrize("form", ["appended", "inserted"])
-def test_both_places_are_found_on_a_real_server(form):
+@pytest.mark.parametrize("form", ["appended", "inserted", "inserted_openid"])
+def test_every_place_is_found_on_a_real_server(form):
     with LocalIssuer(metadata_form=form) as issuer:
         assert ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint()).app_id == "app-orders"
 

@@ -53,6 +53,12 @@ def test_an_unchanged_key_set_is_a_304_until_a_rotation(http, issuer):
     [
         ("appended", "/oidc", "/oidc/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/oidc"),
         ("inserted", "/oidc", "/.well-known/oauth-authorization-server/oidc", "/oidc/.well-known/openid-configuration"),
+        (
+            "inserted_openid",
+            "/oidc",
+            "/.well-known/openid-configuration/oidc",
+            "/oidc/.well-known/openid-configuration",
+        ),
         ("appended", "", "/.well-known/openid-configuration", "/oidc/.well-known/openid-configuration"),
     ],
 )

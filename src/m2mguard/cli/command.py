@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from m2mguard._version import __version__
 from m2mguard.access import Requirement
 from m2mguard.cli import explain, key_sets
 from m2mguard.cli.options import add_options, point_in_time, setup
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments without the program's name; default the process's own.
 
     Raises:
-        SystemExit: for --help, with status 0, and for wrong usage, with status 2, as argparse does.
+        SystemExit: for --help and --version, with status 0, and for wrong usage, with status 2, as argparse does.
     """
     logging.getLogger("m2mguard").addHandler(logging.NullHandler())  # what it would log is on the page
     parser, commands = _parsers()
@@ -127,6 +128,7 @@ def _written(page: Page, status: int) -> int:
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     plain = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="m2mguard", description=_OVERVIEW, epilog=_EPILOG, formatter_class=plain, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     adding = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, summary: str, description: str, epilog: str) -> argparse.ArgumentParser:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from m2mguard.net.protocol import Response, Transport, TransportError
+from m2mguard.net.protocol import Response, Transport, TransportError, TransportErrorCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One exchange: the URL, how it ended in our own words, and the body of the answer, which is never shown as it is."""
+    """One exchange: the URL, how it ended in our own words, and the body of the answer, which is never shown as it is.
+
+    `code` is that of the `TransportError`, or None if there was an answer.
+    """
 
     url: str
     outcome: str
+    code: TransportErrorCode | None = None
     body: bytes | None = field(default=None, repr=False)
 
 
@@ -37,7 +41,7 @@ class NotingTransport:
                 method, url, headers=headers, body=body, timeout_s=timeout_s, max_bytes=max_bytes
             )
         except TransportError as error:
-            self.exchanges.append(Exchange(url=url, outcome=str(error)))
+            self.exchanges.append(Exchange(url=url, outcome=str(error), code=error.code))
             raise
         self.exchanges.append(Exchange(url=url, outcome=f"status {response.status}", body=response.body))
         return response

@@ -1,11 +1,13 @@
-"""Issuer metadata: where an issuer's keys lie (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3).
+"""Issuer metadata: the URLs of an issuer's endpoints (OpenID Connect Discovery 1.0 section 4, RFC 8414 sections 3 and 5).
 
 The metadata must name the issuer exactly, and may not send us to another origin.
 """
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
+from typing import Literal
 from urllib.parse import urlsplit
 
 from m2mguard.configuration import origin_of, secure_url
@@ -14,59 +16,110 @@ from m2mguard.net.protocol import Response
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 Get = Callable[[str], Response]
-"""Fetches a URL within the time and size that its maker set."""
+"""Fetches a URL, within the time and size limits of its maker."""
+
+DiscoveryFailureCode = Literal[
+    "no_metadata", "status", "not_json", "other_issuer", "missing_url", "bad_url", "other_origin"
+]
+"""What kind of `DiscoveryFailed` it is, for programs. Each is described there."""
 
 
 class DiscoveryFailed(Exception):
-    """The metadata cannot be had, or must not be believed. The message is in our own words."""
+    """The metadata is not available, or must not be believed.
+
+    Args:
+        message: one sentence in our own words, without anything that the issuer sent.
+        code: the kind.
+
+    Attributes:
+        code: what went wrong, for programs; the sentence may change, the code does not.
+
+            * `no_metadata`: every well-known URL is answered with a status from 400 to 499.
+            * `status`: a well-known URL is answered with another status than 200 and those, such as a redirect or an outage.
+            * `not_json`: the metadata is not one strict JSON object.
+            * `other_issuer`: the metadata names another issuer, or none.
+            * `missing_url`: the metadata has no such endpoint.
+            * `bad_url`: the endpoint is not the URL of an https resource.
+            * `other_origin`: the endpoint has another origin than the issuer.
+    """
+
+    code: DiscoveryFailureCode
+
+    def __init__(self, message: str, *, code: DiscoveryFailureCode) -> None:
+        super().__init__(message)
+        self.code = code
 
 
-def well_known_urls(issuer: str) -> tuple[str, str]:
-    """Where metadata may lie: appended to the issuer (OIDC section 4.1), then inserted after its host (RFC 8414 section 3.1)."""
+def well_known_urls(issuer: str) -> tuple[str, ...]:
+    """Where metadata may be, each URL once.
+
+    In this order: OpenID Connect's name after the issuer's path (OIDC Discovery section 4.1), OAuth's name before it (RFC 8414
+    section 3.1), OpenID Connect's name before it (RFC 8414 section 5). An issuer without a path has two.
+    """
     parts = urlsplit(issuer)
     path = parts.path.rstrip("/")
     base = f"{parts.scheme}://{parts.netloc}"
-    return (
+    urls = (
         f"{base}{path}/.well-known/openid-configuration",
         f"{base}/.well-known/oauth-authorization-server{path}",
+        f"{base}/.well-known/openid-configuration{path}",
     )
+    return tuple(dict.fromkeys(urls))
 
 
 def discover(issuer: str, endpoint: str, get: Get) -> str:
     """Find the URL of one of the issuer's endpoints.
 
+    Goes on to the next well-known URL after any status from 400 to 499: where there is no metadata, some servers want
+    credentials first. Any other trouble ends the search.
+
     Args:
         issuer: the configured issuer.
         endpoint: the metadata member, such as `jwks_uri` or `token_endpoint`.
-        get: fetches a URL; what it raises passes through.
+        get: fetches a URL; what it raises passes through. Called once per URL that is asked, three times at most.
 
     Raises:
-        DiscoveryFailed: no metadata at either place, another issuer's metadata, or an endpoint that is missing, not https or of
-            another origin.
+        DiscoveryFailed: no metadata at any of the URLs, another issuer's metadata, or an endpoint that is missing, not https or of
+            another origin; its `code` tells.
     """
+    statuses = []
     for url in well_known_urls(issuer):
         response = get(url)
         if response.status == 200:
             return _endpoint(issuer, endpoint, response.body)
-        if response.status != 404:
-            raise DiscoveryFailed(f"the issuer's metadata was answered with status {response.status}")
-    raise DiscoveryFailed("the issuer has no metadata at either well-known place; set the URL by hand")
+        if not 400 <= response.status < 500:
+            raise DiscoveryFailed(
+                f"the issuer's metadata was answered with status {response.status}; "
+                f"if that lasts, set the URL by hand ({endpoint})",
+                code="status",
+            )
+        statuses.append(str(response.status))
+    raise DiscoveryFailed(
+        f"the issuer has no metadata at any well-known URL (status {', '.join(statuses)}); "
+        f"check the issuer's URL, or set the URL by hand ({endpoint})",
+        code="no_metadata",
+    )
 
 
 def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
     try:
-        metadata = parse_object(body)
+        metadata = parse_object(body.removeprefix(codecs.BOM_UTF8))
     except NotStrictJson as error:
-        raise DiscoveryFailed(f"the issuer's metadata is {error}") from None
+        raise DiscoveryFailed(f"the issuer's metadata is {error}", code="not_json") from None
     if metadata.get("issuer") != issuer:
-        raise DiscoveryFailed("the metadata is another issuer's; configure the issuer exactly as it names itself")
-    url = metadata.get(endpoint)
+        raise DiscoveryFailed(
+            "the metadata is another issuer's; configure the issuer exactly as it names itself", code="other_issuer"
+        )
+    url = metadata.get(endpoint)  # a null member counts as absent
+    if url is None:
+        raise DiscoveryFailed(f"the metadata has no {endpoint}; set it by hand", code="missing_url")
     try:
-        secure_url(endpoint, url)
+        secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
     except ConfigurationError as error:
-        raise DiscoveryFailed(f"the metadata's {error}") from None
+        raise DiscoveryFailed(f"the metadata's {error}", code="bad_url") from None
     if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
         raise DiscoveryFailed(
-            f"the metadata's {endpoint} has another origin than the issuer; if that is meant, set it by hand"
+            f"the metadata's {endpoint} has another origin than the issuer; if it is right, set it by hand",
+            code="other_origin",
         )
     return url

@@ -11,6 +11,8 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, TypeVar
 
+from m2mguard.net.event_loops import Waiters, current_event_loop, waiters_on
+
 T = TypeVar("T")
 
 
@@ -26,14 +28,14 @@ class Flight:
         name: the thread's name.
     """
 
-    __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_sleepers", "_work")
+    __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_waiters", "_work")
 
     def __init__(self, work: Callable[[], None], *, name: str) -> None:
         self._work = work
         self._name = name
         self._lock = threading.Lock()
         self._landed = threading.Event()
-        self._sleepers: dict[Any, Any] = {}  # an event loop's own token -> the event all its waiters share
+        self._waiters: dict[Any, Waiters] = {}  # by event loop
 
     def launch(self) -> None:
         """Start the thread.
@@ -57,32 +59,27 @@ class Flight:
         """Wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
         with self._lock:
             self._landed.set()
-            sleepers, self._sleepers = self._sleepers, {}
-        for loop, event in sleepers.items():
-            wake = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-            try:
-                wake(event.set)
-            except RuntimeError:  # that event loop has ended, and its waiters with it
-                continue
+            waiters, self._waiters = self._waiters, {}
+        for waiting in waiters.values():
+            waiting.wake()
 
     def wait(self, timeout_s: float) -> bool:
         """Block until the flight has landed, at most `timeout_s` seconds. Tells whether it has."""
         return self._landed.wait(timeout_s)
 
     async def wait_async(self, timeout_s: float) -> bool:
-        """Await the landing on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has landed."""
-        import anyio
-        import anyio.lowlevel
+        """Await the landing on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has landed.
 
-        loop = anyio.lowlevel.current_token().native_token
+        Nothing is imported on the event loop. Waiters of one loop share one call into it; each may time out or be cancelled alone.
+        """
+        loop = current_event_loop()
         with self._lock:
             if self._landed.is_set():
                 return True
-            event = self._sleepers.get(loop)
-            if event is None:
-                event = self._sleepers[loop] = anyio.Event()
-        with anyio.move_on_after(timeout_s):
-            await event.wait()
+            waiters = self._waiters.get(loop)
+            if waiters is None:
+                waiters = self._waiters[loop] = waiters_on(loop)
+        await waiters.wait(timeout_s)
         return self._landed.is_set()
 
 
@@ -118,14 +115,14 @@ async def adrive(steps: Steps[T]) -> T:
 
 
 def new_lock() -> threading.Lock:
-    """A lock for rooms that start no thread but are used by many."""
+    """Create a lock. Only `net` may import `threading`."""
     return threading.Lock()
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
     """Call a bound method in every child process after `fork`, for as long as its object lives.
 
-    A registration cannot be taken back: of a dead object a closure of some hundred bytes stays. Such objects are few in a process.
+    `os.register_at_fork` cannot be undone, so some hundred bytes stay for each dead object. Such objects are few in a process.
     """
     reference = weakref.WeakMethod(method)
 

@@ -4,11 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
+
+TransportErrorCode = Literal[
+    "name_not_resolved", "no_connection", "connect_timeout", "timeout",
+    "tls_expired", "tls_name", "tls_unknown_ca", "tls_strict", "tls",
+    "proxy", "too_long", "refused_target", "broken", "other",
+]  # fmt: skip
+"""What kind of `TransportError` it is, for programs. Each is described there."""
 
 
 class TransportError(Exception):
-    """The exchange brought no answer. The message is in our own words and names neither body nor credentials."""
+    """The exchange brought no answer. A transport of your own may raise it with a message alone.
+
+    Args:
+        message: one sentence in your own words, fit for logs and health pages: no body, no credentials.
+        code: the kind. Default "other".
+
+    Attributes:
+        code: what went wrong, for programs; the sentence may change, the code does not.
+
+            * `name_not_resolved`: DNS does not know the host.
+            * `no_connection`: every address of the host refused the connection, or none is reachable.
+            * `connect_timeout`: no address of the host answered in time.
+            * `timeout`: the answer was not complete in time.
+            * `tls_expired`: a certificate has expired or is not valid yet.
+            * `tls_name`: the certificate is for another host name or address.
+            * `tls_unknown_ca`: the certificate is not from a trusted authority; also if it is self-signed.
+            * `tls_strict`: a certificate breaks a format rule of RFC 5280, which Python 3.13 and newer check.
+            * `tls`: any other failure of TLS.
+            * `proxy`: the proxy is not reachable, refused, or its setting is invalid.
+            * `too_long`: the answer is longer than allowed.
+            * `refused_target`: this URL or address is never asked, such as plain http or a metadata service.
+            * `broken`: the exchange ended early, or the answer is not valid HTTP.
+            * `other`: a transport from outside said no more.
+    """
+
+    code: TransportErrorCode = "other"  # also of a subclass that does not call this class's __init__
+
+    def __init__(self, message: str = "", *, code: TransportErrorCode = "other") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +73,6 @@ class Transport(Protocol):
             max_bytes: the longest body, decoded, that may be returned.
 
         Raises:
-            Exception: any, where there is no answer. It counts as a failed attempt; the text is told only of a `TransportError`.
+            Exception: any, if there is no answer. It counts as a failed fetch; only a `TransportError`'s message is reported.
         """
         ...

@@ -1,10 +1,12 @@
-"""The default transport. Importing it loads no HTTP library; what it does with one stands in `exchange`."""
+"""The default transport. Importing it loads no HTTP library; `exchange` uses one."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
+from m2mguard._version import __version__
+from m2mguard.configuration import Origin, origin_of, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
 
@@ -12,20 +14,27 @@ from m2mguard.net.protocol import Response
 class HttpTransport:
     """The default transport. Safe to share between threads; every exchange has a connection of its own.
 
-    Proxies are taken from the environment (`HTTPS_PROXY`, `NO_PROXY`), but never for loopback. The system's resolver knows no
-    deadline: a name look-up that hangs is given up by whoever waits for the exchange, not by the exchange.
+    Proxies are taken from the environment, but never for loopback: HTTPS_PROXY (HTTP_PROXY for plain http), else ALL_PROXY. NO_PROXY
+    lists the hosts that are asked directly, separated by commas or white space: `example.com` and `.example.com` (the host and all
+    below it), `*.example.com` (all below it), an address, a range such as `10.0.0.0/8` or `fd00::/8` (of URLs with an address: no name is
+    resolved for it), `host:port`, and `*` for everything. Each variable may be written in lower case, which takes precedence.
+
+    Where a host has several addresses, the next one is tried while the last has not answered yet, IPv6 and IPv4 in turn (RFC 8305).
+    The system's resolver knows no deadline: a name look-up that hangs is given up by whoever waits for the exchange, not by the exchange.
 
     Args:
         ca_file: a PEM file of certification authorities to trust instead of the system's. Default None.
-        connect_timeout: seconds for each connection, default 2.
+        connect_timeout: seconds for the connection, shared among all addresses of a host. Default 2.
+        http_origins: origins, such as "http://logto:3001", that may be asked over plain http although they are not loopback. For
+            networks in which nobody else can read or answer. Link-local addresses and metadata services stay out of reach. Default none.
 
     Raises:
-        ConfigurationError: the CA file cannot be read.
+        ConfigurationError: the CA file cannot be read, or an origin is not `http://HOST` or `http://HOST:PORT`.
     """
 
-    def __init__(self, ca_file: str | None = None, *, connect_timeout: float = 2.0) -> None:
-        from importlib.metadata import version  # loads more than all of this package does
-
+    def __init__(
+        self, ca_file: str | None = None, *, connect_timeout: float = 2.0, http_origins: Collection[str] = ()
+    ) -> None:
         try:
             self._tls = ssl.create_default_context(cafile=ca_file)
         except (OSError, ValueError):
@@ -34,7 +43,7 @@ class HttpTransport:
             ) from None
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._connect_timeout_s = connect_timeout
-        self._user_agent = f"m2mguard/{version('m2mguard')}"
+        self._http_origins = frozenset(map(_http_origin, strings("http_origins", http_origins, what="origins")))
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
@@ -42,7 +51,7 @@ class HttpTransport:
         """Make one exchange. Blocks for at most `timeout_s` seconds, the name look-up excepted.
 
         Raises:
-            TransportError: no connection, no valid certificate, no complete answer in time, or one that is too long.
+            TransportError: no connection, no valid certificate, no complete answer in time, or one that is too long; its `code` tells.
         """
         from m2mguard.net.exchange import (
             exchange,  # urllib3 opens a socket when it is imported, so not before the first use
@@ -51,10 +60,18 @@ class HttpTransport:
         return exchange(
             method,
             url,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip", **headers},
+            headers={"User-Agent": f"m2mguard/{__version__}", "Accept-Encoding": "gzip", **headers},
             body=body,
             timeout_s=timeout_s,
             connect_timeout_s=self._connect_timeout_s,
             max_bytes=max_bytes,
             tls=self._tls,
+            http_origins=self._http_origins,
         )
+
+
+def _http_origin(value: str) -> Origin:
+    parts = secure_url("http_origins", value, allow_http=True)
+    if parts.scheme != "http" or parts.path not in ("", "/") or parts.query or value.endswith("?"):
+        raise ConfigurationError("http_origins must hold origins such as http://logto:3001, without a path.")
+    return origin_of(value)

@@ -62,3 +62,6 @@ if not TYPE_CHECKING:  # a type checker would then take every name for one of ou
             if name in names:
                 return getattr(importlib.import_module(f"m2mguard.testing.{module}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted(__all__)

@@ -38,7 +38,8 @@ class LocalIssuer(TokenMint):
         port: default 0, a free one.
         path: of the issuer below the endpoint; default `/oidc`, may be empty.
         issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
-        metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form.
+        metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form;
+            `inserted_openid`: only that form with OpenID Connect's name (RFC 8414 section 5).
         clock: seconds since the epoch, for the times in tokens; default `time.time`.
         applications: App ID → what was registered; default `app-orders` and `app-admin`.
         resources: API identifier → what was registered; default the shopping API and the Management API.
@@ -59,7 +60,7 @@ class LocalIssuer(TokenMint):
         port: int = 0,
         path: str = "/oidc",
         issuer: str | None = None,
-        metadata_form: Literal["appended", "inserted"] = "appended",
+        metadata_form: Literal["appended", "inserted", "inserted_openid"] = "appended",
         clock: Callable[[], float] = time.time,
         applications: Mapping[str, Application] = DEFAULT_APPLICATIONS,
         resources: Mapping[str, Resource] = DEFAULT_RESOURCES,
@@ -77,9 +78,11 @@ class LocalIssuer(TokenMint):
             token_lifetime=token_lifetime,
         )
         self._path = path
-        appended = (f"{path}/.well-known/openid-configuration", f"{path}/.well-known/oauth-authorization-server")
-        inserted = (f"/.well-known/oauth-authorization-server{path}",)
-        self._metadata_paths = appended if metadata_form == "appended" else inserted
+        self._metadata_paths = {
+            "appended": (f"{path}/.well-known/openid-configuration", f"{path}/.well-known/oauth-authorization-server"),
+            "inserted": (f"/.well-known/oauth-authorization-server{path}",),
+            "inserted_openid": (f"/.well-known/openid-configuration{path}",),
+        }[metadata_form]
         self._tokens = TokenEndpoint(mint=self, applications=applications, resources=resources)
         self._management = ManagementApi(mint=self, applications=applications)
         self._switchboard = Switchboard()

@@ -1,0 +1,121 @@
+"""Where metadata is looked for, how long, and which failure it was. Whom it may lead to: `tests/security/test_discovery.py`."""
+
+import json
+
+import pytest
+
+from m2mguard import ResourceServer
+from m2mguard.net import Response
+from m2mguard.net.discovery import DiscoveryFailed, discover, well_known_urls
+from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, faults
+
+URL = "https://issuer.example/oidc"
+JWKS_URI = "https://issuer.example/oidc/jwks"
+
+
+def answering(*, status=200, body=None, **members):
+    """A look-up that answers every URL alike, with good metadata in which some members are changed."""
+    metadata = {"issuer": URL, "jwks_uri": JWKS_URI, "token_endpoint": f"{URL}/token", **members}
+    kept = {name: value for name, value in metadata.items() if value is not REMOVED}
+    return lambda url: Response(status=status, headers={}, body=json.dumps(kept).encode() if body is None else body)
+
+
+class Places:
+    """A look-up that answers each place with the next of these statuses, good metadata with 200, and keeps what was asked."""
+
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
+        self.asked = []
+
+    def __call__(self, url):
+        self.asked.append(url)
+        return answering(status=self.statuses.pop(0))(url)
+
+
+@pytest.mark.parametrize("refusal", [400, 401, 403, 404, 405, 406, 410, 418, 429, 499])
+def test_a_refusal_of_any_kind_leads_to_the_next_place(refusal):
+    for refusals in ([refusal], [refusal, refusal], [404, refusal]):
+        places = Places(*refusals, 200)
+        assert discover(URL, "jwks_uri", places) == JWKS_URI
+        assert places.asked == list(well_known_urls(URL))[: len(refusals) + 1]
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 307, 399, 500, 502, 503, 599])
+def test_any_other_status_ends_the_search(status):
+    for refusals in ([], [404], [403, 401]):
+        places = Places(*refusals, status, 200, 200)
+        with pytest.raises(DiscoveryFailed, match=rf"status {status};.*by hand \(token_endpoint\)") as caught:
+            discover(URL, "token_endpoint", places)
+        assert caught.value.code == "status"
+        assert len(places.asked) == len(refusals) + 1
+
+
+def test_where_every_place_refuses_the_setting_that_helps_is_told():
+    for endpoint in ("jwks_uri", "token_endpoint"):
+        with pytest.raises(DiscoveryFailed, match=rf"status 403, 404, 401.*by hand \({endpoint}\)") as caught:
+            discover(URL, endpoint, Places(403, 404, 401))
+        assert caught.value.code == "no_metadata"
+    places = Places(404, 404)
+    with pytest.raises(DiscoveryFailed):
+        discover("https://issuer.example", "jwks_uri", places)
+    assert len(places.asked) == len(set(places.asked)) == 2
+
+
+def test_a_byte_order_mark_before_the_metadata_is_skipped_once():
+    good = json.dumps({"issuer": URL, "jwks_uri": JWKS_URI}).encode()
+    assert discover(URL, "jwks_uri", answering(body=b"\xef\xbb\xbf" + good)) == JWKS_URI
+    for body in (b"\xef\xbb\xbf" * 2 + good, good + b"\xef\xbb\xbf", b"\xef\xbb" + good, b"\xef\xbb\xbf"):
+        with pytest.raises(DiscoveryFailed) as caught:
+            discover(URL, "jwks_uri", answering(body=body))
+        assert caught.value.code == "not_json"
+
+
+def test_metadata_with_a_byte_order_mark_is_read_from_a_real_server():
+    with LocalIssuer() as issuer:
+        metadata = json.dumps({"issuer": issuer.url, "jwks_uri": issuer.jwks_uri}).encode()
+        issuer.misbehave("discovery", faults.body(b"\xef\xbb\xbf" + metadata))
+        assert ResourceServer(issuer.url, audience=SHOPPING_API).verify(issuer.mint())
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"body": b"<html>"}, "not_json"),
+        ({"body": b"[]"}, "not_json"),
+        ({"issuer": "https://evil.example"}, "other_issuer"),
+        ({"issuer": None}, "other_issuer"),
+        ({"issuer": REMOVED}, "other_issuer"),
+        ({"jwks_uri": None}, "missing_url"),
+        ({"jwks_uri": REMOVED}, "missing_url"),
+        ({"jwks_uri": "http://issuer.example/jwks"}, "bad_url"),
+        ({"jwks_uri": ""}, "bad_url"),
+        ({"jwks_uri": [JWKS_URI]}, "bad_url"),
+        ({"jwks_uri": "https://evil.example/jwks"}, "other_origin"),
+    ],
+    ids=repr,
+)
+def test_every_failure_has_a_code(changed, code):
+    with pytest.raises(DiscoveryFailed) as caught:
+        discover(URL, "jwks_uri", answering(**changed))
+    assert caught.value.code == code
+
+
+def test_a_member_that_is_null_is_as_good_as_none():
+    assert discover(URL, "jwks_uri", answering(token_endpoint=None, scopes_supported=None)) == JWKS_URI
+    with pytest.raises(DiscoveryFailed, match="the metadata has no token_endpoint; set it by hand"):
+        discover(URL, "token_endpoint", answering(token_endpoint=None))
+
+
+def test_an_issuer_on_plain_http_has_its_endpoints_at_its_own_origin():
+    cluster = "http://logto:3001/oidc"
+    for url in (f"{cluster}/jwks", "http://logto:3001/x"):
+        assert discover(cluster, "jwks_uri", answering(issuer=cluster, jwks_uri=url)) == url
+    for url in (
+        "http://logto:3002/jwks",
+        "http://evil.example/jwks",
+        "https://logto:3001/jwks",
+        "http://127.0.0.1/jwks",
+    ):
+        with pytest.raises(DiscoveryFailed) as caught:
+            discover(cluster, "jwks_uri", answering(issuer=cluster, jwks_uri=url))
+        assert caught.value.code == "other_origin"
