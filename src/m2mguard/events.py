@@ -29,6 +29,16 @@ class KeysRefreshed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlainHttpAllowed(Event):
+    """A server was built that fetches keys over plain http off loopback, since `allow_http` says so.
+
+    Whoever controls that network chooses the keys. `origins` are those that are asked so.
+    """
+
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyWithdrawn(Event):
     """The issuer ended trust in a key: it, and every remembered verdict it signed, is refused from now on."""
 

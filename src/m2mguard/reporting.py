@@ -16,6 +16,7 @@ from m2mguard.events import (
     KeysRecalled,
     KeysRefreshed,
     KeyWithdrawn,
+    PlainHttpAllowed,
     RefreshFailed,
     RenewalFailed,
     ScopesDropped,
@@ -31,6 +32,7 @@ _MAX_KINDS = 1_000
 _LEVELS: dict[type[Event], int] = {
     KeysRefreshed: logging.INFO,
     KeyWithdrawn: logging.WARNING,
+    PlainHttpAllowed: logging.WARNING,
     KeysRecalled: logging.WARNING,
     KeyFileIgnored: logging.WARNING,
     RefreshFailed: logging.WARNING,

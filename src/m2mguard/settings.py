@@ -75,7 +75,8 @@ SETTINGS: Mapping[str, _Setting] = {
         monotonic=_text,
     ),
     **_settings("logto", logto_endpoint=_text, organizations=_switch),
-    **_settings("issuer", jwks_uri=_text, jwks=_json_object, algorithms=_words, token_types=_words),
+    **_settings("either", aliases=_words, jwks_uri=_text, allow_http=_switch),
+    **_settings("issuer", jwks=_json_object, algorithms=_words, token_types=_words, organization_claim=_text),
     **_settings("transport", ca_file=_text),
     **_settings("caching", **_NUMBERS),
 }
@@ -105,14 +106,14 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str,
     Raises:
         ConfigurationError: a setting that does not exist, cannot be read, is missing, or contradicts another.
     """
-    parts: dict[str, dict[str, Any]] = {"server": {}, "logto": {}, "issuer": {}, "transport": {}, "caching": {}}
+    parts: dict[str, dict[str, Any]] = {setting.part: {} for setting in SETTINGS.values()}
     for name, value in given.items():
         setting = SETTINGS.get(name)
         if setting is None:
             raise ConfigurationError(f"{prefix}{name} is no setting. There are: {', '.join(sorted(SETTINGS))}.")
         parts[setting.part][setting.argument] = _read(f"{prefix}{name}", name, setting, value)
     arguments = parts["server"]
-    arguments["issuer"] = _issuers(arguments.get("issuer"), parts["logto"], parts["issuer"], prefix)
+    arguments["issuers"] = _issuers(arguments.pop("issuer", None), parts, prefix)
     if "audience" not in arguments:
         raise ConfigurationError(
             f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry."
@@ -125,8 +126,10 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str,
         if "transport" in arguments:
             raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")
         caching = arguments.get("caching") or KeyCaching()
-        arguments["transport"] = HttpTransport(connect_timeout=caching.connect_timeout, **parts["transport"])
-    arguments["issuers"] = arguments.pop("issuer")
+        plain = [origin for one in arguments["issuers"] if isinstance(one, Issuer) for origin in one.http_origins]
+        arguments["transport"] = HttpTransport(
+            connect_timeout=caching.connect_timeout, http_origins=plain, **parts["transport"]
+        )
     return arguments
 
 
@@ -142,25 +145,34 @@ def _read(shown: str, name: str, setting: _Setting, value: Any) -> Any:
         raise ConfigurationError(f"{shown} cannot be read; give {wanted}.") from None
 
 
-def _issuers(given: Any, logto: dict[str, Any], details: dict[str, Any], prefix: str) -> list[Any]:
-    issuers = [given] if isinstance(given, Issuer) else list(given) if isinstance(given, Collection) else []
-    endpoint = logto.pop("logto_endpoint", None)
-    if logto and endpoint is None:
-        raise ConfigurationError(
-            f"{prefix}ORGANIZATIONS needs {prefix}LOGTO_ENDPOINT, since only Logto has such audiences."
-        )
+def _issuers(given: Any, parts: Mapping[str, dict[str, Any]], prefix: str) -> list[Any]:
+    endpoint = parts["logto"].get("logto_endpoint")
+    details = {**parts["either"], **parts["issuer"]}
     if endpoint is not None:
-        jwks_uri = details.pop("jwks_uri", None)
-        issuers.append(Issuer.logto(endpoint, jwks_uri=jwks_uri, **logto))
+        if given:
+            raise ConfigurationError(
+                f"{prefix}ISSUER and {prefix}LOGTO_ENDPOINT both name an issuer; give one. For a tenant with several names "
+                f"give {prefix}ALIASES, for several issuers build each in code."
+            )
+        _only_for(parts["issuer"], f"one {prefix}ISSUER", prefix)
+        organizations = parts["logto"].get("organizations", False)
+        return [Issuer.logto(endpoint, organizations=organizations, **parts["either"])]
+    _only_for(parts["logto"], f"{prefix}LOGTO_ENDPOINT", prefix)
+    issuers = [given] if isinstance(given, Issuer) else list(given) if isinstance(given, Collection) else []
     if not issuers:
         raise ConfigurationError(
             f"{prefix}ISSUER is missing: give the issuer's URL, or {prefix}LOGTO_ENDPOINT such as https://tenant.logto.app."
         )
-    if details:
-        if len(issuers) > 1 or not isinstance(issuers[0], str):
-            names = ", ".join(f"{prefix}{name.upper()}" for name in details)
-            raise ConfigurationError(
-                f"{names} can be given for one issuer URL only; with several, build each Issuer in code."
-            )
+    if details and len(issuers) == 1 and isinstance(issuers[0], str):
         return [Issuer(url=issuers[0], **details)]
+    _only_for(details, "one issuer URL", prefix)
     return issuers
+
+
+def _only_for(details: Mapping[str, Any], what: str, prefix: str) -> None:
+    """Refuse settings that have no effect without another one."""
+    if details:
+        names = ", ".join(f"{prefix}{name.upper()}" for name in details)
+        raise ConfigurationError(
+            f"{names} can be given for {what} only; for several issuers build each Issuer in code."
+        )

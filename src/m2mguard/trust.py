@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from m2mguard.clocks import Clocks
 from m2mguard.configuration import one_or_more
 from m2mguard.errors import ConfigurationError
+from m2mguard.events import PlainHttpAllowed
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
@@ -100,9 +101,10 @@ def trusted_issuers(
 ) -> dict[str, Trusted]:
     """Build the trust in each issuer, by each of its names. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
     checked = _checked_issuers(issuers)
-    transport = _default_transport(checked, caching) if transport is None else transport
-    if not callable(getattr(transport, "request", None)):
-        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    transport = _transport(checked, transport, caching)
+    for issuer in checked:
+        if issuer.http_origins:
+            reporter.emit(PlainHttpAllowed(issuer=issuer.url, origins=issuer.http_origins))
     directory = None if key_directory is None else _directory(key_directory)
 
     def key_file(issuer: Issuer) -> KeyFile | None:
@@ -131,10 +133,17 @@ def trusted_issuers(
     return {name: one for one in trusted for name in one.issuer.names}
 
 
-def _default_transport(issuers: Iterable[Issuer], caching: KeyCaching) -> HttpTransport:
-    urls = [urlsplit(url) for one in issuers if one.allow_http for url in (one.url, one.jwks_uri) if url is not None]
-    plain = {f"http://{parts.netloc}" for parts in urls if parts.scheme == "http"}
-    return HttpTransport(connect_timeout=caching.connect_timeout, http_origins=plain)
+def _transport(issuers: Sequence[Issuer], given: Transport | None, caching: KeyCaching) -> Transport:
+    origins = [origin for issuer in issuers for origin in issuer.http_origins]
+    if given is None:
+        return HttpTransport(connect_timeout=caching.connect_timeout, http_origins=origins)
+    if not callable(getattr(given, "request", None)):
+        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    if isinstance(given, HttpTransport) and (refused := [one for one in origins if not given.may_ask(one)]):
+        raise ConfigurationError(
+            f"transport: allow_http needs HttpTransport(..., http_origins={refused}), since a transport has its own list."
+        )
+    return given
 
 
 def checked_audiences(value: object) -> tuple[str, ...]:

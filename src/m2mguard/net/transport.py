@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
 
 from m2mguard._version import __version__
-from m2mguard.configuration import Origin, origin_of, secure_url, strings
+from m2mguard.configuration import Origin, is_loopback, origin_of, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
 
@@ -44,6 +45,11 @@ class HttpTransport:
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._connect_timeout_s = connect_timeout
         self._http_origins = frozenset(map(_http_origin, strings("http_origins", http_origins, what="origins")))
+
+    def may_ask(self, url: str) -> bool:
+        """Tell whether this transport asks a URL: over https always, over plain http on loopback or at one of its `http_origins`."""
+        parts = urlsplit(url)
+        return parts.scheme == "https" or is_loopback(parts.hostname or "") or origin_of(url) in self._http_origins
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
