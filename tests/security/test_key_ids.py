@@ -207,6 +207,30 @@ def test_keys_without_kid_are_fetched_once_remembered_and_fetched_anew_when_they
     assert known.key_id == ""
 
 
+@pytest.mark.xfail(strict=True, reason="DESIGN section 5, rule 9: on a cold start, too, a kid is a hint")
+def test_a_token_whose_kid_no_key_has_is_accepted_by_the_first_keys_that_are_fetched(issuer):
+    published(issuer, unnamed(issuer))
+    guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    assert guard.verify(issuer.mint()).app_id == "app-orders"
+    assert issuer.count("jwks") == 1
+
+
+@pytest.mark.xfail(strict=True, reason="DESIGN section 5, rule 9: a verdict depends on the key for its algorithm")
+def test_a_remembered_token_ends_when_its_key_is_withdrawn_for_its_algorithm_only(issuer):
+    rsa = key("RS256", "rsa")
+    jwks = [{**rsa.public_jwk, "alg": alg} for alg in ("RS256", "PS256")]
+    published(issuer, *jwks)
+    guard = ResourceServer(Issuer(url=issuer.url), audience=SHOPPING_API)
+    kept, withdrawn = issuer.mint(key=rsa), issuer.mint(key=rsa.using(algorithm="PS256"))
+    assert guard.verify(kept).app_id == guard.verify(withdrawn).app_id == "app-orders"
+    published(issuer, jwks[0])
+    guard.refresh()
+    assert guard.verify(kept).app_id == "app-orders"
+    with pytest.raises(InvalidToken) as error:
+        guard.verify(withdrawn)
+    assert error.value.reason == "algorithm"
+
+
 def test_tokens_without_kid_make_nobody_ask_the_issuer(issuer):
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     guard.verify(issuer.mint())
