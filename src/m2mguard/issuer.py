@@ -48,7 +48,7 @@ class Issuer:
         app_id_claim: the claim that holds the App ID, default `sub`. Of a person's token `sub` is the person: there it is `client_id`.
         is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.
         scope_lists: claims that hold scopes as a list of strings or as one space-separated string, such as `scp` or `permissions`;
-            each is counted as a scope. Default none. `scope` is read in any case, as a string; name it here where the issuer
+            each is counted as a scope. Default none. `scope` is always read, as a string; name it here if the issuer
             writes it as a list. A member of a list that has a space in it grants nothing (RFC 6749 section 3.3).
         organization_claim: the claim that limits a token to one organization. Default None: no claim does, whatever it is called.
             `Issuer.logto` sets it to `organization_id`.

@@ -218,6 +218,28 @@ def test_a_rotation_without_kid_is_found_at_once_also_of_another_type(issuer):
         assert issuer.count("jwks") == fetches
 
 
+def test_a_token_whose_kid_no_key_has_is_accepted_by_the_first_keys_that_are_fetched(issuer):
+    published(issuer, unnamed(issuer))
+    guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+    assert guard.verify(issuer.mint()).app_id == "app-orders"
+    assert issuer.count("jwks") == 1
+
+
+def test_a_remembered_token_ends_when_its_key_is_withdrawn_for_its_algorithm_only(issuer):
+    rsa = key("RS256", "rsa")
+    jwks = [{**rsa.public_jwk, "alg": alg} for alg in ("RS256", "PS256")]
+    published(issuer, *jwks)
+    guard = ResourceServer(Issuer(url=issuer.url), audience=SHOPPING_API)
+    kept, withdrawn = issuer.mint(key=rsa), issuer.mint(key=rsa.using(algorithm="PS256"))
+    assert guard.verify(kept).app_id == guard.verify(withdrawn).app_id == "app-orders"
+    published(issuer, jwks[0])
+    guard.refresh()
+    assert guard.verify(kept).app_id == "app-orders"
+    with pytest.raises(InvalidToken) as error:
+        guard.verify(withdrawn)
+    assert error.value.reason == "algorithm"
+
+
 def test_tokens_without_kid_ask_the_issuer_no_more_often_than_those_with_an_invented_one(issuer):
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     guard.verify(issuer.mint())

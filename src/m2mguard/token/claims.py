@@ -37,10 +37,10 @@ def is_logto_machine(claims: Claims) -> bool:
 
 
 def media_type(typ: str) -> str:
-    """Spell a `typ` in lower case, and without "application/" where no other slash follows (RFC 7515 section 4.1.9).
+    """Normalize a `typ`: lower case, and without "application/" if no other slash follows (RFC 7515 section 4.1.9).
 
-    Two values are the same media type exactly when they are spelt alike: "at+jwt" and "application/at+JWT" are, but
-    "application/vnd.example/token" is not "vnd.example/token".
+    Two values are the same media type exactly if their normal forms are equal: "at+jwt" and "application/at+JWT" are the same,
+    "application/vnd.example/token" and "vnd.example/token" are not.
     """
     name = typ.lower()
     rest = name.removeprefix(_MEDIA_TYPE_PREFIX)
@@ -56,7 +56,7 @@ class TokenProfile:
         issuer_names: the values of `iss` that are accepted, compared character for character: the URL and its aliases.
         audiences: the API identifiers of this resource server, compared whole.
         any_organization: whether every audience of the form `urn:logto:organization:<id>` is accepted as well.
-        token_types: accepted `typ` values as `media_type` spells them; None in it accepts a header without `typ`.
+        token_types: accepted `typ` values, as `media_type` normalizes them; None in it accepts a header without `typ`.
         required_claims: claims that must be there.
         claim_values: claims that must be there and hold one of these strings.
         audience_in_scope: whether a token without `aud` names its audience in front of the last "/" of each scope.
@@ -240,9 +240,9 @@ def _scopes(claims: Claims, profile: TokenProfile) -> frozenset[str]:
 
 
 def _listed_scopes(name: str, values: list[object]) -> list[str]:
-    """A member with a space is no scope (RFC 6749 section 3.3), and grants nothing; some issuers list names of roles so.
+    """The members of a list that are scopes. One with a space is not (RFC 6749 section 3.3): some issuers list names of roles.
 
-    Split here, or joined and split by whoever reads `Caller.scopes`, it would grant scopes that the issuer did not.
+    If it were kept, code that joins and splits `Caller.scopes` would make two scopes of it, which the issuer did not grant.
     """
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) < len(values):

@@ -107,7 +107,9 @@ class VerificationKey:
         self._identities = {name: f"{thumbprint} {name}" for name in algorithms}
 
     def identity(self, alg: str) -> str:
-        """What a verdict by this key and algorithm depends on: equal for equal material and algorithm, whatever the kid.
+        """Identify this key for one algorithm: equal for equal material and algorithm, whatever the kid.
+
+        A remembered verdict depends on it, so that the verdict ends when the issuer withdraws the key for that algorithm only.
 
         Raises:
             KeyError: an algorithm this key is not for.

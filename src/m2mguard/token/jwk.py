@@ -1,6 +1,6 @@
-"""One JWK, read patiently: absent members, what the key is for, its numbers in their canonical form (RFC 7517 section 4).
+"""Reads the members of one JWK: which are absent, what the key is for, and its numbers in canonical form (RFC 7517 section 4).
 
-A member that a serializer leaves unset is absent. What restricts a key must be readable, or the key is not used. Pure; no cryptography.
+It is lenient where a serializer writes unset members, and strict about what restricts a key. Pure; no cryptography.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_jwk(jwk: Mapping[str, object]) -> JsonWebKey:
     kty, alg = members.get("kty"), members.get("alg")
     if not isinstance(kty, str) or kty not in _TYPES:
         raise UnusableKey(f"its kty {_found(members, 'kty')}, expected RSA, EC or OKP")
-    # An empty text or list holds no private key, and is how some serializers write an unset member.
+    # Some serializers write an unset member as an empty string or list, which holds no private key.
     private = [name for name in _PRIVATE_MEMBERS if members.get(name, "") not in ("", [])]
     if private:
         raise UnusableKey(f"it holds private or symmetric members ({', '.join(private)})")
@@ -69,7 +69,7 @@ def describe(value: object) -> str:
     """Describe a JSON value in printable ASCII, fit for logs: a text quoted and cut off, of anything else its type only."""
     if isinstance(value, str):
         cut = value[:_MAX_SHOWN_CHARACTERS]
-        return json.dumps(cut).replace("\x7f", "\\u007f") + ("..." if cut != value else "")
+        return json.dumps(cut) + ("..." if cut != value else "")
     return _TYPE_NAMES.get(type(value), "of another type")
 
 
@@ -78,7 +78,7 @@ def _found(members: Mapping[str, object], name: str) -> str:
 
 
 def _key_id(members: Mapping[str, object]) -> str | None:
-    """An empty one names no key: it is how some serializers write an unset one."""
+    """Read the key id. Some serializers write an unset one as an empty string, which names no key."""
     kid = members.get("kid", "")
     if not isinstance(kid, str):
         raise UnusableKey(f"its kid {_found(members, 'kid')}, expected a string")
@@ -90,7 +90,7 @@ def _key_id(members: Mapping[str, object]) -> str | None:
 
 
 def _check_purpose(members: Mapping[str, object]) -> None:
-    """RFC 7517 sections 4.2 and 4.3. An empty `key_ops` is how some serializers write an unset one."""
+    """Check `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3). Some serializers write an unset `key_ops` as an empty list."""
     if members.get("use", "sig") != "sig":
         raise UnusableKey(f'its use {_found(members, "use")}, expected "sig"')
     operations = members.get("key_ops", [])
@@ -125,7 +125,7 @@ def _numbers(kty: str, members: Mapping[str, object]) -> dict[str, str]:
 
 
 def _number(members: Mapping[str, object], name: str) -> str:
-    """A number in base64url; some issuers pad it. What it is is never told."""
+    """Read a number in base64url, which some issuers pad. No message shows it."""
     value = members.get(name)
     if not isinstance(value, str) or not value:
         raise UnusableKey(f"its {name} {_found(members, name)}, expected a number in base64url")

@@ -41,12 +41,12 @@ def canonical_rsa(n: str, e: str) -> tuple[str, str]:
 
 
 def canonical_coordinate(name: str, text: str, size_bytes: int) -> str:
-    """Spell a coordinate of a NIST curve with exactly as many bytes as the curve has (RFC 7518 section 6.2.1.2).
+    """Write a coordinate of a NIST curve with the number of bytes that its curve has (RFC 7518 section 6.2.1.2).
 
-    Some issuers leave leading zeros out, others have one more. Whether the point is on the curve is not looked at.
+    Some issuers omit leading zeros, others add one. Does not check whether the point is on the curve.
 
     Raises:
-        UnusableKey: a number that takes more bytes.
+        UnusableKey: a number that needs more bytes.
         ValueError: not base64url.
     """
     number = base64url_decode(text).lstrip(b"\x00")

@@ -45,7 +45,7 @@ def parse_object(data: bytes) -> dict[str, object]:
 
 
 def without_byte_order_mark(document: bytes) -> bytes:
-    """Skip the byte order mark that some issuers write before their documents (RFC 8259 section 8.1). Never for a token's segments."""
+    """Remove the byte order mark that some issuers write before a document (RFC 8259 section 8.1). Not for segments of a token."""
     return document.removeprefix(BOM_UTF8)
 
 
