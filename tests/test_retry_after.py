@@ -1,0 +1,82 @@
+"""What an answer's Retry-After means, in seconds and in each form of an HTTP date."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2mguard.retry_after import MAX_RETRY_AFTER_S, retry_after_s
+
+NOW_S = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
+
+
+def wait(retry_after, now_s=NOW_S, **more):
+    return retry_after_s({"retry-after": retry_after, **more}, now_s=now_s)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("0", 0.0), ("1.5", 1.5), ("300", 300.0), ("86400", 300.0), ("9" * 40, 300.0)],
+)
+def test_seconds_are_taken_up_to_five_minutes(value, seconds):
+    assert wait(value) == seconds
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Sun, 06 Nov 1994 08:50:37 GMT",
+        "Sunday, 06-Nov-94 08:50:37 GMT",
+        "Sun Nov  6 08:50:37 1994",
+        "Sun, 06 Nov 1994 08:50:37 +0000",
+        " Sun, 06 Nov 1994 08:50:37 GMT ",
+    ],
+)
+def test_a_date_in_any_form_is_a_minute_from_now(date):
+    assert wait(date) == 60.0
+
+
+def test_a_date_counts_from_the_answers_own_date():
+    """The server's clock is two hours behind ours."""
+    assert wait("Sun, 06 Nov 1994 06:50:07 GMT", date="Sun, 06 Nov 1994 06:49:37 GMT") == 30.0
+
+
+def test_an_unreadable_date_field_leaves_our_own_clock():
+    assert wait("Sun, 06 Nov 1994 08:50:37 GMT", date="yesterday") == 60.0
+
+
+def test_seconds_do_not_depend_on_any_date():
+    assert wait("7", date="Sun, 06 Nov 1994 06:49:37 GMT", now_s=0.0) == 7.0
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("Sun, 06 Nov 1994 08:49:36 GMT", 0.0),
+        ("Fri, 01 Jan 1960 00:00:00 GMT", 0.0),
+        ("Mon, 07 Nov 1994 08:49:37 GMT", 300.0),
+    ],
+)
+def test_a_past_date_means_now_and_a_far_one_is_capped(date, seconds):
+    assert wait(date) == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "soon", "-1", "+7", "1e9", "7, 7", "\u0667", "nan", "inf", "Sun, 06 Nov 99999999999999999999 08:49:37 GMT"],
+)
+def test_anything_else_means_nothing(value):
+    assert wait(value) == 0.0
+
+
+def test_without_the_field_nothing_is_asked_for():
+    assert retry_after_s({}, now_s=NOW_S) == 0.0
+
+
+def test_the_longest_wait_can_be_set():
+    assert retry_after_s({"retry-after": "90"}, now_s=NOW_S, most_s=60.0) == 60.0
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_whatever_a_server_sends_the_wait_stays_in_its_bounds(value, date):
+    assert 0.0 <= wait(value, date=date) <= MAX_RETRY_AFTER_S
