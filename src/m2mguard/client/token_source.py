@@ -1,6 +1,6 @@
 """`TokenSource`: the one object that a calling service holds. Settings go in; access tokens come out, always fresh.
 
-What is asked stands in `token_request`, when in `renewal`, how in `fetching`; here they are put together.
+`token_request` says what is asked, `renewal` when, `fetching` how; here they are put together.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TokenSource:
         token_endpoint: the token endpoint's URL, instead of discovery; then `issuer` may be left out. Default None.
         resource: the API identifier that the token is for (RFC 8707 section 2), compared whole by the issuer. Default None.
         scopes: the scopes to ask for, as a list. Default none.
-        organization_id: the Logto organization in which the token is to hold. Default None.
+        organization_id: the Logto organization to request the token for. Default None.
         parameters: further form parameters, such as `{"audience": …}` for issuers without RFC 8707. Default none.
         client_authentication: "client_secret_basic" (the default) or "client_secret_post".
         silent_scope: what an answer without `scope` says of the scopes asked for: "granted" (the default; RFC 6749 section 5.1) or
