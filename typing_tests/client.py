@@ -7,7 +7,14 @@ import grpc
 import httpx2
 import requests
 
-from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused, TokenSource
+from m2mguard.client import (
+    AccessToken,
+    TokenEndpointUnavailable,
+    TokenRequestError,
+    TokenRequestReason,
+    TokenRequestRefused,
+    TokenSource,
+)
 from m2mguard.client.aiohttp import TokenMiddleware
 from m2mguard.client.grpc import call_credentials
 from m2mguard.client.httpx2 import TokenAuth
@@ -30,7 +37,10 @@ general = TokenSource(
     parameters={"audience": "https://shopping.api"},
     client_authentication="client_secret_post",
     silent_scope="dropped",
+    token_types=["Bearer", None],
 )
+TokenSource("https://issuer.example", client_id="app", client_secret=lambda: "secret", clock=None, monotonic=None)
+TokenSource.logto("https://tenant.logto.app", "app", lambda: "secret", resource="https://shopping.api")
 TokenSource("https://issuer.example", client_id="app", client_secret="secret", client_authentication="none")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 assert_type(source, TokenSource)
@@ -40,6 +50,7 @@ assert_type(source.token().scopes, frozenset[str])
 assert_type(source.token().expires_at, float)
 assert_type(source.token().authorization, str)
 assert_type(source.replace(source.token()), AccessToken | None)
+source.reject(source.token())
 assert_type(source.asking_for(resource="https://stock.api", scopes={"read:stock"}), TokenSource)
 source.token().value = "another"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -58,7 +69,9 @@ async def awaited() -> None:
 def failed(error: TokenRequestError) -> float:
     match error:
         case TokenRequestRefused() | TokenEndpointUnavailable():
-            assert_type(error.reason, str)
+            assert_type(error.reason, TokenRequestReason)
+            assert_type(error.error, str | None)
+            assert_type(error.error_description, str | None)
             assert_type(error.detail, str)
             assert_type(error.retry_after, float)
         case _:

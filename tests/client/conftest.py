@@ -1,6 +1,7 @@
 """A local issuer, a clock that stands still until told, and the events of a source, one after the other."""
 
 import queue
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -9,6 +10,9 @@ import pytest
 from m2mguard import Event
 from m2mguard.client import TokenSource
 from m2mguard.testing import SHOPPING_API, LocalIssuer
+from tests.client.apis import Api, Door
+from tests.client.plugins import PLUGINS
+from tests.conftest import under_uvicorn
 from tests.manual_clock import ManualClock
 
 APP_ID = "app-orders"
@@ -40,7 +44,8 @@ def issuer() -> Iterator[LocalIssuer]:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock()
+    """Both clocks of a source; it starts at the time of the issuer, which has a clock of its own."""
+    return ManualClock(time.time())
 
 
 @pytest.fixture
@@ -58,6 +63,7 @@ def make_source(issuer: LocalIssuer, clock: ManualClock, events: Events) -> Call
         arguments: dict[str, Any] = {
             "resource": SHOPPING_API,
             "scopes": ["read:orders"],
+            "clock": clock,
             "monotonic": clock,
             "on_event": events,
         }
@@ -69,3 +75,48 @@ def make_source(issuer: LocalIssuer, clock: ManualClock, events: Events) -> Call
 @pytest.fixture
 def source(make_source: Callable[..., TokenSource]) -> TokenSource:
     return make_source()
+
+
+@pytest.fixture(params=PLUGINS)
+def plugin(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Two doors of different origins, served for all tests of a module; each test has APIs of its own behind them."""
+    doors = Door(), Door()
+    with under_uvicorn(doors[0]) as url, under_uvicorn(doors[1]) as other_url:
+        yield (doors[0], url), (doors[1], other_url)
+
+
+@pytest.fixture
+def api(served):
+    served[0][0].api = Api()
+    return served[0][0].api
+
+
+@pytest.fixture
+def url(served):
+    return served[0][1]
+
+
+@pytest.fixture
+def elsewhere(served):
+    served[1][0].api = Api()
+    return served[1][0].api
+
+
+@pytest.fixture
+def elsewhere_url(served):
+    return served[1][1]
+
+
+@pytest.fixture
+def send(plugin, source, url):
+    """Call the API with the source's token: `status, body = send("GET", "/orders")`."""
+
+    def send(method, path, **how):
+        return plugin(source, url, method, path if "://" in path else url + path, **how)
+
+    return send

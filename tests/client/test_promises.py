@@ -1,10 +1,11 @@
 """The promises about a token, held against whatever order of events Hypothesis can think of.
 
-The machine drives a `TokenKeeper` with a clock of its own and flights that wait to be told how they end. Beside it runs a much
-simpler model: the newest token that was granted, and when the endpoint failed last.
+The machine drives a `TokenKeeper` with clocks of its own and flights that wait to be told how they end. Beside it runs a much
+simpler model: the newest token that was granted, whether an API rejected it, and when the endpoint failed last. The machine on
+which all that happens may be suspended, and its wall clock may step back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -13,17 +14,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused, keeping
-from m2mguard.client.keeping import FLIGHT_GRACE_S, Clocks, TokenKeeper
-from m2mguard.client.renewal import JUST_FETCHED_S
-from m2mguard.client.token_request import ClientCredentials, TokenTarget
+from m2mguard.client.client_credentials import Client
+from m2mguard.client.keeping import FLIGHT_GRACE_S, TokenKeeper
+from m2mguard.client.renewal import JUST_FETCHED_S, REPLACEMENT_WAIT_S
+from m2mguard.client.token_request import TokenTarget
 from m2mguard.client.token_response import Granted
+from m2mguard.clocks import JUMP_S, clocks
 from m2mguard.events import Event
 from m2mguard.net.flight import Flight
 from m2mguard.reporting import Reporter
 from tests.manual_clock import ManualClock
 
 TIMEOUT_S = 5.0
-CREDENTIALS = ClientCredentials(client_id="app", client_secret="secret")
+CLIENT = Client(client_id="app", client_secret="secret")
 SECONDS = st.one_of(
     st.floats(0, 2), st.floats(0, 70), st.sampled_from([0.0, 0.5, 1.0, 5.0, 6.0, 30.0, 60.0, 3240.0, 3600.0])
 )
@@ -47,7 +50,7 @@ class Fetcher:
     issuer: str = "https://issuer.example"
     token_endpoint: str | None = None
     timeout_s: float = TIMEOUT_S
-    credentials: ClientCredentials = CREDENTIALS
+    client: Client = CLIENT
 
     def fetch(self, target: TokenTarget) -> Granted:
         if isinstance(self.outcome, Granted):
@@ -62,24 +65,46 @@ class Request:
 
     number: int
     began_at: float
+    started_at: float
     flight: Airborne
+
+
+class Time:
+    """A wall clock and a monotonic one; `now` is the time by which tokens age."""
+
+    def __init__(self) -> None:
+        self.wall = ManualClock(1_790_000_000.0)
+        self.monotonic = ManualClock(5_000.0)
+        self.clocks = clocks(self.wall, self.monotonic)
+
+    @property
+    def now(self) -> float:
+        return self.clocks.ages()
+
+    def advance(self, seconds: float) -> None:
+        self.wall.advance(seconds)
+        self.monotonic.advance(seconds)
 
 
 class TokenPromises(RuleBasedStateMachine):
     @initialize(dice=st.sampled_from([0.0, 0.5, 1.0]))
     def begin(self, dice: float) -> None:
-        self.clock = ManualClock()
+        self.clock = Time()
         self.fetcher = Fetcher()
         self.events: list[Event] = []
         self.keeper = TokenKeeper(
             fetcher=cast(Any, self.fetcher),
             target=TokenTarget(),
-            clocks=Clocks(monotonic=self.clock, wall=self.clock, dice=lambda: dice),
-            reporter=Reporter(self.events.append, monotonic=self.clock),
+            clocks=replace(self.clock.clocks, jitter=lambda: dice),
+            monotonic=self.clock.monotonic,
+            reporter=Reporter(self.events.append, monotonic=self.clock.monotonic),
         )
         self.best: tuple[int, str, float, float] | None = (
             None  # the newest token: number, value, asked at, valid before
         )
+        self.best_until = 0.0  # by the wall clock, which may be ahead by as much as is no jump
+        self.rejected = ""  # the token that an API rejected, of which that counted
+        self.failed_since = False
         self.begun = 0
         self.given_up = 0
         self.flying: list[Request] = []
@@ -92,6 +117,18 @@ class TokenPromises(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
+    @rule(seconds=st.sampled_from([2.0, 5.0, 10.0, 70.0, 3600.0, 28_800.0]))
+    def the_machine_sleeps(self, seconds: float) -> None:
+        before = self.clock.now
+        self.clock.wall.advance(seconds)
+        assert self.clock.now == pytest.approx(before + seconds, abs=2 * JUMP_S)
+
+    @rule(seconds=st.sampled_from([0.5, 60.0, 3600.0, 1e9]))
+    def the_wall_clock_steps_back(self, seconds: float) -> None:
+        before = self.clock.now
+        self.clock.wall.advance(-seconds)
+        assert self.clock.now == before
+
     @precondition(lambda self: self.flying)
     @rule(which=st.integers(0, 9), lifetime_s=st.sampled_from([2.0, 20.0, 59.0, 300.0, 3600.0]))
     def a_token_is_granted(self, which: int, lifetime_s: float) -> None:
@@ -99,24 +136,39 @@ class TokenPromises(RuleBasedStateMachine):
         self.fetcher.outcome = Granted(value=f"token-{request.number}", lifetime_s=lifetime_s, scopes=frozenset())
         underway = self.keeper._underway
         request.flight.end()
-        if self.clock.now >= request.began_at + lifetime_s:
+        began_at = request.began_at
+        if self.clock.now >= began_at + lifetime_s and self._slept(request) and self._is(underway, request):
+            began_at = self.clock.now  # it was asked for once more
+        if self.clock.now >= began_at + lifetime_s:
             self._failed(request, underway, 0.5)
         elif self.best is None or request.number > self.best[0]:
-            self.best = (request.number, f"token-{request.number}", request.began_at, request.began_at + lifetime_s)
+            self.best = (request.number, f"token-{request.number}", began_at, began_at + lifetime_s)
+            self.best_until = self.clock.wall.now + began_at + lifetime_s - self.clock.now
+            self.rejected = ""
+        if self._is(underway, request):
+            self.failed_since = False
+
+    def _slept(self, request: Request) -> bool:
+        return self.clock.now - request.began_at > self.clock.monotonic.now - request.started_at + JUMP_S
+
+    @staticmethod
+    def _is(underway: Any, request: Request) -> bool:
+        return underway is not None and underway.flight is request.flight
 
     @precondition(lambda self: self.flying)
     @rule(which=st.integers(0, 9), refused=st.booleans())
     def a_request_fails(self, which: int, refused: bool) -> None:
         request = self.flying.pop(which % len(self.flying))
         kind = TokenRequestRefused if refused else TokenEndpointUnavailable
-        self.fetcher.outcome = kind("reason", "detail")
+        self.fetcher.outcome = kind("other" if refused else "status", "detail")
         underway = self.keeper._underway
         request.flight.end()
         self._failed(request, underway, 30.0 if refused else 0.5)
 
     def _failed(self, request: Request, underway: Any, back_off_s: float) -> None:
-        if underway is not None and underway.flight is request.flight:
+        if self._is(underway, request):
             self.silent_until = self.clock.now + back_off_s
+            self.failed_since = True
 
     # What callers do
 
@@ -131,8 +183,11 @@ class TokenPromises(RuleBasedStateMachine):
         except TokenRequestError:
             assert not valid, "an error although a valid token is at hand"
         else:
-            assert not valid, "a wait although a valid token is at hand"
-            assert wait.timeout_s <= TIMEOUT_S
+            if valid:
+                assert self.best is not None
+                assert self.rejected == self.best[1], "a wait although a valid token is at hand"
+                assert not self.failed_since, "a wait for a replacement although the endpoint fails"
+            assert wait.timeout_s <= (REPLACEMENT_WAIT_S if valid else TIMEOUT_S)
             self.waiting.append((steps, wait))
         self._note_what_began()
 
@@ -149,8 +204,8 @@ class TokenPromises(RuleBasedStateMachine):
         self._note_what_began()
 
     @precondition(lambda self: self.best)
-    @rule(granted=st.sampled_from(["token-1", "token-2", "the newest"]))
-    def an_api_rejects_a_token(self, granted: str) -> None:
+    @rule(granted=st.sampled_from(["token-1", "token-2", "the newest"]), waiting=st.booleans())
+    def an_api_rejects_a_token(self, granted: str, waiting: bool) -> None:
         assert self.best is not None
         held = self.keeper._held
         assert held is not None
@@ -158,38 +213,52 @@ class TokenPromises(RuleBasedStateMachine):
         rejected = held.token if current else AccessToken(value=granted, scopes=frozenset(), expires_at=0.0)
         _, newest, asked_at, ends_at = self.best
         before = self.begun
-        steps = self.keeper.replacement(rejected)
-        waits = next(steps, None) is not None
-        assert current or not waits
+        if waiting:
+            waits = next(self.keeper.replacement(rejected), None) is not None
+            assert current or not waits
+        else:
+            self.keeper.reject(rejected)
+        counts = rejected.value == newest and self.clock.now >= asked_at + min(JUST_FETCHED_S, (ends_at - asked_at) / 2)
+        if counts:
+            self.rejected = newest
         self._note_what_began()
-        if self.begun > before:
-            assert rejected.value == newest
-            assert self.clock.now >= asked_at + min(JUST_FETCHED_S, (ends_at - asked_at) / 2)
+        assert counts or self.begun == before
 
     # What must hold
 
     def _valid(self) -> bool:
-        return self.best is not None and self.clock.now < self.best[3]
+        return self.best is not None and self.clock.now < self.best[3] and self.clock.wall.now < self.best_until
 
     def _check(self, token: AccessToken) -> None:
         assert self.best is not None
         assert token.value == self.best[1], "another token than the newest was given out"
         assert self._valid(), "an expired token was given out"
+        assert self.clock.wall.now < token.expires_at, "a token was given out that is expired by its own expires_at"
 
     def _note_what_began(self) -> None:
         attempt = self.keeper._underway
         if attempt is None and self.flying and self.flying[-1].number == self.begun > self.given_up:
             self.given_up = self.begun
-            self.silent_until = self.clock.now + 0.5
+            if self.clock.monotonic.now >= self.flying[-1].started_at + TIMEOUT_S + FLIGHT_GRACE_S:
+                self.silent_until = self.clock.now + 0.5
+                self.failed_since = True
         if attempt is None or attempt.number == self.begun:
             return
         assert attempt.number == self.begun + 1, "a call made two requests"
         assert self.clock.now >= self.silent_until, "a request was made during the back-off"
         for request in self.flying:
             assert self.clock.now >= request.began_at + TIMEOUT_S + FLIGHT_GRACE_S, "two requests at once"
+        assert attempt.began_at == self.clock.now, "the age of a token does not count from its request"
         self.begun = attempt.number
         assert isinstance(attempt.flight, Airborne)
-        self.flying.append(Request(number=attempt.number, began_at=attempt.began_at, flight=attempt.flight))
+        self.flying.append(
+            Request(
+                number=attempt.number,
+                began_at=attempt.began_at,
+                started_at=attempt.started_at,
+                flight=attempt.flight,
+            )
+        )
 
     @invariant()
     def no_valid_token_is_lost(self) -> None:

@@ -1,16 +1,26 @@
 """The decision, case by case: no clock, no thread, no network."""
 
+from dataclasses import replace
+
 import pytest
 
 from m2mguard.client import AccessToken
-from m2mguard.client.renewal import Action, Attempts, Decision, date, decide, decide_replacement
+from m2mguard.client.renewal import (
+    REPLACEMENT_WAIT_S,
+    Action,
+    Attempts,
+    Decision,
+    date,
+    decide,
+    decide_replacement,
+)
 
 TIMEOUT_S = 5.0
 TOKEN = AccessToken(value="first", scopes=frozenset(), expires_at=0.0)
 NEXT = AccessToken(value="next", scopes=frozenset(), expires_at=0.0)
 HELD = date(TOKEN, 1000.0, asked_at=0.0, dice=0.0)  # renewed from 900 on, valid before 1000
 IDLE = Attempts()
-FLYING = Attempts().took_off(950.0)
+FLYING = Attempts().started()
 FAILED = Attempts().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # asked again from 951 on
 
 
@@ -57,12 +67,13 @@ def test_a_renewal_is_started_when_it_is_due_and_the_endpoint_may_be_asked(attem
 
 @pytest.mark.parametrize(("held", "now", "cause"), [(None, 10.0, "first"), (HELD, 1000.0, "expired")])
 def test_without_a_valid_token_a_caller_starts_a_request_and_waits_for_it(held, now, cause):
-    expected = Decision(action=Action.WAIT, cause=cause, wait_until=now + TIMEOUT_S)
+    expected = Decision(action=Action.WAIT, cause=cause, wait_s=TIMEOUT_S)
     assert decide(held, IDLE, now, TIMEOUT_S) == expected
 
 
-def test_without_a_valid_token_a_later_caller_joins_the_request_for_what_is_left_of_its_time():
-    assert decide(None, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_until=955.0)
+def test_without_a_valid_token_a_later_caller_joins_the_request():
+    """Only for what is left of its time: see test_token_source.py."""
+    assert decide(None, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_s=TIMEOUT_S)
 
 
 def test_without_a_valid_token_nobody_waits_or_asks_until_the_back_off_is_over():
@@ -95,13 +106,13 @@ def test_the_endpoint_can_ask_for_a_longer_back_off_not_for_a_shorter_one():
 
 
 def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
-    expected = Decision(action=Action.WAIT, cause="rejected", wait_until=505.0)
+    expected = Decision(action=Action.WAIT, cause="rejected", wait_s=TIMEOUT_S, counts=True)
     assert decide_replacement(HELD, IDLE, 500.0, TIMEOUT_S, rejected=TOKEN) == expected
 
 
 def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
     assert decide_replacement(HELD, FLYING, 952.0, TIMEOUT_S, rejected=TOKEN) == Decision(
-        action=Action.WAIT, wait_until=955.0
+        action=Action.WAIT, wait_s=TIMEOUT_S, counts=True
     )
 
 
@@ -111,7 +122,6 @@ def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
         (None, IDLE, 500.0, False),
         (HELD, IDLE, 29.9, False),  # it was just fetched
         (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), IDLE, 9.9, False),  # just fetched, for its life
-        (HELD, FAILED, 950.9, False),  # the endpoint failed a moment ago
         (HELD, IDLE, 500.0, True),  # a request for another brought none
         (date(NEXT, 1000.0, asked_at=0.0, dice=0.0), IDLE, 500.0, False),  # it is not the current one
     ],
@@ -120,6 +130,49 @@ def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, att
     assert decide_replacement(held, attempts, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == Decision(
         action=Action.FAIL
     )
+
+
+def test_a_rejection_soon_after_a_failure_starts_nothing_and_is_noted():
+    decision = decide_replacement(HELD, FAILED, 950.9, TIMEOUT_S, rejected=TOKEN)
+    assert decision == Decision(action=Action.FAIL, counts=True)
+
+
+REJECTED = HELD.as_rejected(500.0)
+
+
+def test_a_rejected_token_is_due_at_once_and_no_later_than_it_was():
+    assert (REJECTED.renew_at, REJECTED.expires_at, REJECTED.token) == (500.0, 1000.0, TOKEN)
+    assert HELD.as_rejected(950.0).renew_at == HELD.renew_at
+
+
+def test_a_token_that_has_ended_by_the_wall_clock_is_given_out_no_more():
+    ended = HELD.as_ended(899.0)
+    assert decide(ended, IDLE, 899.0, TIMEOUT_S).cause == "expired"
+    assert decide(ended, FAILED, 950.5, TIMEOUT_S) == Decision(action=Action.FAIL)
+    assert HELD.as_ended(1001.0) == HELD
+
+
+def test_while_a_rejected_token_is_replaced_a_caller_waits_a_second_at_most():
+    expected = Decision(action=Action.WAIT, wait_s=REPLACEMENT_WAIT_S)
+    assert decide(REJECTED, FLYING, 501.0, TIMEOUT_S) == expected
+    assert decide(REJECTED, IDLE, 501.0, TIMEOUT_S) == replace(expected, cause="rejected")
+    assert decide(REJECTED, FLYING, 501.0, 0.2).wait_s == 0.2
+
+
+def test_a_rejected_token_is_served_after_the_wait_and_while_the_endpoint_fails():
+    assert decide(REJECTED, FLYING, 502.0, TIMEOUT_S, waited=True) == Decision(action=Action.SERVE)
+    assert decide(REJECTED, FAILED, 950.9, TIMEOUT_S) == Decision(action=Action.SERVE)
+    assert decide(REJECTED, FAILED, 951.0, TIMEOUT_S) == Decision(action=Action.SERVE, cause="rejected")
+    assert decide(REJECTED, FAILED.started(), 952.0, TIMEOUT_S) == Decision(action=Action.SERVE)
+
+
+def test_nobody_waits_for_the_renewal_of_a_token_that_no_api_rejected():
+    assert decide(HELD, FLYING, 950.0, TIMEOUT_S) == Decision(action=Action.SERVE)
+
+
+def test_an_attempt_that_is_forgotten_did_not_fail_and_another_may_begin():
+    assert FLYING.forgotten() == IDLE
+    assert FAILED.started().forgotten() == FAILED
 
 
 @pytest.mark.parametrize("waited", [False, True])

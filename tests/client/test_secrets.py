@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import pydoc
 import traceback
 from urllib.parse import quote_plus
 
@@ -54,9 +55,7 @@ def test_nothing_of_a_good_request_comes_out(issuer, make_source, events, caplog
     assert token.authorization == f"Bearer {TOKEN}"
     seen = [events.next(TokenRenewed), *drained(events)]
     assert_clean(token, f"{token}", source, *seen, *caplog.records, caplog.text)
-    assert_clean(
-        *vars(source).values(), source._keeper._held, source._keeper._fetcher, source._keeper._fetcher.credentials
-    )
+    assert_clean(*vars(source).values(), source._keeper._held, source._keeper._fetcher, source._keeper._fetcher.client)
     assert APP_ID in caplog.text  # something was logged at all
 
 
@@ -106,3 +105,11 @@ def test_not_even_the_locals_of_what_was_raised_hold_the_secret(issuer, make_sou
     ]
     assert ours
     assert_clean(*(value for frame in ours for value in frame.f_locals.values()))
+
+
+def test_help_shows_nothing_of_the_environment(monkeypatch):
+    monkeypatch.setenv("M2MGUARD_CANARY", SECRET)
+    told = pydoc.render_doc(TokenSource, renderer=pydoc.plaintext)
+    assert "client_secret" in told
+    assert "M2MGUARD_CANARY" not in told
+    assert SECRET not in told

@@ -8,7 +8,8 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.client import TokenSource
-from m2mguard.client.token_request import ClientCredentials, encoded, token_target
+from m2mguard.client.client_credentials import ClientCredentials
+from m2mguard.client.token_request import encoded, token_target
 
 CANARY = "p:a ss/w+\u00f6rd&=%"
 

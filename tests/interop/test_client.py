@@ -41,14 +41,17 @@ async def test_it_does_so_on_every_event_loop(oidc_provider):
     ("changed", "reason"),
     [
         ({"resource": "https://shopping.api/"}, "resource"),
-        ({"client_secret": "wrong"}, "wrong_secret"),
-        ({"client_id": "nobody"}, "wrong_secret"),  # it does not tell strangers who exists
+        ({"client_secret": "wrong"}, "client_authentication"),
+        ({"client_id": "nobody"}, "client_authentication"),  # it does not tell strangers who exists
     ],
 )
-def test_its_refusals_are_told_apart(oidc_provider, changed, reason):
+def test_its_refusals_are_told_apart_and_come_with_its_own_words(oidc_provider, changed, reason):
     with pytest.raises(TokenRequestRefused) as raised:
         source_at(oidc_provider, **changed).token()
     assert raised.value.reason == reason
+    assert raised.value.error in ("invalid_target", "invalid_client")
+    assert raised.value.error_description
+    assert raised.value.error_description in str(raised.value)
 
 
 def test_it_is_silent_on_scopes_that_it_dropped_and_we_can_be_told_so(oidc_provider):

@@ -28,6 +28,7 @@ def basic(app_id: str, secret: str) -> dict[str, str]:
 
 
 GOOD = basic(APP_ID, SECRET)
+ASKED = {"grant_type": "client_credentials", "resource": SHOPPING_API}
 CREDENTIALS = {
     "err-custom-claims-denied": basic("app-denied", "denied"),
     "err-no-client-auth": FORM,
@@ -85,6 +86,31 @@ def test_it_answers_as_logto_was_recorded_to(ask, name):
     assert {**answer.json(), **varying} == {**expected["body"], **varying}
 
 
+RECORDED_LATER = {
+    answer["name"]: answer["response"]
+    for answer in json.loads(
+        (Path(__file__).parent.parent / "data" / "logto-2026-11" / "token-endpoint-more.json").read_text()
+    )
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "registered"),
+    [
+        ("err-secret-expired", {"secret_expired": True}),
+        ("err-application-not-m2m", {"kind": "traditional"}),
+        ("err-spa", {"kind": "spa"}),
+        ("err-claims-script-blocks", {"script_error": "boom"}),
+    ],
+)
+def test_it_refuses_as_logto_was_recorded_to_later(http, name, registered):
+    with LocalIssuer(applications={APP_ID: Application(secret=SECRET, **registered)}) as issuer:
+        answer = http("POST", issuer.token_endpoint, headers=GOOD, body=urlencode(ASKED).encode())
+    expected = RECORDED_LATER[name]
+    assert (answer.status, answer.json()) == (expected["status"], expected["body"])
+    assert ("www-authenticate" in answer.headers) == ("www-authenticate" in expected.get("headers", {}))
+
+
 def test_a_granted_token_is_logtos_and_verifies_with_the_published_key(ask, http, logto):
     recorded = RECORDED["token-global-2scopes"]
     token = ask(recorded["request"]["body"]).json()["access_token"]
@@ -95,9 +121,6 @@ def test_a_granted_token_is_logtos_and_verifies_with_the_published_key(ask, http
     varying = dict.fromkeys(("jti", "iat", "exp"))
     assert {**ours, **varying} == {**theirs, **varying}
     assert ours["exp"] - ours["iat"] == 3600
-
-
-ASKED = {"grant_type": "client_credentials", "resource": SHOPPING_API}
 
 
 def test_scopes_that_are_not_granted_are_dropped_silently(ask):

@@ -4,7 +4,19 @@ The plug-ins for HTTP clients stand beside this: `m2mguard.client.httpx2`, `.req
 """
 
 from m2mguard.client.access_token import AccessToken
-from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
+from m2mguard.client.errors import (
+    TokenEndpointUnavailable,
+    TokenRequestError,
+    TokenRequestReason,
+    TokenRequestRefused,
+)
 from m2mguard.client.token_source import TokenSource
 
-__all__ = ["AccessToken", "TokenEndpointUnavailable", "TokenRequestError", "TokenRequestRefused", "TokenSource"]
+__all__ = [
+    "AccessToken",
+    "TokenEndpointUnavailable",
+    "TokenRequestError",
+    "TokenRequestReason",
+    "TokenRequestRefused",
+    "TokenSource",
+]

@@ -12,8 +12,8 @@ class AccessToken:
     Attributes:
         value: the token itself, a secret. Opaque to the client: what it says is for the API only.
         scopes: the scopes that were granted, which may be fewer than were asked for.
-        expires_at: when it expires, in seconds since the epoch, for people and logs. A `TokenSource` itself counts on the monotonic
-            clock, which no correction of the time of day can mislead.
+        expires_at: when it expires, in seconds since the epoch. A `TokenSource` gives it out neither after that nor after its life
+            by the monotonic clock, so that neither a suspended machine nor a wall clock that steps back can mislead it.
     """
 
     value: str = field(repr=False)

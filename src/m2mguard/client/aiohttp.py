@@ -17,9 +17,9 @@ except ImportError as _missing:
 class TokenMiddleware:
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions.
 
-    A 401 is answered once with another token, where `TokenSource.areplace` has one and the body can be sent again (not an
-    iterator). A token that was set by hand, such as the caller's, is replaced. Where there is no token, the request raises
-    `TokenRequestError` and is not sent.
+    After a 401 the request is sent once more with another token, if `TokenSource.areplace` has one and the body can be sent again
+    (not an iterator). If it cannot, the 401 is given back at once, and the token is replaced for the next request. A token that was
+    set by hand, such as the caller's, is replaced. Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:
         source: gives the tokens; waiting for it awaits.
@@ -41,7 +41,10 @@ class TokenMiddleware:
         token = await self._source.atoken()
         request.headers["Authorization"] = token.authorization
         response = await handler(request)
-        if response.status != 401 or (request.body and request.body.consumed):
+        if response.status != 401:
+            return response
+        if request.body and request.body.consumed:
+            self._source.reject(token)
             return response
         another = await self._source.areplace(token)
         if another is None:

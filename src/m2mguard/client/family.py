@@ -8,8 +8,9 @@ from collections.abc import Callable
 from cachetools import LRUCache
 
 from m2mguard.client.fetching import TokenFetcher
-from m2mguard.client.keeping import Clocks, TokenKeeper
+from m2mguard.client.keeping import TokenKeeper
 from m2mguard.client.token_request import TokenTarget
+from m2mguard.clocks import Clock, Clocks
 from m2mguard.events import Event
 from m2mguard.net.flight import after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
@@ -22,13 +23,22 @@ class TokenFamily:
 
     Args:
         fetcher: makes the application's token requests.
-        clocks: what time it is.
+        clocks: what time it is, for the ages of tokens.
+        monotonic: seconds on a clock that never steps, for how long anybody waits.
         on_event: told what happens.
     """
 
-    def __init__(self, *, fetcher: TokenFetcher, clocks: Clocks, on_event: Callable[[Event], object] | None) -> None:
+    def __init__(
+        self,
+        *,
+        fetcher: TokenFetcher,
+        clocks: Clocks,
+        monotonic: Clock,
+        on_event: Callable[[Event], object] | None,
+    ) -> None:
         self._fetcher = fetcher
         self._clocks = clocks
+        self._monotonic = monotonic
         self._on_event = on_event
         self._lock = new_lock()
         self._shared: LRUCache[TokenTarget, TokenKeeper] = LRUCache(MAX_KEEPERS)
@@ -46,7 +56,8 @@ class TokenFamily:
                     fetcher=self._fetcher,
                     target=target,
                     clocks=self._clocks,
-                    reporter=Reporter(self._on_event, monotonic=self._clocks.monotonic),
+                    monotonic=self._monotonic,
+                    reporter=Reporter(self._on_event, monotonic=self._clocks.ages),
                 )
                 self._living.add(keeper)
             self._shared[target] = keeper

@@ -5,12 +5,14 @@ Blocks, so it runs on a flight's thread. The secret goes from the credentials in
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from m2mguard.client.client_credentials import Client, ClientCredentials
 from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError
-from m2mguard.client.token_request import ClientCredentials, TokenTarget, encoded
-from m2mguard.client.token_response import Granted, read
+from m2mguard.client.token_request import TokenTarget, encoded
+from m2mguard.client.token_response import AnswerRules, Asked, Granted, read
+from m2mguard.clocks import Clock, Clocks
+from m2mguard.errors import ConfigurationError
 from m2mguard.net.discovery import DiscoveryFailed, discover
 from m2mguard.net.protocol import Response, Transport, TransportError
 
@@ -25,20 +27,22 @@ class TokenFetcher:
     Attributes:
         issuer: the issuer's URL; the token endpoint's where that is all we know.
         token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
-        credentials: who asks.
-        silence_grants: as for `token_response.read`.
+        client: who asks.
+        rules: how the issuer answers.
         transport: makes the exchanges.
-        timeout_s: the longest a request may take in all.
-        monotonic: a clock in seconds.
+        timeout_s: the longest a request may take in all, reading the secret included.
+        clocks: what time it is, for the age of the issuer's metadata, and for dates in answers.
+        monotonic: seconds on a clock that never steps, for the time-out.
     """
 
     issuer: str
     token_endpoint: str | None
-    credentials: ClientCredentials
-    silence_grants: bool
+    client: Client
+    rules: AnswerRules
     transport: Transport
     timeout_s: float
-    monotonic: Callable[[], float]
+    clocks: Clocks
+    monotonic: Clock
     _discovered: str | None = field(default=None, init=False)
     _rediscover_at: float = field(default=0.0, init=False)
 
@@ -52,10 +56,11 @@ class TokenFetcher:
         try:
             return self._fetch(target, self.monotonic() + self.timeout_s)
         except TokenEndpointUnavailable:
-            self._rediscover_at = self.monotonic()  # it may have moved
+            self._rediscover_at = self.clocks.ages()  # it may have moved
             raise
 
     def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
+        credentials = self._credentials()
         try:
             response = self.transport.request(
                 "POST",
@@ -63,13 +68,14 @@ class TokenFetcher:
                 headers={
                     "Accept": "application/json",
                     "Content-Type": "application/x-www-form-urlencoded",
-                    **self.credentials.headers(),
+                    **credentials.headers(),
                 },
-                body=encoded(self.credentials, target),
+                body=encoded(credentials, target),
                 timeout_s=self._left(deadline),
                 max_bytes=MAX_BYTES,
             )
-            return read(response, target, silence_grants=self.silence_grants)
+            asked = Asked(target=target, credentials=credentials)
+            return read(response, asked, self.rules, now_s=self.clocks.wall())
         except TokenRequestError:
             raise
         except TransportError as error:
@@ -79,10 +85,24 @@ class TokenFetcher:
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no token
             raise TokenEndpointUnavailable("no_answer", f"the transport failed ({type(error).__name__})") from None
 
+    def _credentials(self) -> ClientCredentials:
+        """The credentials of this moment. What a callable raises may hold the secret, so only its type is told."""
+        try:
+            secret = self.client.current_secret()
+        except Exception as error:  # noqa: BLE001 - the callable is not ours, and may raise anything
+            what = f"the callable client_secret raised {type(error).__name__}; it must return the secret"
+            raise TokenEndpointUnavailable("client_secret", what) from None
+        try:
+            return self.client.credentials(secret)
+        except ConfigurationError as error:
+            raise TokenEndpointUnavailable(
+                "client_secret", f"what client_secret returned is invalid: {error}"
+            ) from None
+
     def _endpoint(self, deadline: float) -> str:
         if self.token_endpoint is not None:
             return self.token_endpoint
-        now = self.monotonic()
+        now = self.clocks.ages()
         if self._discovered is not None and now < self._rediscover_at:
             return self._discovered
         try:

@@ -20,9 +20,10 @@ except ImportError as _missing:
 class TokenAuth(httpx2.Auth):
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between clients.
 
-    A 401 is answered once with another token, where `TokenSource.replace` has one and the body can be sent again (bytes, text, a
-    form, JSON or nothing; not an iterator or a file). A token that was set by hand, such as the caller's, is replaced.
-    Where there is no token, the request raises `TokenRequestError` and is not sent.
+    After a 401 the request is sent once more with another token, if `TokenSource.replace` has one and the body can be sent again
+    (bytes, text, a form, JSON or nothing; not an iterator or a file). If it cannot, the 401 is given back at once, and the token is
+    replaced for the next request. A token that was set by hand, such as the caller's, is replaced.
+    Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:
         source: gives the tokens. A `Client` waits for it by blocking, an `AsyncClient` by awaiting.
@@ -43,10 +44,14 @@ class TokenAuth(httpx2.Auth):
             return
         token = self._source.token()
         response = yield _with(token, request)
-        if _may_be_repeated(request, response):
-            another = self._source.replace(token)
-            if another is not None:
-                yield _with(another, request)
+        if not _rejects(response, token):
+            return
+        if not _may_be_repeated(request, response):
+            self._source.reject(token)
+            return
+        another = self._source.replace(token)
+        if another is not None:
+            yield _with(another, request)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """What httpx2's `AsyncClient` runs."""
@@ -55,10 +60,14 @@ class TokenAuth(httpx2.Auth):
             return
         token = await self._source.atoken()
         response = yield _with(token, request)
-        if _may_be_repeated(request, response):
-            another = await self._source.areplace(token)
-            if another is not None:
-                yield _with(another, request)
+        if not _rejects(response, token):
+            return
+        if not _may_be_repeated(request, response):
+            self._source.reject(token)
+            return
+        another = await self._source.areplace(token)
+        if another is not None:
+            yield _with(another, request)
 
     def _is_ours(self, request: httpx2.Request) -> bool:
         return self._destination.covers(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
@@ -69,6 +78,11 @@ def _with(token: AccessToken, request: httpx2.Request) -> httpx2.Request:
     return request
 
 
+def _rejects(response: httpx2.Response, token: AccessToken) -> bool:
+    """Whether this is a 401 to our token: a redirect to another origin does not carry it."""
+    return response.status_code == 401 and response.request.headers.get("Authorization") == token.authorization
+
+
 def _may_be_repeated(request: httpx2.Request, response: httpx2.Response) -> bool:
     """After a redirect the answer is another request's: then the first one was accepted, and must not be repeated."""
-    return response.status_code == 401 and response.request is request and isinstance(request.stream, httpx2.ByteStream)
+    return response.request is request and isinstance(request.stream, httpx2.ByteStream)

@@ -6,9 +6,7 @@ The lock guards a few assignments and is never held across I/O, a wait or a call
 from __future__ import annotations
 
 import functools
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from m2mguard.client.access_token import AccessToken
@@ -17,6 +15,7 @@ from m2mguard.client.fetching import TokenFetcher
 from m2mguard.client.renewal import Action, Attempts, Decision, Held, date, decide, decide_replacement
 from m2mguard.client.token_request import TokenTarget
 from m2mguard.client.token_response import Granted
+from m2mguard.clocks import JUMP_S, Clock, Clocks
 from m2mguard.events import RenewalFailed, ScopesDropped, TokenEvent, TokenRenewed
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait, new_lock
 from m2mguard.reporting import Reporter
@@ -24,25 +23,17 @@ from m2mguard.reporting import Reporter
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clocks:
-    """What is injected in tests: `monotonic` for ages, `wall` for the times people read, `dice` of 0…1 for jitter."""
-
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    dice: Callable[[], float] = random.random
-
-
 class _Attempt:
-    """One token request: its number, why it is made, when it began, on whose account, and the flight that carries it."""
+    """One token request: its number, why it is made, when it began on both clocks, on whose account, and the flight that carries it."""
 
-    __slots__ = ("began_at", "cause", "flight", "instead_of", "number")
+    __slots__ = ("began_at", "cause", "flight", "instead_of", "number", "started_at")
     flight: Flight
 
-    def __init__(self, *, number: int, cause: str, began_at: float) -> None:
+    def __init__(self, *, number: int, cause: str, began_at: float, started_at: float) -> None:
         self.number = number
         self.cause = cause
-        self.began_at = began_at
+        self.began_at = began_at  # by the clock of ages: the token may be as old as that
+        self.started_at = started_at  # by the monotonic clock alone: how long anybody waits
         self.instead_of: AccessToken | None = None
 
 
@@ -54,14 +45,18 @@ class TokenKeeper:
     Args:
         fetcher: makes a token request.
         target: which token.
-        clocks: what time it is.
+        clocks: what time it is, for the ages of tokens.
+        monotonic: seconds on a clock that never steps, for how long anybody waits.
         reporter: told what happens, on the flight's thread.
     """
 
-    def __init__(self, *, fetcher: TokenFetcher, target: TokenTarget, clocks: Clocks, reporter: Reporter) -> None:
+    def __init__(
+        self, *, fetcher: TokenFetcher, target: TokenTarget, clocks: Clocks, monotonic: Clock, reporter: Reporter
+    ) -> None:
         self._fetcher = fetcher
         self._target = target
         self._clocks = clocks
+        self._monotonic = monotonic
         self._reporter = reporter
         self._held: Held | None = None
         self._attempts = Attempts()
@@ -75,7 +70,9 @@ class TokenKeeper:
     def fresh(self) -> AccessToken | None:
         """The token, where nothing needs to be decided; None otherwise. Takes no lock."""
         held = self._held
-        return held.token if held is not None and self._clocks.monotonic() < held.renew_at else None
+        if held is None or self._clocks.ages() >= held.renew_at or self._clocks.wall() >= held.token.expires_at:
+            return None
+        return held.token
 
     def token(self) -> Steps[AccessToken]:
         """Steps that end with a valid token.
@@ -95,11 +92,15 @@ class TokenKeeper:
     def replacement(self, rejected: AccessToken) -> Steps[AccessToken | None]:
         """Steps that end with the token to try in place of one that an API rejected, or None where none would help."""
         decide_on = functools.partial(decide_replacement, rejected=rejected)
-        held, action, wait = self._settle(decide_on, instead_of=rejected)
+        held, action, wait = self._settle(decide_on)
         if wait is not None:
             yield wait
             held, action, _ = self._settle(decide_on, waited=True)
         return held.token if held is not None and action is Action.SERVE else None
+
+    def reject(self, rejected: AccessToken) -> None:
+        """Note that an API rejected a token, and start a request for another where `replacement` would wait for one."""
+        self._settle(functools.partial(decide_replacement, rejected=rejected))
 
     def after_fork(self) -> None:
         """The child has none of the parent's threads: a fresh lock, no flight, no memory of attempts; the token is still good."""
@@ -108,20 +109,26 @@ class TokenKeeper:
         self._attempts = Attempts()
 
     def _settle(
-        self, decide_on: Callable[..., Decision], *, waited: bool = False, instead_of: AccessToken | None = None
+        self, decide_on: Callable[..., Decision], *, waited: bool = False
     ) -> tuple[Held | None, Action, Wait | None]:
         """Decide; start the flight that the decision asks for; tell what to wait for."""
         self._give_up_overdue()
         begun = wait = None
         with self._lock:
-            now = self._clocks.monotonic()
-            decision = decide_on(self._held, self._attempts, now, self._fetcher.timeout_s, waited=waited)
-            held = self._held
+            now, held = self._clocks.ages(), self._held
+            if held is not None and self._clocks.wall() >= held.token.expires_at:
+                held = held.as_ended(now)
+            decision = decide_on(held, self._attempts, now, self._fetcher.timeout_s, waited=waited)
+            if decision.counts and held is not None:
+                held = self._held = held.as_rejected(now)
             if decision.cause:
                 begun = self._take_off(decision.cause, now)
-            if decision.action is Action.WAIT and self._underway is not None:
-                self._underway.instead_of = instead_of or self._underway.instead_of
-                wait = Wait(self._underway.flight, max(0.0, decision.wait_until - now))
+            attempt = self._underway
+            if attempt is not None and held is not None and held.rejected:
+                attempt.instead_of = held.token
+            if attempt is not None and decision.action is Action.WAIT:
+                left = attempt.started_at + self._fetcher.timeout_s - self._monotonic()
+                wait = Wait(attempt.flight, max(0.0, min(decision.wait_s, left)))
         if begun is not None:
             self._launch(begun)
         return held, decision.action, wait
@@ -129,9 +136,9 @@ class TokenKeeper:
     def _take_off(self, cause: str, now: float) -> _Attempt:
         """Note an attempt that begins now. The lock is held; the caller launches it after letting it go."""
         self._launched += 1
-        attempt = _Attempt(number=self._launched, cause=cause, began_at=now)
+        attempt = _Attempt(number=self._launched, cause=cause, began_at=now, started_at=self._monotonic())
         attempt.flight = Flight(lambda: self._fly(attempt), name=f"m2mguard-token-{self._launched}")
-        self._attempts = self._attempts.took_off(now)
+        self._attempts = self._attempts.started()
         self._underway = attempt
         return attempt
 
@@ -145,10 +152,7 @@ class TokenKeeper:
         """Make the request, on the flight's thread."""
         error: TokenRequestError | None = TokenEndpointUnavailable("no_answer", "the token request broke off")
         try:
-            granted = self._fetcher.fetch(self._target)
-            if self._clocks.monotonic() >= attempt.began_at + granted.lifetime_s:
-                raise TokenEndpointUnavailable("unusable_answer", "the token had expired before it arrived")
-            self._land_good(attempt, granted)
+            self._land_good(attempt, self._fetch(attempt))
             error = None
         except TokenRequestError as failure:
             error = failure
@@ -156,9 +160,30 @@ class TokenKeeper:
             if error is not None:
                 self._land_failed(attempt, error)
 
+    def _fetch(self, attempt: _Attempt) -> Granted:
+        """Make the request; once more if the machine was suspended meanwhile, which ends connections and tokens."""
+        try:
+            return self._fetch_once(attempt)
+        except TokenEndpointUnavailable as error:
+            suspended = error.reason in ("no_answer", "unusable_answer") and self._was_suspended(attempt)
+            if not suspended or self._underway is not attempt:
+                raise
+        attempt.began_at, attempt.started_at = self._clocks.ages(), self._monotonic()
+        return self._fetch_once(attempt)
+
+    def _fetch_once(self, attempt: _Attempt) -> Granted:
+        granted = self._fetcher.fetch(self._target)
+        if self._clocks.ages() >= attempt.began_at + granted.lifetime_s:
+            raise TokenEndpointUnavailable("unusable_answer", "the token had expired before it arrived")
+        return granted
+
+    def _was_suspended(self, attempt: _Attempt) -> bool:
+        """Tell whether the machine was suspended since the attempt began, or the wall clock set forward: they look the same."""
+        return self._clocks.ages() - attempt.began_at > self._monotonic() - attempt.started_at + JUMP_S
+
     def _land_good(self, attempt: _Attempt, granted: Granted) -> None:
-        now = self._clocks.monotonic()
-        expires_at = self._clocks.wall() + attempt.began_at + granted.lifetime_s - now
+        wall = self._clocks.wall()  # before the other clock: a thread that has to wait in between errs on the safe side
+        expires_at = wall + attempt.began_at + granted.lifetime_s - self._clocks.ages()
         token = AccessToken(value=granted.value, scopes=granted.scopes, expires_at=expires_at)
         missing = frozenset(self._target.scopes) - granted.scopes
         with self._lock:
@@ -171,7 +196,7 @@ class TokenKeeper:
                     token,
                     granted.lifetime_s,
                     asked_at=attempt.began_at,
-                    dice=self._clocks.dice(),
+                    dice=self._clocks.jitter(),
                     instead_of=attempt.instead_of,
                 )
             if self._underway is attempt:
@@ -194,12 +219,12 @@ class TokenKeeper:
                 self._underway = None
                 self._failure = error.again(0.0)
                 self._attempts = self._attempts.failed(
-                    self._clocks.monotonic(),
+                    self._clocks.ages(),
                     refused=isinstance(error, TokenRequestRefused),
                     retry_after=error.retry_after,
-                    dice=self._clocks.dice(),
+                    dice=self._clocks.jitter(),
                 )
-            held, attempts, now = self._held, self._attempts, self._clocks.monotonic()
+            held, attempts, now = self._held, self._attempts, self._clocks.ages()
         attempt.flight.land()
         if concerns_us:
             self._report(
@@ -213,25 +238,35 @@ class TokenKeeper:
             )
 
     def _give_up_overdue(self) -> None:
-        """Count an attempt past its age limit as failed, so that another can start."""
+        """Count an attempt past its age limit as failed, so that another can start.
+
+        An attempt that has become old because the machine was suspended is not a failure, but its connection is most likely dead:
+        the next one starts at once.
+        """
         attempt = self._underway
-        if attempt is not None and (
-            self._clocks.monotonic() >= attempt.began_at + self._fetcher.timeout_s + FLIGHT_GRACE_S
-        ):
+        if attempt is None:
+            return
+        limit = self._fetcher.timeout_s + FLIGHT_GRACE_S
+        if self._monotonic() >= attempt.started_at + limit:
             self._land_failed(attempt, TokenEndpointUnavailable("no_answer", "the token request did not end in time"))
+        elif self._clocks.ages() >= attempt.began_at + limit:
+            with self._lock:
+                if self._underway is attempt:
+                    self._underway = None
+                    self._attempts = self._attempts.forgotten()
 
     def _no_token(self, *, in_time: bool) -> TokenRequestError:
         with self._lock:
             failure, retry_at = self._failure, self._attempts.retry_at
         if failure is None or not in_time:
             return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time")
-        return failure.again(max(0.0, retry_at - self._clocks.monotonic()))
+        return failure.again(max(0.0, retry_at - self._clocks.ages()))
 
     def _report(self, kind: type[TokenEvent], **what: Any) -> None:
         self._reporter.emit(
             kind(
                 issuer=self._fetcher.issuer,
-                app_id=self._fetcher.credentials.client_id,
+                app_id=self._fetcher.client.client_id,
                 resource=self._target.resource,
                 **what,
             )

@@ -1,15 +1,19 @@
 """May this token still be given out, and must somebody ask for another? One pure decision over a token and a record of attempts.
 
-No clock, no dice, no lock and no I/O: times are arguments, in seconds on the monotonic clock.
+No clock, no dice, no lock and no I/O: times are arguments, in seconds on the clock of ages (`clocks.Clocks.ages`).
 
     the token              the endpoint                    decision
     ---------------------  ------------------------------  ----------------------------------------------------
     valid                  any                             SERVE
     valid, to be renewed   may be asked                    SERVE, and ask in the background
     valid, to be renewed   is being asked, failed of late  SERVE
+    valid, rejected        may be asked, is being asked    WAIT for the shared flight, at most a second, then SERVE
+    valid, rejected        failed since the rejection      as "valid, to be renewed"
     none, or expired       may be asked                    WAIT for the shared flight, at most the time-out
     none, or expired       is being asked                  WAIT for what is left of that time-out
     none, or expired       failed a moment ago             FAIL as it failed, until the back-off is over
+
+"Rejected" means that an API answered 401 to it, and that it is old enough for the rejection to count.
 """
 
 from __future__ import annotations
@@ -26,6 +30,9 @@ MARGIN_JITTER = 0.2
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 60.0
 JUST_FETCHED_S = 30.0
+REPLACEMENT_WAIT_S = (
+    1.0  # a rejected token may still be good for another API, so a slow endpoint must not hold its callers up
+)
 
 
 class Action(Enum):
@@ -46,6 +53,7 @@ class Held:
         renew_at: from then on the next call starts a renewal.
         expires_at: from then on it is not given out.
         instead_of: the token that an API rejected and that this one took the place of, or None.
+        rejected: whether an API rejected it.
     """
 
     token: AccessToken
@@ -53,6 +61,15 @@ class Held:
     renew_at: float
     expires_at: float
     instead_of: AccessToken | None = None
+    rejected: bool = False
+
+    def as_rejected(self, now: float) -> Held:
+        """Note that an API rejected it: it is to be renewed now."""
+        return replace(self, rejected=True, renew_at=min(self.renew_at, now))
+
+    def as_ended(self, now: float) -> Held:
+        """Note that the wall clock says that its end has come: that clock may be ahead of the one of ages by up to a second or two."""
+        return replace(self, expires_at=min(self.expires_at, now), renew_at=min(self.renew_at, now))
 
 
 def date(
@@ -84,16 +101,20 @@ class Attempts:
     Attributes:
         failures: how many attempts in a row have failed.
         retry_at: until then nobody asks again.
-        flying_since: when the attempt under way began, or None.
+        in_flight: whether an attempt is under way.
     """
 
     failures: int = 0
     retry_at: float = 0.0
-    flying_since: float | None = None
+    in_flight: bool = False
 
-    def took_off(self, now: float) -> Attempts:
+    def started(self) -> Attempts:
         """Note that an attempt is under way."""
-        return replace(self, flying_since=now)
+        return replace(self, in_flight=True)
+
+    def forgotten(self) -> Attempts:
+        """Note that the attempt under way is waited for no longer, and did not fail either."""
+        return replace(self, in_flight=False)
 
     def failed(self, now: float, *, refused: bool, retry_after: float, dice: float) -> Attempts:
         """Note a failure.
@@ -110,16 +131,24 @@ class Attempts:
 
     def may_ask(self, now: float) -> bool:
         """Tell whether an attempt may begin."""
-        return self.flying_since is None and now >= self.retry_at
+        return not self.in_flight and now >= self.retry_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do: the action; why an attempt is to be started now, or ""; with WAIT, until when."""
+    """What to do about one call.
+
+    Attributes:
+        action: what to do.
+        cause: why an attempt is to be started now, or "".
+        wait_s: with WAIT, the longest wait in seconds; no longer than the attempt may still take, either.
+        counts: whether the rejection that was reported is to be noted on the token.
+    """
 
     action: Action
     cause: str = ""
-    wait_until: float = 0.0
+    wait_s: float = 0.0
+    counts: bool = False
 
 
 _SERVE = Decision(action=Action.SERVE)
@@ -143,7 +172,10 @@ def decide(held: Held | None, attempts: Attempts, now: float, timeout_s: float, 
     """
     if held is not None and valid(held, now):
         due = now >= held.renew_at and attempts.may_ask(now)
-        return Decision(action=Action.SERVE, cause="renewal") if due else _SERVE
+        cause = ("rejected" if held.rejected else "renewal") if due else ""
+        if held.rejected and (due or attempts.in_flight) and not attempts.failures and not waited:
+            return Decision(action=Action.WAIT, cause=cause, wait_s=min(REPLACEMENT_WAIT_S, timeout_s))
+        return Decision(action=Action.SERVE, cause=cause) if due else _SERVE
     if waited:
         return _FAIL
     return _ask(attempts, now, timeout_s, "first" if held is None else "expired")
@@ -154,8 +186,8 @@ def decide_replacement(
 ) -> Decision:
     """Decide about a token that an API rejected: SERVE the one that took its place, WAIT for one, or FAIL, as none would help.
 
-    Arguments as for `decide`. A token that is not the current one any more gets no replacement, unless the current one was fetched
-    on account of the same rejection: then all who met it share that one fetch.
+    Arguments as for `decide`. A superseded token gets no replacement, unless its replacement was fetched because of the same
+    rejection: then all who met it share that one fetch.
     """
     if held is None:
         return _FAIL
@@ -163,12 +195,12 @@ def decide_replacement(
         return _SERVE if held.instead_of == rejected and valid(held, now) else _FAIL
     if waited or now < held.asked_at + min(JUST_FETCHED_S, MARGIN_MOST * (held.expires_at - held.asked_at)):
         return _FAIL
-    return _ask(attempts, now, timeout_s, "rejected")
+    return replace(_ask(attempts, now, timeout_s, "rejected"), counts=True)
 
 
 def _ask(attempts: Attempts, now: float, timeout_s: float, cause: str) -> Decision:
-    if attempts.flying_since is not None:
-        return Decision(action=Action.WAIT, wait_until=attempts.flying_since + timeout_s)
+    if attempts.in_flight:
+        return Decision(action=Action.WAIT, wait_s=timeout_s)
     if not attempts.may_ask(now):
         return _FAIL
-    return Decision(action=Action.WAIT, cause=cause, wait_until=now + timeout_s)
+    return Decision(action=Action.WAIT, cause=cause, wait_s=timeout_s)

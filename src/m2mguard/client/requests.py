@@ -23,9 +23,10 @@ except ImportError as _missing:
 class TokenAuth(AuthBase):
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions and threads.
 
-    A 401 is answered once with another token, where `TokenSource.replace` has one and the body can be sent again (bytes, text, a
-    form, JSON or nothing; not an iterator or a file). A token that was set by hand, such as the caller's, is replaced.
-    Where there is no token, the request raises `TokenRequestError` and is not sent.
+    After a 401 the request is sent once more with another token, if `TokenSource.replace` has one and the body can be sent again
+    (bytes, text, a form, JSON or nothing; not an iterator or a file). If it cannot, the 401 is given back at once, and the token is
+    replaced for the next request. A token that was set by hand, such as the caller's, is replaced.
+    Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:
         source: gives the tokens; waiting for it blocks the thread, as requests itself does.
@@ -54,7 +55,10 @@ class TokenAuth(AuthBase):
         sent_ours = (
             request.headers.get("Authorization") == token.authorization
         )  # a redirect elsewhere does not carry it
-        if response.status_code != 401 or not sent_ours or not isinstance(request.body, bytes | str | None):
+        if response.status_code != 401 or not sent_ours:
+            return response
+        if not isinstance(request.body, bytes | str | None):
+            self._source.reject(token)
             return response
         another = self._source.replace(token)
         if another is None:

@@ -1,57 +1,20 @@
-"""What a token request says: who asks, and for which token (RFC 6749 sections 2.3.1 and 4.4, RFC 8707). Pure."""
+"""What a token request asks for: which token, and the body that says so (RFC 6749 section 4.4, RFC 8707). Pure."""
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
-from urllib.parse import quote_plus, urlencode, urlsplit
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
 
+from m2mguard.client.client_credentials import ClientCredentials
 from m2mguard.configuration import strings
 from m2mguard.errors import ConfigurationError
-
-ClientAuthentication = Literal["client_secret_basic", "client_secret_post"]
-"""How an application proves who it is (OpenID Connect Core 1.0 section 9)."""
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _OWN_PARAMETERS = frozenset(
     ("grant_type", "client_id", "client_secret", "resource", "scope", "organization_id", "client_assertion")
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCredentials:
-    """The application's id and secret, and how they are sent. The repr leaves the secret out."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-    authentication: ClientAuthentication = "client_secret_basic"
-
-    def __post_init__(self) -> None:
-        for setting, value in (("client_id", self.client_id), ("client_secret", self.client_secret)):
-            if not isinstance(value, str) or not value:
-                raise ConfigurationError(f"{setting} must be a non-empty string.")
-            if value != value.strip():
-                raise ConfigurationError(f"{setting} has white space around it, such as the line break of a file.")
-        if self.authentication not in ("client_secret_basic", "client_secret_post"):
-            raise ConfigurationError(
-                "client_authentication must be 'client_secret_basic' or 'client_secret_post'; others are not supported."
-            )
-
-    def headers(self) -> dict[str, str]:
-        """The header fields that carry them: Basic, with both form-urlencoded first (RFC 6749 section 2.3.1)."""
-        if self.authentication == "client_secret_post":
-            return {}
-        pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-
-    def parameters(self) -> dict[str, str]:
-        """The form parameters that carry them."""
-        if self.authentication == "client_secret_basic":
-            return {}
-        return {"client_id": self.client_id, "client_secret": self.client_secret}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,38 @@
 """What the token endpoint's answer means: a token, or one of the two families of error (RFC 6749 sections 5.1 and 5.2). Pure.
 
-Of what the endpoint sent, nothing but the token and its scopes goes further: every sentence here is our own.
+Issuers differ in details of their answers, so a good answer is read with tolerance: a `null` member is an absent one, `expires_in` may
+be text, `scope` a list. What would not be a bearer token, or not fit into a header, is still refused.
 """
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
+from m2mguard.client.client_credentials import ClientCredentials
+from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestReason, TokenRequestRefused
+from m2mguard.client.issuer_text import MAX_LENGTH, safe_text
+from m2mguard.client.refusals import OUTAGES, ReadRefusal, RefusedRequest, read_refusal
 from m2mguard.client.token_request import TokenTarget
+from m2mguard.configuration import strings
+from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
+from m2mguard.retry_after import retry_after_s
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 ASSUMED_LIFETIME_S = 300.0
-MAX_RETRY_AFTER_S = 300.0
-_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 section 2.1: nothing that could break out of a header
-_SECONDS = re.compile(r"\d{1,9}")
-_REFUSING = (400, 401, 403)
+_TOKEN = re.compile(r"[\x21-\x7e]+")  # RFC 6749 appendix A.12, without the space: nothing that could end a header field
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+_REFUSING = (200, 400, 401, 403)  # some issuers refuse with 200
+_NOT_BEARER = frozenset(("dpop", "mac", "n_a", "pop"))  # RFC 9449, RFC 8693, and drafts
+_MAX_CODE_LENGTH = 80
+_OUTAGES: dict[TokenRequestReason, str] = {
+    "too_many_requests": "too many requests",
+    "temporarily_unavailable": "it is temporarily unavailable",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,46 +44,116 @@ class Granted:
     scopes: frozenset[str]
 
 
-def read(response: Response, target: TokenTarget, *, silence_grants: bool) -> Granted:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRules:
+    """How one kind of issuer answers.
+
+    Attributes:
+        token_types: the values of `token_type` that mean a bearer token, in lower case; None among them: it may be missing.
+        silence_grants: whether an answer without `scope` grants what was asked for (RFC 6749 section 5.1), or nothing (Logto).
+        read_refusal: says what a refusal means.
+    """
+
+    token_types: frozenset[str | None]
+    silence_grants: bool
+    read_refusal: ReadRefusal = read_refusal
+
+
+def bearer_token_types(given: object) -> frozenset[str | None]:
+    """Check the setting `token_types`.
+
+    Raises:
+        ConfigurationError: it is not a list of names and None, or it names a type that is not a bearer token's.
+    """
+    if isinstance(given, str | Mapping) or not isinstance(given, Collection) or not given:
+        raise ConfigurationError('token_types must be a list of names and None, such as token_types=["Bearer", None].')
+    names = strings("token_types", [name for name in given if name is not None], what="names")
+    other = sorted({name for name in names if name.lower() in _NOT_BEARER})
+    if other:
+        raise ConfigurationError(
+            f"token_types: {', '.join(other)} is not a bearer token's type, so its token cannot be sent."
+        )
+    return frozenset({name.lower() for name in names} | {None} & set(given))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was sent: for which token, by whom."""
+
+    target: TokenTarget
+    credentials: ClientCredentials
+
+    def safe(self, text: object, *, most: int) -> str | None:
+        """Return text of the issuer's as `safe_text` does; None for anything but text."""
+        if not isinstance(text, str) or not text.strip():
+            return None
+        target = self.target
+        audiences = [value for name, value in target.parameters if name == "audience"]
+        known = (self.credentials.client_id, target.resource, target.organization_id, *target.scopes, *audiences)
+        return safe_text(text, secrets=self.credentials.secrets(), known=[value for value in known if value], most=most)
+
+
+def read(response: Response, asked: Asked, rules: AnswerRules, *, now_s: float) -> Granted:
     """Read an answer.
 
     Args:
         response: of the token endpoint.
-        target: what was asked for.
-        silence_grants: whether an answer without `scope` grants what was asked for (RFC 6749 section 5.1), or nothing (Logto).
+        asked: what was sent.
+        rules: how this issuer answers.
+        now_s: seconds since the epoch, for a `Retry-After` that is a date.
 
     Raises:
-        TokenRequestRefused: the endpoint refuses, by status 400, 401 or 403 and an error of RFC 6749 section 5.2.
-        TokenEndpointUnavailable: any other answer.
+        TokenRequestRefused: the endpoint refuses, by an error of RFC 6749 section 5.2 and status 400, 401, 403 or even 200.
+        TokenEndpointUnavailable: any other answer, and an error that means an outage.
     """
-    if response.status != 200:
-        raise _failure(response, target)
-    try:
-        answer = parse_object(response.body)
-    except NotStrictJson:
-        raise _unusable("it is not a JSON object") from None
+    answer = _json_object(response.body)
+    if response.status != 200 or (answer is not None and "access_token" not in answer and "error" in answer):
+        raise _failure(response, answer or {}, asked, rules, now_s)
+    if answer is None:
+        raise _unusable("it is not a JSON object")
     token = answer.get("access_token")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise _unusable("it holds no access token that fits into a header")
-    kind = answer.get("token_type")
-    if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise _unusable("its token is not a bearer token")
-    scope = answer.get("scope")
-    if scope is not None and not isinstance(scope, str):
-        raise _unusable("its scope is not a string")
-    silent = frozenset(target.scopes) if silence_grants else frozenset[str]()
+    _check_type(answer.get("token_type"), asked, rules)
+    scopes = _scopes(answer.get("scope"))
+    silent = frozenset(asked.target.scopes) if rules.silence_grants else frozenset[str]()
     return Granted(
-        value=token,
-        lifetime_s=_lifetime(answer.get("expires_in")),
-        scopes=silent if scope is None else frozenset(scope.split()),
+        value=token, lifetime_s=_lifetime(answer.get("expires_in")), scopes=silent if scopes is None else scopes
     )
+
+
+def _json_object(body: bytes) -> dict[str, object] | None:
+    try:
+        return parse_object(body.removeprefix(codecs.BOM_UTF8))
+    except NotStrictJson:
+        return None
+
+
+def _check_type(kind: object, asked: Asked, rules: AnswerRules) -> None:
+    """RFC 6749 section 7.1: a token of a type that the client does not know must not be used."""
+    if kind is None:
+        if None not in rules.token_types:
+            raise _unusable("its token_type is missing, and token_types does not hold None")
+    elif not isinstance(kind, str) or kind.strip().lower() not in rules.token_types:
+        shown = asked.safe(kind, most=_MAX_CODE_LENGTH)
+        raise _unusable(f"its token is not a bearer token: token_type is {shown!r}, which is not among token_types")
+
+
+def _scopes(scope: object) -> frozenset[str] | None:
+    if scope is None:
+        return None
+    if isinstance(scope, str):
+        return frozenset(scope.split())
+    if not isinstance(scope, list) or not all(isinstance(member, str) for member in scope):
+        raise _unusable("its scope is neither text nor a list of text")
+    return frozenset(name for member in scope for name in member.split())
 
 
 def _lifetime(expires_in: object) -> float:
     if expires_in is None:
         return ASSUMED_LIFETIME_S
-    if isinstance(expires_in, str) and _SECONDS.fullmatch(expires_in):  # not RFC 6749, but not rare either
-        expires_in = int(expires_in)
+    if isinstance(expires_in, str) and _SECONDS.fullmatch(expires_in.strip()):  # not RFC 6749, but not rare either
+        expires_in = float(expires_in)
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not 0 < expires_in < math.inf:
         raise _unusable("its expires_in is no number of seconds above 0")
     return float(expires_in)
@@ -79,78 +163,29 @@ def _unusable(what: str) -> TokenEndpointUnavailable:
     return TokenEndpointUnavailable("unusable_answer", f"the token endpoint's answer cannot be used: {what}")
 
 
-def _failure(response: Response, target: TokenTarget) -> TokenRequestError:
+def _failure(
+    response: Response, answer: dict[str, object], asked: Asked, rules: AnswerRules, now_s: float
+) -> TokenRequestError:
     status = response.status
-    if status in _REFUSING:
-        try:
-            error = parse_object(response.body).get("error")
-        except NotStrictJson:
-            error = None
-        if isinstance(error, str):
-            return TokenRequestRefused(*_refusal(error, status, target))
-    seconds = response.headers.get("retry-after", "").strip()
-    wait = min(MAX_RETRY_AFTER_S, float(seconds)) if _SECONDS.fullmatch(seconds) else 0.0
-    if status == 429:
-        return TokenEndpointUnavailable("too_many_requests", "the token endpoint says 429: too many", retry_after=wait)
+    error = asked.safe(answer.get("error"), most=_MAX_CODE_LENGTH)
+    description = asked.safe(answer.get("error_description"), most=MAX_LENGTH)
+    outage = "too_many_requests" if status == 429 else OUTAGES.get((error or "").lower())
+    if error is not None and outage is None and status in _REFUSING:
+        refused = RefusedRequest(status=status, error=error, description=description, target=asked.target)
+        return TokenRequestRefused(*rules.read_refusal(refused), error=error, error_description=description)
     sentence = f"the token endpoint answered with status {status}"
-    if 300 <= status < 400:
+    if outage is not None:
+        sentence += f": {_OUTAGES[outage]}"
+    elif 300 <= status < 400:
         sentence += ", a redirect, which is not followed: configure the URL that it leads to"
     elif status in (404, 405, *_REFUSING):
         sentence += ", and not as an authorization server does: check its URL, and what stands between"
-    return TokenEndpointUnavailable("status", sentence, retry_after=wait)
-
-
-def _refusal(error: str, status: int, target: TokenTarget) -> tuple[str, str]:
-    """The reason, and what to do about it. Codes: RFC 6749 section 5.2, RFC 8707 section 2; the statuses tell Logto's cases apart."""
-    match error:
-        case "invalid_client" if status == 401:
-            return "wrong_secret", (
-                "the secret is wrong (or the App ID, where the issuer does not tell which): copy the App Secret anew; some issuers "
-                "want another client_authentication"
-            )
-        case "invalid_client":
-            return (
-                "unknown_client",
-                "no application has this App ID: check it, and that the endpoint is its own tenant's",
-            )
-        case "invalid_target":
-            return "resource", _about_resource(target.resource)
-        case "access_denied" if status == 403 and target.organization_id is not None:
-            return "organization", (
-                f"the application is not in the organization {target.organization_id!r}, or there is none of that id: "
-                "add the application to the organization, with a role"
-            )
-        case "access_denied":
-            return (
-                "denied",
-                "the issuer denies this application a token: look at its custom token claims script and its rules",
-            )
-        case "invalid_scope":
-            return (
-                "scope",
-                f"one of the scopes {' '.join(target.scopes)!r} does not exist there, or is not for this application",
-            )
-        case "unauthorized_client" | "unsupported_grant_type":
-            return (
-                "grant_type",
-                "the application may not use client_credentials: it must be of the machine-to-machine kind",
-            )
-        case "invalid_request":
-            return "malformed_request", (
-                "the request lacks what the issuer wants: check the parameters, and that no proxy removes the Authorization field"
-            )
-        case _:
-            return (
-                "other",
-                f"the token endpoint refuses with status {status} and an error of its own: look at the issuer's log",
-            )
-
-
-def _about_resource(resource: str | None) -> str:
-    if resource is None:
-        return "the issuer wants to know for which API the token is: give resource, the API identifier"
-    other = resource.removesuffix("/") if resource.endswith("/") else f"{resource}/"
-    return (
-        f"the resource {resource!r} is not registered: create an API resource with exactly this identifier, or give the one that "
-        f"there is. It is compared whole; {other!r} would be another"
+    if error is not None:
+        sentence += f" (the issuer says: {error if description is None else f'{error}, {description}'})"
+    return TokenEndpointUnavailable(
+        outage or "status",
+        sentence,
+        retry_after=retry_after_s(response.headers, now_s=now_s),
+        error=error,
+        error_description=description,
     )

@@ -1,6 +1,6 @@
 """`TokenSource`: the one object that a calling service holds. Settings go in; access tokens come out, always fresh.
 
-What is asked stands in `token_request`, when in `renewal`, how in `fetching`; here they are put together.
+`token_request` says what is asked, `renewal` when, `fetching` how; here they are put together.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
 from m2mguard.client.access_token import AccessToken
+from m2mguard.client.client_credentials import Client, ClientAuthentication
 from m2mguard.client.family import TokenFamily
 from m2mguard.client.fetching import TokenFetcher
-from m2mguard.client.keeping import Clocks
-from m2mguard.client.token_request import ClientAuthentication, ClientCredentials, TokenTarget, token_target
+from m2mguard.client.logto_refusals import read_logto_refusal
+from m2mguard.client.token_request import TokenTarget, token_target
+from m2mguard.client.token_response import AnswerRules, bearer_token_types
+from m2mguard.clocks import Clock, clocks
 from m2mguard.configuration import endpoint_url, number
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
 from m2mguard.net.flight import adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.net.transport import HttpTransport
+
+TOKEN_TYPES = ("Bearer", "BearerToken", None)
 
 
 class TokenSource:
@@ -28,29 +33,37 @@ class TokenSource:
     Build one per process and share it. Safe to share between threads, event loops and greenlets, and across `fork`. Nothing is
     fetched before the first use. While the token is valid no call waits: from 10 % of its life (at least 30 s, at most half of it)
     before its end the next call starts one request in the background. Without a valid token a call waits for the one request that all
-    callers share, at most `timeout` seconds. After a failure the endpoint is asked again in 1 to 60 s, doubling, spread by
-    half; after a refusal in half a minute to a minute.
+    callers share, at most `timeout` seconds. While a token that an API rejected is being replaced, a call waits for that, at most
+    1 s. After a failure the endpoint is asked again in 1 to 60 s, doubling, spread by half, or when its `Retry-After` says (at most
+    5 minutes); after a refusal in half a minute to a minute.
+
+    A token's age counts by whichever clock has moved further, so that a machine that was suspended gives out no expired token.
 
     Args:
         issuer: the issuer's URL, whose metadata names the token endpoint (RFC 8414, OpenID Connect Discovery 1.0).
         client_id: the application's id; in Logto, the App ID.
-        client_secret: its secret; in Logto, the App Secret.
+        client_secret: its secret; in Logto, the App Secret. Or a callable that returns it, for a secret that may change, such as a
+            mounted file: it is called for each token request, on a thread of its own, where it may block. If it raises or returns
+            no secret, there is no token, for the reason `client_secret`.
         token_endpoint: the token endpoint's URL, instead of discovery; then `issuer` may be left out. Default None.
         resource: the API identifier that the token is for (RFC 8707 section 2), compared whole by the issuer. Default None.
         scopes: the scopes to ask for, as a list. Default none.
-        organization_id: the Logto organization in which the token is to hold. Default None.
+        organization_id: the Logto organization to request the token for. Default None.
         parameters: further form parameters, such as `{"audience": …}` for issuers without RFC 8707. Default none.
         client_authentication: "client_secret_basic" (the default) or "client_secret_post".
         silent_scope: what an answer without `scope` says of the scopes asked for: "granted" (the default; RFC 6749 section 5.1) or
             "dropped" (Logto).
-        timeout: seconds for one token request in all, 0.1 to 60, default 5.
+        token_types: the values of `token_type` that mean a bearer token, in any case of letters; None: it may be missing. The
+            default takes what issuers say for "Bearer"; RFC 6749 section 5.1 alone would be `["Bearer"]`. A token of any other
+            type is not used.
+        timeout: seconds for one token request in all, 0.1 to 60, default 10: a claims script of Logto's may take 5.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
         on_event: called with every `Event`, on any thread; it must be quick and must not block. Default None.
-        clock: gives seconds since the epoch, for `AccessToken.expires_at` only.
-        monotonic: gives seconds on a clock that never steps, for a token's age.
+        clock: gives seconds since the epoch; default None, `time.time` as it is when it is called.
+        monotonic: gives seconds on a clock that never steps; default None, `time.monotonic` as it is when it is called.
 
     Raises:
-        ConfigurationError: a value that cannot be meant; the message says what to change, and never holds the secret.
+        ConfigurationError: an invalid value; the message says what to change, and never holds the secret.
     """
 
     def __init__(
@@ -58,7 +71,7 @@ class TokenSource:
         issuer: str | None = None,
         *,
         client_id: str,
-        client_secret: str,
+        client_secret: str | Callable[[], str],
         token_endpoint: str | None = None,
         resource: str | None = None,
         scopes: Collection[str] = (),
@@ -66,41 +79,26 @@ class TokenSource:
         parameters: Mapping[str, str] | None = None,
         client_authentication: ClientAuthentication = "client_secret_basic",
         silent_scope: Literal["granted", "dropped"] = "granted",
-        timeout: float = 5,
+        token_types: Collection[str | None] = TOKEN_TYPES,
+        timeout: float = 10,
         transport: Transport | None = None,
         on_event: Callable[[Event], object] | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
+        monotonic: Clock | None = None,
     ) -> None:
-        named = token_endpoint if issuer is None else issuer
-        if named is None:
-            raise ConfigurationError(
-                "Give the issuer, to find the token endpoint by discovery, or token_endpoint itself."
-            )
-        for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
-            if url is not None:
-                endpoint_url(setting, url)
-        number("timeout", timeout, least=0.1, most=60)
-        for setting, function in (("clock", clock), ("monotonic", monotonic), ("on_event", on_event or print)):
-            if not callable(function):
-                raise ConfigurationError(f"{setting} must be callable.")
-        transport = HttpTransport() if transport is None else transport
-        if not callable(getattr(transport, "request", None)):
-            raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
         if silent_scope not in ("granted", "dropped"):
             raise ConfigurationError("silent_scope must be 'granted' or 'dropped'.")
-        fetcher = TokenFetcher(
-            issuer=named,
-            token_endpoint=token_endpoint,
-            credentials=ClientCredentials(
-                client_id=client_id, client_secret=client_secret, authentication=client_authentication
-            ),
-            silence_grants=silent_scope == "granted",
+        family = _new_family(
+            issuer,
+            token_endpoint,
+            Client(client_id=client_id, client_secret=client_secret, authentication=client_authentication),
+            AnswerRules(token_types=bearer_token_types(token_types), silence_grants=silent_scope == "granted"),
+            timeout=timeout,
             transport=transport,
-            timeout_s=timeout,
+            on_event=on_event,
+            clock=clock,
             monotonic=monotonic,
         )
-        family = TokenFamily(fetcher=fetcher, clocks=Clocks(monotonic=monotonic, wall=clock), on_event=on_event)
         self._join(family, token_target(resource, scopes, organization_id, parameters))
 
     def _join(self, family: TokenFamily, target: TokenTarget) -> None:
@@ -113,27 +111,27 @@ class TokenSource:
         cls,
         endpoint: str,
         app_id: str,
-        app_secret: str,
+        app_secret: str | Callable[[], str],
         *,
         resource: str | None = None,
         scopes: Collection[str] = (),
         organization_id: str | None = None,
-        timeout: float = 5,
+        timeout: float = 10,
         transport: Transport | None = None,
         on_event: Callable[[Event], object] | None = None,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock | None = None,
+        monotonic: Clock | None = None,
     ) -> TokenSource:
-        """A machine-to-machine application of a Logto tenant.
+        """A machine-to-machine application of a Logto tenant. Its refusals are read as Logto means them.
 
         Args:
             endpoint: the Logto endpoint, such as "https://tenant.logto.app".
             app_id: the App ID.
-            app_secret: the App Secret.
+            app_secret: the App Secret, or a callable that returns it.
             resource: the API identifier. It may be left out only for an organization token, which carries organization permissions.
             scopes: the permissions to ask for. Logto leaves out, without a word, those that the application's roles do not grant;
                 a `ScopesDropped` event then says so, once.
-            organization_id: the organization in which the token is to hold.
+            organization_id: the organization to request the token for.
             timeout: as for `TokenSource`, as the others.
             transport: makes the HTTP exchanges.
             on_event: called with every `Event`.
@@ -141,28 +139,29 @@ class TokenSource:
             monotonic: gives seconds on a clock that never steps.
 
         Raises:
-            ConfigurationError: a value that cannot be meant, or neither resource nor organization.
+            ConfigurationError: an invalid value, or neither resource nor organization.
         """
         endpoint_url("endpoint", endpoint)
         base = endpoint.removesuffix("/")
         if base.endswith("/oidc"):
             raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
         _require_either(resource, organization_id)
-        return cls(
+        source = object.__new__(cls)
+        family = _new_family(
             f"{base}/oidc",
-            client_id=app_id,
-            client_secret=app_secret,
-            token_endpoint=f"{base}/oidc/token",
-            resource=resource,
-            scopes=scopes,
-            organization_id=organization_id,
-            silent_scope="dropped",
+            f"{base}/oidc/token",
+            Client(client_id=app_id, client_secret=app_secret),
+            AnswerRules(
+                token_types=bearer_token_types(TOKEN_TYPES), silence_grants=False, read_refusal=read_logto_refusal
+            ),
             timeout=timeout,
             transport=transport,
             on_event=on_event,
             clock=clock,
             monotonic=monotonic,
         )
+        source._join(family, token_target(resource, scopes, organization_id, None))
+        return source
 
     def asking_for(
         self,
@@ -184,7 +183,7 @@ class TokenSource:
     def token(self) -> AccessToken:
         """The access token to send now.
 
-        Blocks only where no valid token is at hand, for at most `timeout` seconds.
+        Blocks if no valid token is at hand, for at most `timeout` seconds, or if a rejected one is being replaced, for at most 1 s.
 
         Raises:
             TokenRequestRefused: the endpoint refuses; the message says what to change.
@@ -207,13 +206,27 @@ class TokenSource:
         Args:
             rejected: the token that the API was sent.
 
-        Blocks for at most `timeout` seconds. Never raises for want of a token: the API's 401 is then the better answer.
+        Blocks for at most `timeout` seconds. Returns None instead of raising if no token is available: the API's 401 is then the
+        better answer.
         """
         return drive(self._keeper.replacement(rejected))
 
     async def areplace(self, rejected: AccessToken) -> AccessToken | None:
         """As `replace`, awaiting instead of blocking."""
         return await adrive(self._keeper.replacement(rejected))
+
+    def reject(self, rejected: AccessToken) -> None:
+        """Report that an API has answered 401 to a token of this source, where the request cannot be repeated.
+
+        Starts a request for another token, in the background, under the same conditions as `replace`; the next call for a token
+        waits for it, at most 1 s. For HTTP client plug-ins, and for whoever sees a gRPC call end with UNAUTHENTICATED.
+
+        Args:
+            rejected: the token that the API was sent.
+
+        Never blocks and never raises; for sync and async code alike.
+        """
+        self._keeper.reject(rejected)
 
     def __repr__(self) -> str:
         return f"TokenSource(resource={self._target.resource!r}, scopes={self._target.scopes!r})"
@@ -224,3 +237,45 @@ def _require_either(resource: str | None, organization_id: str | None) -> None:
         raise ConfigurationError(
             "resource is missing: Logto gives no token without an API identifier, unless an organization_id is given."
         )
+
+
+def _new_family(
+    issuer: str | None,
+    token_endpoint: str | None,
+    client: Client,
+    rules: AnswerRules,
+    *,
+    timeout: float,
+    transport: Transport | None,
+    on_event: Callable[[Event], object] | None,
+    clock: Clock | None,
+    monotonic: Clock | None,
+) -> TokenFamily:
+    named = token_endpoint if issuer is None else issuer
+    if named is None:
+        raise ConfigurationError("Give the issuer, to find the token endpoint by discovery, or token_endpoint itself.")
+    for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
+        if url is not None:
+            endpoint_url(setting, url)
+    number("timeout", timeout, least=0.1, most=60)
+    if on_event is not None and not callable(on_event):
+        raise ConfigurationError("on_event must be callable.")
+    transport = HttpTransport() if transport is None else transport
+    if not callable(getattr(transport, "request", None)):
+        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    both, alone = clocks(clock, monotonic), _process_monotonic if monotonic is None else monotonic
+    fetcher = TokenFetcher(
+        issuer=named,
+        token_endpoint=token_endpoint,
+        client=client,
+        rules=rules,
+        transport=transport,
+        timeout_s=timeout,
+        clocks=both,
+        monotonic=alone,
+    )
+    return TokenFamily(fetcher=fetcher, clocks=both, monotonic=alone, on_event=on_event)
+
+
+def _process_monotonic() -> float:
+    return time.monotonic()

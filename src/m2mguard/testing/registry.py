@@ -6,7 +6,7 @@ Says who was granted what; nothing of requests or tokens.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from m2mguard.testing.minting import SHOPPING_API
 
@@ -40,6 +40,9 @@ class Application:
         scopes: what its roles grant, by API identifier; for any other API it still gets a token, without scopes.
         organizations: organization id → what it may do there.
         denial: given, the tenant's custom-claims script refuses it every token with this sentence.
+        script_error: given, the tenant's custom-claims script fails for it with this message, and it gets no token.
+        secret_expired: whether the secret's date of expiry has passed.
+        kind: the type of the application; only "machine-to-machine" gets tokens.
     """
 
     secret: str = field(repr=False)
@@ -47,6 +50,9 @@ class Application:
     scopes: Grants = field(default_factory=dict)
     organizations: Mapping[str, Membership] = field(default_factory=dict)
     denial: str | None = None
+    script_error: str | None = None
+    secret_expired: bool = False
+    kind: Literal["machine-to-machine", "traditional", "spa"] = "machine-to-machine"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The token endpoint for machines (RFC 6749 §4.4, RFC 8707), which grants and refuses in Logto's words.
 
-A request goes in, a `Reply` comes out; statuses and sentences are those recorded from Logto 1.42.
+A request goes in, a `Reply` comes out; statuses and sentences are those recorded from Logto 1.42 and 1.43.
 """
 
 import base64
@@ -86,8 +86,11 @@ class TokenEndpoint:
             raise _RefusalError("invalid_request", "no client authentication mechanism provided")
         if app_id not in self._applications:
             raise _RefusalError("invalid_client", f"invalid client {app_id}")
-        if secret != self._applications[app_id].secret:
+        application = self._applications[app_id]
+        if secret != application.secret or application.kind == "spa":
             raise _RefusalError("invalid_client", "client authentication failed", status=401)
+        if application.secret_expired:
+            raise _RefusalError("invalid_request", "client secret has expired")
         return app_id
 
     def _grant(self, app_id: str, form: Mapping[str, Sequence[str]]) -> dict[str, object]:
@@ -95,15 +98,19 @@ class TokenEndpoint:
             raise _RefusalError("invalid_request", "missing required parameter 'grant_type'")
         if _only(form, "grant_type") != "client_credentials":
             raise _RefusalError("unsupported_grant_type", "unsupported grant_type requested")
+        application = self._applications[app_id]
+        if application.kind != "machine-to-machine":
+            raise _RefusalError("invalid_request", "requested grant type is not allowed for this client")
         if "resource" not in form and "organization_id" not in form:
             raise _RefusalError("invalid_target", "both `resource` and `organization_id` are not provided")
-        application = self._applications[app_id]
         organization_id = _only(form, "organization_id") or None
         if organization_id is not None and organization_id not in application.organizations:
             raise _RefusalError("access_denied", "app has not associated with the organization", status=403)
         audience = self._audience(form.get("resource", ()))
         if application.denial is not None:
             raise _RefusalError("access_denied", application.denial)
+        if application.script_error is not None:
+            raise _RefusalError("invalid_request", f"Custom claims script error: {application.script_error}")
         asked = dict.fromkeys(_only(form, "scope").split())
         granted = _granted(application, audience, organization_id)
         scopes = [scope for scope in asked if scope in granted]

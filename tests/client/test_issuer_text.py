@@ -1,0 +1,121 @@
+"""What an issuer sent is shown as one short line of printable ASCII, without secrets and tokens."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m2mguard.client.client_credentials import ClientCredentials
+from m2mguard.client.issuer_text import MAX_LENGTH, REDACTED, safe_text
+
+SECRET = 'p:a ss/w+\u00f6rd&=%<"x'
+CREDENTIALS = ClientCredentials(client_id="app-7", client_secret=SECRET)
+JWT = "eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJhcHAifQ.c2lnbmF0dXJl"
+UUID = "7a1c6f6e-0b5e-4c0b-9d3f-2f6f0f6f4b11"
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "client authentication failed",
+        'Client is not authorized to access "https://shopping.api". You need to create a "client-grant".',
+        f"AADSTS700016: Application with identifier '{UUID}' was not found in the directory 'y'.",
+        f"AADSTS500011: The resource principal named api://{UUID}/.default was not found. Trace ID: {UUID}",
+        "unsupported_response_type: see https://login.example.com/realms/shop/protocol/openid-connect",
+        "Request expired at 2026-11-22T12:00:00Z, after 86400 seconds",
+        "a_very_long_word_made_of_letters_and_underscores_only",
+        "12345678901234567890 is not a client",
+    ],
+)
+def test_an_ordinary_sentence_is_shown_as_it_is(sentence):
+    assert safe_text(sentence) == sentence
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        JWT,
+        f"{JWT}.and.more",
+        "eyJhbGciOiJub25lIn0.e30.",
+        "eyJhbGciOiJub.eyJzdWIiOiJh.signature",
+        "c4n4ry.t0k3n.v4lu3",
+        "f85632530bf277ec9ac6f649fc327f17",
+        "00D5g000004!AQcAQH0dMHZfz972Szmpkb58urFRkgeBGsxL_QJWwYMfAb",
+        "2YotnFZFEjr1zCsicMWpAA",
+        "dGhpcyBpcyBub3Q/YSBzZWNyZXQ+MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=",
+    ],
+)
+def test_whatever_looks_like_a_token_is_left_out(token):
+    for sentence in ("{} is no token", "no such token: {}", "token={}&x", "({})", "<{}>", "'{}'", '"{}".'):
+        told = safe_text(sentence.format(token))
+        assert REDACTED in told
+        assert token not in told
+
+
+FORMS = {
+    "plain": SECRET,
+    "percent-encoded": quote(SECRET, safe=""),
+    "percent-encoded in lower case": quote(SECRET, safe="").lower(),
+    "form-urlencoded": quote_plus(SECRET),
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64url without padding": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    "JSON": json.dumps(SECRET)[1:-1],
+    "HTML": "p:a ss/w+\u00f6rd&amp;=%&lt;&quot;x",
+    "Basic": CREDENTIALS.headers()["Authorization"].removeprefix("Basic "),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_our_secret_is_left_out_in_every_form(form):
+    assert safe_text(f"we got >{form}< from you", secrets=CREDENTIALS.secrets()) == f"we got >{REDACTED}< from you"
+
+
+def test_a_secret_is_left_out_before_the_text_is_cut():
+    told = safe_text("x " * 97 + "c4n4ry-of-the-application", secrets=["c4n4ry-of-the-application"])
+    assert "c4n4" not in told
+    assert len(told) == MAX_LENGTH
+
+
+def test_a_short_secret_is_left_out_as_a_word_and_leaves_other_words_alone():
+    assert (
+        safe_text("b is not the secret of bob (b)", secrets=["b"])
+        == f"{REDACTED} is not the secret of bob ({REDACTED})"
+    )
+
+
+def test_what_we_sent_and_is_no_secret_is_shown_although_it_looks_like_a_token():
+    known = ["x8KdPq29sLm4TzVb71RwYc05", "https://dev-1abc2345.eu.auth0.com/api/v2/"]
+    sentence = f"client_id={known[0]} may not access {known[1]}."
+    assert safe_text(sentence, known=known) == sentence
+    assert safe_text(sentence).startswith(f"{REDACTED} may not access")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("one\r\ntwo\tthree  four ", "one two three four"),
+        ("caf\u00e9 \U0001f600", "caf\\xe9 \\U0001f600"),
+        ("\x1b[31mred\x00\x7f", "\\x1b[31mred\\x00\\x7f"),
+        ("\ud800", "\\ud800"),
+        ("a" * 300, "a" * 197 + "..."),
+        ("a" * 200, "a" * 200),
+    ],
+)
+def test_the_rest_is_one_short_line_of_printable_ascii(sent, shown):
+    assert safe_text(sent) == shown
+
+
+@given(st.text(), st.lists(st.text(min_size=1)), st.lists(st.text(min_size=1)))
+def test_any_text_becomes_such_a_line(text, secrets, known):
+    told = safe_text(text, secrets=secrets, known=known)
+    assert len(told) <= MAX_LENGTH
+    assert all(" " <= character <= "~" for character in told)
+
+
+@given(st.text(), st.text(min_size=8, alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E)), st.text())
+def test_a_secret_never_comes_out(before, secret, after):
+    told = safe_text(before + secret + after, secrets=[secret])
+    assert secret not in told.replace(REDACTED, "\n")

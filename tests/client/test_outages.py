@@ -1,0 +1,216 @@
+"""A token endpoint that is down, slow, broken or refusing: what callers get, and when it is asked again."""
+
+import email.utils
+import threading
+
+import pytest
+
+from m2mguard.client import TokenEndpointUnavailable, TokenRequestRefused
+from m2mguard.events import RenewalFailed, TokenRenewed
+from m2mguard.net import HttpTransport
+from m2mguard.testing import Fault, faults
+from tests.client.conftest import APP_SECRET, LIFETIME_S
+
+
+def test_an_outage_is_not_noticed_before_the_token_ends(issuer, source, clock, events):
+    token = source.token()
+    events.next(TokenRenewed)
+    issuer.misbehave("token", faults.status(503))
+    clock.advance(0.9 * LIFETIME_S)
+    for second in range(int(0.1 * LIFETIME_S)):
+        before = source._keeper._launched
+        assert source.token() is token, second
+        if source._keeper._launched > before:
+            assert events.next(RenewalFailed).reason == "status"
+        clock.advance(1)
+    assert issuer.count("token") < 25  # with the back-off of 1 to 60 s, halved at most; 360 calls
+    clock.advance(61)
+    with pytest.raises(TokenEndpointUnavailable, match="status 503"):
+        source.token()
+    issuer.behave()
+    clock.advance(61)
+    assert source.token() != token
+
+
+def test_during_an_outage_calls_fail_at_once_and_without_a_request_each(issuer, source, events):
+    issuer.misbehave("token", faults.status(500))
+    for _ in range(50):
+        with pytest.raises(TokenEndpointUnavailable) as raised:
+            source.token()
+        assert raised.value.retry_after > 0
+    assert issuer.count("token") == 1
+    assert events.next(RenewalFailed).remaining_s == 0
+
+
+def test_a_failed_first_request_is_made_again_after_the_back_off(issuer, source, clock):
+    issuer.misbehave("token", faults.disconnect(), times=1)
+    with pytest.raises(TokenEndpointUnavailable, match="no_answer"):
+        source.token()
+    clock.advance(1)
+    assert source.token().scopes == {"read:orders"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.html(),
+        faults.truncated(),
+        faults.huge(300_000),
+        faults.redirect("https://elsewhere.example/token"),
+        faults.status(404),
+    ],
+    ids=["html", "truncated", "huge", "redirect", "not found"],
+)
+def test_a_broken_answer_is_no_token_and_takes_none_away(issuer, source, clock, events, fault: Fault):
+    token = source.token()
+    events.next(TokenRenewed)
+    issuer.misbehave("token", fault)
+    clock.advance(0.95 * LIFETIME_S)
+    assert source.token() is token
+    events.next(RenewalFailed)
+    assert source.token() is token
+
+
+def test_an_issuer_that_hangs_is_waited_for_no_longer_than_the_time_out(issuer, make_source):
+    source = make_source(timeout=0.2)
+    issuer.misbehave("token", faults.hang())
+    with pytest.raises(TokenEndpointUnavailable, match="no_answer"):
+        source.token()
+    issuer.behave()
+
+
+def test_a_request_that_never_ends_is_given_up_and_another_is_started(make_source, clock, events):
+    class Stuck(HttpTransport):
+        """A name look-up that hangs: no time-out can end it, only its own will."""
+
+        def request(self, *args, **kwargs):
+            if clock.now > began:
+                return super().request(*args, **kwargs)
+            released.wait(10)
+            raise OSError("given up")
+
+    began = clock.now
+    released = threading.Event()
+    source = make_source(transport=Stuck(), timeout=0.1)
+    try:
+        with pytest.raises(TokenEndpointUnavailable, match="in time"):
+            source.token()
+        clock.advance(2)
+        with pytest.raises(TokenEndpointUnavailable, match="did not end in time"):
+            source.token()
+        clock.advance(1)
+        assert source.token().scopes == {"read:orders"}
+    finally:
+        released.set()
+
+
+def test_a_request_that_was_given_up_does_not_take_the_place_of_a_later_one(issuer, make_source, clock):
+    released = threading.Event()
+    flights = []
+
+    class Slow(HttpTransport):
+        def request(self, *args, **kwargs):
+            flights.append(threading.current_thread())
+            answer = super().request(*args, **kwargs)
+            if len(flights) == 1:
+                released.wait(10)
+            return answer
+
+    source = make_source(transport=Slow(), timeout=0.2)
+    with pytest.raises(TokenEndpointUnavailable, match="in time"):
+        source.token()
+    clock.advance(2)
+    with pytest.raises(TokenEndpointUnavailable, match="did not end in time"):
+        source.token()
+    clock.advance(1)
+    token = source.token()
+    released.set()
+    flights[0].join(10)
+    assert source.token() is token
+    assert issuer.count("token") == 2
+
+
+def test_where_no_thread_can_be_had_there_is_no_token_and_nothing_is_done_on_the_callers_own(
+    issuer, source, clock, monkeypatch
+):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(TokenEndpointUnavailable, match="no thread"):
+            source.token()
+    assert issuer.count("token") == 0
+    clock.advance(1)
+    assert source.token().scopes == {"read:orders"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_transport_that_breaks_off_leaves_nobody_waiting(make_source):
+    class Interrupted(HttpTransport):
+        def request(self, *args, **kwargs):
+            raise SystemExit  # as a greenlet that is killed
+
+    with pytest.raises(TokenEndpointUnavailable, match="broke off"):
+        make_source(transport=Interrupted()).token()
+
+
+def test_a_refusal_is_remembered_and_asked_about_once_a_minute_at_the_most(issuer, make_source, clock, events):
+    source = make_source(app_secret="wrong")
+    for _ in range(50):
+        with pytest.raises(TokenRequestRefused, match="the secret is wrong"):
+            source.token()
+        clock.advance(0.5)
+    assert issuer.count("token") == 1
+    clock.advance(60)
+    with pytest.raises(TokenRequestRefused):
+        source.token()
+    assert issuer.count("token") == 2
+    assert events.next(RenewalFailed).reason == "wrong_secret"
+
+
+def test_an_outage_that_is_told_with_status_400_is_asked_about_again_soon(issuer, source, clock):
+    issuer.misbehave("token", Fault(status=400, body=b'{"error": "temporarily_unavailable"}'), times=1)
+    with pytest.raises(TokenEndpointUnavailable) as raised:
+        source.token()
+    assert raised.value.retry_after <= 1
+    clock.advance(1)
+    assert source.token().scopes == {"read:orders"}
+
+
+def test_a_retry_after_that_is_a_date_is_waited_for(issuer, source, clock):
+    date = email.utils.formatdate(clock.now + 90, usegmt=True)
+    issuer.misbehave("token", Fault(status=503, headers={"Retry-After": date}, body=b""), times=1)
+    with pytest.raises(TokenEndpointUnavailable) as raised:
+        source.token()
+    assert 88 < raised.value.retry_after <= 90
+    clock.advance(87)
+    with pytest.raises(TokenEndpointUnavailable):
+        source.token()
+    clock.advance(4)
+    assert source.token().scopes == {"read:orders"}
+    assert issuer.count("token") == 2
+
+
+def test_a_token_that_expired_on_its_way_is_no_token(issuer, make_source, clock):
+    class Late(HttpTransport):
+        def request(self, *args, **kwargs):
+            answer = super().request(*args, **kwargs)
+            clock.advance(LIFETIME_S)
+            return answer
+
+    source = make_source(transport=Late())
+    for _ in range(3):
+        with pytest.raises(TokenEndpointUnavailable, match="expired before it arrived"):
+            source.token()
+    assert issuer.count("token") == 1
+
+
+def test_a_transport_from_outside_may_raise_anything(make_source):
+    class Broken:
+        def request(self, *args, **kwargs):
+            raise KeyError(APP_SECRET)
+
+    with pytest.raises(TokenEndpointUnavailable, match=r"the transport failed \(KeyError\)") as raised:
+        make_source(transport=Broken()).token()
+    assert APP_SECRET not in str(raised.value)
