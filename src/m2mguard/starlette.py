@@ -56,7 +56,7 @@ def requires(
         organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
     if callable(organization):
