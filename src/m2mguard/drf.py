@@ -111,9 +111,7 @@ class M2MAuthentication(BaseAuthentication):
             caller = server.authenticate(authorization_fields(request.META), _ANY_ORGANIZATION, request=request)
             found = Machine(caller=caller), caller
             settled = caller.organization_id is not None and _settles_organizations(view, request, found)
-            requirement = Requirement(
-                scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None
-            )
+            requirement = Requirement(scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None)
             server.authorize(caller, requirement, request=request)
         except Refusal as error:
             raise RefusedRequest(error, server, view) from error

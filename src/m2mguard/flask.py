@@ -66,7 +66,9 @@ class M2MGuard:
             raise ConfigurationError("server must be a ResourceServer.")
         self._server = server
         self._preflights = Exemptions(preflight=preflight)
-        self._guarded: dict[int, object] = {}  # the functions that `requires` has wrapped, by identity; kept, so ids stay theirs
+        self._guarded: dict[
+            int, object
+        ] = {}  # the functions that `requires` has wrapped, by identity; kept, so ids stay theirs
         if app is not None:
             self.init_app(app)
 
@@ -114,7 +116,9 @@ class M2MGuard:
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
             if inspect.isclass(view):
-                raise ConfigurationError("requires() is for views; in a class, give decorators = [guard.requires(...)].")
+                raise ConfigurationError(
+                    "requires() is for views; in a class, give decorators = [guard.requires(...)]."
+                )
             if inspect.iscoroutinefunction(view):
 
                 @wraps(view)

@@ -98,13 +98,18 @@ class PublicPaths:
     def _opens(self, path: str, method: str | None, sent: bytes | None) -> bool:
         """Tell whether an entry opens this path. What the entry names must have been sent without percent-encoding."""
         start, encoded, _ = (sent or b"").partition(b"%")
-        if not encoded and _fits(self._exact.get(path, _NO_METHOD), method):
+        if not encoded and self._opens_exactly(path, method):
             return True
-        for prefix, methods in self._prefixes.items():
-            if path.startswith(prefix) and _fits(methods, method) and (not encoded or prefix.encode() in start):
-                if path != prefix or _fits(self._exact.get(prefix[:-1], _NO_METHOD), method):
-                    return True
-        return False
+        return any(
+            path.startswith(prefix)
+            and _fits(methods, method)
+            and (not encoded or prefix.encode() in start)
+            and (path != prefix or self._opens_exactly(prefix[:-1], method))
+            for prefix, methods in self._prefixes.items()
+        )
+
+    def _opens_exactly(self, path: str, method: str | None) -> bool:
+        return _fits(self._exact.get(path, _NO_METHOD), method)
 
 
 def unambiguous_path(path: str, root_path: str, raw_path: bytes | None) -> str | None:

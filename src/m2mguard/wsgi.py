@@ -9,6 +9,7 @@ import inspect
 import io
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
 
 CALLER: Final = "m2mguard.caller"
+_ASCII_BUT_SPACE: Final = bytes(range(0x21, 0x7F))
 _STATUS_LINES = {
     200: "200 OK",
     400: "400 Bad Request",
@@ -233,4 +235,7 @@ def asks_for(metadata: ResourceMetadata, environ: WSGIEnvironment, *, raw_path: 
 
 def _raw_path(environ: WSGIEnvironment) -> bytes | None:
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    return None if sent is None else sent.partition("?")[0].encode("latin-1", "replace")
+    if sent is None:
+        return None
+    # Werkzeug's test client gives it as it was typed, and gunicorn hands on what a client forgot to encode
+    return quote(sent.partition("?")[0].encode("latin-1", "replace"), safe=_ASCII_BUT_SPACE).encode()

@@ -66,7 +66,9 @@ class M2MGuardMiddleware:
 
     def _is_open(self, request: HttpRequest, configuration: Configuration) -> bool:
         exemptions = configuration.exemptions
-        path = request.path_info.encode("utf-8", "surrogatepass")  # what Django's router sees; `META` may show it as Latin-1
+        path = request.path_info.encode(
+            "utf-8", "surrogatepass"
+        )  # what Django's router sees; `META` may show it as Latin-1
         if exemptions.make_public(request.META, path=path, raw_path=_raw_path(request)):
             return True
         if self._exempts_preflights and exemptions.exempt_preflight(request.META):
