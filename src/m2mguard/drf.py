@@ -43,8 +43,9 @@ class RefusedRequest(APIException):
         super().__init__(dict(answer.detail))
         self.status_code: int = answer.status
         self.refusal = refusal
-        if view is not None:  # whatever an exception handler makes of the body, these headers stand
-            view.headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
+        headers = getattr(view, "headers", None)  # a view has them once it has its request
+        if headers is not None:  # these are sent, whatever an exception handler makes of the body
+            headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
