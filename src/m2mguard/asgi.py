@@ -141,7 +141,7 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
     """
     caller = scope.get("auth")
     if not isinstance(caller, Caller):
-        raise RuntimeError("this request has no Caller: nothing of m2mguard stands above it, or its path is public")
+        raise RuntimeError("this request has no Caller: no adapter of m2mguard protects it, or its path is public")
     return caller
 
 

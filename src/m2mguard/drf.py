@@ -127,7 +127,7 @@ class M2MAuthentication(BaseAuthentication):
         )
 
 
-def HasScopes(  # noqa: N802  # stands where Django REST framework asks for a class
+def HasScopes(  # noqa: N802  # used where Django REST framework asks for a class
     *scopes: str,
     any_scope: Collection[str] = (),
     app_ids: Collection[str] = (),

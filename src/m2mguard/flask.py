@@ -41,8 +41,8 @@ _REQUIREMENTS = "_m2mguard_requirements"  # on a guarded view: what it asks for,
 class M2MGuard:
     """Flask's extension. One guard can serve several apps, each with its own settings; it keeps nothing about a request.
 
-    `@guard.requires("read:orders")` protects a view, `guard.protect(blueprint)` a blueprint or an app. What stands on a view,
-    its blueprint and its app adds up: a request must meet all of it. The view finds the Caller at `current_caller`.
+    `@guard.requires("read:orders")` protects a view, `guard.protect(blueprint)` a blueprint or an app. The requirements of a view,
+    its blueprint and its app add up: a request must meet all of them. The view finds the Caller at `current_caller`.
 
     Args:
         app: the app to set up; without one, call `init_app`.
