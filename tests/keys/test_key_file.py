@@ -10,6 +10,7 @@ import pytest
 
 from m2mguard import ConfigurationError, InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
 from m2mguard.events import KeyFileIgnored, KeysRecalled, KeysRefreshed, StaleServed
+from m2mguard.keys.key_file import KeyFile
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
 from tests.observed_events import ObservedEvents
@@ -238,7 +239,6 @@ UNFIT = {
     "with a date in words": (with_right_checksum(fetched_at="now"), "no date"),
     "without keys": (with_right_checksum(keys=[]), "no usable keys"),
     "with keys of another shape": (with_right_checksum(keys={"a": 1}), "no usable keys"),
-    "in a directory others may write to": (lambda file, wall: file.parent.chmod(0o777), "writable by others"),
 }
 
 
@@ -256,6 +256,68 @@ def test_a_file_that_cannot_be_trusted_is_ignored_with_a_warning(
 def test_a_file_or_directory_of_somebody_else_is_ignored(issuer, start, saved, events, whose):
     os.chown(saved if whose == "file" else saved.parent, 12345, 12345)
     assert "process's user" in starts_without_keys(start(), issuer.mint(), events)
+
+
+@pytest.fixture(params=[0o777, 0o2777, 0o1777, 0o770, 0o2770, 0o707], ids=oct)
+def shared(request, directory) -> Path:
+    """A directory that others can write to: a Kubernetes emptyDir, with and without a group of its own."""
+    directory.chmod(request.param)
+    return directory
+
+
+def subdirectory(directory: Path) -> Path:
+    return directory / f"m2mguard-{os.geteuid()}"
+
+
+def test_in_a_directory_that_others_can_write_to_a_worker_starts_from_one_of_its_own(issuer, start, shared, events):
+    start().warm_up()
+    end_of_fetching()
+    assert list(shared.iterdir()) == [subdirectory(shared)]
+    assert subdirectory(shared).stat().st_mode & 0o777 == 0o700
+    [file] = subdirectory(shared).iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    issuer.misbehave("all", faults.status(503))
+    server = start()
+    assert server.verify(issuer.mint()).app_id == "app-orders"
+    server.purge()
+    end_of_fetching()
+    assert list(subdirectory(shared).iterdir()) == []
+    assert events.of(KeyFileIgnored) == []
+
+
+def test_a_file_that_anybody_could_have_put_there_is_not_read(issuer, start, saved, shared):
+    issuer.misbehave("all", faults.status(503))
+    with pytest.raises(KeysUnavailable):
+        start().verify(issuer.mint())
+
+
+def a_link(own: Path, elsewhere: Path) -> None:
+    own.rename(elsewhere)
+    own.symlink_to(elsewhere)
+
+
+FOREIGN = {
+    "writable by the group": lambda own, elsewhere: own.chmod(0o770),
+    "writable by all": lambda own, elsewhere: own.chmod(0o707),
+    "of somebody else": lambda own, elsewhere: os.chown(own, 12345, 12345),
+    "a link": a_link,
+    "a file": lambda own, elsewhere: (own.rename(elsewhere), own.touch(0o600)),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+@pytest.mark.parametrize("spoil", FOREIGN.values(), ids=FOREIGN)
+def test_a_subdirectory_that_is_not_ours_alone_is_not_used(issuer, start, directory, events, tmp_path, spoil):
+    directory.chmod(0o777)
+    start().warm_up()
+    end_of_fetching()
+    spoil(subdirectory(directory), tmp_path / "elsewhere")
+    issuer.misbehave("all", faults.status(503))
+    starts_without_keys(start(), issuer.mint(), events)
+    issuer.behave()
+    start().warm_up()
+    end_of_fetching()
+    assert len(events.of(KeyFileIgnored)) == 3  # it is neither read nor written
 
 
 def test_a_date_slightly_ahead_is_taken_for_now(issuer, start, saved, wall, events):
@@ -304,7 +366,7 @@ def test_a_purge_removes_the_file_and_nothing_is_recalled_after_it(issuer, start
     assert len(events.of(KeysRecalled)) == 1
 
 
-def test_a_fetch_that_was_under_way_at_a_purge_does_not_write_the_file_again(issuer, start, directory):
+def test_a_fetch_that_was_in_flight_at_a_purge_does_not_write_the_file_again(issuer, start, directory):
     server = start()
     with issuer.hold("jwks") as gate:
         server.warm_up(timeout=0)
@@ -313,6 +375,46 @@ def test_a_fetch_that_was_under_way_at_a_purge_does_not_write_the_file_again(iss
         gate.release()
         end_of_fetching()
     assert list(directory.iterdir()) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_purge_while_a_fetch_writes_the_file_leaves_none(issuer, start, directory, monkeypatch, when):
+    """Whether the purge has removed the file just before it is written, or comes when it is there already."""
+    server, save = start(), KeyFile.save
+
+    def purge():
+        server.purge()
+        for thread in threading.enumerate():
+            if thread.name == "m2mguard-keys-purge":
+                thread.join(10)
+
+    def saved_around_a_purge(self, document, *, age_s):
+        if when == "before":
+            purge()
+        save(self, document, age_s=age_s)
+        if when == "after":
+            purge()
+
+    monkeypatch.setattr(KeyFile, "save", saved_around_a_purge)
+    server.warm_up()
+    end_of_fetching()
+    assert list(directory.iterdir()) == []
+
+
+def test_a_purge_removes_the_file_only_when_nothing_in_flight_can_write_it_again(issuer, start, saved, monkeypatch):
+    server, forget, snapshots = start(), KeyFile.forget, []
+    issuer.behave()
+    server.refresh()
+    end_of_fetching()
+    monkeypatch.setattr(
+        KeyFile,
+        "forget",
+        lambda self: (snapshots.append(server._trusted[issuer.url].source._ledger.snapshot), forget(self)),
+    )
+    server.purge()
+    end_of_fetching()
+    assert snapshots == [None]
+    assert not saved.exists()
 
 
 def test_concurrent_workers_leave_one_whole_file(issuer, start, directory):

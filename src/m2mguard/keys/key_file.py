@@ -6,18 +6,17 @@ accidents, not attackers. Only public members of usable keys are written. When i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set, read_document
+from m2mguard.keys.private_directory import NotPrivate, private_directory, replace_file
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 MAX_AHEAD_S = 60.0  # a file dated later than that is not believed: the clock, or the file, is wrong
@@ -36,7 +35,7 @@ class KeyFile:
     """The file of one issuer. Several workers may share it: it is replaced as a whole, and the last one wins.
 
     Args:
-        directory: where it lies; owned by this process's user or root, and not writable by others.
+        directory: where it is; owned by this process's user or root. If others can write to it, a subdirectory of ours is used.
         issuer: the issuer's URL, which gives the file its name and must stand in it.
         clock: seconds since the epoch.
         max_age_s: older keys are not read.
@@ -59,9 +58,9 @@ class KeyFile:
             raise ConfigurationError("key_directory needs a platform whose files have an owner and a mode (POSIX).")
 
     @property
-    def path(self) -> Path:
-        """Where the file lies."""
-        return self.directory / f"keys-{hashlib.sha256(self.issuer.encode()).hexdigest()[:32]}.json"
+    def name(self) -> str:
+        """The file's name in its directory."""
+        return f"keys-{hashlib.sha256(self.issuer.encode()).hexdigest()[:32]}.json"
 
     def load(self) -> tuple[KeySet, float] | None:
         """Read the keys and their age in seconds; None where there is no file.
@@ -71,10 +70,12 @@ class KeyFile:
                 too old, or without a usable key.
         """
         try:
-            self._check_directory()
-            content = self._read()
+            with private_directory(self.directory, create=False) as directory:
+                content = self._read(directory)
         except FileNotFoundError:
             return None
+        except NotPrivate as error:
+            raise KeyFileUnusable(str(error)) from None
         except OSError as error:
             raise KeyFileUnusable(f"the key file cannot be read ({type(error).__name__})") from None
         members = _checked(content)
@@ -105,8 +106,10 @@ class KeyFile:
         }
         content = json.dumps({**members, "sha256": _checksum(members)}).encode("ascii")
         try:
-            self._check_directory()
-            self._replace(content)
+            with private_directory(self.directory, create=True) as directory:
+                replace_file(directory, self.name, content)
+        except NotPrivate as error:
+            raise KeyFileUnusable(str(error)) from None
         except OSError as error:
             raise KeyFileUnusable(f"the key file cannot be written ({type(error).__name__})") from None
 
@@ -117,20 +120,19 @@ class KeyFile:
             KeyFileUnusable: it cannot be removed.
         """
         try:
-            self.path.unlink(missing_ok=True)
+            with private_directory(self.directory, create=False) as directory:
+                os.unlink(self.name, dir_fd=directory)
+        except FileNotFoundError:
+            return
+        except NotPrivate as error:
+            raise KeyFileUnusable(str(error)) from None
         except OSError as error:
             raise KeyFileUnusable(f"the key file cannot be removed ({type(error).__name__})") from None
 
-    def _check_directory(self) -> None:
-        status = self.directory.stat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-            raise KeyFileUnusable("key_directory is not a directory of this process's user or root")
-        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise KeyFileUnusable("key_directory is writable by others; its mode should be 0700")
-
-    def _read(self) -> bytes:
+    def _read(self, directory: int) -> bytes:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a link fails, a pipe does not hang
-        with open(os.open(self.path, flags), "rb") as file:  # noqa: PTH123 - a Path cannot open with flags
+        descriptor = os.open(self.name, flags, dir_fd=directory)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a Path cannot open with flags
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
                 raise KeyFileUnusable("the key file is not a regular file of this process's user")
@@ -140,20 +142,6 @@ class KeyFile:
         if len(content) > self.max_bytes:
             raise KeyFileUnusable("the key file is too long")
         return content
-
-    def _replace(self, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self.directory, prefix=".keys-")  # of mode 0600
-        new = Path(name)
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - as above
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            new.replace(self.path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                new.unlink()
-            raise
 
 
 def _checked(content: bytes) -> Mapping[str, object]:
