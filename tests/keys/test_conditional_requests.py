@@ -70,14 +70,16 @@ def test_a_validator_never_goes_to_another_url_than_its_own(clock, events):
         server = ResourceServer(issuer.url, audience=SHOPPING_API, monotonic=clock, on_event=events)
         server.warm_up()
         clock.advance(METADATA_TTL_S - 300)
+        issuer.rotate()  # so that the document is not an hour old when the metadata is
         server.warm_up()
+        assert last_was_conditional(issuer)
         moved = issuer.jwks_uri + "?version=2"
         issuer.misbehave("discovery", faults.members(jwks_uri=moved))
         clock.advance(300)
         server.warm_up()
         assert server.health().ready
         assert not last_was_conditional(issuer)
-        assert [event.not_modified for event in events.wait_for(KeysRefreshed, 3)] == [False, True, False]
+        assert [event.not_modified for event in events.wait_for(KeysRefreshed, 3)] == [False, False, False]
 
 
 def test_the_validator_of_a_304_takes_the_place_of_the_one_before(issuer, server, clock):
