@@ -156,6 +156,20 @@ def test_only_public_members_of_usable_keys_are_written(issuer, start, saved):
     assert {key["kid"] for key in json.loads(text)["keys"]} == {issuer.current_key.kid, "other"}
 
 
+def test_the_file_keeps_what_each_key_is_for(issuer, start, directory):
+    rsa = SigningKey.generate("RS256", kid="shared")
+    for alg in ("RS256", "PS256"):
+        issuer.publish({**rsa.public_jwk, "alg": alg})
+    start().warm_up()
+    end_of_fetching()
+    issuer.misbehave("all", faults.status(503))
+    server = ResourceServer(issuer.url, SHOPPING_API, key_directory=directory)
+    for alg in ("RS256", "PS256"):
+        assert server.verify(issuer.mint(key=rsa.using(algorithm=alg))).app_id == "app-orders"
+    [restricted] = {key.algorithms for key in server.health().issuers[0].keys if key.key_id == "shared"} - {("PS256",)}
+    assert restricted == ("RS256",)
+
+
 @pytest.mark.parametrize(
     "odd",
     [

@@ -79,6 +79,12 @@ def test_a_token_whose_kid_no_key_has_is_tried_with_the_keys_without_kid():
     assert outcome(server(named.public_jwk), mint(signer=named.using(kid="other"))) == UNKNOWN
 
 
+def test_a_kid_too_long_for_any_key_is_unknown_also_where_keys_have_none():
+    guard = server(without_kid(key()))
+    assert outcome(guard, mint(with_header={"kid": "k" * 512})) == ACCEPTED
+    assert outcome(guard, mint(with_header={"kid": "k" * 513})) == UNKNOWN
+
+
 def test_a_kid_that_a_key_has_is_for_that_key_and_no_other():
     named, unnamed = key("ES256", "named"), key("ES256", "unnamed")
     guard = server(named.public_jwk, without_kid(unnamed))
