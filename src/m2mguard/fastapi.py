@@ -48,19 +48,19 @@ class _SignatureOfDependency:
     def __get__(self, dependency: "_Dependency | None", owner: type) -> inspect.Signature:
         if dependency is None:
             raise AttributeError("a class has the signature of its __init__")
-        dependency.check_scopes(_scopes_of_route_being_built(dependency))
+        dependency.check_scopes(_scopes_of_route_being_built())
         return inspect.signature(dependency.__call__)
 
 
-def _scopes_of_route_being_built(dependency: object) -> Sequence[str]:
+def _scopes_of_route_being_built() -> Sequence[str]:
     """The scopes that FastAPI holds while it asks for the signature, though it hands them to no dependency before a request.
 
     They are the arguments of its function `get_dependant`. Where it has none of that name, they are checked by the first request.
     """
     frame = inspect.currentframe()
     while frame is not None:
-        names = frame.f_locals
-        if frame.f_code.co_name == "get_dependant" and names.get("call") is dependency:
+        if frame.f_code.co_name == "get_dependant":
+            names = frame.f_locals
             return [*(names.get("parent_oauth_scopes") or ()), *(names.get("own_oauth_scopes") or ())]
         frame = frame.f_back
     return ()

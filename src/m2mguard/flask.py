@@ -169,9 +169,9 @@ class M2MGuard:
         exemptions = Exemptions(public=public)
 
         def guard() -> None:
-            if exemptions.make_public(request.environ) or request.endpoint == METADATA_ENDPOINT:
+            if exemptions.is_public(request.environ) or request.endpoint == METADATA_ENDPOINT:
                 return
-            if not (_calls_no_view() and self._preflights.exempt_preflight(request.environ)):
+            if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(request.environ)):
                 _authenticate(requirement)
 
         target.before_request(guard)
@@ -194,18 +194,14 @@ class M2MGuard:
 
     def _guard_automatic_options(self) -> None:
         """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
-        rule = request.url_rule
-        if rule is None or request.method != "OPTIONS" or not _calls_no_view():
-            return
-        if not self._preflights.exempt_preflight(request.environ):
-            for requirement in getattr(current_app.view_functions[rule.endpoint], _REQUIREMENTS, ()):
+        if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(request.environ):
+            for requirement in getattr(current_app.view_functions[cast(str, request.endpoint)], _REQUIREMENTS, ()):
                 _authenticate(requirement)
 
 
-def _calls_no_view() -> bool:
-    """Whether Flask answers this request, if it is OPTIONS, by itself: with the methods of a rule, or with an error."""
-    rule = request.url_rule
-    return rule is None or bool(getattr(rule, "provide_automatic_options", False))
+def _is_answered_by_flask() -> bool:
+    """Tell a request for OPTIONS that calls no view; Flask lists the methods of the rule."""
+    return request.method == "OPTIONS" and bool(getattr(request.url_rule, "provide_automatic_options", False))
 
 
 def _wrapped(view: Callable[..., Any]) -> Iterator[object]:

@@ -91,9 +91,9 @@ class BearerAuthMiddleware:
         environ.pop(CALLER, None)
         if self._metadata is not None and asks_for(self._metadata, environ):
             return _send(self._metadata.answer, environ, start_response)
-        if self._exemptions.make_public(environ):
+        if self._exemptions.is_public(environ):
             return self.app(environ, start_response)
-        if self._exemptions.exempt_preflight(environ):
+        if self._exemptions.is_exempt_preflight(environ):
             return _pass_preflight(self.app, environ, start_response)
         try:
             caller = self._server.authenticate(authorization_fields(environ), self._requires, request=environ)
@@ -160,9 +160,7 @@ class Exemptions:
         self._public = PublicPaths(public)
         self.preflights = preflight == "exempt"
 
-    def make_public(
-        self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None
-    ) -> bool:
+    def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
         """Tell whether the path of a request is public.
 
         Args:
@@ -182,7 +180,7 @@ class Exemptions:
             return self._public.match(path, raw_path=sent)
         return True
 
-    def exempt_preflight(self, environ: WSGIEnvironment) -> bool:
+    def is_exempt_preflight(self, environ: WSGIEnvironment) -> bool:
         """Tell whether a request is a preflight and exempt; what it may reach without a token is for the adapter to limit."""
         return self.preflights and is_preflight(
             environ["REQUEST_METHOD"], _fields(environ), environ.get("QUERY_STRING", "")
@@ -228,7 +226,7 @@ def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartRespons
 
 
 def asks_for(metadata: ResourceMetadata, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
-    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.make_public`."""
+    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.is_public`."""
     path = environ.get("PATH_INFO", "")
     return metadata.is_asked_for(environ["REQUEST_METHOD"], path, raw_path=_raw_path(environ) or raw_path)
 

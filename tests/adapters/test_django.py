@@ -14,7 +14,7 @@ from django.core.checks import run_checks
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
@@ -318,6 +318,31 @@ async def test_an_exempt_preflight_is_answered_by_the_middleware_below(site, ser
         assert (await options(kind(), "/orders/?_method=DELETE", headers=PREFLIGHT)).status_code == 401
 
 
+def fallback(get_response):
+    """As the middleware of flatpages does: answers where no view has."""
+
+    def middleware(request):
+        response = get_response(request)
+        if response.status_code != 404:
+            return response
+        fields = {"Content-Length": "4", "Access-Control-Allow-Origin": "*"}
+        if "stream" in request.path:
+            return StreamingHttpResponse(iter([b"da", b"ta"]), headers=fields)
+        return HttpResponse(b"data", headers=fields)
+
+    return middleware
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("path", ["/unknown/", "/stream/"])
+async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(site, server, kind, path):
+    with site([OURS, f"{__name__}.fallback"], setting={"SERVER": server} | EXEMPT):
+        answer = await options(kind(), path, headers=PREFLIGHT)
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        assert (answer.status_code, body, answer.headers["Access-Control-Allow-Origin"]) == (200, b"", "*")
+        assert "Content-Length" not in answer.headers
+
+
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("view", NO_VIEW.values(), ids=NO_VIEW)
 async def test_an_exempt_preflight_reaches_no_view(site, server, kind, view, bearer):
@@ -329,6 +354,7 @@ async def test_an_exempt_preflight_reaches_no_view(site, server, kind, view, bea
             refused = await options(kind(), path, headers=PREFLIGHT)
             assert refused.status_code == 401
             assert refused.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+            assert refused.json()["error"] == "unauthorized"
         token = bearer(scopes=["all", "read:orders"])
         assert (await options(kind(), "/orders/", headers=PREFLIGHT | token)).status_code in (200, 405)
         assert (await options(kind(), "/orders/", headers=PREFLIGHT | bearer())).status_code == 403

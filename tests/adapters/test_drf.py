@@ -172,6 +172,19 @@ def test_permissions_that_depend_on_who_calls_are_asked_of_a_global_token_too(ca
     assert call(dependent, bearer()).status_code == (403 if get_permissions is by_user else 200)
 
 
+def test_permissions_are_asked_for_twice_only_for_a_token_of_an_organization(call, bearer):
+    asked = []
+
+    class Counted(Orders):
+        def get_permissions(self):
+            asked.append(self.request.auth.organization_id)
+            return [HasScopes(organization="*")()]
+
+    call(Counted, bearer())
+    call(Counted, bearer(organization_id="org-blue"))
+    assert asked == [None, "org-blue", "org-blue"]
+
+
 def test_a_view_without_any_permission_refuses_an_organizations_token(call, bearer):
     unasked = type("Unasked", (Orders,), {"permission_classes": []})
     assert call(unasked, bearer()).status_code == 200
@@ -214,6 +227,8 @@ def test_a_refused_token_leaves_nobody_behind_and_what_get_permissions_raises_pa
 
         def handle_exception(self, exc):
             seen.append((type(self.request.user).__name__, self.request.auth))
+            with pytest.raises(type(exc)):  # asked again, the class does not remember that the token itself was good
+                M2MAuthentication().authenticate(self.request)
             return super().handle_exception(exc)
 
         raises: Exception | None = None
@@ -221,7 +236,7 @@ def test_a_refused_token_leaves_nobody_behind_and_what_get_permissions_raises_pa
     headers = bearer(organization_id="org-blue")
     assert call(Watched, headers).status_code == 403
     assert isinstance(seen[0], Machine)
-    assert seen[1:] == [("AnonymousUser", None)]
+    assert seen[1] == ("AnonymousUser", None)
     for raises, status in ((Http404(), 404), (PermissionDenied(), 403)):
         seen.clear()
         assert call(type("Raising", (Watched,), {"raises": raises}), headers).status_code == status

@@ -1,5 +1,6 @@
 """What is FastAPI's own: dependencies, scopes that add up, overrides, OpenAPI, WebSockets, handlers of the application."""
 
+import functools
 import inspect
 import threading
 from typing import Annotated
@@ -131,7 +132,7 @@ PLACES = [on_a_route, on_a_parameter, on_a_websocket, on_a_router, on_an_applica
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 @pytest.mark.parametrize("scopes", [["read orders"], [""], ["a", 'b"'], ["größe"], [7]], ids=ascii)
 def test_an_invalid_scope_is_refused_when_the_route_is_built(app, auth, place, scopes):
-    for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth)):
+    for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth), functools.partial(auth)):
         with pytest.raises(ConfigurationError, match="scope"):
             place(app, Security(dependency, scopes=scopes))
     for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth)):

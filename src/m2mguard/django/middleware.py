@@ -23,8 +23,8 @@ class M2MGuardMiddleware:
     no CSRF token. In the setting `M2MGUARD`: `PUBLIC`, the paths that need no token (an entry that ends in "/" opens what lies
     below it, any other one exact path; methods may stand before it, as in "GET /reports/"; default none); `REQUIRES`, a
     `Requirement` (default `Requirement()`; a callable organization is given the HttpRequest, before its URL is resolved);
-    `PREFLIGHT`, "protect" (default) or "exempt": CORS preflights reach the middleware below without a token, but no view. With a
-    `RESOURCE_URL` the API's metadata is served here, to anybody (RFC 9728).
+    `PREFLIGHT`, "protect" (default) or "exempt": CORS preflights reach the middleware below without a token, but no view, and
+    only the status and fields of the answer are sent. With a `RESOURCE_URL` the API's metadata is served here, to anybody (RFC 9728).
 
     Raises:
         ConfigurationError: the setting is missing or invalid. Django builds its middleware when the server starts.
@@ -53,7 +53,7 @@ class M2MGuardMiddleware:
             answer = admit(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or self.get_response(request)
-        return response
+        return _head_of(response) if hasattr(request, _PREFLIGHT) else response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         configuration = current()
@@ -62,16 +62,16 @@ class M2MGuardMiddleware:
             answer = await aadmit(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or await self.get_response(request)
-        return response
+        return _head_of(response) if hasattr(request, _PREFLIGHT) else response
 
     def _is_open(self, request: HttpRequest, configuration: Configuration) -> bool:
         exemptions = configuration.exemptions
         path = request.path_info.encode(
             "utf-8", "surrogatepass"
         )  # what Django's router sees; `META` may show it as Latin-1
-        if exemptions.make_public(request.META, path=path, raw_path=_raw_path(request)):
+        if exemptions.is_public(request.META, path=path, raw_path=_raw_path(request)):
             return True
-        if self._exempts_preflights and exemptions.exempt_preflight(request.META):
+        if self._exempts_preflights and exemptions.is_exempt_preflight(request.META):
             setattr(request, _PREFLIGHT, True)
             return True
         return False
@@ -79,14 +79,30 @@ class M2MGuardMiddleware:
 
 def _guard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
     """Refuse a preflight that nothing below has answered, before a view does: the view needs a token, as for any request."""
+    if not hasattr(request, _PREFLIGHT):
+        return None
+    delattr(request, _PREFLIGHT)
     configuration = current()
-    return admit(request, configuration.server, configuration.requires) if hasattr(request, _PREFLIGHT) else None
+    return admit(request, configuration.server, configuration.requires)
 
 
 async def _aguard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
     """As `_guard_view`."""
+    if not hasattr(request, _PREFLIGHT):
+        return None
+    delattr(request, _PREFLIGHT)
     configuration = current()
-    return await aadmit(request, configuration.server, configuration.requires) if hasattr(request, _PREFLIGHT) else None
+    return await aadmit(request, configuration.server, configuration.requires)
+
+
+def _head_of(response: Any) -> Any:
+    """What is sent of the answer to an exempt preflight: status and fields, which is all that CORS needs."""
+    if response.streaming:
+        response.streaming_content = ()
+    else:
+        response.content = b""
+    response.headers.pop("Content-Length", None)
+    return response
 
 
 def _metadata(request: HttpRequest, configuration: Configuration) -> HttpResponse | None:
