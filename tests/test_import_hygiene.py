@@ -154,12 +154,12 @@ def test_every_public_name_is_found_at_its_first_use_and_no_other():
 @pytest.mark.parametrize("warm", [False, True])
 def test_no_request_loads_a_module_on_its_event_loop(warm, tmp_path):
     with LocalIssuer() as issuer:
-        good = issuer.mint()
+        good = issuer.mint(scopes=["read:orders"])
         tokens = [
             good,
             good,
             issuer.mint(scopes=[]),
-            issuer.mint_user_token(),
+            issuer.mint_user_token(scopes=["read:orders"]),
             issuer.mint(lifetime=-60),
             issuer.mint(key=SigningKey.generate()),
             issuer.mint(claims={"iss": NOBODY}),

@@ -34,21 +34,27 @@ def claims(token: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("name", "minted"),
     [
-        ("global-1scope", lambda mint, app: mint.mint(app)),
+        ("global-1scope", lambda mint, app: mint.mint(app, scopes=["read:orders"])),
         ("global-2scopes", lambda mint, app: mint.mint(app, scopes=("read:orders", "write:orders"))),
-        ("global-noscope", lambda mint, app: mint.mint(app, scopes=())),
-        ("second-resource-no-role", lambda mint, app: mint.mint(app, audience="https://inventory.api", scopes=())),
+        ("global-noscope", lambda mint, app: mint.mint(app)),
+        ("second-resource-no-role", lambda mint, app: mint.mint(app, audience="https://inventory.api")),
         (
             "org",
             lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION, scopes=("read:members",)),
         ),
         ("org-noscope", lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION)),
-        ("org-api-resource", lambda mint, app: mint.mint(app, organization_id=ORGANIZATION)),
+        (
+            "org-api-resource",
+            lambda mint, app: mint.mint(app, organization_id=ORGANIZATION, scopes=["read:orders"]),
+        ),
         (
             "mapi-default-tenant",
             lambda mint, app: mint.mint(app, audience="https://default.logto.app/api", scopes=["all"]),
         ),
-        ("user-token-global-resource", lambda mint, app: mint.mint_user_token(app_id=app)),
+        (
+            "user-token-global-resource",
+            lambda mint, app: mint.mint_user_token(app_id=app, scopes=["read:orders"]),
+        ),
     ],
 )
 def test_an_access_token_of_each_kind_has_exactly_logtos_members(mint, name, minted):
@@ -64,7 +70,7 @@ def test_an_access_token_of_each_kind_has_exactly_logtos_members(mint, name, min
 
 
 def test_a_users_token_is_not_its_applications(mint):
-    token = claims(mint.mint_user_token("user-bob", app_id="app-web", scopes=()))
+    token = claims(mint.mint_user_token("user-bob", app_id="app-web"))
     assert (token["sub"], token["client_id"], "scope" in token) == ("user-bob", "app-web", False)
 
 
@@ -91,6 +97,13 @@ def test_the_lifetime_is_the_issuers_unless_it_is_given():
     issuer = LocalIssuer(token_lifetime=60)
     token = claims(issuer.mint(issued_at=1000))
     assert token["exp"] == 1060
+
+
+def test_a_token_grants_nothing_unless_the_test_names_scopes(mint):
+    for minted in (mint.mint, mint.mint_user_token):
+        assert "scope" not in claims(minted())
+        assert claims(minted(scopes=["read:orders"]))["scope"] == "read:orders"
+    assert claims(mint.mint_organization_token())["scope"] == ""
 
 
 def test_any_claim_and_header_member_can_be_set_or_left_out(mint):

@@ -64,7 +64,7 @@ class TokenMint(KeyRing):
         app_id: str = "app-orders",
         *,
         audience: str | list[str] = SHOPPING_API,
-        scopes: Iterable[str] = ("read:orders",),
+        scopes: Iterable[str] = (),
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> str:
@@ -73,7 +73,7 @@ class TokenMint(KeyRing):
         Args:
             app_id: the `sub` and `client_id`.
             audience: the API identifier.
-            scopes: what was granted; when empty, the claim `scope` is absent.
+            scopes: what was granted, default nothing; the claim `scope` is then absent.
             organization_id: given, the token is an organization-level one of the same audience.
             options: see `MintOptions`.
         """
@@ -97,7 +97,7 @@ class TokenMint(KeyRing):
         *,
         app_id: str = "app-web",
         audience: str | list[str] = SHOPPING_API,
-        scopes: Iterable[str] = ("read:orders",),
+        scopes: Iterable[str] = (),
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> str:
