@@ -39,7 +39,7 @@ class LocalIssuer(TokenMint):
         path: of the issuer below the endpoint; default `/oidc`, may be empty.
         issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
         metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form.
-        clock: seconds since the epoch, for the times in tokens; default `time.time`.
+        clock: seconds since the epoch, for the times in tokens; default `time.time`, looked up at each call.
         applications: App ID → what was registered; default `app-orders` and `app-admin`.
         resources: API identifier → what was registered; default the shopping API and the Management API.
         token_lifetime: seconds, default 3600.
@@ -60,7 +60,7 @@ class LocalIssuer(TokenMint):
         path: str = "/oidc",
         issuer: str | None = None,
         metadata_form: Literal["appended", "inserted"] = "appended",
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         applications: Mapping[str, Application] = DEFAULT_APPLICATIONS,
         resources: Mapping[str, Resource] = DEFAULT_RESOURCES,
         token_lifetime: float = 3600,
@@ -73,7 +73,7 @@ class LocalIssuer(TokenMint):
         super().__init__(
             issuer=issuer or self.endpoint + path,
             key=key or SigningKey.generate(algorithm),
-            clock=clock,
+            clock=_now if clock is None else clock,
             token_lifetime=token_lifetime,
         )
         self._path = path
@@ -181,3 +181,7 @@ class LocalIssuer(TokenMint):
                 return self._management.answer(request)
             case _:
                 return documents.not_found()
+
+
+def _now() -> float:
+    return time.time()  # looked up now: a test may have replaced it
