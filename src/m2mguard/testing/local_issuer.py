@@ -111,10 +111,10 @@ class LocalIssuer(TokenMint):
         Args:
             endpoint: `discovery`, `jwks`, `token`, `applications`, `other`, or `all`.
             fault: see `m2mguard.testing.faults`.
-            times: how many requests of each endpoint it befalls; default all.
+            times: how many requests of each endpoint it applies to, 1 or more; default all.
 
         Raises:
-            ValueError: there is no such endpoint; so of all methods that take one.
+            ValueError: there is no such endpoint (so for every method that takes one), or `times` is less than 1.
         """
         self._switchboard.misbehave(endpoint, fault, times)
 
