@@ -180,7 +180,7 @@ def test_importing_opens_no_socket_and_starts_neither_thread_nor_process(plain_i
     [
         ("import socket; socket.socket().close()", "socket.__new__"),
         ("import threading; t = threading.Thread(target=int); t.start(); t.join()", "thread"),
-        ("import subprocess; subprocess.run(['true'])", "subprocess.Popen"),
+        ("import subprocess; subprocess.run([sys.executable, '-c', ''])", "subprocess.Popen"),
     ],
 )
 def test_the_probe_sees_what_it_is_there_to_see(statement, deed):
