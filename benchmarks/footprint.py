@@ -38,7 +38,7 @@ IMPORTS = {
 def memory(*, tokens: int = 10_000, servers: int = 50) -> dict[str, float]:
     """Bytes: of one remembered token, of one ResourceServer, and of a full cache early and late in a flood of live tokens."""
     with LocalIssuer(algorithm="ES256") as issuer:
-        minted = [issuer.mint(f"app-{number}") for number in range(tokens)]
+        minted = [issuer.mint(f"app-{number}", scopes=["read:orders"]) for number in range(tokens)]
         few = minted[:1_000]
         remembered = _held_by(lambda: _having_verified(resource_server(issuer), few)) / len(few)
         idle = _held_by(lambda: [ResourceServer(issuer.url, audience=SHOPPING_API) for _ in range(servers)])

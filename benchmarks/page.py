@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from cryptography.hazmat.backends.openssl.backend import backend
 
 from benchmarks.footprint import import_ratio
-from benchmarks.load import CONNECTIONS, TOOL
+from benchmarks.load import CONNECTIONS
 from benchmarks.results import Results
 from benchmarks.scaling import Curve
 from benchmarks.served import BARE, Served
@@ -127,7 +127,7 @@ def _requests(results: Results) -> str:
 
 
 def _served(results: Results) -> str:
-    head = ("requests/s", "share", "CPU for one", "share by CPU")
+    head = ("requests/s", "share", "core busy", "CPU for one", "share by CPU")
     uvicorn = table(
         ("Starlette under uvicorn, one worker, ES384", *head),
         [(name, *_served_by(results.served, name)) for name in results.served.rates],
@@ -140,13 +140,14 @@ def _served(results: Results) -> str:
             for name in served.rates
         ],
     )
-    return f"{uvicorn}\n\n{gunicorn}\n\n" + _SERVED_NOTE.format(tool=TOOL, connections=CONNECTIONS, loop=_event_loop())
+    return f"{uvicorn}\n\n{gunicorn}\n\n" + _SERVED_NOTE.format(connections=CONNECTIONS, loop=_event_loop())
 
 
 def _served_by(served: Served, name: str) -> tuple[str, ...]:
     return (
         f"{statistics.median(served.rates[name]):,.0f}",
         f"{served.share(name):.2f} ×",
+        f"{served.busy(name):.0%}",
         us(statistics.median(served.cpu_s[name])),
         f"{served.cpu_share(name):.2f} ×",
     )
@@ -225,8 +226,9 @@ cache does not hold it: ours, with the headers it knows, is emptied outside the 
 remembers what it has verified, so its number holds for every request. Peers are used as their documentation says; mcpauth's number
 is without the audience and the issuer, which its middleware checks."""
 
-_SERVED_NOTE = """Loaded by {tool} with {connections} connections, the server on one core and the load on the others. The share by CPU
-is what one core can serve; the rate also depends on what else the machine does. uvicorn runs {loop}."""
+_SERVED_NOTE = """Loaded by aiohttp's client with {connections} connections, the server on one core and the load on the others. The share by
+CPU is what one core can serve; the rate also depends on the load and on what else the machine does, the more so the less busy the
+server's core was. uvicorn runs {loop}."""
 
 _THREADS_NOTE = """Threads do the same in a loop, one server for all of them; in brackets, beside one thread. Here it is the wall
 clock's time, and the best round of twelve counts. A thread that checks a signature lets others run, whatever the interpreter.

@@ -69,7 +69,7 @@ def _applications(issuer: LocalIssuer, count: int) -> object:
 
 
 def _routes(issuer: LocalIssuer, count: int) -> object:
-    server, header = resource_server(issuer), [f"Bearer {issuer.mint()}"]
+    server, header = resource_server(issuer), [f"Bearer {issuer.mint(scopes=['read:orders'])}"]
     requirements = [Requirement(scopes=["read:orders"], app_ids=["app-orders", str(number)]) for number in range(count)]
     for requirement in requirements:
         server.authenticate(header, requirement)

@@ -38,6 +38,10 @@ class Served:
         """The same told by CPU time, which does not depend on what else the machine does."""
         return _median_ratio(self.cpu_s[BARE], self.cpu_s[name])
 
+    def busy(self, name: str) -> float:
+        """The median share of its core's time in which the server worked: near 1, no load could have got more out of it."""
+        return statistics.median(rate * cpu_s for rate, cpu_s in zip(self.rates[name], self.cpu_s[name], strict=True))
+
 
 def served_rates(*, rounds: int = 5, seconds: float = 2.0, names: Sequence[str] = UNDER_UVICORN) -> Served:
     """Starlette under uvicorn. ES384, one remembered token."""

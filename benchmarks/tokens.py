@@ -48,7 +48,7 @@ def token_times(algorithm: str, *, rounds: int = ROUNDS, tokens: int = 500) -> T
     try:
         with LocalIssuer(algorithm=algorithm) as issuer:
             extra = {"nbf": int(time.time()), "ver": "2.0"}  # fastapi-azure-auth asks for both
-            minted = [issuer.mint(claims=extra) for _ in range(tokens)]
+            minted = [issuer.mint(scopes=["read:orders"], claims=extra) for _ in range(tokens)]
             cases = _ours(issuer, minted)
             for name in PEERS:
                 try:
@@ -65,7 +65,7 @@ def token_times(algorithm: str, *, rounds: int = ROUNDS, tokens: int = 500) -> T
 def full_cache_times(*, rounds: int = ROUNDS, live_tokens: int = 10_000) -> dict[str, Measured]:
     """Tokens seen first with room for them, beside ten times as many live tokens as the cache has room for. ES256."""
     with LocalIssuer(algorithm="ES256") as issuer:
-        tokens = [issuer.mint(f"app-{number}") for number in range(live_tokens)]
+        tokens = [issuer.mint(f"app-{number}", scopes=["read:orders"]) for number in range(live_tokens)]
         crowded = resource_server(issuer, verdict_cache_size=CACHE_SIZE)
         return interleaved(
             {

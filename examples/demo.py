@@ -141,7 +141,11 @@ def scenes(demo: Demo, issuer: LocalIssuer) -> None:
     demo.show("a token for another API", 401, token=issuer.mint(APP_ID, audience="https://inventory.api"))
     demo.show("an ID token: same key, same issuer", 401, token=issuer.mint_id_token())
     demo.show("a person's token", 403, token=issuer.mint_user_token(scopes=["read:orders"]))
-    demo.show("a token of one organization only", 403, token=issuer.mint(APP_ID, organization_id="org-1"))
+    demo.show(
+        "a token of one organization only",
+        403,
+        token=issuer.mint(APP_ID, scopes=["read:orders"], organization_id="org-1"),
+    )
     demo.show("an expired token", 401, token=issuer.mint(APP_ID, lifetime=-60))
     demo.show("a forged signature", 401, token=good[:-8] + "AAAAAAAA")
     issuer.rotate("RS256")

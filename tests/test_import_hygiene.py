@@ -166,12 +166,12 @@ def test_dir_shows_public_names_and_no_other(package):
 @pytest.mark.parametrize("warm", [False, True])
 def test_no_request_loads_a_module_on_its_event_loop(warm, tmp_path):
     with LocalIssuer() as issuer:
-        good = issuer.mint()
+        good = issuer.mint(scopes=["read:orders"])
         tokens = [
             good,
             good,
             issuer.mint(scopes=[]),
-            issuer.mint_user_token(),
+            issuer.mint_user_token(scopes=["read:orders"]),
             issuer.mint(lifetime=-60),
             issuer.mint(key=SigningKey.generate()),
             issuer.mint(claims={"iss": NOBODY}),
@@ -192,7 +192,7 @@ def test_importing_opens_no_socket_and_starts_neither_thread_nor_process(plain_i
     [
         ("import socket; socket.socket().close()", "socket.__new__"),
         ("import threading; t = threading.Thread(target=int); t.start(); t.join()", "thread"),
-        ("import subprocess; subprocess.run(['true'])", "subprocess.Popen"),
+        ("import subprocess; subprocess.run([sys.executable, '-c', ''])", "subprocess.Popen"),
     ],
 )
 def test_the_probe_sees_what_it_is_there_to_see(statement, deed):

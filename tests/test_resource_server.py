@@ -59,7 +59,8 @@ def test_a_token_gives_its_caller(issuer, server, twin):
 
 
 def test_a_header_gives_its_caller(issuer, server, twin):
-    caller = twin(server, "authenticate", [f"Bearer {issuer.mint()}".encode()], Requirement(scopes=["read:orders"]))
+    token = issuer.mint(scopes=["read:orders"])
+    caller = twin(server, "authenticate", [f"Bearer {token}".encode()], Requirement(scopes=["read:orders"]))
     assert caller.app_id == "app-orders"
 
 
@@ -83,7 +84,7 @@ def test_a_bad_header_is_answered_without_asking_the_issuer(issuer, server, twin
 def test_a_missing_scope_is_a_403_that_names_what_is_asked(issuer, server, twin):
     requirement = Requirement(scopes=["read:orders", "write:orders"])
     with pytest.raises(InsufficientScope) as refusal:
-        twin(server, "authenticate", [f"Bearer {issuer.mint()}"], requirement)
+        twin(server, "authenticate", [f"Bearer {issuer.mint(scopes=['read:orders'])}"], requirement)
     header = server.answer(refusal.value).headers["WWW-Authenticate"]
     assert 'error="insufficient_scope"' in header
     assert 'scope="read:orders write:orders"' in header
@@ -172,7 +173,7 @@ def test_a_jwks_uri_given_by_hand_needs_no_discovery(issuer):
 
 
 def test_a_caller_is_checked_against_a_requirement_later(issuer, server):
-    caller = server.verify(issuer.mint())
+    caller = server.verify(issuer.mint(scopes=["read:orders"]))
     server.authorize(caller, Requirement(scopes=["read:orders"]))
     with pytest.raises(InsufficientScope):
         server.authorize(caller, Requirement(app_ids=["another"]))

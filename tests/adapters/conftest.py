@@ -1,6 +1,6 @@
 """A resource server that knows its keys, so that the tests of an adapter need no issuer to run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -23,5 +23,9 @@ def server(issuer: LocalIssuer) -> ResourceServer:
 
 @pytest.fixture
 def bearer(issuer: LocalIssuer) -> Callable[..., dict[str, str]]:
-    """Mint a token and make the header that carries it: `bearer(scopes=["read:orders"])`."""
-    return lambda *args, **kwargs: {"Authorization": f"Bearer {issuer.mint(*args, **kwargs)}"}
+    """Mint a token, with the scope `read:orders` unless others are given, and make the header that carries it."""
+
+    def header(app_id: str = "app-orders", *, scopes: Collection[str] = ("read:orders",), **options) -> dict[str, str]:
+        return {"Authorization": f"Bearer {issuer.mint(app_id, scopes=scopes, **options)}"}
+
+    return header

@@ -125,7 +125,7 @@ async def test_an_async_view_waits_for_keys_without_blocking_the_loop(site, name
     with LocalIssuer() as issuer, issuer.hold("jwks") as gate:
         setting = {"ISSUER": issuer.url, "AUDIENCE": SHOPPING_API}
         with site(setting=setting, orders=GUARDED[name]):
-            headers = {"Authorization": f"Bearer {issuer.mint()}"}
+            headers = {"Authorization": f"Bearer {issuer.mint(scopes=['read:orders'])}"}
             requests = [asyncio.ensure_future(AsyncClient().get("/orders/", headers=headers)) for _ in range(20)]
             await asyncio.get_running_loop().run_in_executor(None, gate.wait_for)  # ends only while the loop turns
             gate.release()

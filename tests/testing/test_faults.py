@@ -87,6 +87,14 @@ def test_members_of_the_metadata_can_be_replaced(http, issuer):
     assert document["token_endpoint"] == issuer.token_endpoint
 
 
+def test_an_answer_without_json_members_stays_as_it_is(http, issuer):
+    issuer.misbehave("all", faults.members(issuer="https://evil.example"))
+    unknown = http("GET", issuer.endpoint + "/nowhere")
+    assert (unknown.status, unknown.data) == (404, b"Not Found")
+    assert http("HEAD", issuer.jwks_uri).status == http("HEAD", issuer.endpoint).status == 404
+    assert http("GET", issuer.jwks_uri).json() == {**issuer.jwks, "issuer": "https://evil.example"}
+
+
 def test_a_huge_answer_is_a_right_one_with_spaces_and_no_announced_length(http, issuer):
     issuer.misbehave("jwks", faults.huge(3_000_001))
     answer = http("GET", issuer.jwks_uri)

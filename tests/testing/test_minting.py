@@ -1,6 +1,7 @@
 """Minted tokens beside those recorded from a real Logto: the same members, in the same order, of the same kinds."""
 
 import json
+import time
 from pathlib import Path
 
 import jwt
@@ -34,21 +35,27 @@ def claims(token: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("name", "minted"),
     [
-        ("global-1scope", lambda mint, app: mint.mint(app)),
+        ("global-1scope", lambda mint, app: mint.mint(app, scopes=["read:orders"])),
         ("global-2scopes", lambda mint, app: mint.mint(app, scopes=("read:orders", "write:orders"))),
-        ("global-noscope", lambda mint, app: mint.mint(app, scopes=())),
-        ("second-resource-no-role", lambda mint, app: mint.mint(app, audience="https://inventory.api", scopes=())),
+        ("global-noscope", lambda mint, app: mint.mint(app)),
+        ("second-resource-no-role", lambda mint, app: mint.mint(app, audience="https://inventory.api")),
         (
             "org",
             lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION, scopes=("read:members",)),
         ),
         ("org-noscope", lambda mint, app: mint.mint_organization_token(app, organization_id=ORGANIZATION)),
-        ("org-api-resource", lambda mint, app: mint.mint(app, organization_id=ORGANIZATION)),
+        (
+            "org-api-resource",
+            lambda mint, app: mint.mint(app, organization_id=ORGANIZATION, scopes=["read:orders"]),
+        ),
         (
             "mapi-default-tenant",
             lambda mint, app: mint.mint(app, audience="https://default.logto.app/api", scopes=["all"]),
         ),
-        ("user-token-global-resource", lambda mint, app: mint.mint_user_token(app_id=app)),
+        (
+            "user-token-global-resource",
+            lambda mint, app: mint.mint_user_token(app_id=app, scopes=["read:orders"]),
+        ),
     ],
 )
 def test_an_access_token_of_each_kind_has_exactly_logtos_members(mint, name, minted):
@@ -64,7 +71,7 @@ def test_an_access_token_of_each_kind_has_exactly_logtos_members(mint, name, min
 
 
 def test_a_users_token_is_not_its_applications(mint):
-    token = claims(mint.mint_user_token("user-bob", app_id="app-web", scopes=()))
+    token = claims(mint.mint_user_token("user-bob", app_id="app-web"))
     assert (token["sub"], token["client_id"], "scope" in token) == ("user-bob", "app-web", False)
 
 
@@ -91,6 +98,13 @@ def test_the_lifetime_is_the_issuers_unless_it_is_given():
     issuer = LocalIssuer(token_lifetime=60)
     token = claims(issuer.mint(issued_at=1000))
     assert token["exp"] == 1060
+
+
+def test_a_token_grants_nothing_unless_the_test_names_scopes(mint):
+    for minted in (mint.mint, mint.mint_user_token):
+        assert "scope" not in claims(minted())
+        assert claims(minted(scopes=["read:orders"]))["scope"] == "read:orders"
+    assert claims(mint.mint_organization_token())["scope"] == ""
 
 
 def test_any_claim_and_header_member_can_be_set_or_left_out(mint):
@@ -121,3 +135,47 @@ def test_one_string_is_not_taken_for_a_list_of_scopes(mint):
     for minted in (mint.mint, mint.mint_user_token, mint.mint_organization_token):
         with pytest.raises(TypeError, match="not one string"):
             minted(scopes="read:orders")
+
+
+@pytest.mark.parametrize("scopes", [["read:orders write:orders"], ["read:orders", ""], [" read:orders"]])
+def test_what_is_not_one_scope_each_is_refused(mint, scopes):
+    for minted in (mint.mint, mint.mint_user_token, mint.mint_organization_token):
+        with pytest.raises(ValueError, match="is not one scope"):
+            minted(scopes=scopes)
+    assert claims(mint.mint(scopes=[], claims={"scope": " ".join(scopes)}))["scope"] == " ".join(scopes)
+
+
+@pytest.mark.parametrize(
+    ("method", "keyword", "meant"),
+    [
+        ("mint", "lifetme", "lifetime"),
+        ("mint", "scope", "scopes"),
+        ("mint", "audiance", "audience"),
+        ("mint", "organisation_id", "organization_id"),
+        ("mint_user_token", "issued_a", "issued_at"),
+        ("mint_organization_token", "header_", "header"),
+        ("mint_id_token", "appid", "app_id"),
+    ],
+)
+def test_a_misspelt_keyword_is_a_type_error_that_names_the_right_one(mint, method, keyword, meant):
+    with pytest.raises(TypeError, match=rf"^{method}\(\) .*'{keyword}': did you mean '{meant}'\?$"):
+        getattr(mint, method)(**{keyword: ["x"]})
+
+
+@pytest.mark.parametrize("method", ["mint", "mint_user_token", "mint_organization_token", "mint_id_token"])
+def test_a_claim_as_keyword_is_a_type_error_that_says_where_claims_go(mint, method):
+    with pytest.raises(TypeError, match=r"'roles': there are .*lifetime.*claims=\{…\}$"):
+        getattr(mint, method)(roles=["admin"])
+    assert claims(getattr(mint, method)(claims={"roles": ["admin"]}))["roles"] == ["admin"]
+
+
+def test_an_id_token_has_no_scopes_to_name(mint):
+    with pytest.raises(TypeError, match="'scopes': there are user_id, app_id, key,"):
+        mint.mint_id_token(scopes=["read:orders"])
+
+
+def test_the_time_is_looked_up_when_a_token_is_minted(monkeypatch):
+    with LocalIssuer() as issuer:
+        for now in (1_000_000_000.5, 2_000_000_000.5):
+            monkeypatch.setattr(time, "time", lambda now=now: now)
+            assert claims(issuer.mint())["iat"] == int(now)

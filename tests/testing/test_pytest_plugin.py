@@ -10,7 +10,7 @@ pytest_plugins = ["pytester"]
 
 A_STRANGERS_TESTS = """
     import pytest
-    from m2mguard import InvalidToken
+    from m2mguard import InsufficientScope, InvalidToken, Requirement
 
     def test_a_token_of_the_issuer_is_verified(m2m_server, m2m_token):
         caller = m2m_server.verify(m2m_token("app-mine", scopes=("read:orders", "write:orders")))
@@ -20,6 +20,12 @@ A_STRANGERS_TESTS = """
         with pytest.raises(InvalidToken) as caught:
             m2m_server.verify(m2m_token(audience="https://elsewhere.api"))
         assert caught.value.reason == "audience"
+
+    def test_a_token_has_no_scope_that_was_not_named(m2m_server, m2m_token):
+        requirement = Requirement(scopes=["read:orders"])
+        m2m_server.authorize(m2m_server.verify(m2m_token(scopes=["read:orders"])), requirement)
+        with pytest.raises(InsufficientScope):
+            m2m_server.authorize(m2m_server.verify(m2m_token()), requirement)
 
     def test_the_issuer_rotates(m2m_server, m2m_token, m2m_issuer):
         m2m_server.verify(m2m_token())
@@ -39,7 +45,7 @@ OWN_AUDIENCE = """
 """
 
 
-@pytest.mark.parametrize(("tests", "passed"), [(A_STRANGERS_TESTS, 3), (OWN_AUDIENCE, 1)])
+@pytest.mark.parametrize(("tests", "passed"), [(A_STRANGERS_TESTS, 4), (OWN_AUDIENCE, 1)])
 def test_the_fixtures_serve_a_suite_that_imports_nothing_of_ours(pytester, tests, passed):
     pytester.makepyfile(tests)
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=passed)

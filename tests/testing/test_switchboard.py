@@ -200,3 +200,12 @@ def test_an_endpoint_that_does_not_exist_is_an_error_and_not_a_fault_that_never_
     for mistaken in mistakes:
         with pytest.raises(ValueError, match="unknown endpoint 'jkws'; there are discovery, jwks, token"):
             mistaken()
+
+
+@pytest.mark.parametrize("times", [0, -1])
+def test_a_fault_for_no_request_is_an_error(http, issuer, times):
+    with pytest.raises(ValueError, match="1 or more"):
+        issuer.misbehave("jwks", faults.status(503), times=times)
+    assert http("GET", issuer.jwks_uri).status == 200
+    issuer.misbehave("jwks", faults.status(503), times=1)
+    assert [http("GET", issuer.jwks_uri).status for _ in range(2)] == [503, 200]

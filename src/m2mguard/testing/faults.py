@@ -29,7 +29,7 @@ class Fault:
         status: instead of the right one.
         headers: set on top of the right ones.
         body: instead of the right one.
-        members: replaced in the JSON object that is the right body.
+        members: replaced in the JSON object that is the right body; an answer that has none stays as it is.
         padding_bytes: spaces after the body, streamed: JSON stays valid, but grows to any size.
         gzip: compress the body with its padding.
         truncate: send half of the promised body, then close.
@@ -65,7 +65,7 @@ class Fault:
     def alter(self, reply: Reply) -> Reply:
         """Return the answer with this fault's status, headers and body."""
         body = reply.body if self.body is None else self.body
-        if self.members:
+        if self.members and body and "json" in reply.headers.get("Content-Type", ""):
             body = json.dumps({**json.loads(body), **self.members}).encode()
         headers = {**reply.headers, **self.headers}
         if self.gzip:

@@ -40,7 +40,7 @@ class LocalIssuer(TokenMint):
         issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
         metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form;
             `inserted_openid`: only that form with OpenID Connect's name (RFC 8414 section 5).
-        clock: seconds since the epoch, for the times in tokens; default `time.time`.
+        clock: seconds since the epoch, for the times in tokens; default `time.time`, looked up at each call.
         applications: App ID → what was registered; default `app-orders` and `app-admin`.
         resources: API identifier → what was registered; default the shopping API and the Management API.
         token_lifetime: seconds, default 3600.
@@ -61,7 +61,7 @@ class LocalIssuer(TokenMint):
         path: str = "/oidc",
         issuer: str | None = None,
         metadata_form: Literal["appended", "inserted", "inserted_openid"] = "appended",
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         applications: Mapping[str, Application] = DEFAULT_APPLICATIONS,
         resources: Mapping[str, Resource] = DEFAULT_RESOURCES,
         token_lifetime: float = 3600,
@@ -74,7 +74,7 @@ class LocalIssuer(TokenMint):
         super().__init__(
             issuer=issuer or self.endpoint + path,
             key=key or SigningKey.generate(algorithm),
-            clock=clock,
+            clock=_now if clock is None else clock,
             token_lifetime=token_lifetime,
         )
         self._path = path
@@ -114,10 +114,10 @@ class LocalIssuer(TokenMint):
         Args:
             endpoint: `discovery`, `jwks`, `token`, `applications`, `other`, or `all`.
             fault: see `m2mguard.testing.faults`.
-            times: how many requests of each endpoint it befalls; default all.
+            times: how many requests of each endpoint it applies to, 1 or more; default all.
 
         Raises:
-            ValueError: there is no such endpoint; so of all methods that take one.
+            ValueError: there is no such endpoint (so for every method that takes one), or `times` is less than 1.
         """
         self._switchboard.misbehave(endpoint, fault, times)
 
@@ -184,3 +184,7 @@ class LocalIssuer(TokenMint):
                 return self._management.answer(request)
             case _:
                 return documents.not_found()
+
+
+def _now() -> float:
+    return time.time()  # looked up now: a test may have replaced it

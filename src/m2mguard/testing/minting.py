@@ -3,7 +3,9 @@
 Knows claims and headers; nothing of HTTP, applications or what was granted.
 """
 
+import difflib
 import enum
+import inspect
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypedDict, Unpack
@@ -64,7 +66,7 @@ class TokenMint(KeyRing):
         app_id: str = "app-orders",
         *,
         audience: str | list[str] = SHOPPING_API,
-        scopes: Iterable[str] = ("read:orders",),
+        scopes: Iterable[str] = (),
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> str:
@@ -73,10 +75,15 @@ class TokenMint(KeyRing):
         Args:
             app_id: the `sub` and `client_id`.
             audience: the API identifier.
-            scopes: what was granted; when empty, the claim `scope` is absent.
+            scopes: what was granted, default nothing; the claim `scope` is then absent.
             organization_id: given, the token is an organization-level one of the same audience.
             options: see `MintOptions`.
+
+        Raises:
+            TypeError: a keyword that does not exist, or one string as `scopes`; so for every `mint…` method.
+            ValueError: an empty scope, or one with a space in it; so for every `mint…` method.
         """
+        _check_keywords(self.mint, options)
         return self._access_token(app_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
 
     def mint_organization_token(
@@ -88,6 +95,7 @@ class TokenMint(KeyRing):
         **options: Unpack[MintOptions],
     ) -> str:
         """Return a machine's organization token: its audience is the organization, and `scope` may be empty."""
+        _check_keywords(self.mint_organization_token, options)
         audience = f"urn:logto:organization:{organization_id}"
         return self._access_token(app_id, app_id, audience, _joined(scopes), None, options)
 
@@ -97,17 +105,19 @@ class TokenMint(KeyRing):
         *,
         app_id: str = "app-web",
         audience: str | list[str] = SHOPPING_API,
-        scopes: Iterable[str] = ("read:orders",),
+        scopes: Iterable[str] = (),
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> str:
         """Return a person's access token: as a machine's, but `sub` is not the `client_id`."""
+        _check_keywords(self.mint_user_token, options)
         return self._access_token(user_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
 
     def mint_id_token(
         self, user_id: str = "user-alice", *, app_id: str = "app-web", **options: Unpack[MintOptions]
     ) -> str:
         """Return an ID token: no `typ`, no `client_id`, and the audience is the client."""
+        _check_keywords(self.mint_id_token, options)
         claims = {"sub": user_id, "username": user_id, "aud": app_id, **self._times(options), "iss": self.url}
         return self._sign({"typ": REMOVED}, claims, options)
 
@@ -150,10 +160,25 @@ def _present(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not REMOVED}
 
 
+def _check_keywords(method: Callable[..., str], options: MintOptions) -> None:
+    unknown = next((name for name in options if name not in MintOptions.__annotations__), None)
+    if unknown is None:
+        return
+    named = [name for name in inspect.signature(method).parameters if name != "options"]
+    known = [*named, *MintOptions.__annotations__]
+    near = difflib.get_close_matches(unknown, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}; other members go into claims={{…}}"
+    raise TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown!r}: {hint}")
+
+
 def _joined(scopes: Iterable[str]) -> str:
     if isinstance(scopes, str):
         raise TypeError("scopes is a list of scopes, not one string")
-    return " ".join(scopes)
+    names = list(scopes)
+    for name in names:
+        if not name or " " in name:
+            raise ValueError(f"{name!r} is not one scope: give each scope as a string of its own")
+    return " ".join(names)
 
 
 def _identifier() -> str:

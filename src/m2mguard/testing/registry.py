@@ -17,6 +17,12 @@ Grants = Mapping[str, Sequence[str]]
 """API identifier → the scopes granted there."""
 
 
+def _check_lists(*lists: Sequence[str]) -> None:
+    for scopes in lists:
+        if isinstance(scopes, str):
+            raise TypeError(f"give a list of scopes, not one string: [{scopes!r}]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
     """What an application may do inside one organization.
@@ -24,10 +30,16 @@ class Membership:
     Args:
         permissions: organization permissions, the scopes of an organization token.
         scopes: scopes of organization-level API resources, by API identifier.
+
+    Raises:
+        TypeError: one string instead of a list of scopes; so for `Application` and `Resource`.
     """
 
     permissions: Sequence[str] = ()
     scopes: Grants = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_lists(self.permissions, *self.scopes.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,9 @@ class Application:
     secret_expired: bool = False
     kind: Literal["machine-to-machine", "traditional", "spa"] = "machine-to-machine"
 
+    def __post_init__(self) -> None:
+        _check_lists(*self.scopes.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
@@ -66,6 +81,9 @@ class Resource:
 
     scopes: Sequence[str] = ()
     lifetime: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_lists(self.scopes)
 
 
 DEFAULT_RESOURCES: Final[Mapping[str, Resource]] = MappingProxyType(

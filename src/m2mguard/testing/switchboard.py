@@ -79,6 +79,8 @@ class Switchboard:
 
     def misbehave(self, endpoint: AnyEndpoint, fault: Fault, times: int | None) -> None:
         """Apply this fault to the next `times` requests (None: all) of each endpoint, instead of an earlier one."""
+        if times is not None and times < 1:
+            raise ValueError(f"times is a number of requests, 1 or more, not {times}")
         self._exchange(endpoint, {name: _Order(fault=fault, remaining=times) for name in named(endpoint)})
 
     def behave(self, endpoint: AnyEndpoint) -> None:

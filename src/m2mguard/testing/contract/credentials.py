@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from m2mguard.testing.local_issuer import LocalIssuer
@@ -22,9 +22,16 @@ def fields(*values: bytes) -> Credentials:
     return lambda _: values
 
 
-def bearer(app_id: str = "app-orders", *, scheme: bytes = b"Bearer ", end: bytes = b"", **options: Any) -> Credentials:
+def bearer(
+    app_id: str = "app-orders",
+    *,
+    scheme: bytes = b"Bearer ",
+    end: bytes = b"",
+    scopes: Collection[str] = ("read:orders",),
+    **options: Any,
+) -> Credentials:
     """A machine's token, as `LocalIssuer.mint` makes it."""
-    return lambda issuer: (scheme + issuer.mint(app_id, **options).encode() + end,)
+    return lambda issuer: (scheme + issuer.mint(app_id, scopes=scopes, **options).encode() + end,)
 
 
 def token(make: Callable[[LocalIssuer], str]) -> Credentials:
