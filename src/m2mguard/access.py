@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -165,7 +165,7 @@ def scope_names(setting: str, value: object) -> tuple[str, ...]:
 
 def _issuer_urls(value: object) -> tuple[str, ...]:
     given = [value] if isinstance(value, HasUrl) else value
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ConfigurationError("issuers must be a list of issuer URLs or Issuer objects: issuers=[...].")
     return strings("issuers", [one.url if isinstance(one, HasUrl) else one for one in given], what="issuer URLs")
 

@@ -76,6 +76,8 @@ class BearerAuthMiddleware:
             raise ConfigurationError("server must be a ResourceServer.")
         if requires is not None and not isinstance(requires, Requirement):
             raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        if requires is not None:
+            server.check_requirement(requires)
         if preflight not in ("protect", "exempt"):
             raise ConfigurationError('preflight must be "protect" or "exempt".')
         if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):

@@ -19,7 +19,7 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.drf needs Django REST framework: pip install "m2mguard[drf]"') from _missing
 
-from m2mguard.access import ANY_ORGANIZATION, Requirement
+from m2mguard.access import ANY_ORGANIZATION, HasUrl, Requirement
 from m2mguard.caller import Caller
 from m2mguard.django import resource_server
 from m2mguard.errors import MissingToken, Refusal
@@ -62,8 +62,12 @@ class Machine:
 
     @property
     def pk(self) -> str:
-        """The issuer and the App ID, joined by "#"; throttles count by it, and another issuer's equal App ID is another application."""
-        return f"{self.caller.issuer}#{self.caller.app_id}"
+        """The issuer, the App ID and, of a person, the subject, joined by "#"; throttles count by it.
+
+        Another issuer's equal App ID is another application.
+        """
+        person = () if self.caller.is_machine else (self.caller.subject,)
+        return "#".join((self.caller.issuer, self.caller.app_id, *person))
 
     @property
     def username(self) -> str:
@@ -132,6 +136,7 @@ def HasScopes(  # noqa: N802  # used where Django REST framework asks for a clas
     any_scope: Collection[str] = (),
     app_ids: Collection[str] = (),
     organization: str | Callable[[Request], str | None] | None = None,
+    issuers: Collection[str | HasUrl] = (),
 ) -> type[BasePermission]:
     """A permission class: `permission_classes = [HasScopes("read:orders")]`. It combines with others by `&`, `|` and `~`.
 
@@ -140,11 +145,14 @@ def HasScopes(  # noqa: N802  # used where Django REST framework asks for a clas
         any_scope: as for `Requirement`.
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the request, whose `parser_context["kwargs"]` are the route's.
+        issuers: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
-    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+    requirement = Requirement(
+        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+    )
     return cast("type[BasePermission]", type("HasScopes", (_MeetsRequirement,), {"requirement": requirement}))
 
 

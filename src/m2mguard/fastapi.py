@@ -19,7 +19,7 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
-from m2mguard.access import Requirement
+from m2mguard.access import HasUrl, Requirement
 from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
@@ -162,6 +162,7 @@ class M2MAuth(_Dependency):
         any_scope: Collection[str] = (),
         app_ids: Collection[str] = (),
         organization: Organization = None,
+        issuers: Collection[str | HasUrl] = (),
     ) -> "RequiresCaller":
         """A dependency that asks for more: `Depends(auth.requires(app_ids=["app-orders"]))`. Equal arguments give equal objects.
 
@@ -170,11 +171,15 @@ class M2MAuth(_Dependency):
             any_scope: as for `Requirement`.
             app_ids: as for `Requirement`.
             organization: as for `Requirement`. A callable is given the Request or WebSocket, with its `path_params`.
+            issuers: as for `Requirement`.
 
         Raises:
             ConfigurationError: an invalid value.
         """
-        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+        requirement = Requirement(
+            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        )
+        self._server.check_requirement(requirement)
         return RequiresCaller(self, self._server, requirement)
 
     @property

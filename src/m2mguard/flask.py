@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
-from m2mguard.access import Requirement
+from m2mguard.access import HasUrl, Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
@@ -96,6 +96,7 @@ class M2MGuard:
         any_scope: Collection[str] = (),
         app_ids: Collection[str] = (),
         organization: Organization = None,
+        issuers: Collection[str | HasUrl] = (),
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Protect a view function, sync or async, or each view of a class: `decorators = [guard.requires("read:orders")]`.
 
@@ -108,11 +109,14 @@ class M2MGuard:
             any_scope: as for `Requirement`.
             app_ids: as for `Requirement`.
             organization: as for `Requirement`. A callable is given the Flask request, with its `view_args`.
+            issuers: as for `Requirement`.
 
         Raises:
             ConfigurationError: an invalid value; or, when decorating, a class.
         """
-        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+        requirement = self._requirement(
+            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        )
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
             if inspect.isclass(view):
@@ -147,6 +151,7 @@ class M2MGuard:
         any_scope: Collection[str] = (),
         app_ids: Collection[str] = (),
         organization: Organization = None,
+        issuers: Collection[str | HasUrl] = (),
         public: Iterable[str] = (),
     ) -> None:
         """Protect every request to a blueprint, nested ones included, or to a whole app, unknown paths and static files included.
@@ -159,13 +164,16 @@ class M2MGuard:
             any_scope: as for `requires`.
             app_ids: as for `requires`.
             organization: as for `requires`.
+            issuers: as for `requires`.
             public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens what lies
                 below it, any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
 
         Raises:
             ConfigurationError: an invalid value.
         """
-        requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+        requirement = self._requirement(
+            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        )
         exemptions = Exemptions(public=public)
 
         def guard() -> None:
@@ -175,6 +183,13 @@ class M2MGuard:
                 _authenticate(requirement)
 
         target.before_request(guard)
+
+    def _requirement(self, **asked: Any) -> Requirement:
+        """Make a requirement, and check it where the server is known already; else the first request that meets it does."""
+        requirement = Requirement(**asked)
+        if self._server is not None:
+            self._server.check_requirement(requirement)
+        return requirement
 
     def _find_unguarded_views(self, app: Flask) -> Callable[[], None]:
         """What each request is checked with: a view that has a guard must be known to the app by that guard."""

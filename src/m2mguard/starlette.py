@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from m2mguard import asgi
-from m2mguard.access import Requirement
+from m2mguard.access import HasUrl, Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError
 from m2mguard.resource_server import ResourceServer
@@ -43,6 +43,7 @@ def requires(
     any_scope: Collection[str] = (),
     app_ids: Collection[str] = (),
     organization: str | Callable[[HTTPConnection[Any]], str | None] | None = None,
+    issuers: Collection[str | HasUrl] = (),
 ) -> Middleware:
     """Protect one route, mount or router: `Route("/orders", orders, middleware=[requires(server, scopes=["read:orders"])])`.
 
@@ -54,11 +55,15 @@ def requires(
         any_scope: as for `Requirement`.
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
+        issuers: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
-    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+    requirement = Requirement(
+        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+    )
+    server.check_requirement(requirement)
     if callable(organization):
         requirement = replace(requirement, organization=_of_scope(organization))
     return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement)

@@ -16,7 +16,7 @@ from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import KeyFetcher
-from m2mguard.keys.freshness import servable
+from m2mguard.keys.snapshot import servable
 from m2mguard.keys.source import KeySource
 from m2mguard.net.protocol import Transport
 from m2mguard.net.transport import HttpTransport

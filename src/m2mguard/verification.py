@@ -14,8 +14,8 @@ from m2mguard.clocks import Clocks
 from m2mguard.errors import InsufficientScope, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
-from m2mguard.keys.freshness import KeyRequest
 from m2mguard.keys.jwks import KeySet
+from m2mguard.keys.snapshot import KeyRequest
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
 from m2mguard.token.bearer import bearer_token, plain_credential

@@ -77,6 +77,8 @@ class BearerAuthMiddleware:
             raise ConfigurationError("server must be a ResourceServer.")
         if requires is not None and not isinstance(requires, Requirement):
             raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        if requires is not None:
+            server.check_requirement(requires)
         if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
             raise ConfigurationError("on_error must be a plain callable that takes the error and the environ.")
         self.app = app

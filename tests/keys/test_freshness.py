@@ -6,8 +6,9 @@ import pytest
 
 from m2mguard import KeyCaching
 from m2mguard.keys.attempts import FAILING_FOR_S, Asked, Attempts
-from m2mguard.keys.freshness import OLDER_S, Action, Decision, KeyRequest, Snapshot, decide, servable
+from m2mguard.keys.freshness import Action, Decision, decide
 from m2mguard.keys.jwks import KeySet, key_set
+from m2mguard.keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable
 from m2mguard.testing import SigningKey
 
 CACHING = KeyCaching()

@@ -18,10 +18,11 @@ from m2mguard import KeyCaching
 from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked
 from m2mguard.keys.fetching import Fetched
-from m2mguard.keys.freshness import Action, Decision, KeyRequest
+from m2mguard.keys.freshness import Action, Decision
 from m2mguard.keys.jwks import KeySet, key_set
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt
+from m2mguard.keys.snapshot import KeyRequest
 from m2mguard.testing import SigningKey
 from tests.manual_clock import ManualClock
 

@@ -94,6 +94,8 @@ def read(setting: Any) -> Configuration:
         raise ConfigurationError("SERVER must be a ResourceServer, and takes the place of every other setting for it.")
     if requires is not None and not isinstance(requires, Requirement):
         raise ConfigurationError('REQUIRES must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+    if requires is not None:
+        server.check_requirement(requires)
     exemptions = Exemptions(public=setting.get("PUBLIC", ()), preflight=setting.get("PREFLIGHT", "protect"))
     return Configuration(server=server, requires=requires, exemptions=exemptions)
 

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
-from m2mguard.access import Requirement
+from m2mguard.access import HasUrl, Requirement
 from m2mguard.django.configuration import resource_server
 from m2mguard.django.requests import aadmit, admit
 
@@ -22,6 +22,7 @@ def requires(
     any_scope: Collection[str] = (),
     app_ids: Collection[str] = (),
     organization: str | Callable[[HttpRequest], str | None] | None = None,
+    issuers: Collection[str | HasUrl] = (),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Protect a view, sync or async: the Caller is at `request.auth`, or the view is not called.
 
@@ -34,11 +35,14 @@ def requires(
         any_scope: as for `Requirement`.
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the HttpRequest, with its `resolver_match`.
+        issuers: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
-    requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
+    requirement = Requirement(
+        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+    )
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
         if _is_async(view):

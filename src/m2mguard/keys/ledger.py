@@ -12,9 +12,10 @@ from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.fetching import Fetched
-from m2mguard.keys.freshness import Action, Decision, KeyRequest, Snapshot, decide, servable
+from m2mguard.keys.freshness import Action, Decision, decide
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
+from m2mguard.keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard.net.flight import Flight, after_fork_in_child, new_lock
 
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long

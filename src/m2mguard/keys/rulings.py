@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from m2mguard.keys.attempts import Attempts
-from m2mguard.keys.freshness import Decision, KeyRequest, Snapshot
+from m2mguard.keys.freshness import Decision
+from m2mguard.keys.snapshot import KeyRequest, Snapshot
 from m2mguard.net.flight import Flight
 
 

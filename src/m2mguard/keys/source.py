@@ -14,10 +14,11 @@ from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.changes import changes
 from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
-from m2mguard.keys.freshness import Action, Decision, KeyRequest, Snapshot, servable
+from m2mguard.keys.freshness import Action, Decision
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
+from m2mguard.keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait
 from m2mguard.reporting import Reporter
 
