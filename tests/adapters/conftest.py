@@ -1,6 +1,7 @@
 """A resource server that knows its keys, so that the tests of an adapter need no issuer to run."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ def issuer() -> LocalIssuer:
 
 @pytest.fixture
 def server(issuer: LocalIssuer) -> ResourceServer:
-    return ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
+    return ResourceServer(replace(Issuer.logto(issuer.endpoint), jwks=issuer.jwks), audience=SHOPPING_API)
 
 
 @pytest.fixture
