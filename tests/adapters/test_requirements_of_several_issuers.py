@@ -1,4 +1,4 @@
-"""With several issuers a requirement that names App IDs must name its issuer: each adapter says so as early as it can, and is never open."""
+"""With several issuers a requirement that names App IDs must name its issuer: each adapter says so early, and is never open."""
 
 import types
 from dataclasses import replace
@@ -14,7 +14,7 @@ from flask import Flask
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from m2mguard import Caller, ConfigurationError, Issuer, Requirement, ResourceServer, asgi, django, starlette, wsgi
+from m2mguard import ConfigurationError, Issuer, Requirement, ResourceServer, asgi, django, starlette, wsgi
 from m2mguard.drf import HasScopes, M2MAuthentication, Machine
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard, current_caller
@@ -70,11 +70,9 @@ def test_fastapi(server, issuer, send):
     auth = M2MAuth(server)
     with pytest.raises(ConfigurationError, match="issuers="):
         auth.requires(app_ids=["app-orders"])
+    ours = auth.requires(app_ids=["app-orders"], issuers=[issuer.url])
     app = FastAPI()
-
-    @app.get("/orders")
-    def orders(caller: Caller = Depends(auth.requires(app_ids=["app-orders"], issuers=[issuer.url]))):
-        return caller.app_id
+    app.get("/orders", dependencies=[Depends(ours)])(lambda: "orders")
 
     client = TestClient(app)
     assert send(lambda **headers: client.get("/orders", **headers)) == [200, 403]
