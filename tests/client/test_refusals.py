@@ -133,8 +133,9 @@ def test_too_many_requests_has_a_reason_of_its_own():
     assert failure(response(429, {"error": "slow_down"})).reason == "too_many_requests"
 
 
-def test_a_refusal_by_status_200_is_one():
-    error = failure(response(200, {"error": "invalid_scope", "error_description": "no such scope"}))
+@pytest.mark.parametrize("token", [{}, {"access_token": None}])
+def test_a_refusal_by_status_200_is_one(token):
+    error = failure(response(200, {"error": "invalid_scope", "error_description": "no such scope"} | token))
     assert (type(error), error.reason) == (TokenRequestRefused, "scope")
 
 

@@ -32,6 +32,8 @@ def test_logtos_grant_is_read():
         ({"access_token": "a\x7fb"}, "no access token"),
         ({"access_token": "a\u2028b"}, "no access token"),
         ({"access_token": ["ab"]}, "no access token"),
+        ({"access_token": None, "error": None}, "no access token"),
+        ({"access_token": 7, "error": "invalid_scope"}, "no access token"),
         ({"access_token": "t\u00f6ken"}, "no access token"),
         ({"token_type": "DPoP"}, "not a bearer token"),
         ({"token_type": "N_A"}, "not a bearer token"),

@@ -107,7 +107,7 @@ def read(response: Response, asked: Asked, rules: AnswerRules, *, now_s: float) 
         TokenEndpointUnavailable: any other answer, and an error that means an outage.
     """
     answer = _json_object(response.body)
-    if response.status != 200 or (answer is not None and "access_token" not in answer and "error" in answer):
+    if response.status != 200 or _is_an_error(answer):
         raise _failure(response, answer or {}, asked, rules, now_s)
     if answer is None:
         raise _unusable("it is not a JSON object")
@@ -127,6 +127,10 @@ def _json_object(body: bytes) -> dict[str, object] | None:
         return parse_object(body.removeprefix(codecs.BOM_UTF8))
     except NotStrictJson:
         return None
+
+
+def _is_an_error(answer: dict[str, object] | None) -> bool:
+    return answer is not None and answer.get("access_token") is None and isinstance(answer.get("error"), str)
 
 
 def _check_type(kind: object, asked: Asked, rules: AnswerRules) -> None:
