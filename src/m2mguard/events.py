@@ -30,9 +30,9 @@ class KeysRefreshed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainHttpAllowed(Event):
-    """A server was built that fetches keys over plain http off loopback, since `allow_http` says so.
+    """A server or a token source was built that asks over plain http off loopback, since `allow_http` says so.
 
-    Whoever controls that network chooses the keys. `origins` are those that are asked so.
+    Whoever controls that network chooses the keys, or reads the secret. `origins` are those that are asked so.
     """
 
     origins: tuple[str, ...]

@@ -9,9 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
-from m2mguard.configuration import endpoint_url, is_loopback, one_or_more, secure_url, strings
+from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
 from m2mguard.token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
@@ -113,13 +112,6 @@ class Issuer:
     def names(self) -> tuple[str, ...]:
         """The `url` and the `aliases`."""
         return (self.url, *self.aliases)
-
-    @property
-    def http_origins(self) -> tuple[str, ...]:
-        """The origins off loopback that are asked over plain http, since `allow_http` says so; as `HttpTransport` takes them."""
-        urls = [urlsplit(url) for url in (self.url, self.jwks_uri) if url is not None and self.jwks is None]
-        plain = (parts for parts in urls if parts.scheme == "http" and not is_loopback(parts.hostname or ""))
-        return tuple(dict.fromkeys(f"http://{parts.netloc}" for parts in plain))
 
     def _check_url(self, setting: str, url: object) -> None:
         if "/.well-known/" in endpoint_url(setting, url, allow_http=self.allow_http).path:

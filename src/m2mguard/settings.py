@@ -13,7 +13,7 @@ from typing import Any
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
-from m2mguard.net.transport import HttpTransport
+from m2mguard.net.transport import HttpTransport, plain_http_origins
 from m2mguard.token.strict_json import parse_object
 
 _TRUE = frozenset(("1", "true", "yes", "on"))
@@ -126,9 +126,9 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str,
         if "transport" in arguments:
             raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")
         caching = arguments.get("caching") or KeyCaching()
-        plain = [origin for one in arguments["issuers"] if isinstance(one, Issuer) for origin in one.http_origins]
+        urls = [url for one in arguments["issuers"] if isinstance(one, Issuer) for url in (one.url, one.jwks_uri)]
         arguments["transport"] = HttpTransport(
-            connect_timeout=caching.connect_timeout, http_origins=plain, **parts["transport"]
+            connect_timeout=caching.connect_timeout, http_origins=plain_http_origins(*urls), **parts["transport"]
         )
     return arguments
 

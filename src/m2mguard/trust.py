@@ -19,7 +19,7 @@ from m2mguard.keys.fetching import KeyFetcher
 from m2mguard.keys.snapshot import servable
 from m2mguard.keys.source import KeySource
 from m2mguard.net.protocol import Transport
-from m2mguard.net.transport import HttpTransport
+from m2mguard.net.transport import plain_http_origins, transport_for
 from m2mguard.reporting import Reporter
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
 
@@ -101,10 +101,15 @@ def trusted_issuers(
 ) -> dict[str, Trusted]:
     """Build the trust in each issuer, by each of its names. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
     checked = _checked_issuers(issuers)
-    transport = _transport(checked, transport, caching)
-    for issuer in checked:
-        if issuer.http_origins:
-            reporter.emit(PlainHttpAllowed(issuer=issuer.url, origins=issuer.http_origins))
+    plain = {issuer.url: _http_origins(issuer) for issuer in checked}
+    transport = transport_for(
+        transport,
+        http_origins=[origin for origins in plain.values() for origin in origins],
+        connect_timeout=caching.connect_timeout,
+    )
+    for url, origins in plain.items():
+        if origins:
+            reporter.emit(PlainHttpAllowed(issuer=url, origins=origins))
     directory = None if key_directory is None else _directory(key_directory)
 
     def key_file(issuer: Issuer) -> KeyFile | None:
@@ -133,17 +138,9 @@ def trusted_issuers(
     return {name: one for one in trusted for name in one.issuer.names}
 
 
-def _transport(issuers: Sequence[Issuer], given: Transport | None, caching: KeyCaching) -> Transport:
-    origins = [origin for issuer in issuers for origin in issuer.http_origins]
-    if given is None:
-        return HttpTransport(connect_timeout=caching.connect_timeout, http_origins=origins)
-    if not callable(getattr(given, "request", None)):
-        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
-    if isinstance(given, HttpTransport) and (refused := [one for one in origins if not given.may_ask(one)]):
-        raise ConfigurationError(
-            f"transport: allow_http needs HttpTransport(..., http_origins={refused}), since a transport has its own list."
-        )
-    return given
+def _http_origins(issuer: Issuer) -> tuple[str, ...]:
+    """The origins that `allow_http` lets us ask over plain http; none where nothing is fetched."""
+    return () if issuer.jwks is not None else plain_http_origins(issuer.url, issuer.jwks_uri)
 
 
 def checked_audiences(value: object) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """An id belongs to its issuer (RFC 7519 section 4.1.2), and an App ID is always an application's (RFC 9068 section 5)."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,11 @@ PARTNER = "https://partner.example"
 ALIAS = "https://login.shop.example/oidc"
 
 
-def trusted(url: str = URL, **settings: object) -> Issuer:
+def trusted(url: str = URL, **settings: Any) -> Issuer:
     return Issuer(url=url, jwks={"keys": [key().public_jwk]}, **settings)
 
 
-def server_of(*issuers: Issuer, **settings: object) -> ResourceServer:
+def server_of(*issuers: Issuer, **settings: Any) -> ResourceServer:
     return ResourceServer(list(issuers), audience=API, clock=lambda: NOW, **settings)
 
 

@@ -19,10 +19,11 @@ from m2mguard.client.token_response import AnswerRules, bearer_token_types
 from m2mguard.clocks import Clock, clocks
 from m2mguard.configuration import endpoint_url, number
 from m2mguard.errors import ConfigurationError
-from m2mguard.events import Event
+from m2mguard.events import Event, PlainHttpAllowed
 from m2mguard.net.flight import adrive, drive
 from m2mguard.net.protocol import Transport
-from m2mguard.net.transport import HttpTransport
+from m2mguard.net.transport import plain_http_origins, transport_for
+from m2mguard.reporting import Reporter
 
 TOKEN_TYPES = ("Bearer", "BearerToken", None)
 
@@ -57,6 +58,8 @@ class TokenSource:
             default takes what issuers say for "Bearer"; RFC 6749 section 5.1 alone would be `["Bearer"]`. A token of any other
             type is not used.
         timeout: seconds for one token request in all, 0.1 to 60, default 10: a claims script of Logto's may take 5.
+        allow_http: accept a plain http issuer or token_endpoint off loopback, such as `http://logto:3001/oidc/token` inside a cluster:
+            whoever listens there reads the secret and the token. Warned of in the log at every start. Default False.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
         on_event: called with every `Event`, on any thread; it must be quick and must not block. Default None.
         clock: gives seconds since the epoch; default None, `time.time` as it is when it is called.
@@ -81,6 +84,7 @@ class TokenSource:
         silent_scope: Literal["granted", "dropped"] = "granted",
         token_types: Collection[str | None] = TOKEN_TYPES,
         timeout: float = 10,
+        allow_http: bool = False,
         transport: Transport | None = None,
         on_event: Callable[[Event], object] | None = None,
         clock: Clock | None = None,
@@ -94,6 +98,7 @@ class TokenSource:
             Client(client_id=client_id, client_secret=client_secret, authentication=client_authentication),
             AnswerRules(token_types=bearer_token_types(token_types), silence_grants=silent_scope == "granted"),
             timeout=timeout,
+            allow_http=allow_http,
             transport=transport,
             on_event=on_event,
             clock=clock,
@@ -117,6 +122,7 @@ class TokenSource:
         scopes: Collection[str] = (),
         organization_id: str | None = None,
         timeout: float = 10,
+        allow_http: bool = False,
         transport: Transport | None = None,
         on_event: Callable[[Event], object] | None = None,
         clock: Clock | None = None,
@@ -133,6 +139,7 @@ class TokenSource:
                 a `ScopesDropped` event then says so, once.
             organization_id: the organization to request the token for.
             timeout: as for `TokenSource`, as the others.
+            allow_http: accept a plain http endpoint off loopback.
             transport: makes the HTTP exchanges.
             on_event: called with every `Event`.
             clock: gives seconds since the epoch.
@@ -141,7 +148,7 @@ class TokenSource:
         Raises:
             ConfigurationError: an invalid value, or neither resource nor organization.
         """
-        endpoint_url("endpoint", endpoint)
+        endpoint_url("endpoint", endpoint, allow_http=allow_http)
         base = endpoint.removesuffix("/")
         if base.endswith("/oidc"):
             raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
@@ -155,6 +162,7 @@ class TokenSource:
                 token_types=bearer_token_types(TOKEN_TYPES), silence_grants=False, read_refusal=read_logto_refusal
             ),
             timeout=timeout,
+            allow_http=allow_http,
             transport=transport,
             on_event=on_event,
             clock=clock,
@@ -246,6 +254,7 @@ def _new_family(
     rules: AnswerRules,
     *,
     timeout: float,
+    allow_http: bool,
     transport: Transport | None,
     on_event: Callable[[Event], object] | None,
     clock: Clock | None,
@@ -256,13 +265,12 @@ def _new_family(
         raise ConfigurationError("Give the issuer, to find the token endpoint by discovery, or token_endpoint itself.")
     for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
         if url is not None:
-            endpoint_url(setting, url)
+            endpoint_url(setting, url, allow_http=allow_http)
     number("timeout", timeout, least=0.1, most=60)
     if on_event is not None and not callable(on_event):
         raise ConfigurationError("on_event must be callable.")
-    transport = HttpTransport() if transport is None else transport
-    if not callable(getattr(transport, "request", None)):
-        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    plain = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
+    transport = transport_for(transport, http_origins=plain)
     both, alone = clocks(clock, monotonic), _process_monotonic if monotonic is None else monotonic
     fetcher = TokenFetcher(
         issuer=named,
@@ -274,6 +282,8 @@ def _new_family(
         clocks=both,
         monotonic=alone,
     )
+    if plain:
+        Reporter(on_event, monotonic=alone).emit(PlainHttpAllowed(issuer=named, origins=plain))
     return TokenFamily(fetcher=fetcher, clocks=both, monotonic=alone, on_event=on_event)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from m2mguard._version import __version__
 from m2mguard.configuration import Origin, is_loopback, origin_of, secure_url, strings
 from m2mguard.errors import ConfigurationError
-from m2mguard.net.protocol import Response
+from m2mguard.net.protocol import Response, Transport
 
 
 class HttpTransport:
@@ -74,6 +74,32 @@ class HttpTransport:
             tls=self._tls,
             http_origins=self._http_origins,
         )
+
+
+def transport_for(
+    given: Transport | None, *, http_origins: Collection[str] = (), connect_timeout: float = 2.0
+) -> Transport:
+    """The transport that a constructor was given, or a default one that may ask these origins over plain http.
+
+    Raises:
+        ConfigurationError: no transport, or a `HttpTransport` that does not ask one of the origins.
+    """
+    if given is None:
+        return HttpTransport(connect_timeout=connect_timeout, http_origins=http_origins)
+    if not callable(getattr(given, "request", None)):
+        raise ConfigurationError("transport must have the method request of m2mguard.net.Transport.")
+    if isinstance(given, HttpTransport) and (refused := [one for one in http_origins if not given.may_ask(one)]):
+        raise ConfigurationError(
+            f"transport: allow_http needs HttpTransport(..., http_origins={refused}), since a transport has its own list."
+        )
+    return given
+
+
+def plain_http_origins(*urls: str | None) -> tuple[str, ...]:
+    """The origins off loopback among URLs of plain http, as `HttpTransport` takes them."""
+    parts = [urlsplit(url) for url in urls if url is not None]
+    plain = (one for one in parts if one.scheme == "http" and not is_loopback(one.hostname or ""))
+    return tuple(dict.fromkeys(f"http://{one.netloc}" for one in plain))
 
 
 def _http_origin(value: str) -> Origin:

@@ -1,0 +1,93 @@
+"""Plain http off loopback: refused, unless somebody has said so in writing, and then warned of at every start."""
+
+import logging
+import socket
+from typing import Any
+
+import pytest
+
+from m2mguard import ConfigurationError, Issuer, ResourceServer
+from m2mguard.client import TokenSource
+from m2mguard.events import PlainHttpAllowed
+from m2mguard.net import HttpTransport
+from m2mguard.testing import SHOPPING_API, LocalIssuer, ThrowawayCA
+
+INSIDE = "http://logto:3001"
+SECRET: dict[str, Any] = {"client_id": "app", "client_secret": "secret"}
+MADE = {
+    "issuer": lambda **kw: ResourceServer(Issuer(url=f"{INSIDE}/oidc", **kw), audience=SHOPPING_API),
+    "Logto": lambda **kw: ResourceServer(Issuer.logto(INSIDE, **kw), audience=SHOPPING_API),
+    "alias": lambda **kw: ResourceServer(
+        Issuer(url=f"{INSIDE}/oidc", aliases=["http://sso:80/oidc"], **kw), audience=SHOPPING_API
+    ),
+    "jwks_uri": lambda **kw: ResourceServer(
+        Issuer(url="https://sso.example", jwks_uri=f"{INSIDE}/oidc/jwks", **kw), audience=SHOPPING_API
+    ),
+    "token endpoint": lambda **kw: TokenSource(token_endpoint=f"{INSIDE}/oidc/token", **SECRET, **kw),
+    "token source by issuer": lambda **kw: TokenSource(f"{INSIDE}/oidc", **SECRET, **kw),
+    "token source of Logto": lambda **kw: TokenSource.logto(INSIDE, "app", "secret", resource=SHOPPING_API, **kw),
+}
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_it_is_refused_by_default_with_what_to_do_and_allowed_in_writing(make, caplog):
+    with pytest.raises(ConfigurationError, match="allow_http=True"):
+        make()
+    assert not caplog.records
+    make(allow_http=True)
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "PlainHttpAllowed" in record.message
+    assert INSIDE in record.message
+
+
+@pytest.mark.parametrize(
+    "url", ["https://sso.example/oidc", "http://localhost:3001/oidc", "http://127.0.0.1:3001/oidc"]
+)
+def test_what_needs_no_permission_is_not_warned_of(url, caplog):
+    ResourceServer(Issuer(url=url, allow_http=True), audience=SHOPPING_API)
+    TokenSource(url, **SECRET, allow_http=True)
+    assert not caplog.records
+
+
+def test_keys_by_hand_are_not_fetched_and_not_warned_of(caplog):
+    with LocalIssuer() as issuer:
+        ResourceServer(Issuer(url=f"{INSIDE}/oidc", jwks=issuer.jwks, allow_http=True), audience=SHOPPING_API)
+    assert not caplog.records
+
+
+def test_a_transport_of_ones_own_has_its_own_list():
+    trusted = Issuer(url=f"{INSIDE}/oidc", allow_http=True)
+    with pytest.raises(ConfigurationError, match="http_origins"):
+        ResourceServer(trusted, audience=SHOPPING_API, transport=HttpTransport())
+    ResourceServer(trusted, audience=SHOPPING_API, transport=HttpTransport(http_origins=[INSIDE]))
+
+
+@pytest.mark.parametrize("by", ["code", "environment", "environment with a CA"])
+def test_keys_are_fetched_over_it(monkeypatch, by, tmp_path):
+    """A name that is not loopback's, as a cluster's DNS has it; here it means an address of this machine."""
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *args, **kw: real({"logto": "127.0.0.1"}.get(host, host), *args, **kw)
+    )
+    with LocalIssuer(host="logto") as issuer:
+        environ = {
+            "M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint,
+            "M2MGUARD_AUDIENCE": SHOPPING_API,
+            "M2MGUARD_ALLOW_HTTP": "true",
+        }
+        if by == "environment with a CA":
+            environ["M2MGUARD_CA_FILE"] = str(ThrowawayCA(tmp_path).ca_file)
+        if by == "code":
+            seen: list[object] = []
+            server = ResourceServer(
+                Issuer.logto(issuer.endpoint, allow_http=True), audience=SHOPPING_API, on_event=seen.append
+            )
+            assert [event.origins for event in seen if isinstance(event, PlainHttpAllowed)] == [(issuer.endpoint,)]
+        else:
+            server = ResourceServer.from_env(environ)
+        assert server.verify(issuer.mint()).app_id == "app-orders"
+        source = TokenSource.logto(
+            issuer.endpoint, "app-orders", "secret-of-app-orders", resource=SHOPPING_API, allow_http=True
+        )
+        assert server.verify(source.token().value).app_id == "app-orders"
