@@ -1,20 +1,37 @@
-"""Which request paths are public. Pure: looks at a path and never at a Host, a query or a forwarded header.
+"""Which request paths are public. Pure: looks at a method and a path, and never at a Host, a query or a forwarded header.
 
-Only plain canonical paths can be public: whatever a router, a proxy or a file system might read differently stays protected.
+Only canonical paths can be public: whatever a router, a proxy or a file system might read differently stays protected.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from m2mguard.errors import ConfigurationError
 
-# Segments of unreserved characters and harmless sub-delimiters (RFC 3986 section 3.3) that do not end in a dot: no empty segment,
-# no "." or "..", no percent, no semicolon, no backslash, no control character, nothing outside ASCII.
-_SEGMENT = r"[A-Za-z0-9._~!$&'()+,=:@-]*[A-Za-z0-9_~!$&'()+,=:@-]"
-_CANONICAL = re.compile(rf"(?:/{_SEGMENT})+/?|/")
-_LITERAL = re.compile(r"[^$()+]*")  # whoever writes these means a pattern
+WEBSOCKET: Final = "WEBSOCKET"
+"""The method by which an entry names the handshakes of WebSockets."""
+
+# Segments (RFC 3986 section 3.3) of unreserved characters, harmless sub-delimiters, spaces, and what is not ASCII. Not among
+# them: an empty segment, "." and "..", a dot or space at the end, a space at the start, `%`, `;`, `\`, and control characters.
+_CHARS = r"A-Za-z0-9_~!$&'()+,=:@\-"  # and the dot, except at the end
+_BEYOND_ASCII = r"\x80-\U0010ffff"
+_CANONICAL = re.compile(rf"(?:/(?! )[. {_CHARS}{_BEYOND_ASCII}]*[{_CHARS}{_BEYOND_ASCII}])+/?")
+# The same as it is sent: what must be percent-encoded is, and so may be a sub-delimiter. An encoded letter, digit, dot, slash,
+# backslash, percent sign, semicolon or control character is no plain encoding.
+_SENT = re.compile(rf"(?:[./{_CHARS}]|%(?:2[01467-9BC]|3[AD]|40|[89A-F][0-9A-F]))*".encode(), re.IGNORECASE)
+# Read as a slash or backslash by a code page that has no better character for them.
+_LOOKS_LIKE_A_SLASH = re.compile(r"[\xa5\u2044\u20a9\u2215\u2216\u29f5\u29f8\u29f9]")
+_MAX_BEYOND_ASCII = 1024  # characters of a path that is normalized, which takes longer than in proportion to the length
+
+_ENTRY = re.compile(rf"(?:(?P<methods>[A-Z-]+(?:,[A-Z-]+)*) )?(?P<path>(?:/[.{_CHARS}]*[{_CHARS}])+/?)")
+_LITERAL = re.compile(r"[^$()+]*")  # these signal that a pattern was intended
+
+Methods = frozenset[str] | None  # None: every method
+_NO_METHOD: Final[frozenset[str]] = frozenset()
 
 
 class PublicPaths:
@@ -23,11 +40,14 @@ class PublicPaths:
     Immutable and safe to share between threads.
 
     Args:
-        entries: literal paths below the application's root. One that ends in "/" is a prefix of whole segments ("/docs/" opens
-            "/docs/a" but neither "/docs" nor "/docs-internal"); any other is one exact path.
+        entries: literal paths of ASCII characters below the application's root. One that ends in "/" is a prefix of whole segments
+            and opens what lies below it: "/docs/" opens "/docs/a", but not "/docs", "/docs-internal" or "/docs/", which some
+            routers take for "/docs". ("/docs/" is public if "/docs" is an entry, too.) Any other is one exact path. An entry
+            opens every method, or only those that it names: "GET /reports/", "GET,POST /hook". GET includes HEAD; "WEBSOCKET"
+            is the handshake of a WebSocket.
 
     Raises:
-        ConfigurationError: an entry that is not a plain canonical path, or "/", which would open everything.
+        ConfigurationError: an entry that is not a canonical path, or "/", which would open everything.
     """
 
     __slots__ = ("_exact", "_prefixes")
@@ -37,48 +57,111 @@ class PublicPaths:
             raise ConfigurationError(
                 'public is a string, or no list at all; give a list of paths: public=["/healthz"].'
             )
-        checked = [_checked(entry) for entry in entries]
-        self._exact = frozenset(entry for entry in checked if not entry.endswith("/"))
-        self._prefixes = tuple(entry for entry in checked if entry.endswith("/"))
+        named: dict[str, Methods] = {}
+        for methods, path in map(_parsed, entries):
+            before = named.get(path, _NO_METHOD)
+            named[path] = None if before is None or methods is None else before | methods
+        self._exact = {path: methods for path, methods in named.items() if not path.endswith("/")}
+        self._prefixes = {path: methods for path, methods in named.items() if path.endswith("/")}
 
     def __bool__(self) -> bool:
         return bool(self._exact or self._prefixes)
 
-    def match(self, path: str, *, root_path: str = "", raw_path: bytes | None = None) -> bool:
-        """Tell whether a request path is public.
+    def match(
+        self, path: str | bytes, *, method: str | None = None, root_path: str = "", raw_path: bytes | None = None
+    ) -> bool:
+        """Tell whether a request is public.
 
         Args:
-            path: the decoded path as the server gives it (ASGI `path`; WSGI `SCRIPT_NAME` + `PATH_INFO`).
+            path: the percent-decoded path as the router will see it: text (ASGI `path`), or bytes that are read as UTF-8 (WSGI
+                `PATH_INFO`, encoded as Latin-1). Text beyond ASCII is public only together with `raw_path`, since nothing else
+                tells how it was decoded.
+            method: of the request, as sent, or `WEBSOCKET`. None fits only the entries that open every method; give it for a
+                request that may run as another method.
             root_path: where the application is mounted; taken off the path as whole segments.
-            raw_path: the path as it was sent, where the server tells; one that was percent-encoded is never public.
+            raw_path: the path as it was sent, where the server tells; a query is passed over. It must be the plain
+                percent-encoding of the path.
         """
-        routed = unambiguous_path(path, root_path, raw_path)
-        if routed is None or (routed not in self._exact and not routed.startswith(self._prefixes)):
+        if isinstance(path, bytes):
+            try:
+                path = path.decode()
+            except UnicodeDecodeError:
+                return False
+        elif raw_path is None and not path.isascii():
             return False
-        return _CANONICAL.fullmatch(routed) is not None
+        sent = None if raw_path is None else raw_path.partition(b"?")[0]
+        routed = _below(root_path, path)
+        if routed is None or not self._opens(routed, method, sent):
+            return False
+        return _is_canonical(routed) and (sent is None or _SENT.fullmatch(sent) is not None)
+
+    def _opens(self, path: str, method: str | None, sent: bytes | None) -> bool:
+        """Tell whether an entry opens this path. What the entry names must have been sent without percent-encoding."""
+        start, encoded, _ = (sent or b"").partition(b"%")
+        if not encoded and self._opens_exactly(path, method):
+            return True
+        return any(
+            path.startswith(prefix)
+            and _fits(methods, method)
+            and (not encoded or prefix.encode() in start)
+            and (path != prefix or self._opens_exactly(prefix[:-1], method))
+            for prefix, methods in self._prefixes.items()
+        )
+
+    def _opens_exactly(self, path: str, method: str | None) -> bool:
+        return _fits(self._exact.get(path, _NO_METHOD), method)
 
 
 def unambiguous_path(path: str, root_path: str, raw_path: bytes | None) -> str | None:
     """The path below `root_path`, or None where a router may see another one. Arguments as for `PublicPaths.match`."""
-    if raw_path is not None and b"%" in raw_path:
-        return None
+    return None if raw_path is not None and b"%" in raw_path else _below(root_path, path)
+
+
+def _below(root_path: str, path: str) -> str | None:
     if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
         return path[len(root_path) :]
-    if root_path and root_path in path:  # Litestar routes what stands behind it, wherever it stands
+    if root_path and root_path in path:  # Litestar strips the first occurrence of root_path anywhere in the path
         return None
     return path
 
 
-def _checked(entry: object) -> str:
+def _is_canonical(path: str) -> bool:
+    if not _CANONICAL.fullmatch(path):
+        return False
+    if path.isascii():
+        return True
+    if len(path) > _MAX_BEYOND_ASCII:
+        return False
+    # The compatibility form (NFKC) shows what stands for ASCII characters: a full-width slash, dot leaders, other spaces.
+    form = unicodedata.normalize("NFKC", path)
+    return (
+        _CANONICAL.fullmatch(form) is not None
+        and form.count("/") == path.count("/")
+        and not _LOOKS_LIKE_A_SLASH.search(form)
+        and not any(character > "\x7f" and unicodedata.category(character)[0] in "CZ" for character in form)
+        and "\ufffd" not in form  # a server's replacement for bytes that are no UTF-8
+    )
+
+
+def _fits(methods: Methods, method: str | None) -> bool:
+    return methods is None or method in methods
+
+
+def _parsed(entry: object) -> tuple[Methods, str]:
     if not isinstance(entry, str):
         raise ConfigurationError("public: every entry must be a string that starts with '/'.")
-    if entry == "/":
+    found = _ENTRY.fullmatch(entry)
+    if entry.rpartition(" ")[2] == "/":
         raise ConfigurationError(
             "public: '/' would open every path. Name the paths that need no token, such as '/healthz'."
         )
-    if not _CANONICAL.fullmatch(entry) or not _LITERAL.fullmatch(entry):
+    if found is None or not _LITERAL.fullmatch(entry):
         raise ConfigurationError(
-            f"public: {entry!r} would never match. Give a plain path that starts with '/', without empty, '.' or '..' segments, "
-            "percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open everything below it."
+            f"public: {entry!r} would never match. Give a plain path of ASCII characters that starts with '/', without empty, '.' "
+            "or '..' segments, percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open what lies "
+            "below it. To open some methods only, name them before the path: 'GET /reports/', 'GET,POST /hook'."
         )
-    return entry
+    if found["methods"] is None:
+        return None, found["path"]
+    methods = frozenset(found["methods"].split(","))
+    return methods | {"HEAD"} if "GET" in methods else methods, found["path"]

@@ -1,40 +1,50 @@
 """Which paths need no token, in the forms in which ASGI and WSGI servers give them."""
 
+from urllib.parse import quote, unquote, unquote_to_bytes
+
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard.paths import PublicPaths
+from m2mguard.paths import WEBSOCKET, PublicPaths
 
 PUBLIC = PublicPaths(["/healthz", "/docs/", "/v1/status.json"])
 
 
-def asgi(sent, *, root_path="", public=PUBLIC):
+def asgi(sent, *, root_path="", public=PUBLIC, method=None):
     """As uvicorn does: the path decoded once, and the path as it was sent beside it."""
-    from urllib.parse import unquote
-
     raw = sent.partition("?")[0]
-    return public.match(unquote(raw), root_path=root_path, raw_path=raw.encode())
+    return public.match(unquote(raw), root_path=root_path, raw_path=raw.encode(), method=method)
 
 
 def wsgi(sent, *, script_name="", public=PUBLIC):
-    """As WSGI servers do: decoded to bytes that are shown as Latin-1; how it was sent is not told."""
-    from urllib.parse import unquote_to_bytes
-
-    path_info = unquote_to_bytes(sent.partition("?")[0]).decode("latin-1")
-    return public.match(script_name + path_info, root_path=script_name)
+    """As the WSGI adapter does: the bytes that servers show as Latin-1; how they were sent is not told."""
+    path_info = unquote_to_bytes(sent.partition("?")[0])
+    return public.match(script_name.encode() + path_info, root_path=script_name)
 
 
 @pytest.mark.parametrize(
     "path",
     [
         "/healthz",
-        "/docs/",
         "/docs/index.html",
         "/docs/a/b/",
         "/v1/status.json",
         "/docs/a-b_c~d.e",
         "/docs/x@1:2,3=4",
+        "/docs/..a",
+        "/docs/.well-known/x",
         "/healthz?x=1",
+        "/docs/mein%20bericht.pdf",
+        "/docs/a%20b/c%20%20d/",
+        "/docs/gr%C3%B6%C3%9Fe.txt",
+        "/docs/gr%c3%b6%c3%9fe.txt",
+        "/docs/gro%CC%88%C3%9Fe.txt",  # the same name as macOS spells it
+        "/docs/%D0%BE%D1%82%D1%87%D1%91%D1%82",
+        "/docs/%E6%97%A5%E6%9C%AC%E8%AA%9E%EF%BC%881%EF%BC%89.pdf",
+        "/docs/%F0%9F%8E%89.png",
+        "/docs/a%E2%80%93b",  # an en dash
+        "/docs/a%E2%80%AFb",  # a narrow space, as in the names of screenshots
+        "/docs/a%20%281%29%2C%20b%2Bc%40d.txt",  # encodeURIComponent and urllib's quote encode more than they must
     ],
 )
 def test_plain_paths_that_are_named_are_public(path):
@@ -57,6 +67,7 @@ def test_plain_paths_that_are_named_are_public(path):
         "healthz",
         "//healthz",
         "/docs",
+        "/docs/",
         "/docsx",
         "/docs-internal/",
         "/Docs/",
@@ -103,8 +114,11 @@ def test_every_other_path_is_protected(path):
         "/healthz\x00",
         "/docs/x\x00.html",
         "/docs/x\t",
-        "/docs/x y",
+        "/docs/ ",
+        "/docs/ x",
         "/docs/x ",
+        "/docs/x /y",
+        "/docs/ /",
         "/docs/x\x7f",
         "/docs/ä",
         "/docs/\uff0e\uff0e/orders",
@@ -152,6 +166,129 @@ def test_an_encoded_path_is_protected(path):
 def test_even_a_harmless_encoding_is_protected_where_the_server_tells_of_it(path):
     assert not asgi(path)
     assert wsgi(path)  # here nobody can tell it from the plain spelling, the application's own router included
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\uff0e\uff0e/orders",  # full-width full stops: ".." in NFKC
+        "\uff0e",
+        "\u2024\u2024/orders",  # one dot leaders
+        "\u2025/orders",  # a two dot leader
+        "x\u2026",  # an ellipsis, which ends in a dot
+        "x\uff0forders",  # a full-width solidus
+        "x\u2044y",  # a fraction slash
+        "\u00bd",  # one half, with a fraction slash in it
+        "x\u2215y",  # a division slash
+        "x\u29f8y",  # a big solidus
+        "\u2100",  # "a/c" in one character
+        "x\uff3cy",  # a full-width backslash
+        "x\ufe68y",  # a small one
+        "x\u2216y",  # a set minus
+        "x\u29f5y",
+        "x\u29f9y",
+        "x\u00a5y",  # a yen sign, the backslash of Shift JIS
+        "x\u20a9y",  # a won sign, that of Korea
+        "x\uff052e",  # a full-width percent sign
+        "\uff1bx",  # a full-width semicolon
+        "\u037ex",  # the Greek question mark, a semicolon in every normal form
+        "x\uff1fy",  # a full-width question mark
+        "\u00a0",  # spaces, at the start or end
+        "\u3000",
+        "\u3000x",
+        "x\u202f",
+        "x\u1680y",  # a space that is none in NFKC
+        "x\u2028y",  # line and paragraph separators
+        "x\u2029y",
+        "x\u0085y",  # controls of Latin-1
+        "x\u009fy",
+        ".\u200b.",  # what nobody sees: a zero-width space, joiners, a soft hyphen, marks of direction, a byte order mark
+        ".\u200d.",
+        ".\u00ad.",
+        "x\u202ey",
+        "\ufeffx",
+        "x\ufffdy",  # a server's replacement for bytes that are no UTF-8
+        "x\ue000y",  # private use
+        "x\U000e0001y",
+        "x\u0378y",  # not assigned
+    ],
+    ids=ascii,
+)
+def test_a_character_that_stands_for_another_or_is_not_seen_is_protected(name):
+    for where in (name, f"a/{name}", f"{name}/a"):
+        assert not asgi("/docs/" + quote(where))
+        assert not wsgi("/docs/" + quote(where))
+        assert not PUBLIC.match(f"/docs/{where}")
+
+
+@pytest.mark.parametrize("sent", ["%FF", "%C3%28", "%C0%AF", "%E0%80%AF", "%ED%A0%80", "%F5%80%80%80", "%C3", "%F6"])
+def test_what_is_no_utf8_is_protected(sent):
+    for path in (f"/docs/{sent}", f"/docs/x{sent}y", f"/docs/{sent}/x"):
+        assert not asgi(path)
+        assert not wsgi(path)
+
+
+def test_text_beyond_ascii_is_public_only_where_it_is_told_how_it_was_sent():
+    assert PUBLIC.match("/docs/ö", raw_path=b"/docs/%C3%B6")
+    assert PUBLIC.match("/docs/ö".encode())
+    assert not PUBLIC.match("/docs/ö")
+    assert not PUBLIC.match("/docs/ö".encode().decode("latin-1"))
+    assert not PUBLIC.match("/docs/ö", raw_path="/docs/ö".encode())
+
+
+def test_an_entry_must_have_been_sent_as_it_is():
+    public = PublicPaths(["/a@b", "/c:d/"])
+    assert asgi("/a@b", public=public)
+    assert asgi("/c:d/e%40f", public=public)
+    for sent in ("/a%40b", "/c%3Ad/e", "/%63:d/e"):
+        assert not asgi(sent, public=public)
+
+
+def test_a_query_beside_the_path_as_it_was_sent_is_passed_over():
+    assert PUBLIC.match("/healthz", raw_path=b"/healthz?x=%2F")
+    assert PUBLIC.match("/docs/a", raw_path=b"/docs/a?%2e%2e")
+    assert not PUBLIC.match("/orders", raw_path=b"/healthz?x")
+
+
+def test_a_prefix_opens_what_lies_below_it_and_itself_only_where_the_path_without_slash_is_public_too():
+    below, both, only = PublicPaths(["/docs/"]), PublicPaths(["/docs", "/docs/"]), PublicPaths(["/docs"])
+    opened = {path: [public.match(path) for public in (below, both, only)] for path in ("/docs", "/docs/", "/docs/a")}
+    assert opened == {"/docs": [False, True, True], "/docs/": [False, True, False], "/docs/a": [True, True, False]}
+    nested = PublicPaths(["/docs/", "/docs/a/"])
+    assert nested.match("/docs/a/")  # below "/docs/", and so is "/docs/a"
+    assert not nested.match("/docs/")
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "get", WEBSOCKET, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "opened"),
+    [
+        ("/reports/a", ("GET", "HEAD")),
+        ("/reports/", ()),
+        ("/hook", ("POST", "PUT")),
+        ("/live", (WEBSOCKET,)),
+        ("/healthz", METHODS),
+        ("/orders", ()),
+    ],
+)
+def test_an_entry_may_name_methods(path, opened):
+    public = PublicPaths(["GET /reports/", "POST,PUT /hook", "WEBSOCKET /live", "/healthz"])
+    assert tuple(method for method in METHODS if asgi(path, public=public, method=method)) == opened
+
+
+def test_head_follows_get_and_not_the_other_way():
+    assert PublicPaths(["GET /a"]).match("/a", method="HEAD")
+    assert not PublicPaths(["HEAD /a"]).match("/a", method="GET")
+
+
+def test_entries_of_one_path_add_up():
+    public = PublicPaths(["GET /a", "POST /a", "GET /b/", "/b/"])
+    assert [public.match("/a", method=method) for method in ("GET", "POST", "PUT")] == [True, True, False]
+    assert public.match("/b/c", method="DELETE")
+    both = PublicPaths(["GET /docs", "GET,POST /docs/"])
+    assert [both.match("/docs/", method=method) for method in ("GET", "POST")] == [True, False]
 
 
 def test_a_mounted_application_names_paths_below_its_root():
@@ -221,6 +358,20 @@ def test_without_entries_nothing_is_public():
         ["/docs\\x"],
         ["/docs;x"],
         ["/dócs"],
+        ["/docs/größe"],
+        ["get /docs"],
+        ["GET  /docs"],
+        ["GET/docs"],
+        ["GET, HEAD /docs"],
+        ["GET HEAD /docs"],
+        [",GET /docs"],
+        [" /docs"],
+        ["GET"],
+        ["GET "],
+        ["GET /"],
+        ["GET docs"],
+        ["* /docs"],
+        ["/docs GET"],
         ["https://shopping.api/healthz"],
         ["/healthz", "/"],
     ],
@@ -241,8 +392,15 @@ def test_the_nearest_entries_are_accepted(entries):
     assert all(public.match(entry) for entry in entries)
 
 
+@pytest.mark.parametrize("entry", ["GET /docs", "GET,POST,M-SEARCH /docs", "WEBSOCKET,GET /docs"])
+def test_methods_are_accepted_in_capitals_without_spaces(entry):
+    assert PublicPaths([entry]).match("/docs", method="GET")
+
+
 def test_a_long_path_costs_no_more_than_its_length():
     path = "/docs/" + "a/" * 100_000 + "\n"
     assert not PUBLIC.match(path)
     assert not PUBLIC.match("/docs/" + "." * 200_000)
     assert not PUBLIC.match("/docs/" + "a." * 100_000)
+    assert not PUBLIC.match(("/docs/" + "\u0301\u0323" * 100_000).encode())  # marks that normalizing would have to sort
+    assert not asgi("/docs/" + "%20" * 100_000)

@@ -2,9 +2,11 @@
 
 import json
 import string
+import unicodedata
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fuzz.seeds import seeds
@@ -192,7 +194,7 @@ def test_no_body_makes_the_key_set_reader_raise_anything_else(body):
         parse_key_set(body, max_keys=9)
 
 
-PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()+,=:@")
+PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()+,=:@ ")
 
 
 @calm
@@ -202,9 +204,27 @@ PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()+,=:@")
     )
 )
 def test_a_path_below_a_prefix_is_public_exactly_when_every_segment_is_plain(path):
-    *inner, last = path.split("/")[1:]
-    plain = all(part and set(part) <= PLAIN and not part.endswith(".") for part in ([*inner, last] if last else inner))
-    assert PublicPaths(["/docs/"]).match(path) is plain
+    *inner, last = path.split("/")[2:]
+    segments = [*inner, last] if last else inner
+    plain = all(part and set(part) <= PLAIN and not part.endswith(".") and part == part.strip(" ") for part in segments)
+    assert PublicPaths(["/docs/"]).match(path) is (plain and segments != [])
+
+
+@calm
+@given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3))
+def test_whatever_text_is_public_has_the_segments_it_seems_to_have_in_every_normal_form(names):
+    path = "/docs/" + "/".join(names)
+    assume(not any("\ud800" <= character <= "\udfff" for character in path))  # which UTF-8 has not
+    sent = quote(path, safe="/" + "".join(PLAIN - {" "}))
+    public = PublicPaths(["/docs/"])
+    if not public.match(path, raw_path=sent.encode()):
+        return
+    assert public.match(path.encode())
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        segments = unicodedata.normalize(form, path).split("/")
+        assert len(segments) == path.count("/") + 1
+        assert not {"", ".", ".."} & {segment.strip() for segment in segments[1:-1]}
+        assert not set(";\\%\x00") & set("".join(segments))
 
 
 SCOPES = st.frozensets(st.sampled_from(["a", "b", "c", "a:b"]))
