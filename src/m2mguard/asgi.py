@@ -13,16 +13,20 @@ from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.paths import PublicPaths
+from m2mguard.paths import WEBSOCKET, PublicPaths
+from m2mguard.preflight import is_preflight, may_run_as_another_method
 from m2mguard.resource_server import ResourceServer
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # frameworks type these their own ways; nothing narrower fits all
 OnError = Callable[[Refusal, Scope], Answer | None]
 
 DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
 POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
+_BODY_MESSAGES = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
 
 
 class BearerAuthMiddleware:
@@ -44,15 +48,16 @@ class BearerAuthMiddleware:
         server: verifies tokens and words the answers.
         requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
             given the ASGI scope.
-        public: the paths below `root_path` that need no token, default none. An entry that ends in "/" opens everything below
-            it, any other one exact path.
-        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
-            which carry no credentials (Fetch standard, section 3.3.2). Needless where a CORS middleware stands above this one.
+        public: the paths below `root_path` that need no token, default none. An entry that ends in "/" opens what lies below it,
+            any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" hands on CORS preflights as
+            browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
+            Needless where a CORS middleware is above this one.
         on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
             `Answer` to be sent instead; None sends the standard one. What it raises passes through, and nothing is let in.
 
     Raises:
-        ConfigurationError: an argument that cannot be meant.
+        ConfigurationError: an invalid argument.
     """
 
     def __init__(
@@ -97,9 +102,11 @@ class BearerAuthMiddleware:
         if metadata is not None and metadata.is_asked_for(scope.get("method", ""), **_path_of(scope)):
             await send_answer(metadata.answer, scope, send)
             return
-        if self._is_open(scope):
-            anonymous = {name: value for name, value in scope.items() if name not in ("auth", "user")}
-            await self.app(anonymous, receive, send)
+        if self._is_public(scope):
+            await self.app(_anonymous(scope), receive, send)
+            return
+        if self._exempt_preflights and is_preflight(scope.get("method", ""), _fields(scope), _query(scope)):
+            await self.app(_anonymous(scope), _without_body(receive), _without_answers_body(send))
             return
         try:
             caller = await self._server.aauthenticate(authorization_fields(scope), self._requires, request=scope)
@@ -108,10 +115,18 @@ class BearerAuthMiddleware:
             return
         await self.app({**scope, "auth": caller, "user": caller}, receive, send)
 
-    def _is_open(self, scope: Scope) -> bool:
-        if self._public is not None and self._public.match(**_path_of(scope)):
-            return True
-        return self._exempt_preflights and _is_preflight(scope)
+    def _is_public(self, scope: Scope) -> bool:
+        public = self._public
+        if public is None:
+            return False
+        path = _path_of(scope)
+        if path["raw_path"] is None:
+            path["path"] = path["path"].encode("utf-8", "surrogatepass")  # decoded by the server as ASGI demands
+        if not public.match(**path, method=scope.get("method", WEBSOCKET)):
+            return False
+        if may_run_as_another_method(_fields(scope), _query(scope)):
+            return public.match(**path)
+        return True
 
     async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)
@@ -126,7 +141,7 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
     """
     caller = scope.get("auth")
     if not isinstance(caller, Caller):
-        raise RuntimeError("this request has no Caller: nothing of m2mguard stands above it, or its path is public")
+        raise RuntimeError("this request has no Caller: no adapter of m2mguard protects it, or its path is public")
     return caller
 
 
@@ -177,9 +192,46 @@ def _path_of(scope: Scope) -> dict[str, Any]:
     return {"path": scope["path"], "root_path": scope.get("root_path", ""), "raw_path": scope.get("raw_path")}
 
 
-def _is_preflight(scope: Scope) -> bool:
-    """Tell a CORS preflight: OPTIONS that names an origin and the method it asks for (Fetch standard, section 3.2.2)."""
-    if scope.get("method") != "OPTIONS":  # a WebSocket has no method
-        return False
-    named = {name.lower() for name, value in scope["headers"] if value}
-    return b"origin" in named and b"access-control-request-method" in named
+def _fields(scope: Scope) -> Iterable[tuple[str, str]]:
+    return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+
+
+def _query(scope: Scope) -> str:
+    query: bytes = scope.get("query_string", b"")
+    return query.decode("latin-1")
+
+
+def _anonymous(scope: Scope) -> Scope:
+    return {name: value for name, value in scope.items() if name not in ("auth", "user")}
+
+
+def _without_body(receive: Receive) -> Receive:
+    """The messages of a request without a body, whatever the client sends."""
+    has_ended = False
+
+    async def receive_nothing() -> Message:
+        nonlocal has_ended
+        if not has_ended:
+            has_ended = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        message = await receive()
+        while message["type"] == "http.request":
+            message = await receive()
+        return message
+
+    return receive_nothing
+
+
+def _without_answers_body(send: Send) -> Send:
+    """Let status and fields of an answer through, and no body: a preflight needs none."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != b"content-length"]
+            if message["status"] != 204:  # RFC 9110 section 8.6
+                kept.append((b"content-length", b"0"))
+            await send({"type": "http.response.start", "status": message["status"], "headers": kept})
+        elif message["type"] in _BODY_MESSAGES and not message.get("more_body", False):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_head

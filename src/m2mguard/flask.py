@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
@@ -41,15 +41,15 @@ _REQUIREMENTS = "_m2mguard_requirements"  # on a guarded view: what it asks for,
 class M2MGuard:
     """Flask's extension. One guard can serve several apps, each with its own settings; it keeps nothing about a request.
 
-    `@guard.requires("read:orders")` protects a view, `guard.protect(blueprint)` a blueprint or an app. What stands on a view,
-    its blueprint and its app adds up: a request must meet all of it. The view finds the Caller at `current_caller`.
+    `@guard.requires("read:orders")` protects a view, `guard.protect(blueprint)` a blueprint or an app. The requirements of a view,
+    its blueprint and its app add up: a request must meet all of them. The view finds the Caller at `current_caller`.
 
     Args:
         app: the app to set up; without one, call `init_app`.
         server: verifies tokens and words the answers. Default: built for each app from its configuration, `M2MGUARD_ISSUER` or
             `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE` and a key for every other setting of `ResourceServer.from_env`.
-        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
-            which carry no credentials (Fetch standard, section 3.3.2).
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets CORS preflights pass as
+            browsers send them (Fetch standard, section 3.3.2), but to no view: one that handles OPTIONS itself needs a token.
 
     Raises:
         ConfigurationError: as `init_app`.
@@ -65,8 +65,8 @@ class M2MGuard:
         if server is not None and not isinstance(server, ResourceServer):
             raise ConfigurationError("server must be a ResourceServer.")
         self._server = server
-        self._preflight = preflight
         self._preflights = Exemptions(preflight=preflight)
+        self._guarded: dict[int, object] = {}  # by identity, the functions that `requires` has wrapped
         if app is not None:
             self.init_app(app)
 
@@ -76,7 +76,7 @@ class M2MGuard:
         With a `resource_url` (`M2MGUARD_RESOURCE_URL`) the API's metadata gets a URL rule, open to anybody (RFC 9728).
 
         Raises:
-            ConfigurationError: a setting that is missing, unknown, or cannot be meant; or the app has a guard already.
+            ConfigurationError: a setting that is missing, unknown or invalid; or the app has a guard already.
         """
         if EXTENSION in app.extensions:
             raise ConfigurationError("this app has a guard already; one ResourceServer can take several issuers.")
@@ -84,6 +84,7 @@ class M2MGuard:
         app.extensions[EXTENSION] = server
         if server.resource_metadata is not None:
             app.add_url_rule(server.resource_metadata.path, METADATA_ENDPOINT, _resource_metadata)
+        app.before_request(self._find_unguarded_views(app))
         app.before_request(self._guard_automatic_options)
         app.cli.add_command(_commands())
 
@@ -96,7 +97,9 @@ class M2MGuard:
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Protect a view function, sync or async, or each view of a class: `decorators = [guard.requires("read:orders")]`.
 
-        Stands below `@app.route`. The OPTIONS requests that Flask answers for the view are protected, too.
+        Put it below `@app.route`. Above it, the app would know the view without its guard: such a view is never called, its requests
+        end in a `ConfigurationError`, which the app's log names at its first request. The OPTIONS requests that Flask answers for
+        the view are protected, too.
 
         Args:
             scopes: every one of these must be granted.
@@ -105,11 +108,15 @@ class M2MGuard:
             organization: as for `Requirement`. A callable is given the Flask request, with its `view_args`.
 
         Raises:
-            ConfigurationError: a value that cannot be meant.
+            ConfigurationError: an invalid value; or, when decorating, a class.
         """
         requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            if inspect.isclass(view):
+                raise ConfigurationError(
+                    "requires() is for views; in a class, give decorators = [guard.requires(...)]."
+                )
             if inspect.iscoroutinefunction(view):
 
                 @wraps(view)
@@ -126,6 +133,7 @@ class M2MGuard:
                     return view(*args, **kwargs)
 
             setattr(guarded, _REQUIREMENTS, (*getattr(view, _REQUIREMENTS, ()), requirement))
+            self._guarded |= {id(inner): inner for inner in _wrapped(view)}
             return guarded
 
         return decorate
@@ -149,29 +157,65 @@ class M2MGuard:
             any_scope: as for `requires`.
             app_ids: as for `requires`.
             organization: as for `requires`.
-            public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens
-                everything below it, any other one exact path.
+            public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens what lies
+                below it, any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
 
         Raises:
-            ConfigurationError: a value that cannot be meant.
+            ConfigurationError: an invalid value.
         """
         requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
-        exemptions = Exemptions(public=public, preflight=self._preflight)
+        exemptions = Exemptions(public=public)
 
         def guard() -> None:
-            if not exemptions.cover(request.environ) and request.endpoint != METADATA_ENDPOINT:
+            if exemptions.is_public(request.environ) or request.endpoint == METADATA_ENDPOINT:
+                return
+            if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(request.environ)):
                 _authenticate(requirement)
 
         target.before_request(guard)
 
+    def _find_unguarded_views(self, app: Flask) -> Callable[[], None]:
+        """What each request is checked with: a view that has a guard must be known to the app by that guard."""
+        unlogged = [app]
+
+        def check() -> None:
+            if unlogged:  # the first request, after which Flask takes no more views
+                unlogged.clear()
+                for name, view in app.view_functions.items():
+                    if id(view) in self._guarded:
+                        app.logger.error(_unguarded(name))
+            endpoint = request.endpoint
+            if endpoint is not None and id(app.view_functions.get(endpoint)) in self._guarded:
+                raise ConfigurationError(_unguarded(endpoint))
+
+        return check
+
     def _guard_automatic_options(self) -> None:
         """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
-        rule = request.url_rule
-        if request.method != "OPTIONS" or not getattr(rule, "provide_automatic_options", False):
-            return
-        if rule is not None and not self._preflights.cover(request.environ):
-            for requirement in getattr(current_app.view_functions[rule.endpoint], _REQUIREMENTS, ()):
+        if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(request.environ):
+            for requirement in getattr(current_app.view_functions[cast(str, request.endpoint)], _REQUIREMENTS, ()):
                 _authenticate(requirement)
+
+
+def _is_answered_by_flask() -> bool:
+    """Tell a request for OPTIONS that calls no view; Flask lists the methods of the rule."""
+    return request.method == "OPTIONS" and bool(getattr(request.url_rule, "provide_automatic_options", False))
+
+
+def _wrapped(view: Callable[..., Any]) -> Iterator[object]:
+    """A function and those that it wraps, as `functools.wraps` tells."""
+    inner: object = view
+    while inner is not None:
+        yield inner
+        inner = getattr(inner, "__wrapped__", None)
+
+
+def _unguarded(endpoint: str) -> str:
+    return (
+        f"the view of {endpoint!r} was registered without the guard that it has. Put guard.requires() below the route: "
+        '@app.get("/orders"), then @guard.requires("read:orders"), then the function. A view that is meant to be open, too, '
+        "needs a function of its own."
+    )
 
 
 def readiness() -> Response:

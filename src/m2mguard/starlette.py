@@ -1,6 +1,6 @@
 """What Starlette adds to `m2mguard.asgi`: requirements per route, typed access to the Caller, keys fetched at startup.
 
-Starlette's own `@requires("read:orders")` works on top: the Caller stands at `request.auth` with its scopes.
+Starlette's own `@requires("read:orders")` works on top: the Caller is at `request.auth` with its scopes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def requires(
 ) -> Middleware:
     """Protect one route, mount or router: `Route("/orders", orders, middleware=[requires(server, scopes=["read:orders"])])`.
 
-    What stands above and below adds up; a request must meet all of it.
+    The requirements above and below add up; a request must meet all of them.
 
     Args:
         server: verifies tokens and words the answers.
@@ -56,7 +56,7 @@ def requires(
         organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
     if callable(organization):

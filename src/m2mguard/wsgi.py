@@ -6,14 +6,17 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
 
 from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.paths import PublicPaths
+from m2mguard.preflight import is_preflight, may_run_as_another_method
 from m2mguard.resource_server import ResourceServer
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
 
 CALLER: Final = "m2mguard.caller"
+_ASCII_BUT_SPACE: Final = bytes(range(0x21, 0x7F))
 _STATUS_LINES = {
     200: "200 OK",
     400: "400 Bad Request",
@@ -46,15 +50,15 @@ class BearerAuthMiddleware:
         server: verifies tokens and words the answers.
         requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
             given the WSGI environ.
-        public: the paths below `SCRIPT_NAME` that need no token, default none. An entry that ends in "/" opens everything
-            below it, any other one exact path.
-        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets true CORS preflights pass,
-            which carry no credentials (Fetch standard, section 3.3.2).
+        public: the paths below `SCRIPT_NAME` that need no token, default none. An entry that ends in "/" opens what lies below
+            it, any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" hands on CORS preflights as
+            browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
         on_error: called with the refusal and the WSGI environ. It may return another `Answer` to be sent instead; None sends
             the standard one. What it raises passes through, and nothing is let in.
 
     Raises:
-        ConfigurationError: an argument that cannot be meant.
+        ConfigurationError: an invalid argument.
     """
 
     def __init__(
@@ -87,8 +91,10 @@ class BearerAuthMiddleware:
         environ.pop(CALLER, None)
         if self._metadata is not None and asks_for(self._metadata, environ):
             return _send(self._metadata.answer, environ, start_response)
-        if self._exemptions.cover(environ):
+        if self._exemptions.is_public(environ):
             return self.app(environ, start_response)
+        if self._exemptions.is_exempt_preflight(environ):
+            return _pass_preflight(self.app, environ, start_response)
         try:
             caller = self._server.authenticate(authorization_fields(environ), self._requires, request=environ)
         except Refusal as error:
@@ -133,35 +139,83 @@ def authorization_fields(environ: WSGIEnvironment) -> list[str]:
 
 
 class Exemptions:
-    """The requests that need no token, as the WSGI family tells them: by `PATH_INFO` and method, never by Host or query.
+    """The requests that need no token, as the WSGI family tells them: by path and method, never by Host.
 
     Args:
         public: as for `BearerAuthMiddleware`.
         preflight: as for `BearerAuthMiddleware`.
 
+    Attributes:
+        preflights: whether preflights are exempt.
+
     Raises:
-        ConfigurationError: an argument that cannot be meant.
+        ConfigurationError: an invalid argument.
     """
 
-    __slots__ = ("_preflights", "_public")
+    __slots__ = ("_public", "preflights")
 
     def __init__(self, *, public: Iterable[str] = (), preflight: Literal["protect", "exempt"] = "protect") -> None:
         if preflight not in ("protect", "exempt"):
             raise ConfigurationError('preflight must be "protect" or "exempt".')
         self._public = PublicPaths(public)
-        self._preflights = preflight == "exempt"
+        self.preflights = preflight == "exempt"
 
-    def cover(self, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
-        """Tell whether a request needs no token.
+    def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
+        """Tell whether the path of a request is public.
 
         Args:
             environ: the WSGI environ, or Django's `META`.
+            path: the decoded path in UTF-8, where it is not `PATH_INFO`, which shows its bytes as Latin-1 (PEP 3333).
             raw_path: the path as it was sent, where the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it
-                there; `PATH_INFO` itself is decoded already.
+                there.
         """
-        if self._public and self._public.match(environ.get("PATH_INFO", ""), raw_path=_raw_path(environ) or raw_path):
-            return True
-        return self._preflights and _is_preflight(environ)
+        if not self._public:
+            return False
+        if path is None:
+            path = environ.get("PATH_INFO", "").encode("latin-1", "replace")
+        sent = _raw_path(environ) or raw_path
+        if not self._public.match(path, method=environ["REQUEST_METHOD"], raw_path=sent):
+            return False
+        if may_run_as_another_method(_fields(environ), environ.get("QUERY_STRING", "")):
+            return self._public.match(path, raw_path=sent)
+        return True
+
+    def is_exempt_preflight(self, environ: WSGIEnvironment) -> bool:
+        """Tell whether a request is a preflight and exempt; what it may reach without a token is for the adapter to limit."""
+        return self.preflights and is_preflight(
+            environ["REQUEST_METHOD"], _fields(environ), environ.get("QUERY_STRING", "")
+        )
+
+
+def _fields(environ: WSGIEnvironment) -> Iterable[tuple[str, str]]:
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            yield name[5:], value
+        elif name == "CONTENT_LENGTH":
+            yield name, value
+
+
+def _pass_preflight(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    """Have the application answer a preflight that has no body; of its answer send the status and the fields, not the body."""
+    started = False
+
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        nonlocal started
+        started = True
+        kept = [field for field in headers if field[0].lower() not in ("content-length", "transfer-encoding")]
+        if not status.startswith("204"):  # RFC 9110 section 8.6
+            kept.append(("Content-Length", "0"))
+        start_response(status, kept, exc_info)
+        return lambda _: None
+
+    answer = app({**environ, "wsgi.input": io.BytesIO()}, start)
+    try:
+        for _ in answer:  # a generator starts its answer when it is asked for the first chunk
+            if started:
+                break
+    finally:
+        getattr(answer, "close", lambda: None)()
+    return []
 
 
 def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -172,17 +226,14 @@ def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartRespons
 
 
 def asks_for(metadata: ResourceMetadata, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
-    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.cover`."""
+    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.is_public`."""
     path = environ.get("PATH_INFO", "")
     return metadata.is_asked_for(environ["REQUEST_METHOD"], path, raw_path=_raw_path(environ) or raw_path)
 
 
 def _raw_path(environ: WSGIEnvironment) -> bytes | None:
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-    return None if sent is None else sent.partition("?")[0].encode("latin-1", "replace")
-
-
-def _is_preflight(environ: WSGIEnvironment) -> bool:
-    """Tell a CORS preflight: OPTIONS that names an origin and the method it asks for (Fetch standard, section 3.2.2)."""
-    named = environ.get("HTTP_ORIGIN") and environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
-    return environ["REQUEST_METHOD"] == "OPTIONS" and bool(named)
+    if sent is None:
+        return None
+    # Werkzeug's test client gives it as it was typed, and gunicorn hands on what a client forgot to encode
+    return quote(sent.partition("?")[0].encode("latin-1", "replace"), safe=_ASCII_BUT_SPACE).encode()

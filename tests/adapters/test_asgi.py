@@ -160,9 +160,12 @@ async def test_a_public_path_has_no_caller_even_where_a_token_was_sent(protect, 
         {"path": "/healthz/"},
         {"path": "//healthz"},
         {"path": "/docs"},
+        {"path": "/docs/"},
         {"path": "/docs-internal"},
         {"path": "/docs/../orders"},
         {"path": "/healthz", "raw_path": b"/health%7a"},
+        {"path": "/docs/ö", "raw_path": b"/docs/%c3%b6%2f"},
+        {"path": "/docs/\udc80"},
         {"path": "/orders", "query_string": b"/healthz"},
         {"path": "/orders", "headers": [(b"x-forwarded-uri", b"/healthz"), (b"host", b"h/healthz?")]},
         {"path": "/healthz/api/orders", "root_path": "/healthz"},
@@ -181,6 +184,48 @@ async def test_whatever_is_not_plainly_public_is_protected(protect, inner, membe
 async def test_public_paths_lie_below_the_root_path(protect, inner):
     await call(protect(public=("/healthz",)), http("/api/healthz", root_path="/api", raw_path=b"/api/healthz"))
     assert len(inner.scopes) == 1
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"path": "/docs/mein bericht", "raw_path": b"/docs/mein%20bericht"},
+        {"path": "/docs/größe.txt", "raw_path": b"/docs/gr%C3%B6%C3%9Fe.txt"},
+        {"path": "/docs/größe.txt"},  # a server that does not tell
+        {"path": "/docs/größe.txt", "raw_path": None},
+        {"path": "/api/docs/größe.txt", "root_path": "/api", "raw_path": b"/api/docs/gr%C3%B6%C3%9Fe.txt"},
+    ],
+    ids=str,
+)
+async def test_spaces_and_letters_of_every_alphabet_below_a_public_prefix_are_public(protect, inner, members):
+    await call(protect(public=("/docs/",)), http() | members)
+    assert len(inner.scopes) == 1
+
+
+async def test_an_entry_may_open_some_methods_only(protect, inner):
+    guarded = protect(public=("GET /docs/", "WEBSOCKET /live"))
+    for scope in (http("/docs/a"), http("/docs/a", method="HEAD"), websocket(path="/live")):
+        await call(guarded, scope)
+    assert len(inner.scopes) == 3
+    for method in ("POST", "OPTIONS", "get"):
+        assert (await call(guarded, http("/docs/a", method=method)))[0]["status"] == 401
+    assert (await call(guarded, http("/live")))[0]["status"] == 401
+    assert (await call(guarded, websocket(path="/docs/a")))[0]["code"] == 1008
+    assert len(inner.scopes) == 3
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"headers": {"X-HTTP-Method-Override": "DELETE"}},
+        {"headers": {"x-method-override": "DELETE"}},
+        {"query_string": b"a=1&_method=DELETE"},
+    ],
+    ids=str,
+)
+async def test_what_may_run_as_another_method_is_public_only_where_every_method_is(protect, inner, members):
+    assert (await call(protect(public=("GET /docs/",)), http("/docs/a", **members)))[0]["status"] == 401
+    assert (await call(protect(public=("/docs/",)), http("/docs/a", **members)))[0]["status"] == 200
 
 
 # --- Preflights
@@ -206,6 +251,12 @@ async def test_a_true_preflight_passes_where_it_is_exempt_and_has_no_caller(prot
         http(method="OPTIONS", headers={"Origin": "https://app.example"}),
         http(method="OPTIONS", headers={"Access-Control-Request-Method": "GET"}),
         http(method="OPTIONS", headers=PREFLIGHT | {"Origin": ""}),
+        http(method="OPTIONS", headers=PREFLIGHT | {"X-HTTP-Method-Override": "DELETE"}),
+        http(method="OPTIONS", headers=PREFLIGHT | {"X-Method-Override": "DELETE"}),
+        http(method="OPTIONS", headers=PREFLIGHT, query_string=b"_method=DELETE"),
+        http(method="OPTIONS", headers=PREFLIGHT | {"Cookie": "session=1"}),
+        http(method="OPTIONS", headers=PREFLIGHT | {"Content-Length": "2"}),
+        http(method="OPTIONS", headers=PREFLIGHT | {"Transfer-Encoding": "chunked"}),
         websocket(PREFLIGHT, extensions={"websocket.http.response": {}}),
     ],
     ids=str,
@@ -213,6 +264,78 @@ async def test_a_true_preflight_passes_where_it_is_exempt_and_has_no_caller(prot
 async def test_nothing_else_passes_as_a_preflight(protect, inner, scope):
     assert (await call(protect(preflight="exempt"), scope))[0]["status"] == 401
     assert inner.scopes == []
+
+
+async def test_a_preflight_with_a_token_is_a_request_like_any_other(protect, inner, bearer):
+    await call(protect(preflight="exempt"), http(method="OPTIONS", headers=PREFLIGHT | bearer("app-orders")))
+    assert inner.scopes[0]["auth"].app_id == "app-orders"
+
+
+class AnswersOptions:
+    """A view that takes OPTIONS itself, reads what it is sent, and answers with data."""
+
+    def __init__(self, *messages):
+        self.messages = messages
+        self.read = []
+
+    async def __call__(self, scope, receive, send):
+        self.read = [await receive(), await receive()]
+        for message in self.messages:
+            await send(message)
+
+
+async def exempted(server, *messages, received=()):
+    """Run one exempt preflight; what the view read, and what was sent."""
+    view, sent = AnswersOptions(*messages), []
+    incoming = iter([*received, {"type": "http.disconnect"}])
+
+    async def receive():
+        return next(incoming)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = http(method="OPTIONS", headers=PREFLIGHT)
+    await BearerAuthMiddleware(view, server, preflight="exempt")(scope, receive, send)
+    return view.read, sent
+
+
+START = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", b"4")],
+}
+HEAD = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [(b"Access-Control-Allow-Origin", b"*"), (b"content-length", b"0")],
+}
+END = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"type": "http.response.body", "body": b"data"}],
+        [{"type": "http.response.body", "body": b"da", "more_body": True}, {"type": "http.response.body", "body": b"ta"}],
+        [{"type": "http.response.debug", "info": {}}, {"type": "http.response.pathsend", "path": "/etc/passwd"}],
+        [{"type": "http.response.push", "path": "/data", "headers": []}, {"type": "http.response.body"}],
+    ],
+)  # fmt: skip
+async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(server, messages):
+    _, sent = await exempted(server, START, *messages)
+    assert sent == [HEAD, END]
+
+
+async def test_an_answer_204_to_an_exempt_preflight_is_given_no_length(server):
+    _, sent = await exempted(server, START | {"status": 204, "trailers": True}, {"type": "http.response.body"})
+    assert sent == [{"type": "http.response.start", "status": 204, "headers": HEAD["headers"][:1]}, END]
+
+
+async def test_an_exempt_preflight_has_no_body(server):
+    received = [{"type": "http.request", "body": b"_method=", "more_body": True}, {"type": "http.request", "body": b"x"}]  # fmt: skip
+    read, _ = await exempted(server, START, received=received)
+    assert read == [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
 
 
 # --- on_error

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import types
 from typing import Any, cast
 
@@ -10,8 +12,9 @@ import pytest
 from asgiref.sync import iscoroutinefunction
 from django.core.checks import run_checks
 from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
@@ -199,7 +202,7 @@ def test_on_a_plain_method_requires_says_what_to_do(server):
 
 @pytest.mark.parametrize("view", [app_id, app_id_async], ids=["sync", "async"])
 async def test_the_middleware_protects_every_path_but_the_public_ones(site, bearer, view):
-    with site([OURS], public=["/open/", "/healthz"], orders=view, open=anonymous, healthz=anonymous):
+    with site([OURS], public=["/open", "/open/", "/healthz"], orders=view, open=anonymous, healthz=anonymous):
         for get in (AsyncClient().get, in_thread(Client().get)):
             assert (await get("/orders/", headers=bearer("app-orders"))).content == b"app-orders"
             assert (await get("/open/", headers=bearer())).content == b"in"
@@ -215,22 +218,155 @@ def in_thread(get):
     return got
 
 
-async def test_a_path_that_was_percent_encoded_is_not_public(site):
-    for sent, status in (("/open/a/?x=%2f", 200), ("/open%2fa/", 401)):
+async def test_a_prefix_opens_what_lies_below_it(site):
+    with site([OURS], public=["/open/"], open=anonymous):
+        for get in (AsyncClient().get, in_thread(Client().get)):
+            statuses = [(await get(path)).status_code for path in ("/open/a/", "/open/", "/open")]
+            assert statuses == [200, 401, 401]
+
+
+async def test_spaces_and_letters_of_every_alphabet_are_public_and_a_path_that_hides_a_slash_is_not(site):
+    for sent, status in (
+        ("/open/a/?x=%2f", 200),
+        ("/open/mein%20bericht/", 200),
+        ("/open/gr%C3%B6%C3%9Fe/", 200),
+        ("/open/%FF/", 401),
+        ("/open/%EF%BC%8E%EF%BC%8E/", 401),
+        ("/open%2fa/", 401),
+        ("/open/%61/", 401),
+    ):
         with site([OURS], public=["/open/"], open=anonymous):
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast(Any, ASGIHandler()))) as client:
                 assert (await client.get(f"http://testserver{sent}")).status_code == status
-            assert (await in_thread(Client().get)("/open/a/", RAW_URI=sent)).status_code == status
+            assert (await in_thread(Client().get)(sent, RAW_URI=sent)).status_code == status
 
 
-def test_the_middlewares_requirement_and_preflights_come_from_the_setting(site, server, bearer):
-    setting = {"SERVER": server, "REQUIRES": Requirement(scopes=["all"]), "PREFLIGHT": "exempt"}
-    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
-    with site([OURS], setting=setting, orders=app_id, open=anonymous):
+async def test_a_server_that_does_not_tell_how_a_path_was_sent_shows_the_same_letters(site):
+    async def telling_less(
+        scope, receive, send
+    ):  # Django's own asynchronous client shows bytes as Latin-1, which no server does
+        await ASGIHandler()(cast(Any, scope | {"raw_path": None}), receive, send)
+
+    with site([OURS], public=["/open/"], open=anonymous):
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast(Any, telling_less))) as client:
+            for name, status in (("gr%C3%B6%C3%9Fe", 200), ("a%20b", 200), ("%FF", 401), ("%E9", 401)):
+                assert (await client.get(f"http://testserver/open/{name}/")).status_code == status
+                assert (await in_thread(Client().get)(f"/open/{name}/")).status_code == status
+
+
+async def test_public_entries_may_name_methods(site):
+    with site([OURS], public=["GET /open/"], open=anonymous):
+        for client in (Client(), AsyncClient()):
+            get, post = (in_thread(m) if isinstance(client, Client) else m for m in (client.get, client.post))
+            assert (await get("/open/a/")).status_code == 200
+            assert (await post("/open/a/")).status_code == 401
+            assert (await get("/open/a/", {"_method": "DELETE"})).status_code == 401
+            assert (await get("/open/a/", headers={"X-HTTP-Method-Override": "DELETE"})).status_code == 401
+
+
+PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+EXEMPT = {"REQUIRES": Requirement(scopes=["all"]), "PREFLIGHT": "exempt"}
+
+
+def test_the_middlewares_requirement_comes_from_the_setting(site, server, bearer):
+    with site([OURS], setting={"SERVER": server} | EXEMPT, orders=app_id):
         assert Client().get("/orders/", headers=bearer()).status_code == 403
         assert Client().get("/orders/", headers=bearer(scopes=["all"])).status_code == 200
-        assert Client().options("/open/", headers=preflight).status_code == 200
-        assert Client().options("/open/").status_code == 401
+
+
+def cors(get_response):
+    """As django-cors-headers does: answers preflights itself, and adds fields to every answer."""
+
+    def middleware(request):
+        asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = HttpResponse() if asked else get_response(request)
+        response["Access-Control-Allow-Origin"] = "https://shop.example"
+        return response
+
+    return middleware
+
+
+def cors_async(get_response):
+    async def middleware(request):
+        asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return HttpResponse() if asked else await get_response(request)
+
+    return middleware
+
+
+cors_async.sync_capable, cors_async.async_capable = False, True  # type: ignore[attr-defined]
+OF_CORS = {Client: f"{__name__}.cors", AsyncClient: f"{__name__}.cors_async"}
+NO_VIEW = {**GUARDED, "an open function": app_id, "an open async function": app_id_async, "an open class": Orders.as_view()}  # fmt: skip
+
+
+async def options(client, *args, **kwargs):
+    call = in_thread(client.options) if isinstance(client, Client) else client.options
+    return await call(*args, **kwargs)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_an_exempt_preflight_is_answered_by_the_middleware_below(site, server, kind, bearer):
+    with site([OURS, OF_CORS[kind]], setting={"SERVER": server} | EXEMPT, orders=app_id):
+        assert (await options(kind(), "/orders/", headers=PREFLIGHT)).status_code == 200
+        for fields in (
+            {"X-HTTP-Method-Override": "DELETE"},
+            {"X-Method-Override": "DELETE"},
+            {"Cookie": "sessionid=1"},
+            {"Origin": ""},
+        ):
+            assert (await options(kind(), "/orders/", headers=PREFLIGHT | fields)).status_code == 401
+        assert (await options(kind(), "/orders/?_method=DELETE", headers=PREFLIGHT)).status_code == 401
+
+
+def fallback(get_response):
+    """As the middleware of flatpages does: answers where no view has."""
+
+    def middleware(request):
+        response = get_response(request)
+        if response.status_code != 404:
+            return response
+        fields = {"Content-Length": "4", "Access-Control-Allow-Origin": "*"}
+        if "stream" in request.path:
+            return StreamingHttpResponse(iter([b"da", b"ta"]), headers=fields)
+        return HttpResponse(b"data", headers=fields)
+
+    return middleware
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("path", ["/unknown/", "/stream/"])
+async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(site, server, kind, path):
+    with site([OURS, f"{__name__}.fallback"], setting={"SERVER": server} | EXEMPT):
+        answer = await options(kind(), path, headers=PREFLIGHT)
+        body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        assert (answer.status_code, body, answer.headers["Access-Control-Allow-Origin"]) == (200, b"", "*")
+        assert "Content-Length" not in answer.headers
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("view", NO_VIEW.values(), ids=NO_VIEW)
+async def test_an_exempt_preflight_reaches_no_view(site, server, kind, view, bearer):
+    def must_not_be_called(*_, **__):
+        raise AssertionError
+
+    with site([OURS], setting={"SERVER": server} | EXEMPT, orders=view, never=must_not_be_called):
+        for path in ("/orders/", "/orders/a/", "/never/"):
+            refused = await options(kind(), path, headers=PREFLIGHT)
+            assert refused.status_code == 401
+            assert refused.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+            assert refused.json()["error"] == "unauthorized"
+        token = bearer(scopes=["all", "read:orders"])
+        assert (await options(kind(), "/orders/", headers=PREFLIGHT | token)).status_code in (200, 405)
+        assert (await options(kind(), "/orders/", headers=PREFLIGHT | bearer())).status_code == 403
+
+
+def test_an_exemption_that_is_switched_on_later_needs_a_new_start(site, server):
+    client = Client()
+    with site([OURS, OF_CORS[Client]], setting={"SERVER": server}, orders=app_id):
+        assert client.options("/orders/", headers=PREFLIGHT).status_code == 401
+        with override_settings(M2MGUARD={"SERVER": server} | EXEMPT):
+            assert client.options("/orders/", headers=PREFLIGHT).status_code == 401
+            assert Client().options("/orders/", headers=PREFLIGHT).status_code == 200
 
 
 def test_requirements_of_middleware_and_decorator_add_up(site, server, bearer):
@@ -242,7 +378,7 @@ def test_requirements_of_middleware_and_decorator_add_up(site, server, bearer):
 
 def test_a_request_with_a_token_needs_no_csrf_token_below_the_middleware(site, bearer):
     client = Client(enforce_csrf_checks=True)
-    with site([OURS, CSRF], public=["/open/"], orders=app_id, open=anonymous):
+    with site([OURS, CSRF], public=["/open", "/open/"], orders=app_id, open=anonymous):
         assert client.post("/orders/", headers=bearer()).status_code == 200
         assert client.post("/open/").status_code == 403
 
@@ -282,6 +418,75 @@ def test_check_says_what_cannot_be_meant_and_no_request_gets_through(site, beare
         assert said in found.msg
         with pytest.raises(ConfigurationError, match=said):
             Client().get("/orders/", headers=bearer())
+
+
+@pytest.mark.parametrize("handler", [WSGIHandler, ASGIHandler])
+@pytest.mark.parametrize(("setting", "said"), BAD.values(), ids=BAD)
+def test_a_server_with_an_invalid_setting_does_not_start(site, setting, said, handler):
+    with site([OURS], orders=app_id):
+        handler()
+        with override_settings(M2MGUARD=setting), pytest.raises(ConfigurationError, match=said):
+            handler()
+
+
+START = """
+import sys, types, django
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["m2mguard.django"], ROOT_URLCONF=types.ModuleType("urls"), {settings})
+django.setup()
+from m2mguard.django import configuration
+print(sorted(configuration._current))
+"""
+
+
+def start(**settings):
+    """Start Django in a process of its own, as `manage.py` and the server's entry points do; return its error, or what it built."""
+    statement = START.replace("{settings}", ", ".join(f"{name}={value!r}" for name, value in settings.items()))
+    done = subprocess.run([sys.executable, "-W", "error", "-c", statement], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr.splitlines()[-1]
+
+
+URL = "https://issuer.example"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "AUDIENCES is no setting"),
+        ({"ISSUER": URL, "AUDIENCES": "b"}, "AUDIENCES is no setting"),
+        ({"ISSUER": None, "AUDIENCE": None, "PUBLICS": ["/healthz"]}, "PUBLICS is no setting"),
+        ({"ISSUER": "http://issuer.example", "AUDIENCE": ""}, "use https"),
+        ({"AUDIENCE": "a", "LEEWAY": "-1"}, "leeway"),
+        ({"PUBLIC": ["/"]}, "open every path"),
+        (["ISSUER"], "ISSUER"),
+    ],
+    ids=str,
+)
+def test_without_the_middleware_a_misspelt_or_invalid_setting_stops_django_too(setting, said):
+    found = start(M2MGUARD=setting)
+    assert "ConfigurationError" in found
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("setting", "built"),
+    [
+        ({"ISSUER": URL, "AUDIENCE": "a"}, "['M2MGUARD']"),
+        ({"LOGTO_ENDPOINT": "https://tenant.logto.app", "AUDIENCE": "a", "PUBLIC": ["/healthz"]}, "['M2MGUARD']"),
+        ({"ISSUER": None, "AUDIENCE": None}, "[]"),  # as os.environ.get() gives it in a build image
+        ({"LOGTO_ENDPOINT": "", "AUDIENCE": "", "ORGANIZATIONS": True}, "[]"),
+        ({"ISSUER": URL}, "[]"),
+        ({}, "[]"),
+        (None, "[]"),
+    ],
+    ids=str,
+)
+def test_a_good_setting_is_built_before_the_first_request_and_an_incomplete_one_stops_no_command(setting, built):
+    assert start(M2MGUARD=setting) == built
+
+
+def test_no_setting_at_all_stops_no_command():
+    assert start() == "[]"
 
 
 def ids_of_checks(**options):

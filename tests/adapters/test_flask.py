@@ -1,5 +1,6 @@
 """What is Flask's own: configuration, decorators, blueprints, error handlers. What all adapters share is in tests/contract."""
 
+import functools
 import json
 
 import pytest
@@ -140,7 +141,16 @@ def test_a_whole_app_is_protected_unknown_paths_and_static_files_too(app, guard,
     app.get("/docs/<page>", endpoint="docs")(lambda page: page)
     assert client.get("/healthz").text == "up"
     assert client.get("/docs/a").text == "a"
-    for path in ("/docs/%61", "/healthz/", "//healthz", "/unknown", "/static/x.css", "/docs/..%2fsecret"):
+    for path in (
+        "/docs/%61",
+        "/docs/",
+        "/docs",
+        "/healthz/",
+        "//healthz",
+        "/unknown",
+        "/static/x.css",
+        "/docs/..%2fsecret",
+    ):
         assert client.get(path).status_code == 401
     assert client.get("/unknown", headers=bearer()).status_code == 404
 
@@ -179,6 +189,203 @@ def test_preflights_pass_only_where_they_are_exempt(server, bearer):
         app.get("/orders")(guard.requires("read:orders")(lambda: "in"))
         assert app.test_client().options("/orders", headers=preflight).status_code == status
         assert app.test_client().options("/orders").status_code == 401
+
+
+PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "DELETE"}
+
+
+@pytest.fixture
+def exempting(app, server):
+    guard = M2MGuard(app, server, preflight="exempt")
+    guard.protect(app, public=["GET /open/"])
+    return guard
+
+
+def test_an_exempt_preflight_reaches_no_view_that_handles_options_itself(app, exempting, client, bearer):
+    called = []
+    app.route("/orders", methods=["GET", "OPTIONS"])(lambda: called.append(1) or "all the orders")
+    for view in (MethodView, View):
+        of_class = type(
+            "Stock", (view,), {"methods": ["GET", "OPTIONS"], "options": lambda self: called.append(1) or ""}
+        )
+        of_class.dispatch_request = getattr(of_class, "dispatch_request", None) or of_class.options  # type: ignore[attr-defined]
+        app.add_url_rule(f"/{view.__name__}", view_func=of_class.as_view(view.__name__))  # type: ignore[attr-defined]
+    for path in ("/orders", "/MethodView", "/View"):
+        assert client.options(path, headers=PREFLIGHT).status_code == 401
+    assert called == []
+    assert client.options("/orders", headers=PREFLIGHT | bearer()).text == "all the orders"
+
+
+def test_an_exempt_preflight_is_answered_by_flask_and_by_what_adds_cors_fields(app, exempting, client):
+    @app.after_request
+    def cors(response):
+        response.headers["Access-Control-Allow-Origin"] = "https://shop.example"
+        return response
+
+    app.delete("/orders")(exempting.requires("delete:orders")(lambda: "deleted"))
+    for path, status in (("/orders", 200), ("/unknown", 401)):
+        answer = client.options(path, headers=PREFLIGHT)
+        assert answer.status_code == status
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert set(client.options("/orders", headers=PREFLIGHT).allow) == {"DELETE", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "body"),
+    [
+        ({"X-HTTP-Method-Override": "DELETE"}, b""),
+        ({"Proxy-Authorization": "Basic eDp5"}, b""),
+        ({}, b"_method=DELETE"),
+    ],
+)
+def test_what_carries_more_than_a_browser_sends_is_no_preflight(app, exempting, client, fields, body):
+    app.delete("/orders")(exempting.requires()(lambda: "deleted"))
+    assert client.options("/orders", headers=PREFLIGHT).status_code == 200
+    assert client.options("/orders", headers=PREFLIGHT | fields, data=body).status_code == 401
+
+
+def test_public_entries_may_name_methods_spaces_and_letters_of_every_alphabet(app, exempting, client):
+    app.route("/open/<name>", methods=["GET", "POST"])(lambda name: name)
+    assert client.get("/open/mein bericht").text == "mein bericht"
+    assert client.get("/open/größe").text == client.get("/open/gr%C3%B6%C3%9Fe").text == "größe"
+    for refused in (client.get("/open/"), client.post("/open/a"), client.get("/open/a?_method=POST")):
+        assert refused.status_code == 401
+
+
+# --- A guard above the route, which the app does not see
+
+
+def above_the_route(app, guard):
+    @guard.requires("read:orders")
+    @app.get("/orders")
+    def orders():
+        raise AssertionError("must not be called")
+
+
+def above_the_route_of_an_async_view(app, guard):
+    @guard.requires("read:orders")
+    @app.get("/orders", endpoint="orders")
+    async def orders():
+        raise AssertionError("must not be called")
+
+
+def above_the_route_of_a_blueprint(app, guard):
+    blueprint = Blueprint("shop", __name__)
+    above_the_route(blueprint, guard)
+    app.register_blueprint(blueprint)
+
+
+def above_another_decorator(app, guard):
+    def logged(view):
+        return functools.wraps(view)(lambda: view())
+
+    @guard.requires("read:orders")
+    @logged
+    @app.get("/orders")
+    def orders():
+        raise AssertionError("must not be called")
+
+
+def between_two_routes(app, guard):
+    @app.get("/v2/orders", endpoint="v2")
+    @guard.requires("read:orders")
+    @app.get("/orders")
+    def orders():
+        return "in"
+
+
+def above_a_route_whose_view_has_a_weaker_guard(app, guard):
+    @guard.requires("read:orders")
+    @app.get("/orders")
+    @guard.requires()
+    def orders():
+        raise AssertionError("must not be called")
+
+
+def around_a_class_of_views(app, guard):
+    class Orders(View):
+        def dispatch_request(self):
+            raise AssertionError("must not be called")
+
+    view = Orders.as_view("orders")
+    app.add_url_rule("/orders", view_func=view)
+    guard.requires("read:orders")(view)
+
+
+REVERSED = [
+    above_the_route,
+    above_the_route_of_an_async_view,
+    above_the_route_of_a_blueprint,
+    above_another_decorator,
+    between_two_routes,
+    above_a_route_whose_view_has_a_weaker_guard,
+    around_a_class_of_views,
+]
+
+
+@pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
+def test_a_view_whose_guard_the_app_does_not_see_is_never_called_and_the_error_says_what_to_do(
+    app, guard, client, bearer, register
+):
+    register(app, guard)
+    assert client.get("/orders").status_code == 500
+    app.testing = True
+    for headers in ({}, bearer()):
+        for method in ("GET", "HEAD", "OPTIONS"):
+            with pytest.raises(ConfigurationError, match=r"below the route") as refused:
+                client.open("/orders", method=method, headers=headers)
+            assert "orders'" in str(refused.value)
+
+
+@pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
+def test_the_log_names_such_a_view_at_the_first_request_whatever_it_asks_for_and_once(
+    app, guard, client, caplog, register
+):
+    register(app, guard)
+    app.get("/open", endpoint="open")(lambda: "open")
+    assert client.get("/open").text == client.get("/open").text == "open"
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert "orders'" in record.getMessage()
+    assert "below the route" in record.getMessage()
+
+
+def test_a_route_in_the_right_order_beside_it_works(app, guard, client, bearer):
+    between_two_routes(app, guard)
+    assert client.get("/v2/orders", headers=bearer()).text == "in"
+    assert client.get("/v2/orders").status_code == 401
+
+
+def test_one_view_may_have_several_guards_on_several_routes(app, guard, client, bearer):
+    def orders():
+        return "in"
+
+    app.get("/a", endpoint="a")(guard.requires("a")(orders))
+    app.get("/b", endpoint="b")(guard.requires("b")(orders))
+    assert [client.get(path, headers=bearer(scopes=["a"])).status_code for path in ("/a", "/b")] == [200, 403]
+
+
+def test_a_registered_view_may_be_replaced_by_a_guarded_one(app, guard, client, bearer):
+    app.get("/orders", endpoint="orders")(lambda: "in")
+    app.view_functions["orders"] = guard.requires()(app.view_functions["orders"])
+    assert client.get("/orders").status_code == 401
+    assert client.get("/orders", headers=bearer()).text == "in"
+
+
+def test_a_guard_of_one_app_says_nothing_of_another(guard, server):
+    def orders():
+        return "in"
+
+    guard.requires()(orders)
+    other = Flask("other")
+    M2MGuard(other, server)
+    other.get("/orders")(orders)
+    assert other.test_client().get("/orders").text == "in"
+
+
+def test_a_class_is_no_view(guard):
+    with pytest.raises(ConfigurationError, match="decorators"):
+        guard.requires()(type("Orders", (MethodView,), {}))
 
 
 def test_an_apps_own_handlers_are_given_the_refusal(app, guard, client):

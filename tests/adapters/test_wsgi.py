@@ -136,6 +136,15 @@ def test_on_a_public_path_a_caller_from_above_is_taken_out(protect, inner):
         ("/docs/", {"PATH_INFO": "/docs/a/b"}),
         ("/docs/", {"PATH_INFO": "/docs/a", "RAW_URI": "/docs/a?next=%2F"}),
         ("/docs/", {"PATH_INFO": "/docs/a", "REQUEST_URI": "http://api.example/docs/a"}),
+        ("/docs/", {"PATH_INFO": "/docs/mein bericht"}),
+        ("/docs/", {"PATH_INFO": "/docs/é".encode().decode("latin-1")}),
+        ("/docs/", {"PATH_INFO": "/docs/é".encode().decode("latin-1"), "RAW_URI": "/docs/%C3%A9"}),
+        (
+            "/docs/",
+            {"PATH_INFO": "/docs/é".encode().decode("latin-1"), "RAW_URI": "/docs/é".encode().decode("latin-1")},
+        ),
+        ("/docs/", {"PATH_INFO": "/docs/a b", "RAW_URI": "/docs/a b"}),
+        ("GET /docs/", {"PATH_INFO": "/docs/a"}),
     ],
 )
 def test_a_public_path_needs_no_token(protect, public, request_members):
@@ -148,6 +157,7 @@ def test_a_public_path_needs_no_token(protect, public, request_members):
         {"PATH_INFO": "/healthz/"},
         {"PATH_INFO": "//healthz"},
         {"PATH_INFO": "/docs"},
+        {"PATH_INFO": "/docs/"},
         {"PATH_INFO": "/docs-internal"},
         {"PATH_INFO": "/docs/../orders"},
         {"PATH_INFO": "/docs/./a"},
@@ -155,7 +165,11 @@ def test_a_public_path_needs_no_token(protect, public, request_members):
         {"PATH_INFO": "/docs/a;b"},
         {"PATH_INFO": "/docs/a\\b"},
         {"PATH_INFO": "/docs/a\n"},
-        {"PATH_INFO": "/docs/é".encode().decode("latin-1")},
+        {"PATH_INFO": "/docs/é"},  # Latin-1, which is no UTF-8
+        {"PATH_INFO": "/docs/\uff0e\uff0e/orders".encode().decode("latin-1")},
+        {"PATH_INFO": "/docs/日"},  # what no server gives
+        {"PATH_INFO": "/docs/é".encode().decode("latin-1"), "RAW_URI": "/docs/%C3%A9%2f"},
+        {"PATH_INFO": "/docs/é", "RAW_URI": "/docs/é"},
         {"PATH_INFO": "/docs/a/b", "RAW_URI": "/docs/a%2fb"},
         {"PATH_INFO": "/docs/a/b", "REQUEST_URI": "/docs/a%2Fb?x=1"},
         {"PATH_INFO": "/healthz", "RAW_URI": "/%68ealthz"},
@@ -170,6 +184,22 @@ def test_whatever_could_be_read_as_another_path_is_protected(protect, inner, req
     guarded = protect(public=["/healthz", "/docs/"])
     assert run(guarded, environ() | request_members)[0] == "401 Unauthorized"
     assert inner.environs == []
+
+
+@pytest.mark.parametrize(
+    "request_members",
+    [
+        {"REQUEST_METHOD": "POST"},
+        {"REQUEST_METHOD": "OPTIONS"},
+        {"REQUEST_METHOD": "get"},
+        {"HTTP_X_HTTP_METHOD_OVERRIDE": "DELETE"},
+        {"QUERY_STRING": "_method=DELETE"},
+    ],
+)
+def test_an_entry_that_names_methods_opens_no_other_and_nothing_that_may_run_as_another(protect, request_members):
+    request = environ("/docs/a") | request_members
+    assert run(protect(public=["GET /docs/"]), request)[0] == "401 Unauthorized"
+    assert run(protect(public=["/docs/"]), request)[0] == "200 OK"
 
 
 PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
@@ -187,12 +217,76 @@ def test_preflights_are_protected_unless_they_are_exempt(protect):
         ("OPTIONS", {"Origin": "https://shop.example"}),
         ("OPTIONS", {"Access-Control-Request-Method": "GET"}),
         ("OPTIONS", PREFLIGHT | {"Origin": ""}),
+        ("OPTIONS", PREFLIGHT | {"X-HTTP-Method-Override": "DELETE"}),
+        ("OPTIONS", PREFLIGHT | {"Cookie": "session=1"}),
+        ("OPTIONS", PREFLIGHT | {"Transfer-Encoding": "chunked"}),
         ("GET", PREFLIGHT),
         ("options", PREFLIGHT),
     ],
 )
 def test_only_a_true_preflight_is_exempt(protect, method, headers):
     assert run(protect(preflight="exempt"), environ(method=method, headers=headers))[0] == "401 Unauthorized"
+
+
+def test_a_preflight_with_a_body_or_a_query_that_names_another_method_is_none(protect):
+    for members in ({"CONTENT_LENGTH": "7"}, {"QUERY_STRING": "_method=DELETE"}):
+        request = environ(method="OPTIONS", headers=PREFLIGHT) | members
+        assert run(protect(preflight="exempt"), request)[0] == "401 Unauthorized"
+
+
+def test_a_preflight_with_a_token_is_a_request_like_any_other(protect, inner, bearer):
+    call(protect(preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT | bearer("app-orders")))
+    assert inner.environs[0]["m2mguard.caller"].app_id == "app-orders"
+
+
+class Closing(list):
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def answers_at_once(answer, status="200 OK"):
+    def application(environ, start_response):
+        assert environ["wsgi.input"].read() == b""
+        write = start_response(status, [("Content-Length", "4"), ("Access-Control-Allow-Origin", "*")])
+        write(b"data")
+        return answer
+
+    return application
+
+
+def answers_when_asked(answer):
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Length", "4"), ("Access-Control-Allow-Origin", "*")], None)
+        yield from answer
+
+    return application
+
+
+def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(server):
+    request = environ(method="OPTIONS", headers=PREFLIGHT) | {"wsgi.input": io.BytesIO(b"_method=DELETE")}
+    for application in (answers_at_once([b"data"]), answers_when_asked([b"da", b"ta"]), answers_when_asked([])):
+        status, headers, body = run(BearerAuthMiddleware(application, server, preflight="exempt"), request)
+        assert (status, headers, body) == ("200 OK", {"Access-Control-Allow-Origin": "*", "Content-Length": "0"}, b"")
+
+
+def test_an_answer_204_to_an_exempt_preflight_is_given_no_length_and_every_answer_is_closed(server):
+    answer = Closing()
+    guarded = BearerAuthMiddleware(answers_at_once(answer, "204 No Content"), server, preflight="exempt")
+    assert run(guarded, environ(method="OPTIONS", headers=PREFLIGHT))[:2] == (
+        "204 No Content",
+        {"Access-Control-Allow-Origin": "*"},
+    )
+    assert answer.closed
+
+
+def test_what_the_application_raises_at_an_exempt_preflight_passes_through(server):
+    def broken(environ, start_response):
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        run(BearerAuthMiddleware(broken, server, preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT))
 
 
 def test_on_error_may_give_another_answer(protect):

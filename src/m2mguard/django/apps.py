@@ -3,7 +3,7 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from m2mguard.django import checks
+from m2mguard.django import checks, configuration
 
 
 class M2MGuardConfig(AppConfig):
@@ -13,7 +13,8 @@ class M2MGuardConfig(AppConfig):
     label = "m2mguard"
 
     def ready(self) -> None:
-        """Register the checks."""
-        register(checks.setting_can_be_meant, Tags.security)
+        """Register the checks, and build the configuration. Raises ConfigurationError for a setting that is invalid."""
+        configuration.build_at_start()
+        register(checks.setting_is_valid, Tags.security)
         register(checks.middleware_keys_have_effect, Tags.security)
         register(checks.ready_for_deployment, Tags.security, deploy=True)

@@ -12,7 +12,7 @@ from m2mguard.django.configuration import MIDDLEWARE_KEYS, SETTING, read
 from m2mguard.errors import ConfigurationError
 
 
-def setting_can_be_meant(**_: Any) -> list[checks.CheckMessage]:
+def setting_is_valid(**_: Any) -> list[checks.CheckMessage]:
     """E001: a setting that is missing, contradictory or dangerous: an http issuer, no audience, an unknown key."""
     try:
         read(getattr(settings, SETTING, None))

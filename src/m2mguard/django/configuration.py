@@ -1,4 +1,4 @@
-"""The `M2MGUARD` setting, read at its first use and again after `override_settings`.
+"""The `M2MGUARD` setting, read when Django starts, or else at its first use, and again after `override_settings`.
 
 Django's settings belong to the process, so what is built from them does, too: the one place here that keeps something.
 """
@@ -31,6 +31,7 @@ class Configuration:
     exemptions: Exemptions
 
 
+_PLACEHOLDER: Final = "https://placeholder.invalid"
 _current: Final[dict[str, Configuration]] = {}
 
 
@@ -38,7 +39,7 @@ def resource_server() -> ResourceServer:
     """The site's ResourceServer. Every thread gets the same one, until the setting is overridden.
 
     Raises:
-        ConfigurationError: the setting is missing, or cannot be meant.
+        ConfigurationError: the setting is missing or invalid.
     """
     return current().server
 
@@ -46,9 +47,38 @@ def resource_server() -> ResourceServer:
 def current() -> Configuration:
     """The site's configuration. Raises as `resource_server`."""
     found = _current.get(SETTING)
-    if found is None:  # threads that meet here each build one, which fetches nothing; the first to put it down is heard
+    if found is None:  # threads that meet here each build one, which fetches nothing; the first setdefault wins
         found = _current.setdefault(SETTING, read(getattr(settings, SETTING, None)))
     return found
+
+
+def build_at_start() -> None:
+    """Build the configuration before the first request, and stop a server whose setting is invalid.
+
+    A setting that is missing, or lacks the issuer or the audience, is no error here, so that commands such as `collectstatic` run
+    in a build image, where the environment is empty. The middleware stops the server in that case; the checks report it.
+
+    Raises:
+        ConfigurationError: an unknown name, an invalid value, a contradiction.
+    """
+    setting = getattr(settings, SETTING, None)
+    if setting is None:
+        return
+    if _completed(setting) == setting:
+        current()
+    else:
+        read(_completed(setting))
+
+
+def _completed(setting: Any) -> Any:
+    """The setting with placeholders for an issuer and an audience that are missing."""
+    if not isinstance(setting, Mapping) or "SERVER" in setting:
+        return setting
+    completed = dict(setting)
+    if not (completed.get("ISSUER") or completed.get("LOGTO_ENDPOINT")):
+        completed["LOGTO_ENDPOINT" if "LOGTO_ENDPOINT" in completed else "ISSUER"] = _PLACEHOLDER
+    completed["AUDIENCE"] = completed.get("AUDIENCE") or _PLACEHOLDER
+    return completed
 
 
 def read(setting: Any) -> Configuration:

@@ -36,7 +36,7 @@ def requires(
         organization: as for `Requirement`. A callable is given the HttpRequest, with its `resolver_match`.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
 

@@ -16,7 +16,7 @@ def resource_metadata() -> URLPattern:
     """The pattern under which anybody finds the metadata: `urlpatterns = [resource_metadata(), ...]`, in the site's own URLconf.
 
     Raises:
-        ConfigurationError: the setting has no `RESOURCE_URL`, or cannot be meant.
+        ConfigurationError: the setting has no `RESOURCE_URL`, or is invalid.
     """
     metadata = resource_server().resource_metadata
     if metadata is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
@@ -13,15 +13,21 @@ from m2mguard.django.configuration import Configuration, current
 from m2mguard.django.requests import aadmit, admit, response_of
 from m2mguard.wsgi import asks_for
 
+_PREFLIGHT: Final = "_m2mguard_preflight"  # on a request that passed as a preflight, without a token
+
 
 class M2MGuardMiddleware:
-    """Protects a whole site, unknown paths included. Sync and async; stands before `CsrfViewMiddleware`, best of all first.
+    """Protects a whole site, unknown paths included. Sync and async; goes before `CsrfViewMiddleware`, best of all first.
 
     The Caller is at `request.auth`, and absent on public paths; `request.user` is left alone. A request with a good token needs
-    no CSRF token. In the setting `M2MGUARD`: `PUBLIC`, the paths that need no token (an entry that ends in "/" opens everything
-    below it, any other one exact path; default none); `REQUIRES`, a `Requirement` (default `Requirement()`; a callable
-    organization is given the HttpRequest, before its URL is resolved); `PREFLIGHT`, "protect" (default) or "exempt". With a
-    `RESOURCE_URL` the API's metadata is served here, to anybody (RFC 9728).
+    no CSRF token. In the setting `M2MGUARD`: `PUBLIC`, the paths that need no token (an entry that ends in "/" opens what lies
+    below it, any other one exact path; methods may stand before it, as in "GET /reports/"; default none); `REQUIRES`, a
+    `Requirement` (default `Requirement()`; a callable organization is given the HttpRequest, before its URL is resolved);
+    `PREFLIGHT`, "protect" (default) or "exempt": CORS preflights reach the middleware below without a token, but no view, and
+    only the status and fields of the answer are sent. With a `RESOURCE_URL` the API's metadata is served here, to anybody (RFC 9728).
+
+    Raises:
+        ConfigurationError: the setting is missing or invalid. Django builds its middleware when the server starts.
     """
 
     sync_capable = True
@@ -32,6 +38,9 @@ class M2MGuardMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
+        self._exempts_preflights = current().exemptions.preflights
+        if self._exempts_preflights:  # Django calls this on every request, so it is there only where it is needed
+            self.process_view = _aguard_view if self._is_async else _guard_view
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Serve one request."""
@@ -40,20 +49,60 @@ class M2MGuardMiddleware:
     def _call(self, request: HttpRequest) -> HttpResponseBase:
         configuration = current()
         answer = _metadata(request, configuration)
-        if answer is None and not _is_open(request, configuration):
+        if answer is None and not self._is_open(request, configuration):
             answer = admit(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or self.get_response(request)
-        return response
+        return _head_of(response) if hasattr(request, _PREFLIGHT) else response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         configuration = current()
         answer = _metadata(request, configuration)
-        if answer is None and not _is_open(request, configuration):
+        if answer is None and not self._is_open(request, configuration):
             answer = await aadmit(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or await self.get_response(request)
-        return response
+        return _head_of(response) if hasattr(request, _PREFLIGHT) else response
+
+    def _is_open(self, request: HttpRequest, configuration: Configuration) -> bool:
+        exemptions = configuration.exemptions
+        path = request.path_info.encode(
+            "utf-8", "surrogatepass"
+        )  # what Django's router sees; `META` may show it as Latin-1
+        if exemptions.is_public(request.META, path=path, raw_path=_raw_path(request)):
+            return True
+        if self._exempts_preflights and exemptions.is_exempt_preflight(request.META):
+            setattr(request, _PREFLIGHT, True)
+            return True
+        return False
+
+
+def _guard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
+    """Refuse a preflight that nothing below has answered, before a view does: the view needs a token, as for any request."""
+    if not hasattr(request, _PREFLIGHT):
+        return None
+    delattr(request, _PREFLIGHT)
+    configuration = current()
+    return admit(request, configuration.server, configuration.requires)
+
+
+async def _aguard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
+    """As `_guard_view`."""
+    if not hasattr(request, _PREFLIGHT):
+        return None
+    delattr(request, _PREFLIGHT)
+    configuration = current()
+    return await aadmit(request, configuration.server, configuration.requires)
+
+
+def _head_of(response: Any) -> Any:
+    """What is sent of the answer to an exempt preflight: status and fields, which is all that CORS needs."""
+    if response.streaming:
+        response.streaming_content = ()
+    else:
+        response.content = b""
+    response.headers.pop("Content-Length", None)
+    return response
 
 
 def _metadata(request: HttpRequest, configuration: Configuration) -> HttpResponse | None:
@@ -61,10 +110,6 @@ def _metadata(request: HttpRequest, configuration: Configuration) -> HttpRespons
     if metadata is None or not asks_for(metadata, request.META, raw_path=_raw_path(request)):
         return None
     return response_of(metadata.answer, request)
-
-
-def _is_open(request: HttpRequest, configuration: Configuration) -> bool:
-    return configuration.exemptions.cover(request.META, raw_path=_raw_path(request))
 
 
 def _raw_path(request: HttpRequest) -> bytes | None:
