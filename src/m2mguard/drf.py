@@ -26,6 +26,8 @@ from m2mguard.errors import MissingToken, Refusal
 from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import authorization_fields
 
+_ANY_ORGANIZATION = Requirement(organization=ANY_ORGANIZATION)
+_VERIFIED = "_m2mguard_verified"  # on a request while its view is asked for permissions
 _WORDED_BY_DRF = frozenset(("content-type", "content-length"))  # its renderers write the body
 
 
@@ -41,8 +43,9 @@ class RefusedRequest(APIException):
         super().__init__(dict(answer.detail))
         self.status_code: int = answer.status
         self.refusal = refusal
-        if view is not None:  # whatever an exception handler makes of the body, these headers stand
-            view.headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
+        headers = getattr(view, "headers", None)  # a view has them once it has its request
+        if headers is not None:  # these are sent, whatever an exception handler makes of the body
+            headers.update((k, v) for k, v in answer.headers.items() if k.lower() not in _WORDED_BY_DRF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ class Machine:
 
     @property
     def pk(self) -> str:
-        """The App ID; throttles count by it."""
-        return self.caller.app_id
+        """The issuer and the App ID, joined by "#"; throttles count by it, and another issuer's equal App ID is another application."""
+        return f"{self.caller.issuer}#{self.caller.app_id}"
 
     @property
     def username(self) -> str:
@@ -86,8 +89,9 @@ class Machine:
 class M2MAuthentication(BaseAuthentication):
     """Asks every request to the view for a good bearer token; `request.user` is then a `Machine`, `request.auth` the Caller.
 
-    A request without one is refused, so beside other authentication classes this one stands last. The token must grant each
-    of the view's `required_scopes`, and must not belong to an organization unless a `HasScopes` of the view says which.
+    A request without one is refused, so beside other authentication classes this one is the last. The token must grant each of the
+    view's `required_scopes`, and must not belong to an organization unless a `HasScopes` of the view says which. To find that out,
+    the view's `get_permissions()` is called for a token of an organization; it may read `request.user` and `request.auth`.
 
     Attributes:
         server: verifies tokens. Default None: the site's, from the setting `M2MGUARD`.
@@ -95,15 +99,24 @@ class M2MAuthentication(BaseAuthentication):
 
     server: ResourceServer | None = None
 
-    def authenticate(self, request: Request) -> tuple[Any, Caller]:
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         """Let a request in that carries a good token. Django REST framework calls this."""
+        verified: tuple[Any, Caller] | None = getattr(request, _VERIFIED, None)
+        if verified is not None:  # `get_permissions()` asks who calls, below
+            return verified
         view = request.parser_context.get("view")
+        if "swagger_fake_view" in getattr(view, "__dict__", ()):  # a generator of schemas asks, and there is no request
+            return None
         server = _server(self)
         try:
-            caller = server.authenticate(authorization_fields(request.META), _requirement(view), request=request)
+            caller = server.authenticate(authorization_fields(request.META), _ANY_ORGANIZATION, request=request)
+            found = Machine(caller=caller), caller
+            settled = caller.organization_id is not None and _settles_organizations(view, request, found)
+            requirement = Requirement(scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None)
+            server.authorize(caller, requirement, request=request)
         except Refusal as error:
             raise RefusedRequest(error, server, view) from error
-        return Machine(caller=caller), caller
+        return found
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """The challenge, for a 401 that is not ours."""
@@ -114,7 +127,7 @@ class M2MAuthentication(BaseAuthentication):
         )
 
 
-def HasScopes(  # noqa: N802  # stands where Django REST framework asks for a class
+def HasScopes(  # noqa: N802  # used where Django REST framework asks for a class
     *scopes: str,
     any_scope: Collection[str] = (),
     app_ids: Collection[str] = (),
@@ -129,7 +142,7 @@ def HasScopes(  # noqa: N802  # stands where Django REST framework asks for a cl
         organization: as for `Requirement`. A callable is given the request, whose `parser_context["kwargs"]` are the route's.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
     return cast("type[BasePermission]", type("HasScopes", (_MeetsRequirement,), {"requirement": requirement}))
@@ -164,14 +177,22 @@ def _server(authenticator: object) -> ResourceServer:
     return getattr(authenticator, "server", None) or resource_server()
 
 
-def _requirement(view: Any) -> Requirement:
-    """What authentication asks for: where no permission of ours looks at the organization, the token must have none."""
-    if view is None:
-        return Requirement()
-    settled = any(_settles_organization(permission) for permission in view.get_permissions())
-    return Requirement(
-        scopes=getattr(view, "required_scopes", None) or (), organization=ANY_ORGANIZATION if settled else None
-    )
+def _required_scopes(view: Any) -> Collection[str]:
+    return getattr(view, "required_scopes", None) or ()
+
+
+def _settles_organizations(view: Any, request: Request, found: tuple[Any, Caller]) -> bool:
+    """Tell whether some permission of ours, which no request gets around, looks at the token's organization."""
+    if getattr(view, "request", None) is not request:  # no view, or one that is not yet ready to say what it asks for
+        return False
+    setattr(request, _VERIFIED, found)
+    try:
+        return any(_settles_organization(permission) for permission in view.get_permissions())
+    except BaseException:
+        request.user = request.auth = None  # as which they may have been read meanwhile
+        raise
+    finally:
+        delattr(request, _VERIFIED)
 
 
 def _settles_organization(permission: object) -> bool:
@@ -208,6 +229,6 @@ if importlib.util.find_spec("drf_spectacular") is not None:
             """The scopes that the operation's view asks for; a list of alternatives where any of several will do."""
             view = auto_schema.view
             asked = [one for permission in view.get_permissions() for one in _asked_of_all(permission)]
-            scopes = [*_requirement(view).scopes, *(scope for one in asked for scope in one.scopes)]
+            scopes = [*_required_scopes(view), *(scope for one in asked for scope in one.scopes)]
             choices = itertools.product(*(one.any_scope for one in asked if one.any_scope))
             return [{self.name: list(dict.fromkeys((*scopes, *choice)))} for choice in choices]

@@ -6,6 +6,8 @@ import types
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 from django.test import override_settings
 from django.urls import path
 from rest_framework.authentication import BaseAuthentication
@@ -118,6 +120,154 @@ def test_has_scopes_may_ask_for_an_organization(call, bearer):
     assert call(view(only_blue), none).status_code == 403
 
 
+def by_user(self):
+    return [HasScopes("admin")()] if self.request.user.is_staff else [HasScopes(organization="org-blue")()]
+
+
+def by_auth(self):
+    return [HasScopes(organization=self.request.auth.organization_id)()]
+
+
+def by_authenticator(self):
+    ours = isinstance(self.request.successful_authenticator, M2MAuthentication)
+    return [HasScopes(organization="*")()] if ours else [IsAdminUser()]
+
+
+def by_method(self):
+    return [HasScopes("write:orders")()] if self.request.method == "POST" else [HasScopes(organization="*")()]
+
+
+def settles_nothing(self):
+    return [IsAuthenticated()] if self.request.user.is_authenticated else []
+
+
+def looks_at_scopes_only(self):
+    return [HasScopes("read:orders")()] if isinstance(self.request.user, Machine) else []
+
+
+@pytest.mark.parametrize(
+    ("get_permissions", "allowed"),
+    [
+        (by_user, True),
+        (by_auth, True),
+        (by_authenticator, True),
+        (by_method, True),
+        (settles_nothing, False),
+        (looks_at_scopes_only, False),
+    ],
+)
+def test_permissions_may_depend_on_who_calls(call, bearer, get_permissions, allowed):
+    dependent = view(get_permissions=get_permissions)
+    assert call(dependent).status_code == 401
+    assert call(dependent, {"Authorization": "Bearer a.b.c"}).status_code == 401
+    answer = call(dependent, bearer(organization_id="org-blue"))
+    assert answer.status_code == (200 if allowed else 403)
+    if not allowed:
+        assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="api", error="insufficient_scope"')
+
+
+@pytest.mark.parametrize("get_permissions", [by_user, by_auth, by_authenticator, settles_nothing, looks_at_scopes_only])
+def test_permissions_that_depend_on_who_calls_are_asked_of_a_global_token_too(call, bearer, get_permissions):
+    dependent = view(get_permissions=get_permissions)
+    assert call(dependent, bearer()).status_code == (403 if get_permissions is by_user else 200)
+
+
+def test_permissions_are_asked_for_twice_only_for_a_token_of_an_organization(call, bearer):
+    asked = []
+
+    class Counted(Orders):
+        def get_permissions(self):
+            asked.append(self.request.auth.organization_id)
+            return [HasScopes(organization="*")()]
+
+    call(Counted, bearer())
+    call(Counted, bearer(organization_id="org-blue"))
+    assert asked == [None, "org-blue", "org-blue"]
+
+
+def test_a_view_without_any_permission_refuses_an_organizations_token(call, bearer):
+    unasked = type("Unasked", (Orders,), {"permission_classes": []})
+    assert call(unasked, bearer()).status_code == 200
+    assert call(unasked, bearer(organization_id="org-blue")).status_code == 403
+    unchecked = type(
+        "Unchecked", (Orders,), {"check_permissions": lambda self, request: None, "permission_classes": []}
+    )
+    assert call(unchecked, bearer(organization_id="org-blue")).status_code == 403
+
+
+def test_view_sets_may_ask_by_action(call, bearer):
+    class OrderSet(ViewSet):
+        authentication_classes = (M2MAuthentication,)
+
+        def get_permissions(self):
+            assert self.request.user.is_authenticated
+            return [HasScopes(organization="*")()] if self.action == "list" else [IsAuthenticated()]
+
+        def create(self, request):
+            return Response()
+
+        def list(self, request):
+            return Response()
+
+    orders = OrderSet.as_view({"get": "list", "post": "create"})
+    headers = bearer(organization_id="org-blue")
+    assert call(orders, headers).status_code == 200
+    assert call(orders, headers, method="post").status_code == 403
+
+
+def test_a_refused_token_leaves_nobody_behind_and_what_get_permissions_raises_passes_through(call, bearer):
+    seen = []
+
+    class Watched(Orders):
+        def get_permissions(self):
+            seen.append(self.request.user)
+            if self.raises is not None:
+                raise self.raises
+            return []
+
+        def handle_exception(self, exc):
+            seen.append((type(self.request.user).__name__, self.request.auth))
+            with pytest.raises(type(exc)):  # asked again, the class does not remember that the token itself was good
+                M2MAuthentication().authenticate(self.request)
+            return super().handle_exception(exc)
+
+        raises: Exception | None = None
+
+    headers = bearer(organization_id="org-blue")
+    assert call(Watched, headers).status_code == 403
+    assert isinstance(seen[0], Machine)
+    assert seen[1] == ("AnonymousUser", None)
+    for raises, status in ((Http404(), 404), (PermissionDenied(), 403)):
+        seen.clear()
+        assert call(type("Raising", (Watched,), {"raises": raises}), headers).status_code == status
+        assert seen[1][1] is None
+        assert seen[1][0] in ("NoneType", "AnonymousUser")
+
+
+def test_beside_another_kind_of_credential_permissions_may_depend_on_who_calls(call, bearer):
+    mixed = type(
+        "Mixed",
+        (Orders,),
+        {"authentication_classes": (ByHeader, M2MAuthentication), "get_permissions": by_authenticator},
+    )
+    assert call(mixed, bearer(organization_id="org-blue")).status_code == 200
+    assert call(mixed).status_code == 401
+
+
+def test_a_view_that_asks_who_calls_before_it_is_ready_refuses_organizations(call, bearer):
+    class Early(Orders):
+        permission_classes = (HasScopes(organization="*"),)
+
+        def initialize_request(self, request, *args, **kwargs):
+            early = super().initialize_request(request, *args, **kwargs)
+            assert early.user.is_authenticated
+            return early
+
+    assert call(Early, bearer()).status_code == 200
+    with pytest.raises(RefusedRequest):
+        call(Early, bearer(organization_id="org-blue"))
+
+
 def test_the_organization_may_come_from_the_route(call, bearer):
     of_route = HasScopes(organization=lambda request: request.parser_context["kwargs"]["organization"])
     headers = bearer(organization_id="blue")
@@ -185,7 +335,7 @@ def test_a_person_does_not_have_scopes(call):
     assert call(Machines, {"X-Person": "alice"}).status_code == 403
 
 
-def test_throttles_count_by_app_id(call, bearer):
+def test_throttles_count_by_issuer_and_app_id(call, bearer):
     class OncePerHour(UserRateThrottle):
         rate = "1/hour"
 
@@ -194,6 +344,15 @@ def test_throttles_count_by_app_id(call, bearer):
     assert call(throttled, bearer("app-two")).status_code == 200
     refused = call(throttled, bearer("app-one"))
     assert (refused.status_code, "Retry-After" in refused.headers) == (429, True)
+    other = LocalIssuer()
+    both = ResourceServer([Issuer(url=other.url, jwks=other.jwks)], audience=SHOPPING_API)
+    of_other = type("OfOther", (M2MAuthentication,), {"server": both})
+    same_id = {"Authorization": f"Bearer {other.mint('app-one')}"}
+    for status in (200, 429):
+        assert (
+            call(view(HasScopes(), authentication=of_other, throttle_classes=[OncePerHour]), same_id).status_code
+            == status
+        )
 
 
 def test_a_machine_has_no_rights_but_its_scopes(call, bearer):
@@ -209,7 +368,8 @@ def test_a_machine_has_no_rights_but_its_scopes(call, bearer):
     call(Keeps, bearer())
     machine = seen[0]
     assert isinstance(machine, Machine)
-    assert (machine.pk, machine.username, machine.get_username(), str(machine)) == ("app-orders",) * 4
+    assert (machine.username, machine.get_username(), str(machine)) == ("app-orders",) * 3
+    assert machine.pk == f"{machine.caller.issuer}#app-orders"
     assert (machine.is_authenticated, machine.is_active) == (True, True)
     assert not any((machine.is_anonymous, machine.is_staff, machine.is_superuser))
     assert not machine.has_perm("orders.view")
@@ -302,6 +462,17 @@ def schema_of(guarded):
     from drf_spectacular.generators import SchemaGenerator
 
     return SchemaGenerator(patterns=[path("orders/", guarded.as_view())]).get_schema(request=None, public=True)
+
+
+@pytest.mark.parametrize("get_permissions", [by_user, by_authenticator, settles_nothing, looks_at_scopes_only])
+def test_a_schema_is_made_of_views_that_ask_who_calls(get_permissions):
+    schema = schema_of(view(get_permissions=get_permissions, http_method_names=("get",), serializer_class=None))
+    ((scheme, _scopes),) = schema["paths"]["/orders/"]["get"]["security"][0].items()
+    assert scheme == "M2MAuth"
+
+
+def test_a_class_that_calls_itself_a_view_of_a_schema_is_protected_all_the_same(call):
+    assert call(view(swagger_fake_view=True)).status_code == 401
 
 
 def test_the_schema_shows_the_scheme_and_the_scopes():
