@@ -3,16 +3,10 @@
 Nothing is decided about tokens or answers here. Annotations stay objects, since FastAPI reads them from instances.
 """
 
-from collections.abc import Callable, Collection, Mapping, MutableMapping
+import inspect
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
-
-from m2mguard import starlette
-from m2mguard.access import Requirement
-from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
-from m2mguard.caller import Caller
-from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.resource_server import ResourceServer
 
 try:
     from fastapi import APIRouter, HTTPException, WebSocketException
@@ -23,6 +17,13 @@ try:
     from starlette.requests import HTTPConnection
 except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
+
+from m2mguard import starlette  # after FastAPI, whose extra is the one to install
+from m2mguard.access import Requirement
+from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
+from m2mguard.caller import Caller
+from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.resource_server import ResourceServer
 
 Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
 
@@ -41,20 +42,44 @@ class RefusedRequest(HTTPException):
         self.refusal = refusal
 
 
+class _SignatureOfDependency:
+    """`__signature__` of a dependency: FastAPI asks for it whenever it builds a route, so the route's scopes are checked there."""
+
+    def __get__(self, dependency: "_Dependency | None", owner: type) -> inspect.Signature:
+        if dependency is None:
+            raise AttributeError("a class has the signature of its __init__")
+        dependency.check_scopes(_scopes_of_route_being_built())
+        return inspect.signature(dependency.__call__)
+
+
+def _scopes_of_route_being_built() -> Sequence[str]:
+    """The scopes that FastAPI holds while it asks for the signature, though it hands them to no dependency before a request.
+
+    They are the arguments of its function `get_dependant`. Where it has none of that name, they are checked by the first request.
+    """
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_name == "get_dependant":
+            names = frame.f_locals
+            return [*(names.get("parent_oauth_scopes") or ()), *(names.get("own_oauth_scopes") or ())]
+        frame = frame.f_back
+    return ()
+
+
 class _Dependency(SecurityBase):
     """What FastAPI calls: lets a request in, or refuses it. Safe to share between tasks and event loops."""
+
+    __signature__ = _SignatureOfDependency()
 
     def __init__(self, server: ResourceServer, requirement: Requirement) -> None:
         self._server = server
         self._requirement = requirement
-        self._by_scopes: dict[str, Requirement] = {}
+        self._by_scopes: dict[tuple[str, ...], Requirement] = {}
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
         """Let a request in whose Caller meets the requirement and has these scopes. FastAPI calls this."""
         scope = connection.scope
-        requirement = self._requirement
-        if security_scopes.scopes:
-            requirement = self._by_scopes.get(security_scopes.scope_str) or self._plus(security_scopes)
+        requirement = self.check_scopes(security_scopes.scopes)
         try:
             caller = await self._server.aauthenticate(authorization_fields(scope), requirement, request=connection)
         except Refusal as error:
@@ -62,11 +87,20 @@ class _Dependency(SecurityBase):
         scope["auth"] = scope["user"] = caller
         return caller
 
-    def _plus(self, security_scopes: SecurityScopes) -> Requirement:
-        """The requirement and what `Security` adds on one way to this dependency; there are as many as the routes have."""
-        requirement = replace(self._requirement, scopes=(*self._requirement.scopes, *security_scopes.scopes))
-        self._by_scopes[security_scopes.scope_str] = requirement
-        return requirement
+    def check_scopes(self, scopes: Sequence[str]) -> Requirement:
+        """The requirement and the scopes of one way to this dependency; cached per list of scopes, of which routes have few.
+
+        Raises:
+            ConfigurationError: a scope outside the grammar of RFC 6749 section 3.3.
+        """
+        if not scopes:
+            return self._requirement
+        key = tuple(scopes)
+        found = self._by_scopes.get(key)
+        if found is None:
+            found = replace(self._requirement, scopes=(*self._requirement.scopes, *scopes))
+            self._by_scopes[key] = found
+        return found
 
     def _refuse(self, error: Refusal, scope: MutableMapping[str, Any]) -> NoReturn:
         if not is_answerable(scope):
@@ -82,7 +116,8 @@ class M2MAuth(_Dependency):
     `Depends(auth)` asks for a good token; `Security(auth, scopes=[...])` for scopes, too, which add up with those of outer
     dependencies; `auth.requires(...)` for anything a `Requirement` can say. All of them work in path operations, in the
     `dependencies` of routers and applications, and on WebSocket routes, and put the Caller at `request.auth` and
-    `request.user`, too. They run on the event loop, without a thread. In tests, each can be overridden:
+    `request.user`, too. They run on the event loop, without a thread. A scope outside RFC 6749's grammar is a `ConfigurationError`
+    when the route is built. In tests, each can be overridden:
     `app.dependency_overrides[auth] = lambda: caller`.
 
     A refusal is raised as `RefusedRequest`; on a WebSocket whose server cannot answer a handshake over HTTP it is the
@@ -97,7 +132,7 @@ class M2MAuth(_Dependency):
         token_scopes: scope to description, offered with `token_url`. Default none.
 
     Raises:
-        ConfigurationError: an argument that cannot be meant.
+        ConfigurationError: an invalid argument.
     """
 
     def __init__(
@@ -137,7 +172,7 @@ class M2MAuth(_Dependency):
             organization: as for `Requirement`. A callable is given the Request or WebSocket, with its `path_params`.
 
         Raises:
-            ConfigurationError: a value that cannot be meant.
+            ConfigurationError: an invalid value.
         """
         requirement = Requirement(scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization)
         return RequiresCaller(self, self._server, requirement)
@@ -148,6 +183,7 @@ class M2MAuth(_Dependency):
         challenge = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 section 3"}}
         retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
         return {
+            400: _documented("The request carries several credentials, or one that is malformed", challenge),
             401: _documented("No bearer token, or one that is not accepted", challenge),
             403: _documented("The token does not grant access to this", challenge),
             503: _documented("The token cannot be checked at the moment", retry),

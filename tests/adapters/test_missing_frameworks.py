@@ -1,36 +1,66 @@
-"""Without its framework, an adapter says at import which extra to install."""
+"""Without its framework, an adapter says at import which extra to install, whatever else is missing or there."""
 
 import subprocess
 import sys
 
 import pytest
 
-ADAPTERS = [
-    ("starlette", "starlette", "starlette"),
-    ("fastapi", "fastapi", "fastapi"),
-    ("flask", "flask", "flask"),
-    ("django", "django", "django"),
-    ("drf", "rest_framework", "drf"),
-    ("client.httpx2", "httpx2", "httpx2"),
-    ("client.requests", "requests", "requests"),
-    ("client.aiohttp", "aiohttp", "aiohttp"),
-    ("client.grpc", "grpc", "grpc"),
+EXTRAS = {
+    "starlette": "starlette",
+    "fastapi": "fastapi",
+    "flask": "flask",
+    "django": "django",
+    "drf": "drf",
+    "telemetry": "telemetry",
+    "client.httpx2": "httpx2",
+    "client.requests": "requests",
+    "client.aiohttp": "aiohttp",
+    "client.grpc": "grpc",
+}
+FRAMEWORKS = {
+    "starlette": ["starlette"],
+    "fastapi": ["fastapi", "starlette", "pydantic"],  # each of these alone, too: FastAPI is built on the others
+    "flask": ["flask", "werkzeug"],
+    "django": ["django"],
+    "drf": ["rest_framework", "django"],
+    "telemetry": ["opentelemetry"],
+    "client.httpx2": ["httpx2"],
+    "client.requests": ["requests"],
+    "client.aiohttp": ["aiohttp"],
+    "client.grpc": ["grpc"],
+}
+ALL = sorted({framework for frameworks in FRAMEWORKS.values() for framework in frameworks})
+MISSING = [
+    *((module, [framework]) for module, frameworks in FRAMEWORKS.items() for framework in frameworks),
+    *((module, ALL) for module in FRAMEWORKS),
 ]
 
 
-@pytest.mark.parametrize(("module", "framework", "extra"), ADAPTERS)
-def test_the_adapter_says_which_extra_to_install(module, framework, extra):
-    statement = f"import sys; sys.modules[{framework!r}] = None; import m2mguard.{module}"
-    done = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, timeout=30, check=False)
+def importing(module, missing):
+    statement = f"import sys; sys.modules |= dict.fromkeys({missing!r}); import m2mguard.{module}"
+    return subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"), MISSING, ids=lambda value: " ".join([value] if isinstance(value, str) else value)
+)
+def test_the_adapter_says_which_extra_to_install(module, missing):
+    done = importing(module, missing)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"ImportError: m2mguard.{module} needs ")
-    assert last.endswith(f'pip install "m2mguard[{extra}]"')
+    assert last.endswith(f'pip install "m2mguard[{EXTRAS[module]}]"')
 
 
 @pytest.mark.parametrize("module", ["asgi", "wsgi"])
 def test_the_plain_adapters_need_no_framework(module):
-    missing = {framework for _, framework, _ in ADAPTERS}
-    statement = f"import sys; sys.modules |= dict.fromkeys({missing!r}); import m2mguard.{module}"
-    done = subprocess.run([sys.executable, "-c", statement], capture_output=True, text=True, timeout=30, check=False)
+    done = importing(module, ALL)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"), [("starlette", ["fastapi"]), ("django", ["rest_framework", "drf_spectacular"])]
+)
+def test_an_adapter_needs_nothing_that_is_built_on_its_framework(module, missing):
+    done = importing(module, missing)
     assert done.returncode == 0, done.stderr
