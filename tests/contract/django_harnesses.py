@@ -81,7 +81,7 @@ class DjangoAsyncViews(DjangoViews):
         headers += [(b"authorization", value) for value in request.authorization]
         return await AsyncClient().request(
             method=request.method,
-            path=request.mounted_at + sent["PATH_INFO"],
+            path=request.mounted_at + sent["PATH_INFO"].encode("latin-1").decode(errors="replace"),  # as servers do
             raw_path=(request.mounted_at + request.path).encode(),
             root_path=request.mounted_at,
             query_string=request.query.encode(),

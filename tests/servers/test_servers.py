@@ -13,6 +13,7 @@ import pytest
 from m2mguard import Requirement
 from m2mguard.testing import SHOPPING_API, SigningKey
 from m2mguard.testing.contract import ROWS, Request, Response, Row, World
+from m2mguard.testing.contract.exchange import PUBLIC
 from tests.processes import running
 
 PLAIN_WSGI = "tests.servers.wsgi_application:wsgi"
@@ -49,6 +50,7 @@ def is_sendable(row: Row) -> bool:
     """Rows whose application is the one that runs. A server refuses 100 kB by itself, and nothing is mounted here."""
     return (
         row.requirement == Requirement()
+        and row.public == PUBLIC
         and not (row.organization_from_route or row.issuer_is_down or row.request.mounted_at)
         and row.request.path not in ("/failure", "/mounted/caller")
         and "100 kB" not in row.name

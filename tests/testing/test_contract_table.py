@@ -1,11 +1,15 @@
 """The contract's table can fail: adapters that are wrong in one way each, and the rows that find them out."""
 
+import dataclasses
 import json
+from urllib.parse import unquote
 
 import pytest
 
 from m2mguard import Requirement
 from m2mguard.errors import Refusal
+from m2mguard.paths import PublicPaths
+from m2mguard.preflight import may_run_as_another_method
 from m2mguard.testing.contract import (
     OWN_FIELDS,
     OWN_REFUSAL,
@@ -94,6 +98,54 @@ class SwallowsTheFailure(Adapter):
         return Response(status=500, fields=(), body=b"")
 
 
+class MatchesPublicPaths(Adapter):
+    """Right, but for what a subclass changes: it decides about paths itself."""
+
+    matches_public_paths = True
+
+    def send(self, protection, request):
+        public = PublicPaths(protection.public)
+        path = unquote(request.path, errors="surrogateescape")
+        is_public = public.match(
+            path.encode(errors="surrogateescape"),
+            method=self.method_of(request),
+            raw_path=request.path.encode(),
+        )
+        if request.mounted_at == "" and not is_public and request.path in ("/healthz", "/docs/page"):
+            request = dataclasses.replace(request, path="/caller")  # protected here
+        elif self.opens(path, is_public):
+            request = dataclasses.replace(request, path="/healthz")
+        return super().send(protection, request)
+
+    def method_of(self, request):
+        overridden = may_run_as_another_method(request.fields, request.query)
+        return None if overridden else request.method
+
+    def opens(self, path, is_public):
+        return is_public
+
+
+class OpensThePrefixItself(MatchesPublicPaths):
+    def opens(self, path, is_public):
+        return is_public or path == "/docs/"
+
+
+class RefusesSpaces(MatchesPublicPaths):
+    def opens(self, path, is_public):
+        return is_public and " " not in path
+
+
+class ForgetsThatMethodsAreOverridden(MatchesPublicPaths):
+    def method_of(self, request):
+        return request.method
+
+
+class ForgetsTheMethod(MatchesPublicPaths):
+    def send(self, protection, request):
+        without = tuple(entry.rpartition(" ")[2] for entry in protection.public)
+        return super().send(dataclasses.replace(protection, public=without), request)
+
+
 @pytest.fixture(scope="module")
 def world():
     with World() as world:
@@ -111,8 +163,9 @@ def broken_rows(adapter, world):
     return broken
 
 
-def test_an_adapter_that_is_right_passes(world):
-    assert broken_rows(Adapter(), world) == set()
+@pytest.mark.parametrize("adapter", [Adapter(), MatchesPublicPaths()], ids=lambda adapter: type(adapter).__name__)
+def test_an_adapter_that_is_right_passes(world, adapter):
+    assert broken_rows(adapter, world) == set()
 
 
 @pytest.mark.parametrize(
@@ -127,6 +180,11 @@ def test_an_adapter_that_is_right_passes(world):
         (DropsTheFields(), "keys that cannot be had are 503"),
         (DropsTheFields(), "no credentials are 401 without an error code"),
         (EchoesTheCredentials(), "another scheme is 401 without an error code"),
+        (OpensThePrefixItself(), "not public: /docs/"),
+        (RefusesSpaces(), "public: /docs/a%20page"),
+        (ForgetsThatMethodsAreOverridden(), "nor what may run as another method: X-HTTP-Method"),
+        (ForgetsThatMethodsAreOverridden(), "nor what names another in its query"),
+        (ForgetsTheMethod(), "an entry opens no other method"),
         (SwallowsTheFailure(), "the application's own exception passes as it was raised"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,

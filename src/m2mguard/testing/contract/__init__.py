@@ -23,7 +23,8 @@ The contract's application has these routes. All but the last two are protected,
     /healthz                  GET                     the JSON of `shown(caller)`, with None where there is no Caller
     /docs/page                GET                     the same
 
-A middleware is given `Protection.public`, which opens the last two; an adapter that protects route by route leaves them alone.
+A middleware is given `Protection.public`, which opens the last two, and is asked for paths below /docs/ that are no routes; an adapter
+that protects route by route leaves them alone.
 Nothing here knows a framework.
 """
 

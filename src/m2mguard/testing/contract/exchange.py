@@ -9,6 +9,7 @@ from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.resource_server import ResourceServer
 
+PUBLIC: Final = ("/healthz", "/docs/")
 STREAM: Final = (b"one\n", b"two\n", b"three\n")
 OWN_FIELDS: Final = (("content-type", "text/x-own"), ("x-own", "untouched"))
 OWN_REFUSAL: Final = (401, (("content-type", "text/x-own"), ("www-authenticate", 'Basic realm="own"')), b"own")
@@ -67,7 +68,7 @@ class Protection:
 
     server: ResourceServer
     requirement: Requirement
-    public: tuple[str, ...] = ("/healthz", "/docs/")
+    public: tuple[str, ...] = PUBLIC
 
 
 class Harness(Protocol):

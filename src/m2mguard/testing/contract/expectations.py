@@ -123,6 +123,22 @@ class Untouched:
         same("body", body, self.body)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """The adapter let the request through; whether the application has such a route is not the adapter's affair."""
+
+    reasons: tuple[str, ...] = ()
+
+    def hold(self, response: Response) -> None:
+        """Check that this is no refusal."""
+        same("challenges", response.values("www-authenticate"), [])
+        if response.status not in (200, 404):
+            raise ContractBroken(f"status: expected the application's own, found {response.status}")
+
+    def hold_body(self, body: bytes) -> None:
+        """Check nothing: it is the application's."""
+
+
 def same(what: str, found: object, expected: object) -> None:
     """Raise `ContractBroken` unless two values are equal."""
     if found != expected:

@@ -1,13 +1,13 @@
-"""Methods, paths, mount points, and the application's own answers."""
+"""Methods, mount points, and the application's own answers."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from m2mguard.access import Requirement
-from m2mguard.testing.contract.credentials import bearer, fields
+from m2mguard.testing.contract.credentials import bearer
 from m2mguard.testing.contract.exchange import OWN_FIELDS, OWN_REFUSAL, STREAM, ApplicationFailure, Request
-from m2mguard.testing.contract.expectations import ANONYMOUS, MISSING, UNAVAILABLE, Seen, Untouched, insufficient
+from m2mguard.testing.contract.expectations import MISSING, UNAVAILABLE, Seen, Untouched, insufficient
 from m2mguard.testing.contract.rows import Row
 
 _ORDERS: Final = Requirement(scopes=["read:orders"])
@@ -41,32 +41,6 @@ HTTP_ROWS: Final = (
     Row(name="OPTIONS needs a token", request=_OPTIONS, expected=MISSING),
     Row(name="OPTIONS passes with a token", request=_OPTIONS, credentials=bearer(), expected=Seen()),
     Row(name="a CORS preflight needs a token", request=_PREFLIGHT, expected=MISSING),
-    Row(name="a public path needs no token", request=Request(path="/healthz"), expected=ANONYMOUS),
-    Row(name="a public prefix needs no token", request=Request(path="/docs/page"), expected=ANONYMOUS),
-    Row(
-        name="a public path does not look at a bad token",
-        request=Request(path="/healthz"),
-        credentials=fields(b"Bearer canary"),
-        expected=ANONYMOUS,
-    ),
-    Row(
-        name="a public path has no Caller for a good token either",
-        request=Request(path="/healthz"),
-        credentials=bearer(),
-        expected=ANONYMOUS,
-    ),
-    *(
-        Row(name=f"not public: {path}", request=Request(path=path), about_public_paths=True, expected=MISSING)
-        for path in (
-            "/", "/healthz/", "/healthz/page", "/healthzz", "/HEALTHZ", "/healthz;a", "/healthz%0a", "/docs", "/docs-internal",
-            "/docs//page", "/docs/%2e%2e/caller", "/docs/%5ccaller", "/docs/%2fcaller", "/x/docs/page", "/mounted/healthz",
-        )
-    ),
-    Row(
-        name="a query or a forwarded path makes nothing public",
-        request=Request(query="/healthz", fields=(("X-Forwarded-Uri", "/healthz"), ("X-Original-URL", "/healthz"))),
-        expected=MISSING,
-    ),
     Row(name="a mounted part needs a token", request=Request(path="/mounted/caller"), expected=MISSING),
     Row(
         name="a mounted part passes with a token",
@@ -80,16 +54,6 @@ HTTP_ROWS: Final = (
         request=Request(mounted_at="/api"),
         credentials=bearer(),
         expected=Seen(),
-    ),
-    Row(
-        name="public paths lie below the mount point",
-        request=Request(path="/healthz", mounted_at="/api"),
-        expected=ANONYMOUS,
-    ),
-    Row(
-        name="a mount point is not a public path",
-        request=Request(mounted_at="/docs"),
-        expected=MISSING,
     ),
     Row(
         name="a streamed answer arrives as it was given",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from m2mguard.access import Requirement
 from m2mguard.testing.contract.credentials import Credentials, none
-from m2mguard.testing.contract.exchange import ApplicationFailure, Harness, Protection, Request
+from m2mguard.testing.contract.exchange import PUBLIC, ApplicationFailure, Harness, Protection, Request
 from m2mguard.testing.contract.expectations import ContractBroken, Expectation, same
 from m2mguard.testing.contract.world import World
 
@@ -22,6 +22,7 @@ class Row:
         credentials: makes the values of the Authorization fields; default none at all.
         request: everything else of the request.
         requirement: what the protected routes ask for.
+        public: the paths that need no token.
         organization_from_route: whether the organization asked for is the route's `{tenant}`.
         issuer_is_down: whether the server has no keys and cannot get any.
         about_public_paths: whether the row concerns adapters only that match public paths themselves.
@@ -32,6 +33,7 @@ class Row:
     credentials: Credentials = none
     request: Request = dataclasses.field(default_factory=Request)
     requirement: Requirement = dataclasses.field(default_factory=Requirement)
+    public: tuple[str, ...] = PUBLIC
     organization_from_route: bool = False
     issuer_is_down: bool = False
     about_public_paths: bool = False
@@ -54,7 +56,7 @@ class Row:
         request = dataclasses.replace(self.request, authorization=self.credentials(issuer))
         world.take_reasons()
         try:
-            response = harness.send(Protection(server=server, requirement=requirement), request)
+            response = harness.send(Protection(server=server, requirement=requirement, public=self.public), request)
         except ApplicationFailure as failure:
             if self.expected is not ApplicationFailure:
                 raise ContractBroken("the application ran, and should not have") from failure

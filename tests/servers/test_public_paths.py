@@ -1,0 +1,66 @@
+"""Hostile paths, byte for byte, through real servers to real routers: none reaches what is not public. Good ones are not refused."""
+
+import socket
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests.processes import running
+
+UVICORN = ("uvicorn", "--fd", "{fd}", "--log-level", "critical", "--lifespan", "off")
+HYPERCORN = ("hypercorn", "--bind", "fd://{fd}", "--log-level", "critical")
+GUNICORN = ("gunicorn", "--bind", "fd://{fd}", "--no-control-socket", "--log-level", "critical", "--threads", "2")
+SERVERS = {
+    f"{framework} under {command[0]}": (*command, f"tests.servers.routers:{framework}")
+    for command, frameworks in (
+        (UVICORN, ("litestar_asgi", "starlette_asgi", "django_asgi")),
+        (HYPERCORN, ("quart_asgi",)),
+        (GUNICORN, ("flask_wsgi", "bottle_wsgi", "django_wsgi")),
+    )
+    for framework in frameworks
+}
+
+HOSTILE = (Path(__file__).parent.parent / "data" / "hostile_paths.txt").read_text().splitlines()
+GOOD = [
+    "x",
+    "x/y/z.tar.gz",
+    "..a/.well-known",
+    "x@1:2,3=4~5",
+    "mein bericht.pdf",
+    "a, b+c@d (1)",
+    "größe.txt",
+    "gro\u0308ße.txt",  # as macOS spells it
+    "日本語\uff081\uff09.pdf",  # full-width parentheses
+    "отчёт",
+    "🎉.png",
+    "a\u2013b",  # an en dash
+]
+
+
+def ask(url: str, target: str, method: str = "GET", *fields: str) -> tuple[int, bytes]:
+    """Send one request line as it is; the status, or 0 for a server that hangs up, and the body."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=15) as connection:
+        lines = [f"{method} {target} HTTP/1.1", "Host: h", "Connection: close", *fields, "", ""]
+        connection.sendall("\r\n".join(lines).encode())
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split()[1]) if head else 0, body
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+def test_no_path_reaches_what_is_not_public_and_no_public_name_is_refused(command):
+    assert len(HOSTILE) > 150
+    with running(*command, env={}) as url:
+        answers = {target: ask(url, target) for target in HOSTILE}
+        reached = {target: answer for target, answer in answers.items() if answer[0] not in (0, 400, 401)}
+        assert reached == {}
+        for name in GOOD:
+            for target in ("/reports/" + quote(name, safe="/"), "/files/" + quote(name, safe="/!$&'()+,=:@")):
+                status, body = ask(url, target)
+                assert status == 200, target
+                assert f"public: {name}" in body.decode(), target
+        for method, *fields in (("POST",), ("DELETE",), ("OPTIONS",), ("GET", "X-HTTP-Method-Override: DELETE")):
+            assert ask(url, "/files/x", method, *fields)[0] == 401, (method, fields)
