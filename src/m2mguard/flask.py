@@ -66,9 +66,7 @@ class M2MGuard:
             raise ConfigurationError("server must be a ResourceServer.")
         self._server = server
         self._preflights = Exemptions(preflight=preflight)
-        self._guarded: dict[
-            int, object
-        ] = {}  # the functions that `requires` has wrapped, by identity; kept, so ids stay theirs
+        self._guarded: dict[int, object] = {}  # by identity, the functions that `requires` has wrapped
         if app is not None:
             self.init_app(app)
 
