@@ -51,8 +51,8 @@ def test_a_servers_life_is_counted(reader, meter):
         forged = issuer.mint(key=SigningKey.generate("ES256", kid="forged"))
         server.verify(token)
         server.verify(token)
-        for _ in range(3):
-            with pytest.raises(InvalidToken):
+        for error in (InvalidToken, KeysUnavailable, KeysUnavailable):
+            with pytest.raises(error):
                 server.verify(forged)
         old = issuer.current_key.kid
         issuer.rotate()
@@ -64,24 +64,24 @@ def test_a_servers_life_is_counted(reader, meter):
         clock.advance(4000)
         with pytest.raises(KeysUnavailable):
             server.verify(issuer.mint())
-        for kind, times in ((KeysRefreshed, 4), (KeyWithdrawn, 1), (RefreshFailed, 2)):
+        for kind, times in ((KeysRefreshed, 3), (KeyWithdrawn, 1), (RefreshFailed, 2)):
             events.wait_for(kind, times)
     of = ("issuer", issuer.url)
     assert counted(reader, "m2mguard.tokens") == {
         frozenset([of, ("outcome", "accepted"), ("remembered", False)]): 2,
         frozenset([of, ("outcome", "accepted"), ("remembered", True)]): 1,
-        frozenset([("outcome", "refused"), ("reason", "unknown_key"), ("status", 401)]): 3,
+        frozenset([("outcome", "refused"), ("reason", "unknown_key"), ("status", 401)]): 1,
     }
     refreshes = counted(reader, "m2mguard.keys.refreshes")
     assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "cold"), ("not_modified", False)])] == 1
-    assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "unknown_key"), ("not_modified", True)])] == 2
+    assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "unknown_key"), ("not_modified", True)])] == 1
     assert refreshes[frozenset([of, ("outcome", "good"), ("cause", "requested"), ("not_modified", False)])] == 1
     assert refreshes[frozenset([of, ("outcome", "failed"), ("cause", "expired")])] == 1
     only_issuer = frozenset([of])
     for name, times in (
         ("keys.withdrawn", 1),
         ("keys.stale_served", 1),
-        ("keys.throttled", 1),
+        ("keys.throttled", 2),
         ("tokens.unchecked", 1),
     ):
         assert counted(reader, f"m2mguard.{name}") == {only_issuer: times}, name

@@ -105,6 +105,7 @@ class ResourceServer:
             issuers,
             audiences=audiences,
             leeway=leeway,
+            machine_only=machine_only,
             caching=caching,
             key_directory=key_directory,
             transport=transport,
@@ -128,7 +129,6 @@ class ResourceServer:
         )
         self._verification = Verification(
             self._trusted,
-            machine_only=machine_only,
             max_remembered=verdict_cache_size,
             clocks=self._clocks,
             reporter=self._reporter,

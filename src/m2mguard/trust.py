@@ -93,6 +93,7 @@ def trusted_issuers(
     *,
     audiences: tuple[str, ...],
     leeway: float,
+    machine_only: bool,
     caching: KeyCaching,
     key_directory: str | os.PathLike[str] | None,
     transport: Transport | None,
@@ -130,7 +131,7 @@ def trusted_issuers(
         Trusted(
             issuer=issuer,
             source=_source(issuer, caching, transport, clocks, reporter, key_file(issuer)),
-            profile=_profile(issuer, audiences, leeway),
+            profile=_profile(issuer, audiences, leeway, machine_only=machine_only),
             applications=KnownApplications(),
         )
         for issuer in checked
@@ -218,7 +219,7 @@ def _source(
     )
 
 
-def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> TokenProfile:
+def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float, *, machine_only: bool) -> TokenProfile:
     return TokenProfile(
         issuer=issuer.url,
         issuer_names=frozenset(issuer.names),
@@ -231,6 +232,7 @@ def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float) -> Token
         app_id_claim=issuer.app_id_claim,
         organization_claim=issuer.organization_claim,
         is_machine=issuer.is_machine,
+        machine_only=machine_only,
         scope_lists=tuple(issuer.scope_lists),
         leeway=leeway,
     )

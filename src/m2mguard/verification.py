@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from m2mguard.caller import Caller
 from m2mguard.clocks import Clocks
-from m2mguard.errors import InsufficientScope, InvalidToken
+from m2mguard.errors import InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
 from m2mguard.keys.jwks import KeySet
@@ -53,7 +53,6 @@ class Verification:
 
     Args:
         trusted: whose tokens are accepted, by issuer URL.
-        machine_only: refuse a person's token.
         max_remembered: how many good tokens are remembered, 0 for none.
         clocks: what the time is.
         reporter: told of accepted tokens, where somebody listens.
@@ -63,13 +62,11 @@ class Verification:
         self,
         trusted: Mapping[str, Trusted],
         *,
-        machine_only: bool,
         max_remembered: int,
         clocks: Clocks,
         reporter: Reporter,
     ) -> None:
         self._trusted = trusted
-        self._machine_only = machine_only
         self._max_remembered = max_remembered
         self._now = clocks.wall
         self._ages = clocks.ages
@@ -184,8 +181,6 @@ class Verification:
         compact, trusted = token.compact, token.trusted
         verdict = check(compact.claims, compact.header.typ, trusted.profile, self._now())
         trusted.applications.add(verdict.caller.app_id)
-        if self._machine_only and not verdict.caller.is_machine:
-            raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
         self._remember(token, verdict, key.identity(compact.header.alg))
         return verdict.caller
 

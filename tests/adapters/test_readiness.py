@@ -62,9 +62,9 @@ def under_django(server):
 @pytest.mark.parametrize("under", [under_asgi, under_starlette, under_wsgi, under_flask, under_django])
 def test_a_probe_is_answered_alike_everywhere(issuer, server, under):
     ask = under(server)
-    assert ask("GET", "/readyz").status_code == 503
-    assert ask("GET", "/readyz").headers["retry-after"] == "1"
-    assert issuer.count() == 0
+    with issuer.hold("jwks"):  # the first probe has the keys fetched in the background, and does not wait for them
+        assert ask("GET", "/readyz").status_code == 503
+        assert ask("GET", "/readyz").headers["retry-after"] == "1"
     server.warm_up()
     calls = issuer.count()
     response = ask("GET", "/readyz")

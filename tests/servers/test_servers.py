@@ -14,6 +14,7 @@ from m2mguard import Requirement
 from m2mguard.testing import SHOPPING_API, SigningKey
 from m2mguard.testing.contract import ROWS, Request, Response, Row, World
 from m2mguard.testing.contract.exchange import PUBLIC
+from m2mguard.testing.contract.world import NOW
 from tests.processes import running
 
 PLAIN_WSGI = "tests.servers.wsgi_application:wsgi"
@@ -142,7 +143,9 @@ def rotate_while_requests_run(url: str, world: World, processes: int, *, rotatio
 
     def ask(client: int, expected: int) -> None:
         while not tally.over:
-            token = issuer.mint() if expected == 200 else issuer.mint(key=stranger.using(kid=issuer.current_key.kid))
+            # Older than the keys: a token of another signature that may be of a newer key would have them fetched, too.
+            forged = {"key": stranger.using(kid=issuer.current_key.kid), "issued_at": NOW - 600}
+            token = issuer.mint() if expected == 200 else issuer.mint(**forged)
             status = send(url, Request(), (f"Bearer {token}".encode(),)).status
             tally.note(client, None if status == expected else f"{status}, not {expected}")
 

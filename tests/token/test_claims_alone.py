@@ -20,6 +20,7 @@ PROFILE = TokenProfile(
     audience_in_scope=False,
     app_id_claim="sub",
     is_machine=sub_is_client_id,
+    machine_only=False,
     scope_lists=(),
     leeway=30,
 )

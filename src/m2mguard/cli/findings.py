@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from m2mguard.cli.evidence import Evidence
 from m2mguard.cli.words import listed, moment, names, number, quoted, span
-from m2mguard.token.claims import sub_is_client_id
+from m2mguard.token.claims import is_logto_machine, sub_is_client_id
 
 
 def _field(evidence: Evidence) -> str:
@@ -141,7 +141,7 @@ def _token_id(evidence: Evidence) -> str:
 
 def _machine(evidence: Evidence) -> str:
     expected = "a machine's token" if evidence.machine_only else "a machine's token, or a person's"
-    if evidence.issuer is None or evidence.issuer.is_machine is not sub_is_client_id:
+    if evidence.issuer is None or evidence.issuer.is_machine not in (sub_is_client_id, is_logto_machine):
         return f"expected: {expected}"
     sub, client_id = (evidence.reading.claim(name) for name in ("sub", "client_id"))
     return f"sub is {'' if sub == client_id else 'not '}client_id; expected: {expected}"

@@ -53,6 +53,10 @@ def _unknown_issuer(evidence: Evidence) -> str:
     )
 
 
+def _other_issuer(evidence: Evidence) -> str:
+    return f"The route accepts tokens of {listed(evidence.requirement.issuers)} only."
+
+
 def _unknown_key(evidence: Evidence) -> str:
     header = evidence.reading.header
     if header is None:
@@ -170,6 +174,7 @@ _ADVICE: dict[str, Callable[[Evidence], str | None]] = {
     "malformed": _malformed,
     "unknown_issuer": _unknown_issuer,
     "unknown_key": _unknown_key,
+    "issuer": _other_issuer,
     "algorithm": _algorithm,
     "signature": _signature,
     "token_type": _token_type,

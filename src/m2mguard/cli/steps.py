@@ -17,6 +17,8 @@ _REASONS = {
     "credential_grammar": "field",
     "unknown_issuer": "issuer",
     "keys_unavailable": "key",
+    "key_not_fetched": "key",
+    "issuer": "issuer",
     "signature": "signature",
     "token_type": "type",
     "audience": "audience",

@@ -117,9 +117,10 @@ class Snapshot:
     def looks_like_ours(self, request: KeyRequest) -> bool:
         """Tell whether a token is of a known application and names a key as this issuer names its keys.
 
-        An issuer all of whose key ids are thumbprints (RFC 7638) gives no other key id, so that one is invented.
+        An issuer all of whose key ids are thumbprints (RFC 7638) gives no other key id, so that one is invented. A signature that is
+        not our key's is a stranger's work more often than an issuer's.
         """
-        if not request.is_known:
+        if not request.is_known or request.rejected:
             return False
         by_thumbprint = all(key.kid == key.thumbprint for key in self.keys.keys)
         return not by_thumbprint or (request.kid is not None and _THUMBPRINT.fullmatch(request.kid) is not None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from m2mguard.caller import Caller, frozen_claims, verified_caller
-from m2mguard.errors import InvalidToken
+from m2mguard.errors import InsufficientScope, InvalidToken
 
 Claims = Mapping[str, object]
 ORGANIZATION_AUDIENCE = "urn:logto:organization:"  # and then the id; a prefix alone accepts nothing
@@ -63,6 +63,7 @@ class TokenProfile:
         app_id_claim: the claim that holds the App ID of a machine, and, unless it is `sub`, of the application a person signed in with.
         organization_claim: the claim that limits a token to one organization, or None where the issuer has no such claim.
         is_machine: tells from the claims whether the token belongs to a machine.
+        machine_only: whether a person's token is refused.
         scope_lists: claims whose scopes may be a list, or a space-separated string; `scope` is read in any case, as a string.
         leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
     """
@@ -78,6 +79,7 @@ class TokenProfile:
     app_id_claim: str
     organization_claim: str | None
     is_machine: Callable[[Claims], bool]
+    machine_only: bool
     scope_lists: tuple[str, ...]
     leeway: float
 
@@ -101,6 +103,7 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
 
     Raises:
         InvalidToken: `token_type`, `unknown_issuer`, `claim`, `audience`, `expired` or `not_yet_valid`.
+        InsufficientScope: `not_a_machine`: a person's token, where only machines are accepted.
     """
     if typ not in profile.token_types:  # RFC 9068 section 4
         _check_spelling(typ, profile)
@@ -119,25 +122,36 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
     starts_at = _started(claims, profile, now)
     subject = _text(claims, "sub")
     _text(claims, "client_id")
+    token_id = _text(claims, "jti")
     scopes = _scopes(claims, profile)
+    organization_id = _organization_id(claims, audiences, profile.organization_claim)
     read_only = frozen_claims(claims)  # from here on, lists are tuples
     is_machine = _is_machine(read_only, profile)
-    app_id = _text(claims, app_id_claim(profile, is_machine=is_machine))
-    if app_id is None:
-        raise InvalidToken("claim", "the claim that holds the App ID is missing")
+    app_id = _app_id(claims, profile, is_machine=is_machine)
     caller = verified_caller(
         app_id=app_id,
         subject=subject or app_id,
         scopes=scopes,
-        organization_id=_organization_id(claims, audiences, profile.organization_claim),
+        organization_id=organization_id,
         issuer=profile.issuer,
         audience=audience,
         expires_at=expires_at,
-        token_id=_text(claims, "jti"),
+        token_id=token_id,
         is_machine=is_machine,
         claims=read_only,
     )
     return Verdict(caller, starts_at - profile.leeway, expires_at + profile.leeway)
+
+
+def _app_id(claims: Claims, profile: TokenProfile, *, is_machine: bool) -> str:
+    app_id = _text(claims, profile.app_id_claim)
+    if profile.machine_only and app_id is not None and not is_machine:
+        raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
+    if not is_machine:
+        app_id = _text(claims, app_id_claim(profile, is_machine=False))
+    if app_id is None:
+        raise InvalidToken("claim", "the claim that holds the App ID is missing")
+    return app_id
 
 
 def app_id_claim(profile: TokenProfile, *, is_machine: bool) -> str:

@@ -18,6 +18,9 @@ from m2mguard.testing.contract.rows import Row
 from m2mguard.testing.contract.world import LEEWAY_S, NOW
 from m2mguard.testing.minting import REMOVED
 
+OLD: Final = NOW - 600
+"""When a token was issued whose key would be known by now; of a newer one nobody could tell until the issuer may be asked."""
+
 TOKEN_ROWS: Final = (
     Row(name="a good token is accepted, and the route sees who called", credentials=bearer(), expected=Seen()),
     Row(
@@ -53,7 +56,7 @@ TOKEN_ROWS: Final = (
     ),
     Row(
         name="unknown_key: a kid that nobody published",
-        credentials=bearer(header={"kid": "canary"}),
+        credentials=bearer(header={"kid": "canary"}, issued_at=OLD),
         expected=invalid("unknown_key"),
     ),
     Row(
@@ -63,7 +66,7 @@ TOKEN_ROWS: Final = (
     ),
     Row(
         name="unknown_key: no kid, and no key for the alg",
-        credentials=bearer(header={"kid": REMOVED, "alg": "RS256"}),
+        credentials=bearer(header={"kid": REMOVED, "alg": "RS256"}, issued_at=OLD),
         expected=invalid("unknown_key"),
     ),
     Row(
