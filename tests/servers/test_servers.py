@@ -144,8 +144,8 @@ def rotate_while_requests_run(url: str, world: World, processes: int, *, rotatio
     def ask(client: int, expected: int) -> None:
         while not tally.over:
             # Older than the keys: a token of another signature that may be of a newer key would have them fetched, too.
-            forged = {"key": stranger.using(kid=issuer.current_key.kid), "issued_at": NOW - 600}
-            token = issuer.mint() if expected == 200 else issuer.mint(**forged)
+            signer = stranger.using(kid=issuer.current_key.kid)
+            token = issuer.mint() if expected == 200 else issuer.mint(key=signer, issued_at=NOW - 600)
             status = send(url, Request(), (f"Bearer {token}".encode(),)).status
             tally.note(client, None if status == expected else f"{status}, not {expected}")
 
