@@ -42,8 +42,9 @@ def asking(transport):
 
 def strict(transport, *, on):
     """What `ssl.create_default_context` does on Python 3.13 and newer, or does not on older ones."""
-    flags = transport._tls.verify_flags
-    transport._tls.verify_flags = flags | ssl.VERIFY_X509_STRICT if on else flags & ~ssl.VERIFY_X509_STRICT
+    context = transport._tls()
+    flags = context.verify_flags
+    context.verify_flags = flags | ssl.VERIFY_X509_STRICT if on else flags & ~ssl.VERIFY_X509_STRICT
     return transport
 
 

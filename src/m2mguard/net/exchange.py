@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
@@ -33,7 +33,7 @@ def exchange(
     timeout_s: float,
     connect_timeout_s: float,
     max_bytes: int,
-    tls: ssl.SSLContext,
+    tls: Callable[[], ssl.SSLContext],
     http_origins: Collection[Origin],
 ) -> Response:
     """Make one exchange on a connection of its own. Arguments and errors as `HttpTransport.request`."""
@@ -80,9 +80,10 @@ def _check_target(url: str, http_origins: Collection[Origin]) -> None:
         )
 
 
-def _pools(url: str, deadline: Deadline, tls: ssl.SSLContext) -> urllib3.PoolManager:
+def _pools(url: str, deadline: Deadline, make_tls: Callable[[], ssl.SSLContext]) -> urllib3.PoolManager:
     """One pool per exchange: a shared connection could be half-read, or shared with a forked child."""
     proxy = proxy_for(url)
+    tls = None if proxy is None and url.startswith("http://") else make_tls()
     pools = (
         urllib3.PoolManager(num_pools=1, ssl_context=tls)
         if proxy is None

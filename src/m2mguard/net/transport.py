@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from m2mguard._version import __version__
@@ -36,13 +37,10 @@ class HttpTransport:
     def __init__(
         self, ca_file: str | None = None, *, connect_timeout: float = 2.0, http_origins: Collection[str] = ()
     ) -> None:
-        try:
-            self._tls = ssl.create_default_context(cafile=ca_file)
-        except (OSError, ValueError):
-            raise ConfigurationError(
-                "ca_file cannot be read as PEM certificates; check the path and the file."
-            ) from None
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._tls: Callable[[], ssl.SSLContext] = _system_tls_context
+        if ca_file is not None:
+            own = _tls_context(ca_file)
+            self._tls = lambda: own
         self._connect_timeout_s = connect_timeout
         self._http_origins = frozenset(map(_http_origin, strings("http_origins", http_origins, what="origins")))
 
@@ -74,6 +72,21 @@ class HttpTransport:
             tls=self._tls,
             http_origins=self._http_origins,
         )
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError):
+        raise ConfigurationError("ca_file cannot be read as PEM certificates; check the path and the file.") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+@functools.cache
+def _system_tls_context() -> ssl.SSLContext:
+    """The context that trusts the system's authorities: one for the process, made at the first use, since reading them takes 25 ms."""
+    return _tls_context(None)
 
 
 def transport_for(
