@@ -112,10 +112,14 @@ def test_each_mistake_in_logtos_console_has_its_own_reason_too(registered, reaso
     assert raised.value.reason == reason
 
 
-def test_a_request_may_take_longer_than_a_claims_script_of_logtos_may_run(make_source):
+def test_a_request_may_take_longer_than_a_claims_script_of_logtos_may_run(issuer, make_source):
     assert inspect.signature(TokenSource).parameters["timeout"].default == 10
     assert inspect.signature(TokenSource.logto).parameters["timeout"].default == 10
-    assert next(make_source()._keeper.token()).timeout_s == 10
+    source = make_source()
+    with issuer.hold("token"):
+        steps = source._keeper.token()
+        assert next(steps).timeout_s == 10
+    assert source.token().scopes == {"read:orders"}
 
 
 def test_a_refusal_takes_no_valid_token_away(issuer, source, clock, events):
