@@ -69,7 +69,7 @@ def _scopes_of_route_being_built() -> Sequence[str]:
 class _Dependency(SecurityBase):
     """What FastAPI calls: lets a request in, or refuses it. Safe to share between tasks and event loops."""
 
-    __signature__ = _SignatureOfDependency()
+    __signature__: Any = _SignatureOfDependency()
 
     def __init__(self, server: ResourceServer, requirement: Requirement) -> None:
         self._server = server

@@ -160,7 +160,7 @@ class Exemptions:
         if preflight not in ("protect", "exempt"):
             raise ConfigurationError('preflight must be "protect" or "exempt".')
         self._public = PublicPaths(public)
-        self.preflights = preflight == "exempt"
+        self.preflights: bool = preflight == "exempt"
 
     def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
         """Tell whether the path of a request is public.

@@ -40,7 +40,7 @@ class M2MGuardMiddleware:
             markcoroutinefunction(self)
         self._exempts_preflights = current().exemptions.preflights
         if self._exempts_preflights:  # Django calls this on every request, so it is there only where it is needed
-            self.process_view = _aguard_view if self._is_async else _guard_view
+            self.process_view: Callable[..., Any] = _aguard_view if self._is_async else _guard_view
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Serve one request."""

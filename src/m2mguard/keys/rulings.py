@@ -26,8 +26,13 @@ class Attempt:
     """
 
     __slots__ = ("began_at", "began_wall", "cause", "flight", "is_known", "number", "recalled", "request", "requests")
+    number: int
+    cause: str
+    request: KeyRequest | None
+    is_known: bool
+    began_at: float
+    began_wall: float
     flight: Flight
-    requests: int
 
     def __init__(
         self,
@@ -45,7 +50,7 @@ class Attempt:
         self.is_known = is_known
         self.began_at = began_at
         self.began_wall = began_wall
-        self.requests = 0
+        self.requests: int = 0
         self.recalled: bool = False
 
     def count_request(self) -> None:
