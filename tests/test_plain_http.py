@@ -37,7 +37,7 @@ def test_it_is_refused_by_default_with_what_to_do_and_allowed_in_writing(make, c
     make(allow_http=True)
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert "PlainHttpAllowed" in record.message
+    assert record.m2mguard_event == "PlainHttpAllowed"
     assert INSIDE in record.message
 
 

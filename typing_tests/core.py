@@ -19,7 +19,8 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
-from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportErrorCode
+from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
+from m2mguard.reasons.codes import InsufficientScopeReason, InvalidTokenReason
 
 
 class Canned:
@@ -48,7 +49,7 @@ server = ResourceServer(
     on_event=seen,
 )
 default_transport: Transport = HttpTransport(connect_timeout=1, http_origins=["http://logto:3001"])
-assert_type(TransportError("one sentence").code, TransportErrorCode)
+assert_type(TransportError("one sentence").code, TransportProblem)
 version: str = __version__
 requirement = Requirement(scopes=["read:orders"], any_scope=("a", "b"), app_ids={"app"}, organization=of_tenant)
 
@@ -79,7 +80,8 @@ def refused(error: M2MGuardError) -> Answer | None:
     match error:
         case InvalidToken() | InsufficientScope():
             assert_type(error.status, int)
-            assert_type(error.reason, str)
+            assert_type(error.reason, InvalidTokenReason | InsufficientScopeReason)
+            assert_type(error.got, tuple[str, ...] | None)
             return server.answer(error)
         case AuthError():
             assert_type(error.error, str | None)

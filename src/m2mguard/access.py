@@ -114,26 +114,20 @@ class Requirement:
             InsufficientScope: 403, for an issuer, organization, application or scope that does not fit (RFC 6750 section 3.1).
         """
         if self.issuers and caller.issuer not in self.issuers and set(self.issuers).isdisjoint(issuer_names):
-            raise InsufficientScope("issuer", "the token's issuer is not among those this route accepts")
+            raise InsufficientScope("issuer", claim="iss", expected=tuple(map(str, self.issuers)), got=(caller.issuer,))
         in_question = self.organization is not None or caller.organization_id is not None
         if in_question and not self._fits_organization(caller.organization_id, own_organization):
-            raise InsufficientScope("organization", "the token's organization is not the one this route asks for")
+            raise self._wrong_organization(caller.organization_id)
         if self._accepted and not caller.is_machine:
-            raise InsufficientScope(
-                "not_a_machine", "the token belongs to a person, and this route accepts applications"
-            )
+            raise InsufficientScope("not_a_machine")
         if self._accepted and caller.app_id not in self._accepted:
-            raise InsufficientScope("application", "the calling application is not among those this route accepts")
+            raise InsufficientScope("application", expected=tuple(self.app_ids), got=(caller.app_id,))
         granted = caller.scopes
         for scope in self.scopes:
             if scope not in granted:
-                raise InsufficientScope(
-                    "scope", "the token lacks a scope this route asks for", self._challenge_scopes()
-                )
+                raise self._lacks_scope(granted)
         if self.any_scope and granted.isdisjoint(self.any_scope):
-            raise InsufficientScope(
-                "scope", "the token has none of the scopes of which this route asks one", self._challenge_scopes()
-            )
+            raise self._lacks_scope(granted)
 
     def _fits_organization(self, organization_id: str | None, own_organization: str | None) -> bool:
         wanted = self.organization
@@ -147,8 +141,21 @@ class Requirement:
             return organization_id == wanted
         raise TypeError("an organization that depends on the request must be settled with for_request() first")
 
-    def _challenge_scopes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
+    def _wrong_organization(self, organization_id: str | None) -> InsufficientScope:
+        wanted = self.organization
+        if isinstance(wanted, _OrganizationOfRequest):
+            wanted = wanted.id
+        return InsufficientScope(
+            "organization",
+            claim="organization_id",
+            expected=(wanted,) if isinstance(wanted, str) else ("no organization",),
+            got=() if organization_id is None else (organization_id,),
+        )
+
+    def _lacks_scope(self, granted: Collection[str]) -> InsufficientScope:
+        asked = tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
+        expected = (*self.scopes, *([f"one of {' '.join(self.any_scope)}"] if self.any_scope else []))
+        return InsufficientScope("scope", scopes=asked, claim="scope", expected=expected, got=tuple(sorted(granted)))
 
 
 def scope_names(setting: str, value: object) -> tuple[str, ...]:

@@ -111,7 +111,9 @@ class BearerAuthMiddleware:
             await self.app(_anonymous(scope), _without_body(receive), _without_answers_body(send))
             return
         try:
-            caller = await self._server.aauthenticate(authorization_fields(scope), self._requires, request=scope)
+            caller = await self._server.aauthenticate(
+                authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
+            )
         except Refusal as error:
             await self._refuse(error, scope, send)
             return
@@ -150,6 +152,11 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
 def authorization_fields(scope: Scope) -> list[bytes]:
     """The value of every Authorization field of a request, in order."""
     return [value for name, value in scope["headers"] if len(name) == 13 and name.lower() == b"authorization"]
+
+
+def route_of(scope: Scope) -> tuple[str, str]:
+    """The method and the path of a request, for the log."""
+    return scope.get("method", WEBSOCKET), scope.get("path", "")
 
 
 def is_answerable(scope: Scope) -> bool:

@@ -24,7 +24,7 @@ from m2mguard.caller import Caller
 from m2mguard.django import resource_server
 from m2mguard.errors import MissingToken, Refusal
 from m2mguard.resource_server import ResourceServer
-from m2mguard.wsgi import authorization_fields
+from m2mguard.wsgi import authorization_fields, route_of
 
 _ANY_ORGANIZATION = Requirement(organization=ANY_ORGANIZATION)
 _VERIFIED = "_m2mguard_verified"  # on a request while its view is asked for permissions
@@ -113,11 +113,14 @@ class M2MAuthentication(BaseAuthentication):
             return None
         server = _server(self)
         try:
-            caller = server.authenticate(authorization_fields(request.META), _ANY_ORGANIZATION, request=request)
+            route = route_of(request.META)
+            caller = server.authenticate(
+                authorization_fields(request.META), _ANY_ORGANIZATION, request=request, route=route
+            )
             found = Machine(caller=caller), caller
             settled = caller.organization_id is not None and _settles_organizations(view, request, found)
             requirement = Requirement(scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None)
-            server.authorize(caller, requirement, request=request)
+            server.authorize(caller, requirement, request=request, route=route)
         except Refusal as error:
             raise RefusedRequest(error, server, view) from error
         return found
@@ -167,7 +170,7 @@ class _MeetsRequirement(BasePermission):
             return False
         server = _server(request.successful_authenticator)
         try:
-            server.authorize(request.auth, self.requirement, request=request)
+            server.authorize(request.auth, self.requirement, request=request, route=route_of(request.META))
         except Refusal as refusal:
             error = refusal
             self._refuse = lambda: RefusedRequest(error, server, view)

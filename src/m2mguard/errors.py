@@ -1,11 +1,23 @@
 """The two families of failure: the token is bad (`AuthError`), or we could not tell (`KeysUnavailable`).
 
-No error here may hold a token, a secret or the value of a claim: `reason` is a fixed word and `detail` a sentence made of our own words.
+No error shows a token, a secret or the value of a claim in its text or its repr. Programs read codes; sentences are for people.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+from m2mguard.reasons import REFUSALS
+from m2mguard.reasons.codes import (
+    FetchProblem,
+    InsufficientScopeReason,
+    InvalidRequestReason,
+    InvalidTokenReason,
+    KeysUnavailableReason,
+    MissingTokenReason,
+    Reason,
+    TokenProblem,
+)
 
 
 class M2MGuardError(Exception):
@@ -13,28 +25,63 @@ class M2MGuardError(Exception):
 
 
 class ConfigurationError(M2MGuardError, ValueError):
-    """A setting that cannot be meant. Raised when an object is built, never on a request; the message says what to change."""
+    """An invalid setting. Raised when an object is built, never on a request; the message says what to change."""
 
 
 class Refusal(M2MGuardError):
     """What the two families share: how the answer to the caller looks, and why, for the operator.
 
+    Args:
+        reason: the code.
+        detail: one sentence for the operator, without any value from the token. Default: the one of `m2mguard.reasons`.
+        problem: a more exact code, where one reason has several ways to be wrong.
+        claim: the claim or header member in question.
+        expected: what would have been accepted, as the settings or the route say.
+        got: what the token holds there. Only of a token whose signature was good.
+
     Attributes:
         status: the HTTP status, an int.
         error: the error code of RFC 6750 section 3.1 (for a 503, of RFC 6749 section 4.1.2.1), or None where the challenge has no code.
         description: one fixed sentence that may be told to the caller.
-        reason: one fixed word for logs and metrics; never told to the caller.
-        detail: a sentence for the operator; never told to the caller, never with a value taken from the token.
+        reason: one code of `m2mguard.reasons.codes.Reason`, for programs, logs and metrics; never told to the caller.
+        problem: the more exact code, or None.
+        detail: one sentence for the operator; never told to the caller, never with a value taken from the token.
+        claim: the name of the claim or header member in question, or None.
+        expected: what would have been accepted, a tuple of str; empty where that says nothing.
+        got: what the token holds in its place, a tuple of str, empty where it holds nothing; None unless the signature was good. Values
+            are the token's own: escape them before you print them.
+        app_id: the application that the token names, a str, or None unless the signature was good.
+        issuer: the URL of the configured issuer whose token it is, or None unless the signature was good; of a `KeysUnavailable` the
+            issuer whose keys are not available.
     """
 
     status: ClassVar[int]
     error: ClassVar[str | None]
     description: ClassVar[str]
+    reason: Reason
+    problem: TokenProblem | FetchProblem | None
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        detail: str = "",
+        *,
+        problem: TokenProblem | FetchProblem | None = None,
+        claim: str | None = None,
+        expected: tuple[str, ...] = (),
+        got: tuple[str, ...] | None = None,
+    ) -> None:
+        if not detail and reason in REFUSALS:
+            detail = REFUSALS[reason].detail(problem, claim)
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
+        self.problem = problem
+        self.claim = claim
+        self.expected = expected
+        self.got = got
+        self.app_id: str | None = None
+        self.issuer: str | None = None
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
@@ -50,6 +97,7 @@ class MissingToken(AuthError):
     status = 401
     error: ClassVar[str | None] = None
     description = "A bearer token is required"
+    reason: MissingTokenReason
 
 
 class InvalidRequest(AuthError):
@@ -58,24 +106,26 @@ class InvalidRequest(AuthError):
     status = 400
     error: ClassVar[str | None] = "invalid_request"
     description = "The request must carry exactly one well-formed bearer token"
+    reason: InvalidRequestReason
 
 
 class InvalidToken(AuthError):
     """The token is expired, forged, malformed, or not meant for this API: 401 `invalid_token`.
 
-    `reason` is one of `malformed`, `algorithm`, `unknown_issuer`, `unknown_key`, `signature`, `token_type`, `audience`, `expired`,
-    `not_yet_valid` and `claim`. The caller is told none of them.
+    `reason` is an `InvalidTokenReason`: `malformed`, `unknown_issuer`, `algorithm`, `unknown_key`, `signature`, `token_type`, `claim`,
+    `audience`, `expired` or `not_yet_valid`. The caller is told none of them.
     """
 
     status = 401
     error: ClassVar[str | None] = "invalid_token"
     description = "The access token is expired, malformed, or invalid for other reasons"
+    reason: InvalidTokenReason
 
 
 class InsufficientScope(AuthError):
     """The token is good, but not for this: 403 `insufficient_scope`.
 
-    `reason` is one of `scope`, `application`, `organization` and `not_a_machine`.
+    `reason` is an `InsufficientScopeReason`: `not_a_machine`, `issuer`, `organization`, `application` or `scope`.
 
     Attributes:
         scopes: the scopes the route asks for, as the challenge names them; empty where another token with more scopes would not help.
@@ -85,16 +135,31 @@ class InsufficientScope(AuthError):
     error: ClassVar[str | None] = "insufficient_scope"
     description = "The access token does not grant access to this resource"
 
-    def __init__(self, reason: str, detail: str, scopes: tuple[str, ...] = ()) -> None:
-        super().__init__(reason, detail)
-        self.args: tuple[object, ...] = (reason, detail, scopes)
+    reason: InsufficientScopeReason
+
+    def __init__(
+        self,
+        reason: InsufficientScopeReason,
+        detail: str = "",
+        scopes: tuple[str, ...] = (),
+        *,
+        claim: str | None = None,
+        expected: tuple[str, ...] = (),
+        got: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__(reason, detail, claim=claim, expected=expected, got=got)
+        self.args: tuple[object, ...] = (reason, self.detail, scopes)
         self.scopes = scopes
 
 
 class KeysUnavailable(Refusal):
-    """The issuer's keys cannot be had, so nobody can say whether the token is good: 503 with Retry-After.
+    """The issuer's keys are not available, so nobody can say whether the token is good: 503 with Retry-After.
+
+    `reason` is a `KeysUnavailableReason`: `keys_unavailable` or `key_not_fetched`.
 
     Attributes:
+        problem: why the last fetch failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before a fetch has
+            ended.
         retry_after: seconds until asking again makes sense, a float above 0.
     """
 
@@ -102,7 +167,16 @@ class KeysUnavailable(Refusal):
     error: ClassVar[str | None] = "temporarily_unavailable"
     description = "The access token cannot be checked at the moment"
 
-    def __init__(self, reason: str, detail: str, retry_after: float = 1.0) -> None:
-        super().__init__(reason, detail)
-        self.args: tuple[object, ...] = (reason, detail, retry_after)
+    reason: KeysUnavailableReason
+
+    def __init__(
+        self,
+        reason: KeysUnavailableReason,
+        detail: str = "",
+        retry_after: float = 1.0,
+        *,
+        problem: TokenProblem | FetchProblem | None = None,
+    ) -> None:
+        super().__init__(reason, detail, problem=problem)
+        self.args: tuple[object, ...] = (reason, self.detail, retry_after)
         self.retry_after = retry_after

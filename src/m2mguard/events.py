@@ -1,8 +1,18 @@
-"""What happened, as typed values for `on_event`, logs and metrics. Data only: no value taken from a token, no behaviour."""
+"""What happened, as typed values for `on_event`, logs and metrics. Data only: values of a token only where its signature was good."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from m2mguard.reasons.codes import (
+    FetchCause,
+    FetchProblem,
+    KeysUnavailableReason,
+    Reason,
+    TokenFetchCause,
+    TokenProblem,
+    TokenRequestReason,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,11 +26,10 @@ class Event:
 class KeysRefreshed(Event):
     """A fetch brought a good key set.
 
-    `cause` is `cold`, `refresh_ahead`, `expired`, `unknown_key` or `requested`; `added`, `removed` and `key_ids` are key ids;
-    `skipped` says of each unusable key why it was passed over; `not_modified` tells a 304.
+    `added`, `removed` and `key_ids` are key ids; `skipped` says of each unusable key why it was passed over; `not_modified` tells a 304.
     """
 
-    cause: str
+    cause: FetchCause
     key_ids: tuple[str, ...]
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -48,9 +57,13 @@ class KeyWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshFailed(Event):
-    """A fetch brought nothing usable; the keys at hand stay. `error` is in safe words, `retry_in_s` in seconds."""
+    """A fetch brought nothing usable; the keys at hand stay.
 
-    cause: str
+    `problem` is the code, `error` a sentence in our own words, `failures` counts those in a row, `retry_in_s` is in seconds.
+    """
+
+    cause: FetchCause
+    problem: FetchProblem
     error: str
     failures: int
     retry_in_s: float
@@ -81,9 +94,18 @@ class StaleServed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysMissing(Event):
-    """A token could not be checked, because the issuer's keys cannot be had: the answer was 503. `retry_after_s` in seconds."""
+    """A token could not be checked, because the issuer's keys are not available: the answer was 503.
 
+    `problem` is why the last fetch failed, or None before one has ended; `retry_after_s` is in seconds; `method` and `path` as in
+    `TokenRefused`.
+    """
+
+    reason: KeysUnavailableReason
+    detail: str
+    problem: FetchProblem | TokenProblem | None = None
     retry_after_s: float
+    method: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +115,26 @@ class UnknownKeyThrottled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRefused(Event):
-    """A request was refused. `reason` and `detail` as on the error; `status` is the answer's."""
+    """A request was refused.
+
+    Attributes:
+        status: the answer's.
+        reason, problem, detail, claim, expected: as on the error.
+        got: what the token holds, or None unless its signature was good. Escaped: one line of printable ASCII each.
+        app_id: which application the token names, or None unless its signature was good. Escaped alike.
+        method, path: the request's, escaped alike; without the query. None where only a token was given.
+    """
 
     status: int
-    reason: str
+    reason: Reason
     detail: str
+    problem: TokenProblem | FetchProblem | None = None
+    claim: str | None = None
+    expected: tuple[str, ...] = ()
+    got: tuple[str, ...] | None = None
+    app_id: str | None = None
+    method: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,18 +154,22 @@ class TokenEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRenewed(TokenEvent):
-    """A token was fetched. `cause` is `first`, `renewal`, `expired` or `rejected`; `lifetime_s` in seconds."""
+    """A token was fetched. `lifetime_s` in seconds."""
 
-    cause: str
+    cause: TokenFetchCause
     lifetime_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalFailed(TokenEvent):
-    """No token could be fetched; the one at hand is given out for another `remaining_s` seconds. `reason` and `detail` as on the error."""
+    """No token could be fetched; the one at hand is given out for another `remaining_s` seconds.
 
-    cause: str
-    reason: str
+    `reason`, `problem` and `detail` as on the error.
+    """
+
+    cause: TokenFetchCause
+    reason: TokenRequestReason
+    problem: FetchProblem | None = None
     detail: str
     failures: int
     retry_in_s: float

@@ -20,7 +20,7 @@ except ImportError as _missing:
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
 from m2mguard.access import HasUrl, Requirement
-from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable
+from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable, route_of
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
@@ -81,7 +81,9 @@ class _Dependency(SecurityBase):
         scope = connection.scope
         requirement = self.check_scopes(security_scopes.scopes)
         try:
-            caller = await self._server.aauthenticate(authorization_fields(scope), requirement, request=connection)
+            caller = await self._server.aauthenticate(
+                authorization_fields(scope), requirement, request=connection, route=route_of(scope)
+            )
         except Refusal as error:
             self._refuse(error, scope)
         scope["auth"] = scope["user"] = caller

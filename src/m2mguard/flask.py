@@ -16,7 +16,7 @@ from m2mguard.access import HasUrl, Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
 from m2mguard.resource_server import ResourceServer
-from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of
+from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of, route_of
 
 try:
     from flask import Blueprint, Flask, Request, Response, current_app, request
@@ -257,7 +257,9 @@ def _server() -> ResourceServer:
 def _authenticate(requirement: Requirement) -> None:
     server, environ = _server(), request.environ
     try:
-        caller = server.authenticate(authorization_fields(environ), requirement, request=_plain_request())
+        caller = server.authenticate(
+            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
+        )
     except Refusal as error:
         _refuse(server, error)
     environ[CALLER] = caller
@@ -266,7 +268,9 @@ def _authenticate(requirement: Requirement) -> None:
 async def _aauthenticate(requirement: Requirement) -> None:
     server, environ = _server(), request.environ
     try:
-        caller = await server.aauthenticate(authorization_fields(environ), requirement, request=_plain_request())
+        caller = await server.aauthenticate(
+            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
+        )
     except Refusal as error:
         _refuse(server, error)
     environ[CALLER] = caller

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from m2mguard.reasons.codes import FetchProblem
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHealth:
@@ -28,7 +30,8 @@ class IssuerHealth:
         stale_until: until when they are served at the most.
         next_refresh: when traffic will refresh them.
         failures: failed attempts in a row.
-        last_error: why the last attempt failed, in our own words; None after a good one.
+        last_error: why the last fetch failed, in our own words; None after a good one.
+        last_problem: the same as a code, a `FetchProblem`.
     """
 
     issuer: str
@@ -41,6 +44,7 @@ class IssuerHealth:
     next_refresh: float | None = None
     failures: int = 0
     last_error: str | None = None
+    last_problem: FetchProblem | None = None
 
     @property
     def key_ids(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Where events go: the one logger, and the callable that was given as `on_event`. Neither can harm a request.
+"""Delivers events to the one logger and to the callable that was given as `on_event`. Neither can harm a request.
 
-Repeats of one event are logged once a minute, with how many were left out; `on_event` gets every one.
+Repeats of one kind are logged once a minute, with how many were left out; `on_event` gets every one. What makes a kind is an issuer that
+is configured, and codes: nothing that a caller chooses, so nobody can fill a disk.
 """
 
 from __future__ import annotations
@@ -9,47 +10,21 @@ import dataclasses
 import logging
 from collections.abc import Callable
 
-from m2mguard.events import (
-    Event,
-    KeyFileIgnored,
-    KeysMissing,
-    KeysRecalled,
-    KeysRefreshed,
-    KeyWithdrawn,
-    PlainHttpAllowed,
-    RefreshFailed,
-    RenewalFailed,
-    ScopesDropped,
-    StaleServed,
-    TokenAccepted,
-    TokenRefused,
-    TokenRenewed,
-    UnknownKeyThrottled,
-)
+from m2mguard.errors import KeysUnavailable, Refusal
+from m2mguard.events import Event, KeysMissing, KeysRefreshed, TokenRefused
+from m2mguard.log_lines import level_of, line_for, printable
 
 REPEAT_AFTER_S = 60.0
 _MAX_KINDS = 1_000
-_LEVELS: dict[type[Event], int] = {
-    KeysRefreshed: logging.INFO,
-    KeyWithdrawn: logging.WARNING,
-    PlainHttpAllowed: logging.WARNING,
-    KeysRecalled: logging.WARNING,
-    KeyFileIgnored: logging.WARNING,
-    RefreshFailed: logging.WARNING,
-    StaleServed: logging.WARNING,
-    KeysMissing: logging.ERROR,
-    UnknownKeyThrottled: logging.WARNING,
-    TokenRefused: logging.INFO,
-    TokenAccepted: logging.NOTSET,  # one a request: for counting, not for reading
-    TokenRenewed: logging.INFO,
-    RenewalFailed: logging.WARNING,
-    ScopesDropped: logging.WARNING,
-}
+_KIND = ("reason", "problem", "key_id")  # with the type and the issuer: what makes two events repeats of each other
 logger: logging.Logger = logging.getLogger("m2mguard")
+
+Route = tuple[str, str]
+"""A request's method and path, as they came. The path is the decoded one, without the query."""
 
 
 class Reporter:
-    """Tells the operator what happened. Safe to share between threads; never raises, and never called with a lock held.
+    """Delivers events. Safe to share between threads; never raises, and never called with a lock held.
 
     Args:
         on_event: called with every event, on whatever thread it happened; what it raises is logged and goes no further.
@@ -69,7 +44,7 @@ class Reporter:
 
     def emit(self, event: Event) -> None:
         """Log an event, and hand it on."""
-        level = _LEVELS.get(type(event), logging.INFO)
+        level = level_of(event)
         if level and logger.isEnabledFor(level):
             self._log(event, level)
         if self._on_event is not None:
@@ -84,21 +59,24 @@ class Reporter:
 
     def _log(self, event: Event, level: int) -> None:
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
-        kind = (type(event), event.issuer, fields.get("reason"), fields.get("key_id"))
+        kind = (type(event), event.issuer, *(fields.get(name) for name in _KIND))
+        is_first = kind not in self._seen
         left_out = 0 if isinstance(event, KeysRefreshed) else self._left_out(kind)
         if left_out is None:
             return
         fields["left_out"] = left_out
+        more = f" ({left_out} more of this kind since the last such line)" if left_out else ""
         logger.log(
             level,
-            "%s %s",
-            type(event).__name__,
-            " ".join(f"{name}={_on_one_line(value)}" for name, value in fields.items() if value not in (None, ())),
-            extra={f"m2mguard_{name}": value for name, value in fields.items()},
+            "%s%s",
+            line_for(event, is_first=is_first),
+            more,
+            extra={"m2mguard_event": type(event).__name__}
+            | {f"m2mguard_{name}": _safe(value) for name, value in fields.items()},
         )
 
     def _left_out(self, kind: tuple[object, ...]) -> int | None:
-        """How many of a kind were left out since one was logged last; None where this one is to be left out, too."""
+        """Number of repeats that were not logged since the last record, or None to suppress this one, too."""
         now = self._monotonic()
         last, left_out = self._seen.get(kind, (float("-inf"), 0))
         if now - last < REPEAT_AFTER_S:
@@ -110,6 +88,37 @@ class Reporter:
         return left_out
 
 
-def _on_one_line(value: object) -> str:
-    """A key id comes from the issuer, and may hold anything: it must not begin a line of its own."""
-    return ascii(value)[1:-1] if isinstance(value, str) else str(value)
+def _safe(value: object) -> object:
+    if isinstance(value, str):
+        return printable(value)
+    return tuple(printable(one) for one in value) if isinstance(value, tuple) else value
+
+
+def refusal_event(error: Refusal, route: Route | None) -> Event | None:
+    """Make the event of a refusal; None where another event already tells it."""
+    method, path = (None, None) if route is None else (printable(route[0]), printable(route[1]))
+    if isinstance(error, KeysUnavailable):
+        if error.problem == "throttled":
+            return None  # `UnknownKeyThrottled` was emitted
+        return KeysMissing(
+            issuer=error.issuer,
+            reason=error.reason,
+            detail=error.detail,
+            problem=error.problem,
+            retry_after_s=error.retry_after,
+            method=method,
+            path=path,
+        )
+    return TokenRefused(
+        issuer=error.issuer,
+        status=error.status,
+        reason=error.reason,
+        detail=error.detail,
+        problem=error.problem,
+        claim=error.claim,
+        expected=error.expected,
+        got=None if error.got is None else tuple(printable(value) for value in error.got),
+        app_id=None if error.app_id is None else printable(error.app_id),
+        method=method,
+        path=path,
+    )

@@ -15,15 +15,15 @@ from m2mguard.caller import Caller
 from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge, readiness_answer
 from m2mguard.clocks import clocks
 from m2mguard.configuration import number, whole_number
-from m2mguard.errors import AuthError, ConfigurationError, Refusal
-from m2mguard.events import Event, TokenRefused
+from m2mguard.errors import ConfigurationError, InsufficientScope, Refusal
+from m2mguard.events import Event
 from m2mguard.health import Health
 from m2mguard.issuer import Issuer
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
-from m2mguard.reporting import Reporter
+from m2mguard.reporting import Reporter, Route, refusal_event
 from m2mguard.trust import checked_audiences, own_organizations, trusted_issuers
 from m2mguard.verification import Verification
 
@@ -162,13 +162,21 @@ class ResourceServer:
         given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
         return cls(**server_arguments(given, prefix=prefix))
 
-    def verify(self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None) -> Caller:
+    def verify(
+        self,
+        token: str | bytes,
+        requirement: Requirement | None = None,
+        *,
+        request: object = None,
+        route: Route | None = None,
+    ) -> Caller:
         """Check a token: signature, issuer, audience, times, type, that it belongs to a machine, and what the route asks for.
 
         Args:
             token: the token alone, without "Bearer ".
             requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
             request: passed to a requirement whose organization is a callable.
+            route: the request's method and path, for the log. Default None: the log names no route.
 
         Raises:
             InvalidToken: 401, the token is bad; `reason` says why.
@@ -180,26 +188,36 @@ class ResourceServer:
             found = self._verification.of(token)
             caller = found if isinstance(found, Caller) else drive(found)
             self._check(caller, requirement, request)
-        except AuthError as error:
-            self._report(error)
+        except Refusal as error:
+            self._report(error, route)
             raise
         return caller
 
     async def averify(
-        self, token: str | bytes, requirement: Requirement | None = None, *, request: object = None
+        self,
+        token: str | bytes,
+        requirement: Requirement | None = None,
+        *,
+        request: object = None,
+        route: Route | None = None,
     ) -> Caller:
         """As `verify`, awaiting instead of blocking."""
         try:
             found = self._verification.of(token)
             caller = found if isinstance(found, Caller) else await adrive(found)
             self._check(caller, requirement, request)
-        except AuthError as error:
-            self._report(error)
+        except Refusal as error:
+            self._report(error, route)
             raise
         return caller
 
     def authenticate(
-        self, headers: Sequence[str | bytes], requirement: Requirement | None = None, *, request: object = None
+        self,
+        headers: Sequence[str | bytes],
+        requirement: Requirement | None = None,
+        *,
+        request: object = None,
+        route: Route | None = None,
     ) -> Caller:
         """Take the bearer token out of a request, verify it, and check what the route asks for.
 
@@ -207,6 +225,7 @@ class ResourceServer:
             headers: the values of the request's Authorization fields, each a str or bytes; an empty list where there are none.
             requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
             request: passed to a requirement whose organization is a callable.
+            route: the request's method and path, for the log. Default None: the log names no route.
 
         Raises:
             MissingToken: 401, no bearer token was sent.
@@ -217,25 +236,37 @@ class ResourceServer:
             found = self._verification.of_request(headers)
             caller = found if isinstance(found, Caller) else drive(found)
             self._check(caller, requirement, request)
-        except AuthError as error:
-            self._report(error)
+        except Refusal as error:
+            self._report(error, route)
             raise
         return caller
 
     async def aauthenticate(
-        self, headers: Sequence[str | bytes], requirement: Requirement | None = None, *, request: object = None
+        self,
+        headers: Sequence[str | bytes],
+        requirement: Requirement | None = None,
+        *,
+        request: object = None,
+        route: Route | None = None,
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
         try:
             found = self._verification.of_request(headers)
             caller = found if isinstance(found, Caller) else await adrive(found)
             self._check(caller, requirement, request)
-        except AuthError as error:
-            self._report(error)
+        except Refusal as error:
+            self._report(error, route)
             raise
         return caller
 
-    def authorize(self, caller: Caller, requirement: Requirement | None = None, *, request: object = None) -> None:
+    def authorize(
+        self,
+        caller: Caller,
+        requirement: Requirement | None = None,
+        *,
+        request: object = None,
+        route: Route | None = None,
+    ) -> None:
         """Check a Caller of this server against a requirement, as `authenticate` does. Pure CPU.
 
         Raises:
@@ -243,8 +274,8 @@ class ResourceServer:
         """
         try:
             self._check(caller, requirement, request)
-        except AuthError as error:
-            self._report(error)
+        except Refusal as error:
+            self._report(error, route)
             raise
 
     def check_requirement(self, requirement: Requirement) -> None:
@@ -315,16 +346,22 @@ class ResourceServer:
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
         own = self._own_organizations
         own_organization = own[caller.audience] if caller.audience in own else None  # noqa: SIM401 - `get` can make threads wait
-        if requirement is None:
-            _GLOBAL.check(caller, own_organization=own_organization)
-            return
-        if requirement.issuers or len(self._issuers) > 1:
-            self.check_requirement(requirement)
-        names = self._trusted[caller.issuer].issuer.aliases if caller.issuer in self._trusted else ()
-        requirement.for_request(request).check(caller, own_organization=own_organization, issuer_names=names)
+        try:
+            if requirement is None:
+                _GLOBAL.check(caller, own_organization=own_organization)
+                return
+            if requirement.issuers or len(self._issuers) > 1:
+                self.check_requirement(requirement)
+            names = self._trusted[caller.issuer].issuer.aliases if caller.issuer in self._trusted else ()
+            requirement.for_request(request).check(caller, own_organization=own_organization, issuer_names=names)
+        except InsufficientScope as error:
+            error.app_id, error.issuer = caller.app_id, caller.issuer
+            raise
 
-    def _report(self, error: AuthError) -> None:
-        self._reporter.emit(TokenRefused(status=error.status, reason=error.reason, detail=error.detail))
+    def _report(self, error: Refusal, route: Route | None) -> None:
+        event = refusal_event(error, route)
+        if event is not None:
+            self._reporter.emit(event)
 
     def _landed(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Steps[None]:
         flights = [begin(trusted.source) for trusted in self._issuers]

@@ -62,10 +62,14 @@ class Trusted:
     def health(self, wall_clock_s: float) -> IssuerHealth:
         """How its keys stand, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
         status = self.source.status()
-        snapshot, now = status.snapshot, status.now
+        snapshot, now, failure = status.snapshot, status.now, status.last_failure
         if snapshot is None:
             return IssuerHealth(
-                issuer=self.issuer.url, ready=False, failures=status.attempts.failures, last_error=status.last_error
+                issuer=self.issuer.url,
+                ready=False,
+                failures=status.attempts.failures,
+                last_error=None if failure is None else failure.detail,
+                last_problem=None if failure is None else failure.problem,
             )
         keys = tuple(
             KeyHealth(key_id=key.kid or "", thumbprint=key.thumbprint, algorithms=tuple(sorted(key.algorithms)))
@@ -84,7 +88,8 @@ class Trusted:
             stale_until=snapshot.stale_until + to_wall_clock,
             next_refresh=snapshot.refresh_at + to_wall_clock,
             failures=status.attempts.failures,
-            last_error=status.last_error,
+            last_error=None if failure is None else failure.detail,
+            last_problem=None if failure is None else failure.problem,
         )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from m2mguard.caller import Caller
 from m2mguard.clocks import Clocks
-from m2mguard.errors import InvalidToken
+from m2mguard.errors import AuthError, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
 from m2mguard.keys.jwks import KeySet
@@ -19,7 +19,7 @@ from m2mguard.keys.snapshot import KeyRequest
 from m2mguard.net.flight import Steps, after_fork_in_child, new_lock
 from m2mguard.reporting import Reporter
 from m2mguard.token.bearer import bearer_token, plain_credential
-from m2mguard.token.claims import Claims, Verdict, app_id_claim, check
+from m2mguard.token.claims import Claims, Verdict, app_id_claim, check, named_app_id
 from m2mguard.token.jose import Compact, Header, VerificationKey, split
 from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
 from m2mguard.trust import Trusted
@@ -112,7 +112,7 @@ class Verification:
         if isinstance(token, str):
             token = token.encode("ascii", "replace")  # "?" is in no token
         elif not isinstance(token, bytes):
-            raise InvalidToken("malformed", "the token is neither str nor bytes")
+            raise InvalidToken("malformed", problem="not_text")
         digest, now_s = sha256(token).digest(), self._ages()
         found = self._verdicts.find(digest, now_s)
         if found is None:
@@ -179,7 +179,12 @@ class Verification:
     def _judged(self, token: _Token, key: VerificationKey) -> Caller:
         """Check the claims of a token whose signature is good."""
         compact, trusted = token.compact, token.trusted
-        verdict = check(compact.claims, compact.header.typ, trusted.profile, self._now())
+        try:
+            verdict = check(compact.claims, compact.header.typ, trusted.profile, self._now())
+        except AuthError as error:
+            error.issuer = trusted.issuer.url
+            error.app_id = named_app_id(compact.claims, trusted.profile)
+            raise
         trusted.applications.add(verdict.caller.app_id)
         self._remember(token, verdict, key.identity(compact.header.alg))
         return verdict.caller
@@ -201,9 +206,10 @@ class Verification:
         issuer = compact.claims.get("iss")
         trusted = self._trusted[issuer] if isinstance(issuer, str) and issuer in self._trusted else None
         if trusted is None:
-            raise InvalidToken("unknown_issuer", "iss is none of the configured issuers")
+            raise InvalidToken("unknown_issuer", claim="iss", expected=tuple(self._trusted))
         if compact.header.alg not in trusted.issuer.algorithms:
-            raise InvalidToken("algorithm", "the header's alg is not among those accepted from this issuer")
+            accepted = tuple(sorted(trusted.issuer.algorithms))
+            raise InvalidToken("algorithm", problem="not_accepted", claim="alg", expected=accepted)
         return trusted
 
 
@@ -232,11 +238,10 @@ def _signing_key(compact: Compact, candidates: Candidates) -> VerificationKey | 
 def _refusal(header: Header, candidates: Candidates, keys: KeySet | None) -> InvalidToken:
     """Why no key of an issuer has signed a token."""
     if any(header.alg in key.algorithms for key in candidates):
-        return InvalidToken("signature", "the signature is not that of the issuer's key")
+        return InvalidToken("signature")
     if candidates:
-        return InvalidToken("algorithm", "the key of the token's kid is not for the algorithm that the header names")
+        accepted = tuple(sorted(frozenset[str]().union(*(key.algorithms for key in candidates))))
+        return InvalidToken("algorithm", problem="not_for_key", claim="alg", expected=accepted)
     if header.kid is None and keys is not None and keys.is_ambiguous(header.alg):
-        return InvalidToken(
-            "unknown_key", "the header names no key (kid), and the issuer has several for its algorithm"
-        )
-    return InvalidToken("unknown_key", "the issuer has no key of the token's kid")
+        return InvalidToken("unknown_key", problem="no_kid", claim="kid")
+    return InvalidToken("unknown_key", claim="kid")

@@ -98,7 +98,9 @@ class BearerAuthMiddleware:
         if self._exemptions.is_exempt_preflight(environ):
             return _pass_preflight(self.app, environ, start_response)
         try:
-            caller = self._server.authenticate(authorization_fields(environ), self._requires, request=environ)
+            caller = self._server.authenticate(
+                authorization_fields(environ), self._requires, request=environ, route=route_of(environ)
+            )
         except Refusal as error:
             return self._refuse(error, environ, start_response)
         environ[CALLER] = caller
@@ -138,6 +140,11 @@ def authorization_fields(environ: WSGIEnvironment) -> list[str]:
     """The request's Authorization fields. A server has joined several into one with commas, which no credential may hold."""
     value = environ.get("HTTP_AUTHORIZATION")
     return [] if value is None else [value]
+
+
+def route_of(environ: WSGIEnvironment) -> tuple[str, str]:
+    """The method and the path of a request, for the log."""
+    return environ.get("REQUEST_METHOD", ""), environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
 
 
 class Exemptions:

@@ -242,7 +242,7 @@ def test_an_issuer_in_trouble_is_no_refusal(explain, issuer):
     assert "\n??  key             no keys at hand\n" in page
     assert "\nCould not tell: " in page
     assert f"asked       {issuer.jwks_uri}: status 500\n" in page
-    assert "what to do  The issuer is in trouble" in page
+    assert "problem     the key set was answered with status 500" in page
     assert "\n    503\n    Retry-After: " in page
     assert "Hint:" not in page
 
@@ -331,7 +331,7 @@ def test_a_rule_for_machines_that_stands_in_code_is_not_explained_by_logtos(run,
     status, page = run(*arguments, given=issuer.mint())
     assert status == 1
     assert "\nNO  machine " in page
-    assert "is_machine cannot tell from these claims: it raised KeyError" in page
+    assert "the function is_machine failed with these claims: it raised KeyError" in page
 
 
 @pytest.mark.parametrize("place", ["nowhere:issuer", "json:nothing", "json:loads", "json", "json:", ":x", ""])
@@ -431,7 +431,7 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
     ]
-    reasons = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    reasons = {one.value for call in calls for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)}
     assert len(reasons) > 15
-    assert reasons - {"malformed", "unknown_key", "algorithm", "claim"} == set(_REASONS)
+    assert reasons == set(_REASONS)
     assert reasons - {"keys_unavailable", "key_not_fetched"} == set(_ADVICE)

@@ -4,31 +4,28 @@ import datetime as dt
 import json
 import socket
 import threading
-from typing import get_args
 
 import pytest
 
 from m2mguard import ResourceServer
-from m2mguard.cli.problems import advice_for
-from m2mguard.net.protocol import TransportErrorCode
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 TROUBLE = {
     # the fault, where it lies: (words of the problem, words of the advice)
-    "no metadata": (faults.status(404), "discovery", "no metadata at any well-known URL", "--logto ENDPOINT"),
-    "a redirect": (faults.redirect("https://e.example"), "discovery", "status 301", "redirects are not followed"),
-    "an error": (faults.status(500), "discovery", "metadata was answered with status 500", "not its URL"),
-    "a web page": (faults.html(), "discovery", "metadata is not a JSON object", "proxy's page"),
-    "another name": (faults.members(issuer="https://o.example"), "discovery", "another issuer's", "Configure that name"),
+    "no metadata": (faults.status(404), "discovery", "no metadata at any well-known URL", "M2MGUARD_LOGTO_ENDPOINT"),
+    "a redirect": (faults.redirect("https://e.example"), "discovery", "status 301", "at which the issuer really is"),
+    "an error": (faults.status(500), "discovery", "metadata was answered with status 500", "look at the issuer"),
+    "a web page": (faults.html(), "discovery", "metadata is not a JSON object", "exactly as it names itself"),
+    "another name": (faults.members(issuer="https://o.example"), "discovery", "another issuer's", "that the metadata tell"),
     "another origin": (
-        faults.members(jwks_uri="https://o.example/jwks"), "discovery", "another origin", "M2MGUARD_JWKS_URI if",
+        faults.members(jwks_uri="https://o.example/jwks"), "discovery", "another origin", "if that address is right",
     ),
-    "no jwks_uri": (faults.members(jwks_uri=None), "discovery", "the metadata has no jwks_uri", "metadata is broken"),
-    "a bad jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "metadata is broken"),
-    "no key set": (faults.status(503), "jwks", "the key set was answered with status 503", "lies elsewhere"),
-    "no keys": (faults.empty_key_set(), "jwks", "the key set has no usable key", "not a key set we can use"),
+    "no jwks_uri": (faults.members(jwks_uri=None), "discovery", "the metadata has no jwks_uri", "by hand"),
+    "a bad jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "by hand"),
+    "no key set": (faults.status(503), "jwks", "the key set was answered with status 503", "the status and at the URL"),
+    "no keys": (faults.empty_key_set(), "jwks", "the key set has no usable key", "publish a signing key"),
     "a key set too long": (faults.huge(300_000), "jwks", "longer than 262144 bytes", "M2MGUARD_MAX_BYTES"),
-    "half an answer": (faults.truncated(), "jwks", "the exchange broke off", "other than a healthy HTTP server"),
+    "half an answer": (faults.truncated(), "jwks", "the exchange ended early", "with another tool"),
     "no answer": (faults.hang(), "jwks", "took too long", "M2MGUARD_TIMEOUT"),
 }  # fmt: skip
 
@@ -73,7 +70,7 @@ def test_a_closed_port_is_told_from_an_unknown_host(run):
     status, page = run("keys", "--issuer", f"http://127.0.0.1:{port}")
     assert status == 3
     assert "no connection can be made" in page
-    assert "Check that the issuer runs" in page
+    assert "check that the issuer runs" in page
 
 
 def test_a_certificate_nobody_knows_is_told_with_the_setting_that_helps(run, tmp_path, monkeypatch):
@@ -92,7 +89,7 @@ def test_a_certificate_of_another_name_is_told_from_an_unknown_one(run, tmp_path
     monkeypatch.setenv("M2MGUARD_CA_FILE", str(authority.ca_file))
     for names, valid_for, problem, advice in (
         (["o.example"], dt.timedelta(days=1), "is for another host name", "the host name that the certificate is for"),
-        ([], -dt.timedelta(days=1), "has expired or is not valid yet", "certificate renewed"),
+        ([], -dt.timedelta(days=1), "has expired or is not valid yet", "renew the certificate"),
     ):
         with LocalIssuer(ssl_context=authority.server_context(*names, valid_for=valid_for)) as issuer:
             status, page = run("keys", "--issuer", issuer.url)
@@ -100,15 +97,6 @@ def test_a_certificate_of_another_name_is_told_from_an_unknown_one(run, tmp_path
         assert problem in page
         assert advice in page.partition("what to do")[2]
         assert "M2MGUARD_CA_FILE" not in page.partition("what to do")[2]
-
-
-@pytest.mark.parametrize("code", get_args(TransportErrorCode))
-def test_every_code_of_a_failed_exchange_has_advice(code):
-    assert len(advice_for("in words that no table has", code)) > 20
-
-
-def test_a_problem_nobody_foresaw_has_some_advice():
-    assert "compare" in advice_for("the fetch broke off")
 
 
 def test_one_issuer_in_trouble_hides_no_other(run, issuer):

@@ -25,7 +25,7 @@ def test_an_app_without_the_role_gets_a_token_and_a_403(issuer, caplog):
         answer = api.get("/applications")
     assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden")
     assert issuer.count("token") == 1
-    assert "ScopesDropped" in caplog.text  # which says beforehand what the 403 says afterwards
+    assert "lacks scopes that were asked for" in caplog.text  # which says beforehand what the 403 says afterwards
 
 
 @pytest.mark.parametrize("grace", [True, False])

@@ -54,10 +54,10 @@ def test_a_valid_token_is_always_served(attempts):
 @pytest.mark.parametrize(
     ("attempts", "now", "cause"),
     [
-        (IDLE, 899.9, ""),
+        (IDLE, 899.9, None),
         (IDLE, 900.0, "renewal"),
-        (FLYING, 960.0, ""),
-        (FAILED, 950.9, ""),
+        (FLYING, 960.0, None),
+        (FAILED, 950.9, None),
         (FAILED, 951.0, "renewal"),
     ],
 )

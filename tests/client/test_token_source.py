@@ -142,7 +142,7 @@ def test_scopes_that_were_dropped_are_told_once(issuer, make_source, clock, even
     source.token()
     events.next(TokenRenewed)
     assert events.queue.empty()
-    [warning] = [record for record in caplog.records if "ScopesDropped" in record.getMessage()]
+    [warning] = [record for record in caplog.records if record.m2mguard_event == "ScopesDropped"]
     assert warning.levelname == "WARNING"
     assert "delete:orders" in warning.getMessage()
     assert "give the application a role" in warning.getMessage()

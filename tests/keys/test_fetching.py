@@ -42,15 +42,14 @@ def test_any_refusal_of_a_place_leads_to_the_next(code):
 def test_another_status_than_a_refusal_ends_the_search(issuer, server, events, code):
     issuer.misbehave("discovery", faults.status(code))
     told = fails(server, issuer.mint(), events)
-    assert told.startswith(f"the issuer's metadata was answered with status {code};")
-    assert "set the URL by hand (jwks_uri)" in told
+    assert told == f"the issuer's metadata was answered with status {code}"
     assert issuer.count() == 1
 
 
 @pytest.mark.parametrize("code", [401, 403, 404])
-def test_metadata_in_no_place_says_what_to_do(issuer, server, events, code):
+def test_metadata_in_no_place_is_told_with_every_status(issuer, server, events, code):
     issuer.misbehave("discovery", faults.status(code))
-    assert "set the URL by hand (jwks_uri)" in fails(server, issuer.mint(), events)
+    assert f"(status {code}, {code}, {code})" in fails(server, issuer.mint(), events)
     assert issuer.count("discovery") == 3
     assert issuer.count("jwks") == 0
 

@@ -9,6 +9,7 @@ from m2mguard.keys.attempts import FAILING_FOR_S, Asked, Attempts
 from m2mguard.keys.freshness import Action, Decision, decide
 from m2mguard.keys.jwks import KeySet, key_set
 from m2mguard.keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable
+from m2mguard.reasons.codes import FetchCause
 from m2mguard.testing import SigningKey
 
 CACHING = KeyCaching()
@@ -49,11 +50,11 @@ REFUSE = Decision(action=Action.REFUSE)
 COULD_NOT_TELL = Decision(action=Action.UNAVAILABLE, retry_after=1.0)
 
 
-def serve_and_refresh(cause: str) -> Decision:
+def serve_and_refresh(cause: FetchCause) -> Decision:
     return Decision(action=Action.SERVE_AND_REFRESH, cause=cause)
 
 
-def wait(until: float, cause: str = "", **rest: bool) -> Decision:
+def wait(until: float, cause: FetchCause | None = None, **rest: bool) -> Decision:
     return Decision(action=Action.WAIT, wait_until=until, cause=cause, **rest)
 
 

@@ -54,11 +54,11 @@ def test_health_of_a_server_that_was_never_asked_is_empty_and_asks_nobody(issuer
 def test_health_tells_the_last_error_until_the_next_good_answer(issuer, server):
     issuer.misbehave("all", faults.status(503))
     [shown] = server.warm_up().issuers
-    told = "the issuer's metadata was answered with status 503; if that lasts, set the URL by hand (jwks_uri)"
-    assert (shown.failures, shown.last_error) == (1, told)
+    told = "the issuer's metadata was answered with status 503"
+    assert (shown.failures, shown.last_error, shown.last_problem) == (1, told, "metadata_status")
     issuer.behave()
     [shown] = server.refresh().issuers
-    assert (shown.failures, shown.last_error) == (0, None)
+    assert (shown.failures, shown.last_error, shown.last_problem) == (0, None, None)
 
 
 def test_a_probe_is_answered_503_before_and_200_after_the_first_keys(issuer, server):

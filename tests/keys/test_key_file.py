@@ -262,7 +262,7 @@ def test_a_file_that_cannot_be_trusted_is_ignored_with_a_warning(
 ):
     spoil(saved, wall)
     assert words in starts_without_keys(start(), issuer.mint(issued_at=wall()), events)
-    assert any("KeyFileIgnored" in record.message and record.levelname == "WARNING" for record in caplog.records)
+    assert any(record.m2mguard_event == "KeyFileIgnored" and record.levelname == "WARNING" for record in caplog.records)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -163,7 +163,7 @@ def test_a_hanging_attempt_is_given_up_at_its_age_limit_and_what_it_brings_late_
         late.start()  # it is a new attempt that this one waits for
         gate.wait_for(2)
         caller.join()
-        assert [failed.error for failed in events.of(RefreshFailed)] == ["the attempt did not end in time"]
+        assert [failed.error for failed in events.of(RefreshFailed)] == ["the fetch did not end in time"]
         gate.release()
         late.join()
     assert server.health().ready

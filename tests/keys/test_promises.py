@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from m2mguard import KeyCaching
 from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked
-from m2mguard.keys.fetching import Fetched
+from m2mguard.keys.fetching import Fetched, FetchFailure
 from m2mguard.keys.freshness import Action, Decision
 from m2mguard.keys.jwks import KeySet, key_set
 from m2mguard.keys.ledger import Ledger
@@ -28,6 +28,7 @@ from tests.manual_clock import ManualClock
 
 JWKS = {kid: SigningKey.generate("ES256", kid=kid).public_jwk for kid in ("a", "b", "c")}
 FORGED = ("x", "y", "z")
+FAILED = FetchFailure(problem="no_connection", detail="failed")
 EPOCH = 1_790_000_000.0 - 1_000_000.0  # what the wall clock shows when the other one shows 0
 MINUTE = 60.0
 SECONDS = st.one_of(
@@ -113,7 +114,7 @@ class KeyPromises(RuleBasedStateMachine):
         held = self.ledger.snapshot
         before = self.best[2] if self.best else None
         if not good:
-            if self.ledger.land_failed(attempt, "failed") is not None:
+            if self.ledger.land_failed(attempt, FAILED) is not None:
                 self.failed_at = self.clock.now
                 self._count(attempt)
             assert self.ledger.snapshot is held, "a failed fetch removed or changed keys"
@@ -293,7 +294,7 @@ class KeyPromises(RuleBasedStateMachine):
 
     @rule()
     def give_up_overdue(self) -> None:
-        given_up = self.ledger.give_up_overdue("too late")
+        given_up = self.ledger.give_up_overdue(FAILED)
         if given_up is not None:
             attempt, attempts = given_up
             assert self.clock.now >= attempt.began_at + self.caching.timeout + 1

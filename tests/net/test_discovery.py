@@ -44,15 +44,15 @@ def test_a_refusal_of_any_kind_leads_to_the_next_place(refusal):
 def test_any_other_status_ends_the_search(status):
     for refusals in ([], [404], [403, 401]):
         places = Places(*refusals, status, 200, 200)
-        with pytest.raises(DiscoveryFailed, match=rf"status {status};.*by hand \(token_endpoint\)") as caught:
+        with pytest.raises(DiscoveryFailed, match=rf"status {status}$") as caught:
             discover(URL, "token_endpoint", places)
-        assert caught.value.code == "status"
+        assert caught.value.code == "metadata_status"
         assert len(places.asked) == len(refusals) + 1
 
 
-def test_where_every_place_refuses_the_setting_that_helps_is_told():
+def test_where_every_place_refuses_each_status_is_told():
     for endpoint in ("jwks_uri", "token_endpoint"):
-        with pytest.raises(DiscoveryFailed, match=rf"status 403, 404, 401.*by hand \({endpoint}\)") as caught:
+        with pytest.raises(DiscoveryFailed, match=r"\(status 403, 404, 401\)$") as caught:
             discover(URL, endpoint, Places(403, 404, 401))
         assert caught.value.code == "no_metadata"
     places = Places(404, 404)
@@ -67,7 +67,7 @@ def test_a_byte_order_mark_before_the_metadata_is_skipped_once():
     for body in (b"\xef\xbb\xbf" * 2 + good, good + b"\xef\xbb\xbf", b"\xef\xbb" + good, b"\xef\xbb\xbf"):
         with pytest.raises(DiscoveryFailed) as caught:
             discover(URL, "jwks_uri", answering(body=body))
-        assert caught.value.code == "not_json"
+        assert caught.value.code == "metadata_not_json"
 
 
 def test_metadata_with_a_byte_order_mark_is_read_from_a_real_server():
@@ -80,16 +80,16 @@ def test_metadata_with_a_byte_order_mark_is_read_from_a_real_server():
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
-        ({"body": b"<html>"}, "not_json"),
-        ({"body": b"[]"}, "not_json"),
+        ({"body": b"<html>"}, "metadata_not_json"),
+        ({"body": b"[]"}, "metadata_not_json"),
         ({"issuer": "https://evil.example"}, "other_issuer"),
         ({"issuer": None}, "other_issuer"),
         ({"issuer": REMOVED}, "other_issuer"),
-        ({"jwks_uri": None}, "missing_url"),
-        ({"jwks_uri": REMOVED}, "missing_url"),
-        ({"jwks_uri": "http://issuer.example/jwks"}, "bad_url"),
-        ({"jwks_uri": ""}, "bad_url"),
-        ({"jwks_uri": [JWKS_URI]}, "bad_url"),
+        ({"jwks_uri": None}, "no_endpoint"),
+        ({"jwks_uri": REMOVED}, "no_endpoint"),
+        ({"jwks_uri": "http://issuer.example/jwks"}, "bad_endpoint"),
+        ({"jwks_uri": ""}, "bad_endpoint"),
+        ({"jwks_uri": [JWKS_URI]}, "bad_endpoint"),
         ({"jwks_uri": "https://evil.example/jwks"}, "other_origin"),
     ],
     ids=repr,
@@ -102,7 +102,7 @@ def test_every_failure_has_a_code(changed, code):
 
 def test_a_member_that_is_null_is_as_good_as_none():
     assert discover(URL, "jwks_uri", answering(token_endpoint=None, scopes_supported=None)) == JWKS_URI
-    with pytest.raises(DiscoveryFailed, match="the metadata has no token_endpoint; set it by hand"):
+    with pytest.raises(DiscoveryFailed, match=r"the metadata has no token_endpoint$"):
         discover(URL, "token_endpoint", answering(token_endpoint=None))
 
 

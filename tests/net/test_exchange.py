@@ -67,7 +67,7 @@ def test_a_name_that_resolves_to_a_forbidden_address_is_never_connected_to(get, 
     assert socket.gethostbyname(name) == "169.254.169.254"  # the resolver knows more spellings than RFC 3986
     error = fails(get, f"https://{name}/latest/meta-data")
     assert error.code == "refused_target"
-    assert "has only addresses that are never connected to" in str(error)
+    assert "never connected to" in str(error)
     assert connects == []
 
 
@@ -180,7 +180,7 @@ def test_a_broken_answer_is_no_answer(get, raw):
     with tcp_server(answers(raw)) as port:
         error = fails(get, f"http://127.0.0.1:{port}/")
         assert error.code == "broken"
-        assert str(error).startswith("the exchange broke off (")
+        assert str(error).startswith("the exchange ended early, or the answer is not valid HTTP (")
 
 
 # How long it takes

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from m2mguard.net import TransportError, TransportErrorCode
+from m2mguard.net import TransportError, TransportProblem
 
 
 def test_a_sentence_is_enough():
@@ -16,7 +16,7 @@ def test_a_sentence_is_enough():
     assert TransportError().code == "other"
 
 
-@pytest.mark.parametrize("code", get_args(TransportErrorCode))
+@pytest.mark.parametrize("code", get_args(TransportProblem))
 def test_sentence_and_code_survive_copies(code):
     error = TransportError("no luck", code=code)
     for one in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):
@@ -26,7 +26,7 @@ def test_sentence_and_code_survive_copies(code):
 def test_the_page_of_the_docs_lists_every_code():
     page = (Path(__file__).parents[2] / "docs" / "network.md").read_text()
     table = page.partition("| `TransportError.code` |")[2]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(TransportErrorCode))
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(TransportProblem))
 
 
 def test_a_transport_from_outside_may_have_an_error_of_its_own():

@@ -171,14 +171,14 @@ def test_a_proxy_that_refuses_means_no_answer(get, proxy, status):
     with pytest.raises(TransportError) as caught:
         get(URL)
     assert caught.value.code == "proxy"
-    assert "the proxy refused, or cannot be reached" in str(caught.value)
+    assert "the proxy refused, or is not reachable" in str(caught.value)
 
 
 def test_a_proxy_that_is_down_means_no_answer(get, monkeypatch):
     with tcp_server(silence) as port:
         pass
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-    with pytest.raises(TransportError, match="the proxy refused, or cannot be reached"):
+    with pytest.raises(TransportError, match="the proxy refused, or is not reachable"):
         get(URL)
 
 

@@ -72,7 +72,6 @@ def test_a_certificate_that_does_not_fit_is_refused_and_its_trouble_told(tmp_pat
 def test_a_certificate_of_an_unknown_authority_is_refused(tls_issuer):
     error = fails(asking(HttpTransport()), tls_issuer.jwks_uri)
     assert error.code == "tls_unknown_ca"
-    assert "ca_file" in str(error)
     assert tls_issuer.count() == 0
 
 

@@ -50,4 +50,4 @@ def test_a_token_that_never_ends_is_refused_even_where_exp_is_not_required():
     claims = {name: value for name, value in CLAIMS.items() if name != "exp"}
     with pytest.raises(InvalidToken) as refused:
         check(claims, "at+jwt", dataclasses.replace(PROFILE, required_claims=frozenset()), NOW)
-    assert (refused.value.reason, refused.value.detail) == ("claim", "exp is missing")
+    assert (refused.value.reason, refused.value.detail) == ("claim", "a required claim is missing: exp")

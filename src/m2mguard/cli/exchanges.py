@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from m2mguard.net.protocol import Response, Transport, TransportError, TransportErrorCode
+from m2mguard.net.protocol import Response, Transport, TransportError
+from m2mguard.reasons.codes import TransportProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Exchange:
 
     url: str
     outcome: str
-    code: TransportErrorCode | None = None
+    code: TransportProblem | None = None
     body: bytes | None = field(default=None, repr=False)
 
 

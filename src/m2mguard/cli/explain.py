@@ -17,7 +17,7 @@ from m2mguard.cli.exchanges import Exchange
 from m2mguard.cli.hints import hint
 from m2mguard.cli.options import Setup
 from m2mguard.cli.page import Page
-from m2mguard.cli.problems import NO_ANSWER, tell_problem
+from m2mguard.cli.problems import tell_problem
 from m2mguard.cli.steps import show_steps
 from m2mguard.cli.words import listed, quoted
 from m2mguard.errors import KeysUnavailable, Refusal
@@ -90,8 +90,13 @@ def show(page: Page, verdict: Verdict) -> None:
         raise TypeError("a verdict is a caller, or an error with its answer")
     if isinstance(error, KeysUnavailable):
         page.line(f"Could not tell: {error.detail}.")
-        problem = verdict.evidence.keys.last_error if verdict.evidence.keys else None
-        tell_problem(page, problem or NO_ANSWER, verdict.exchanges)
+        keys = verdict.evidence.keys
+        tell_problem(
+            page,
+            None if keys is None else keys.last_problem,
+            None if keys is None else keys.last_error,
+            verdict.exchanges,
+        )
     else:
         page.line(f"Refused, {error.reason}: {error.detail}.")
     page.line()

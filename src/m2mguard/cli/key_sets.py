@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from m2mguard.cli.exchanges import Exchange
 from m2mguard.cli.options import Setup
 from m2mguard.cli.page import Mark, Page
-from m2mguard.cli.problems import NO_ANSWER, tell_problem
+from m2mguard.cli.problems import tell_problem
 from m2mguard.cli.words import names, quoted
 from m2mguard.health import Health, IssuerHealth
 from m2mguard.issuer import Issuer
@@ -47,7 +47,7 @@ def show_health(page: Page, found: list[Found]) -> None:
             )
         else:
             page.row(Mark.REFUSED, "not ready", one.health.issuer)
-            tell_problem(page, one.health.last_error or NO_ANSWER, one.exchanges)
+            tell_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
 
 
 def health_as_json(found: list[Found]) -> str:
@@ -62,7 +62,7 @@ def show_keys(page: Page, found: list[Found]) -> None:
     for one in found:
         if not one.health.ready:
             page.row(Mark.REFUSED, "no keys", one.health.issuer)
-            tell_problem(page, one.health.last_error or NO_ANSWER, one.exchanges)
+            tell_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
             continue
         page.line(f"{one.health.issuer}: keys {place(one)}")
         for key in one.health.keys:

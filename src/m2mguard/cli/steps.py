@@ -1,26 +1,33 @@
 """The steps of one verification in the library's order, and which of them refused.
 
-Which one did refused is taken from the library's own error, never found out again.
+The refusing step is read from the codes of the library's error; it is never recomputed.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from m2mguard.cli.evidence import Evidence
 from m2mguard.cli.findings import STEPS
 from m2mguard.cli.page import Mark, Page
 from m2mguard.errors import KeysUnavailable, Refusal
+from m2mguard.reasons.codes import Reason
 
-_REASONS = {
+_REASONS: Mapping[Reason, str] = {
     "missing": "field",
     "other_scheme": "field",
     "several_credentials": "field",
     "credential_grammar": "field",
+    "malformed": "form",
     "unknown_issuer": "issuer",
+    "algorithm": "algorithm",
+    "unknown_key": "key",
     "keys_unavailable": "key",
     "key_not_fetched": "key",
     "issuer": "issuer",
     "signature": "signature",
     "token_type": "type",
+    "claim": "scopes",
     "audience": "audience",
     "expired": "expiry",
     "not_yet_valid": "start",
@@ -29,42 +36,41 @@ _REASONS = {
     "application": "route app",
     "scope": "route scopes",
 }
-_CLAIM_DETAILS = (  # the beginning of what the library says of a broken claim
-    ("one of the required claims", "claims"),
-    ("the token is bound", "binding"),
-    ("exp ", "expiry"),
-    ("nbf ", "start"),
-    ("iat ", "start"),
-    ("sub ", "app id"),
-    ("client_id ", "app id"),
-    ("the claim that holds the App ID", "app id"),
-    ("organization_id ", "organization"),
-    ("the token names more than one organization", "organization"),
-    ("jti ", "token id"),
-    ("is_machine ", "machine"),
-)
+_PROBLEMS: Mapping[tuple[Reason, str], str] = {
+    ("malformed", "header"): "header",
+    ("malformed", "too_long"): "field",
+    ("unknown_key", "kid_too_long"): "header",
+    ("algorithm", "not_for_key"): "key",
+    ("claim", "bound"): "binding",
+    ("claim", "wrong_value"): "kind",
+    ("claim", "missing"): "claims",
+    ("claim", "contradiction"): "organization",
+    ("claim", "is_machine_failed"): "machine",
+}
+_CLAIMS: Mapping[str, str] = {
+    "exp": "expiry",
+    "nbf": "start",
+    "iat": "start",
+    "sub": "app id",
+    "client_id": "app id",
+    "jti": "token id",
+    "organization_id": "organization",
+}
 
 
 def refused_at(error: Refusal, evidence: Evidence) -> str:
     """The name of the step at which the library refused."""
-    header, issuer = evidence.reading.header, evidence.issuer
-    match error.reason:
-        case "malformed":
-            place = {"the Authorization field": "field", "the header's": "header", "the header asks": "header"}
-            return next((step for words, step in place.items() if error.detail.startswith(words)), "form")
-        case "unknown_key":
-            return "header" if header is None else "key"
-        case "algorithm":
-            accepted = header is not None and issuer is not None and header.alg in issuer.algorithms
-            return "key" if accepted else "algorithm"
-        case "claim" if error.detail.endswith(" is not what this issuer's access tokens carry"):
-            return "kind"
-        case "claim":
-            app_id_claim = () if issuer is None else ((f"{issuer.app_id_claim} ", "app id"),)
-            found = (step for words, step in (*_CLAIM_DETAILS, *app_id_claim) if error.detail.startswith(words))
-            return next(found, "scopes")  # `scope`, or a list of permissions under a name from the issuer's settings
-        case reason:
-            return _REASONS[reason]
+    issuer = evidence.issuer
+    if (error.reason, error.problem) == ("claim", "wrong_type"):
+        names = dict(_CLAIMS)
+        if issuer is not None:
+            names[issuer.app_id_claim] = "app id"
+            names[issuer.organization_claim or ""] = "organization"
+        return names.get(error.claim or "", "scopes")
+    if (error.reason, error.problem) == ("claim", "missing") and issuer is not None:
+        optional = error.claim not in issuer.required_claims and ", " not in (error.claim or "")
+        return ("expiry" if error.claim == "exp" else "app id") if optional else "claims"
+    return _PROBLEMS.get((error.reason, error.problem or ""), _REASONS[error.reason])
 
 
 def show_steps(page: Page, evidence: Evidence, error: Refusal | None) -> None:

@@ -7,10 +7,10 @@ from m2mguard.client.access_token import AccessToken
 from m2mguard.client.errors import (
     TokenEndpointUnavailable,
     TokenRequestError,
-    TokenRequestReason,
     TokenRequestRefused,
 )
 from m2mguard.client.token_source import TokenSource
+from m2mguard.reasons.codes import TokenRequestReason
 
 __all__ = [
     "AccessToken",

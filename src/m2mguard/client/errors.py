@@ -6,33 +6,8 @@ so no adapter may turn it into a 401. No message holds a secret or a token; what
 
 from __future__ import annotations
 
-from typing import Literal
-
 from m2mguard.errors import M2MGuardError
-
-TokenRequestReason = Literal[
-    "client_authentication",
-    "client_secret",
-    "claims_script",
-    "denied",
-    "discovery",
-    "expired_secret",
-    "grant_type",
-    "malformed_request",
-    "no_answer",
-    "organization",
-    "other",
-    "resource",
-    "scope",
-    "status",
-    "temporarily_unavailable",
-    "too_many_requests",
-    "unauthorized_client",
-    "unknown_client",
-    "unusable_answer",
-    "wrong_secret",
-]
-"""Every `reason` of a `TokenRequestError`."""
+from m2mguard.reasons.codes import FetchProblem, TokenRequestReason
 
 
 class TokenRequestError(M2MGuardError):
@@ -41,6 +16,7 @@ class TokenRequestError(M2MGuardError):
     Attributes:
         reason: one fixed word for logs and metrics, a `TokenRequestReason`. `TokenRequestRefused` and `TokenEndpointUnavailable`
             say which words are theirs.
+        problem: what went wrong on the way to the issuer, a `FetchProblem`, for the reasons `no_answer` and `discovery`; else None.
         detail: a sentence that says what to do.
         retry_after: seconds until the endpoint is asked again, a float of 0 or more; until then every call gets this error at once.
         error: the error code that the issuer sent (RFC 6749 section 5.2), as one line of printable ASCII, or None.
@@ -53,12 +29,14 @@ class TokenRequestError(M2MGuardError):
         reason: TokenRequestReason,
         detail: str,
         *,
+        problem: FetchProblem | None = None,
         retry_after: float = 0.0,
         error: str | None = None,
         error_description: str | None = None,
     ) -> None:
         super().__init__(reason, detail)
         self.reason: TokenRequestReason = reason
+        self.problem = problem
         self.detail = detail
         self.retry_after = retry_after
         self.error = error
@@ -72,6 +50,7 @@ class TokenRequestError(M2MGuardError):
         return type(self)(
             self.reason,
             self.detail,
+            problem=self.problem,
             retry_after=retry_after,
             error=self.error,
             error_description=self.error_description,

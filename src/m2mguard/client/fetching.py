@@ -79,11 +79,17 @@ class TokenFetcher:
         except TokenRequestError:
             raise
         except TransportError as error:
-            raise TokenEndpointUnavailable("no_answer", f"the token endpoint cannot be asked: {error}") from None
+            raise TokenEndpointUnavailable(
+                "no_answer", f"the token endpoint cannot be asked: {error}", problem=error.code
+            ) from None
         except DiscoveryFailed as error:
-            raise TokenEndpointUnavailable("discovery", f"the token endpoint cannot be found: {error}") from None
+            raise TokenEndpointUnavailable(
+                "discovery", f"the token endpoint cannot be found: {error}", problem=error.code
+            ) from None
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no token
-            raise TokenEndpointUnavailable("no_answer", f"the transport failed ({type(error).__name__})") from None
+            raise TokenEndpointUnavailable(
+                "no_answer", f"the transport failed ({type(error).__name__})", problem="other"
+            ) from None
 
     def _credentials(self) -> ClientCredentials:
         """The credentials of this moment. What a callable raises may hold the secret, so only its type is told."""
@@ -126,5 +132,5 @@ class TokenFetcher:
     def _left(self, deadline: float) -> float:
         left = deadline - self.monotonic()
         if left <= 0:
-            raise TransportError("the issuer took too long")
+            raise TransportError("the issuer took too long", code="timeout")
         return left

@@ -18,6 +18,7 @@ from m2mguard.client.token_response import Granted
 from m2mguard.clocks import JUMP_S, Clock, Clocks
 from m2mguard.events import RenewalFailed, ScopesDropped, TokenEvent, TokenRenewed
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait, new_lock
+from m2mguard.reasons.codes import TokenFetchCause
 from m2mguard.reporting import Reporter
 
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
@@ -29,7 +30,7 @@ class _Attempt:
     __slots__ = ("began_at", "cause", "flight", "instead_of", "number", "started_at")
     flight: Flight
 
-    def __init__(self, *, number: int, cause: str, began_at: float, started_at: float) -> None:
+    def __init__(self, *, number: int, cause: TokenFetchCause, began_at: float, started_at: float) -> None:
         self.number = number
         self.cause = cause
         self.began_at = began_at  # by the clock of ages: the token may be as old as that
@@ -133,7 +134,7 @@ class TokenKeeper:
             self._launch(begun)
         return held, decision.action, wait
 
-    def _take_off(self, cause: str, now: float) -> _Attempt:
+    def _take_off(self, cause: TokenFetchCause, now: float) -> _Attempt:
         """Note an attempt that begins now. The lock is held; the caller launches it after letting it go."""
         self._launched += 1
         attempt = _Attempt(number=self._launched, cause=cause, began_at=now, started_at=self._monotonic())
@@ -146,7 +147,7 @@ class TokenKeeper:
         try:
             attempt.flight.launch()
         except CannotLaunch as error:
-            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", str(error)))
+            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", str(error), problem="not_started"))
 
     def _fly(self, attempt: _Attempt) -> None:
         """Make the request, on the flight's thread."""
@@ -231,6 +232,7 @@ class TokenKeeper:
                 RenewalFailed,
                 cause=attempt.cause,
                 reason=error.reason,
+                problem=error.problem,
                 detail=error.detail,
                 failures=attempts.failures,
                 retry_in_s=max(0.0, attempts.retry_at - now),
@@ -248,7 +250,10 @@ class TokenKeeper:
             return
         limit = self._fetcher.timeout_s + FLIGHT_GRACE_S
         if self._monotonic() >= attempt.started_at + limit:
-            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", "the token request did not end in time"))
+            self._land_failed(
+                attempt,
+                TokenEndpointUnavailable("no_answer", "the token request did not end in time", problem="overdue"),
+            )
         elif self._clocks.ages() >= attempt.began_at + limit:
             with self._lock:
                 if self._underway is attempt:
@@ -259,7 +264,7 @@ class TokenKeeper:
         with self._lock:
             failure, retry_at = self._failure, self._attempts.retry_at
         if failure is None or not in_time:
-            return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time")
+            return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time", problem="timeout")
         return failure.again(max(0.0, retry_at - self._clocks.ages()))
 
     def _report(self, kind: type[TokenEvent], **what: Any) -> None:

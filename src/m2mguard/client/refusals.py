@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from m2mguard.client.errors import TokenRequestReason
 from m2mguard.client.token_request import TokenTarget
+from m2mguard.reasons.codes import TokenRequestReason
 
 OUTAGES: dict[str, TokenRequestReason] = {
     "temporarily_unavailable": "temporarily_unavailable",

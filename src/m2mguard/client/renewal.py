@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from m2mguard.client.access_token import AccessToken
+from m2mguard.reasons.codes import TokenFetchCause
 
 MARGIN = 0.1
 MARGIN_LEAST_S = 30.0
@@ -140,13 +141,13 @@ class Decision:
 
     Attributes:
         action: what to do.
-        cause: why an attempt is to be started now, or "".
+        cause: why an attempt is to be started now, or None.
         wait_s: with WAIT, the longest wait in seconds; no longer than the attempt may still take, either.
         counts: whether the rejection that was reported is to be noted on the token.
     """
 
     action: Action
-    cause: str = ""
+    cause: TokenFetchCause | None = None
     wait_s: float = 0.0
     counts: bool = False
 
@@ -172,7 +173,7 @@ def decide(held: Held | None, attempts: Attempts, now: float, timeout_s: float, 
     """
     if held is not None and valid(held, now):
         due = now >= held.renew_at and attempts.may_ask(now)
-        cause = ("rejected" if held.rejected else "renewal") if due else ""
+        cause: TokenFetchCause | None = ("rejected" if held.rejected else "renewal") if due else None
         if held.rejected and (due or attempts.in_flight) and not attempts.failures and not waited:
             return Decision(action=Action.WAIT, cause=cause, wait_s=min(REPLACEMENT_WAIT_S, timeout_s))
         return Decision(action=Action.SERVE, cause=cause) if due else _SERVE
@@ -198,7 +199,7 @@ def decide_replacement(
     return replace(_ask(attempts, now, timeout_s, "rejected"), counts=True)
 
 
-def _ask(attempts: Attempts, now: float, timeout_s: float, cause: str) -> Decision:
+def _ask(attempts: Attempts, now: float, timeout_s: float, cause: TokenFetchCause) -> Decision:
     if attempts.in_flight:
         return Decision(action=Action.WAIT, wait_s=timeout_s)
     if not attempts.may_ask(now):

@@ -13,13 +13,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from m2mguard.client.client_credentials import ClientCredentials
-from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestReason, TokenRequestRefused
+from m2mguard.client.errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
 from m2mguard.client.issuer_text import MAX_LENGTH, safe_text
 from m2mguard.client.refusals import OUTAGES, ReadRefusal, RefusedRequest, read_refusal
 from m2mguard.client.token_request import TokenTarget
 from m2mguard.configuration import strings
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
+from m2mguard.reasons.codes import TokenRequestReason
 from m2mguard.retry_after import retry_after_s
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 

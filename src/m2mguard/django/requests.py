@@ -9,7 +9,7 @@ from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import Refusal
 from m2mguard.resource_server import ResourceServer
-from m2mguard.wsgi import authorization_fields
+from m2mguard.wsgi import authorization_fields, route_of
 
 
 class MachineRequest(HttpRequest):
@@ -22,7 +22,7 @@ def admit(request: HttpRequest, server: ResourceServer, requirement: Requirement
     """Put the Caller at `request.auth`, or return the refusal. May block for as long as `KeyCaching` allows."""
     try:
         request.auth = server.authenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META), requirement, request=request
+            authorization_fields(request.META), requirement, request=request, route=route_of(request.META)
         )
     except Refusal as error:
         return response_of(server.answer(error), request)
@@ -33,7 +33,7 @@ async def aadmit(request: HttpRequest, server: ResourceServer, requirement: Requ
     """As `admit`, awaiting instead of blocking."""
     try:
         request.auth = await server.aauthenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META), requirement, request=request
+            authorization_fields(request.META), requirement, request=request, route=route_of(request.META)
         )
     except Refusal as error:
         return response_of(server.answer(error), request)

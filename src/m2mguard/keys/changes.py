@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from m2mguard.events import Event, KeysRefreshed, KeyWithdrawn
 from m2mguard.keys.jwks import KeySet
+from m2mguard.reasons.codes import FetchCause
 
 
 def changes(
-    *, issuer: str, cause: str, before: KeySet | None, after: KeySet, not_modified: bool = False
+    *, issuer: str, cause: FetchCause, before: KeySet | None, after: KeySet, not_modified: bool = False
 ) -> Iterator[Event]:
     """Tell that keys were fetched, what came and went, and each key that is trusted no longer.
 

@@ -13,6 +13,7 @@ from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
 from m2mguard.net.discovery import DiscoveryFailed, discover
 from m2mguard.net.protocol import Response, Transport, TransportError
+from m2mguard.reasons.codes import FetchProblem
 from m2mguard.retry_after import http_date_s, retry_after_s
 
 METADATA_TTL_S = 3600.0
@@ -21,16 +22,27 @@ _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
 
 
-class FetchFailed(Exception):
-    """No usable key set could be fetched. The message is in our own words, fit for logs and health pages.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFailure:
+    """Why a fetch failed.
 
     Attributes:
+        problem: the code.
+        detail: one sentence in our own words, fit for logs and health pages.
         retry_after_s: seconds for which the issuer wants to be left alone, or 0.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    problem: FetchProblem
+    detail: str
+    retry_after_s: float = 0.0
+
+
+class FetchFailed(Exception):
+    """No usable key set could be fetched; `failure` says why."""
+
+    def __init__(self, problem: FetchProblem, detail: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(detail)
+        self.failure = FetchFailure(problem=problem, detail=detail, retry_after_s=retry_after_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +122,7 @@ class KeyFetcher:
             nonlocal last
             left = started_at + self.caching.timeout * share - self.clocks.ages()
             if left <= 0:
-                raise FetchFailed("the issuer took too long")
+                raise FetchFailed("timeout", "the issuer took too long")
             headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
             last = None
             on_request()
@@ -118,7 +130,7 @@ class KeyFetcher:
                 "GET", url, headers=headers, body=None, timeout_s=left, max_bytes=self.caching.max_bytes
             )
             if len(last.body) > self.caching.max_bytes:
-                raise FetchFailed(f"the answer is longer than {self.caching.max_bytes} bytes")
+                raise FetchFailed("too_long", f"the answer is longer than {self.caching.max_bytes} bytes")
             return last
 
         try:
@@ -127,12 +139,11 @@ class KeyFetcher:
             )
             etag = _usable_etag(known, jwks_uri, started_at) if known is not None and not failed_since else None
             return self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at, started_at)
-        except (FetchFailed, TransportError, DiscoveryFailed, UnusableKeySet) as error:
-            message = str(error)
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
-            message, last = f"the transport failed ({type(error).__name__})", None
+            problem, detail = _why(error)
+            last = None if problem == "other" else last
         wait = 0.0 if last is None else retry_after_s(last.headers, now_s=self.clocks.wall())
-        raise FetchFailed(message, retry_after_s=wait)
+        raise FetchFailed(problem, detail, retry_after_s=wait)
 
     def _jwks_uri(
         self, known: Fetched | None, now: float, get: _Get, *, failed_since: bool, only_keys: bool
@@ -164,7 +175,7 @@ class KeyFetcher:
                 not_modified=True,
             )
         if response.status != 200:
-            raise FetchFailed(f"the key set was answered with status {response.status}")
+            raise FetchFailed("key_set_status", f"the key set was answered with status {response.status}")
         return Fetched(
             keys=parse_key_set(response.body, max_keys=self.caching.max_keys),
             max_age=max_age,
@@ -175,6 +186,18 @@ class KeyFetcher:
             date=date,
             document=response.body,
         )
+
+
+def _why(error: Exception) -> tuple[FetchProblem, str]:
+    match error:
+        case FetchFailed():
+            return error.failure.problem, error.failure.detail
+        case TransportError() | DiscoveryFailed():
+            return error.code, str(error)
+        case UnusableKeySet():
+            return error.problem, str(error)
+        case _:
+            return "other", f"the transport failed ({type(error).__name__})"
 
 
 def _usable_etag(known: Fetched, jwks_uri: str, now: float) -> str | None:

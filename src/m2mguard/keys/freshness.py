@@ -45,6 +45,7 @@ from enum import Enum, auto
 from m2mguard.keys.attempts import RETRY_FIRST_S, Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.snapshot import KeyRequest, Snapshot, servable
+from m2mguard.reasons.codes import FetchCause
 
 
 class Action(Enum):
@@ -63,7 +64,7 @@ class Decision:
 
     Attributes:
         action: see `Action`.
-        cause: why a fetch is to begin now, or "" for none.
+        cause: why a fetch is to begin now, or None.
         is_about_unknown: whether that fetch is on account of a key that we do not have, so that it needs a permit.
         is_known: whether it is for a token that `Snapshot.looks_like_ours`.
         wait_until: with WAIT, until when.
@@ -72,7 +73,7 @@ class Decision:
     """
 
     action: Action
-    cause: str = ""
+    cause: FetchCause | None = None
     is_about_unknown: bool = False
     is_known: bool = False
     wait_until: float = 0.0
@@ -149,7 +150,7 @@ def _known_key(
     if now < snapshot.refresh_at:
         return _SERVE
     expired = now >= snapshot.expires_at
-    cause = "" if not attempts.may_ask(now) else "expired" if expired else "refresh_ahead"
+    cause: FetchCause | None = None if not attempts.may_ask(now) else "expired" if expired else "refresh_ahead"
     if expired and asked is None and not attempts.failing(now) and not attempts.timed_out:
         wait_until = (now if attempts.in_flight_since is None else attempts.in_flight_since) + caching.max_wait
         if now < wait_until:

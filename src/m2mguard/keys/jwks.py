@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from m2mguard.reasons.codes import KeySetProblem
 from m2mguard.token.jose import VerificationKey, load_key
 from m2mguard.token.jwk import describe
 from m2mguard.token.key_numbers import UnusableKey
@@ -26,7 +27,15 @@ _DECODER = json.JSONDecoder(parse_int=float, parse_float=float, parse_constant=f
 
 
 class UnusableKeySet(ValueError):
-    """The answer is no key set, or holds no key that can verify anything. The message is in our own words."""
+    """The answer is no key set, or holds no key that can verify anything. The message is in our own words.
+
+    Attributes:
+        problem: the code.
+    """
+
+    def __init__(self, message: str, *, problem: KeySetProblem) -> None:
+        super().__init__(message)
+        self.problem: KeySetProblem = problem
 
 
 class KeySet:
@@ -110,7 +119,7 @@ def read_document(body: bytes) -> dict[str, object]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise UnusableKeySet("the key set is not a JSON object in UTF-8")
+        raise UnusableKeySet("the key set is not a JSON object in UTF-8", problem="key_set_not_json")
     return document
 
 
@@ -118,9 +127,9 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
     """Read a JWK Set that is already parsed JSON. Raises as `parse_key_set`."""
     members = document.get("keys")
     if not isinstance(members, list | tuple):
-        raise UnusableKeySet("the key set has no list of keys")
+        raise UnusableKeySet("the key set has no list of keys", problem="key_set_no_list")
     if len(members) > max_keys:
-        raise UnusableKeySet(f"the key set has more than {max_keys} keys")
+        raise UnusableKeySet(f"the key set has more than {max_keys} keys", problem="key_set_too_many_keys")
     keys: list[VerificationKey] = []
     skipped: list[str] = []
     known: set[tuple[str | None, str, frozenset[str]]] = set()
@@ -134,7 +143,8 @@ def key_set(document: Mapping[str, object], *, max_keys: int) -> KeySet:
             known.add((key.kid, key.thumbprint, key.algorithms))
             keys.append(key)
     if not keys:
-        raise UnusableKeySet("; ".join(("the key set has no usable key", *skipped[:_MAX_REASONS])))
+        told = "; ".join(("the key set has no usable key", *skipped[:_MAX_REASONS]))
+        raise UnusableKeySet(told, problem="key_set_no_usable_key")
     return KeySet(keys, skipped=skipped)
 
 

@@ -11,12 +11,13 @@ from dataclasses import replace
 from m2mguard.clocks import Clocks
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
-from m2mguard.keys.fetching import Fetched
+from m2mguard.keys.fetching import Fetched, FetchFailure
 from m2mguard.keys.freshness import Action, Decision, decide
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard.net.flight import Flight, after_fork_in_child, new_lock
+from m2mguard.reasons.codes import FetchCause
 
 FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
 
@@ -46,7 +47,7 @@ class Ledger:
         self._snapshot = self._static
         self._fetched: Fetched | None = None
         self._attempts = Attempts()
-        self._last_error: str | None = None
+        self._last_failure: FetchFailure | None = None
         self._lock = new_lock()
         self._underway: Attempt | None = None
         self._begun = 0  # the number of the last attempt
@@ -68,7 +69,10 @@ class Ledger:
         """The state at this moment."""
         with self._lock:
             return KeyStatus(
-                snapshot=self._snapshot, attempts=self._attempts, last_error=self._last_error, now=self._clocks.ages()
+                snapshot=self._snapshot,
+                attempts=self._attempts,
+                last_failure=self._last_failure,
+                now=self._clocks.ages(),
             )
 
     def rule(self, request: KeyRequest, asked: Asked | None) -> Ruling:
@@ -157,7 +161,7 @@ class Ledger:
                 return False, before
             self._landed = attempt.number
             self._fetched = fetched
-            self._last_error = None
+            self._last_failure = None
             self._snapshot = Snapshot.from_fetch(
                 fetched.keys,
                 self._caching,
@@ -171,7 +175,7 @@ class Ledger:
                 self._count_requests(attempt)
             return True, before
 
-    def give_up_overdue(self, error: str) -> tuple[Attempt, Attempts] | None:
+    def give_up_overdue(self, failure: FetchFailure) -> tuple[Attempt, Attempts] | None:
         """Count an attempt past its age limit as failed at its time-out, so that a caller can start another. Mostly takes no lock."""
         overdue = self._underway
         if overdue is None or self._clocks.ages() < overdue.began_at + self._caching.timeout + FLIGHT_GRACE_S:
@@ -180,18 +184,18 @@ class Ledger:
             if self._underway is not overdue:
                 return None
             self._end(overdue)
-            self._fail(error, overdue.began_at + self._caching.timeout)
+            self._fail(failure, overdue.began_at + self._caching.timeout)
             if overdue.cause != "cold":  # without keys the next caller starts another at once
                 self._count_requests(overdue)
             return overdue, self._attempts
 
-    def land_failed(self, attempt: Attempt, error: str, *, retry_after_s: float = 0.0) -> Attempts | None:
+    def land_failed(self, attempt: Attempt, failure: FetchFailure) -> Attempts | None:
         """Record that an attempt failed. Returns the record, or None if the attempt was given up or overtaken before."""
         with self._lock:
             if self._underway is not attempt:
                 return None
             self._end(attempt)
-            self._fail(error, self._clocks.ages(), retry_after_s=retry_after_s)
+            self._fail(failure, self._clocks.ages())
             self._count_requests(attempt)
             return self._attempts
 
@@ -207,7 +211,7 @@ class Ledger:
             underway, self._underway = self._underway, None
             self._snapshot = self._static
             self._fetched = None
-            self._last_error = None
+            self._last_failure = None
             self._void = self._begun
             self._attempts = Attempts()
             return underway
@@ -215,7 +219,7 @@ class Ledger:
     def _begin(
         self,
         fly: Callable[[Attempt], None],
-        cause: str,
+        cause: FetchCause,
         now: float,
         request: KeyRequest | None = None,
         *,
@@ -240,9 +244,9 @@ class Ledger:
             self._underway = None
             self._attempts = self._attempts.finished()
 
-    def _fail(self, error: str, at: float, *, retry_after_s: float = 0.0) -> None:
-        self._last_error = error
-        self._attempts = self._attempts.failed(at, jitter=self._clocks.jitter(), retry_after=retry_after_s)
+    def _fail(self, failure: FetchFailure, at: float) -> None:
+        self._last_failure = failure
+        self._attempts = self._attempts.failed(at, jitter=self._clocks.jitter(), retry_after=failure.retry_after_s)
 
     def _count_requests(self, attempt: Attempt) -> None:
         """Count what an attempt for an unknown key has cost the issuer, and brought nothing."""
@@ -257,7 +261,7 @@ class Ledger:
         self._lock = new_lock()
         self._underway = None
         self._attempts = Attempts()
-        self._last_error = None
+        self._last_failure = None
 
 
 def _has_news(request: KeyRequest, before: KeySet | None, after: KeySet) -> bool:

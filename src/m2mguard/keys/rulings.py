@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from m2mguard.keys.attempts import Attempts
+from m2mguard.keys.fetching import FetchFailure
 from m2mguard.keys.freshness import Decision
 from m2mguard.keys.snapshot import KeyRequest, Snapshot
 from m2mguard.net.flight import Flight
+from m2mguard.reasons.codes import FetchCause
 
 
 class Attempt:
@@ -27,7 +29,7 @@ class Attempt:
 
     __slots__ = ("began_at", "began_wall", "cause", "flight", "is_known", "number", "recalled", "request", "requests")
     number: int
-    cause: str
+    cause: FetchCause
     request: KeyRequest | None
     is_known: bool
     began_at: float
@@ -38,7 +40,7 @@ class Attempt:
         self,
         *,
         number: int,
-        cause: str,
+        cause: FetchCause,
         began_at: float,
         began_wall: float,
         request: KeyRequest | None = None,
@@ -74,5 +76,5 @@ class KeyStatus:
 
     snapshot: Snapshot | None
     attempts: Attempts
-    last_error: str | None
+    last_failure: FetchFailure | None
     now: float

@@ -9,22 +9,25 @@ from typing import TYPE_CHECKING, Final
 
 from m2mguard.clocks import Clocks
 from m2mguard.errors import InvalidToken, KeysUnavailable
-from m2mguard.events import KeysMissing, RefreshFailed, StaleServed, UnknownKeyThrottled
+from m2mguard.events import RefreshFailed, StaleServed, UnknownKeyThrottled
 from m2mguard.keys.attempts import Asked, Attempts
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.changes import changes
-from m2mguard.keys.fetching import Fetched, FetchFailed, KeyFetcher
+from m2mguard.keys.fetching import Fetched, FetchFailed, FetchFailure, KeyFetcher
 from m2mguard.keys.freshness import Action, Decision
 from m2mguard.keys.jwks import KeySet
 from m2mguard.keys.ledger import Ledger
 from m2mguard.keys.rulings import Attempt, KeyStatus, Ruling
 from m2mguard.keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard.net.flight import CannotLaunch, Flight, Steps, Wait
+from m2mguard.reasons import FETCH_PROBLEMS
 from m2mguard.reporting import Reporter
 
 if TYPE_CHECKING:
     from m2mguard.keys.archive import Archive
     from m2mguard.keys.key_file import KeyFile
+
+_OVERDUE = FetchFailure(problem="overdue", detail=FETCH_PROBLEMS["overdue"].sentence)
 
 
 class KeySource:
@@ -136,7 +139,7 @@ class KeySource:
         if decision.throttled:
             self._reporter.emit(UnknownKeyThrottled(issuer=self._issuer))
         if decision.action is Action.REFUSE:
-            raise InvalidToken("unknown_key", "the issuer has no key of the token's kid")
+            raise InvalidToken("unknown_key", claim="kid")
         if snapshot is None or decision.action is Action.UNAVAILABLE:
             raise self._unavailable(decision, snapshot)
         self._report_stale(snapshot)
@@ -144,19 +147,13 @@ class KeySource:
 
     def _unavailable(self, decision: Decision, snapshot: Snapshot | None) -> KeysUnavailable:
         have_keys = snapshot is not None and servable(snapshot, self._clocks.ages())
-        if not (have_keys and decision.throttled):
-            self._reporter.emit(KeysMissing(issuer=self._issuer, retry_after_s=decision.retry_after))
-        if have_keys:
-            return KeysUnavailable(
-                "key_not_fetched",
-                "the token's key is not among ours, and the issuer could not be asked about it, or may not be yet",
-                decision.retry_after,
-            )
-        return KeysUnavailable(
-            "keys_unavailable",
-            "the issuer's keys are not available, or not soon enough, so the token cannot be checked",
-            decision.retry_after,
+        failure = self._ledger.status().last_failure
+        problem = "throttled" if have_keys and decision.throttled else None if failure is None else failure.problem
+        error = KeysUnavailable(
+            "key_not_fetched" if have_keys else "keys_unavailable", retry_after=decision.retry_after, problem=problem
         )
+        error.issuer = self._issuer
+        return error
 
     def _report_stale(self, snapshot: Snapshot) -> None:
         now = self._clocks.ages()
@@ -175,7 +172,7 @@ class KeySource:
         try:
             attempt.flight.launch()
         except CannotLaunch as error:
-            self._land_failed(attempt, str(error))
+            self._land_failed(attempt, FetchFailure(problem="not_started", detail=str(error)))
 
     def _fly(self, attempt: Attempt, fetcher: KeyFetcher) -> None:
         """Make the fetch, on the flight's thread, unless the key-set file has what callers wait for."""
@@ -185,7 +182,7 @@ class KeySource:
                 attempt.flight.land()
                 return
         known, failed_since = self._ledger.last_fetched
-        failure: FetchFailed | None = FetchFailed("the fetch broke off")
+        failure: FetchFailure | None = FetchFailure(problem="other", detail="the fetch broke off")
         try:
             fetched = fetcher.fetch(
                 known,
@@ -196,10 +193,10 @@ class KeySource:
             self._land_good(attempt, fetched)
             failure = None
         except FetchFailed as error:
-            failure = error
+            failure = error.failure
         finally:
             if failure is not None:
-                self._land_failed(attempt, str(failure), retry_after_s=failure.retry_after_s)
+                self._land_failed(attempt, failure)
 
     def _land_good(self, attempt: Attempt, fetched: Fetched) -> None:
         wanted, before = self._ledger.land_good(attempt, fetched)
@@ -216,26 +213,26 @@ class KeySource:
             if self._archive is not None:
                 self._archive.save(attempt, fetched)
 
-    def _land_failed(self, attempt: Attempt, error: str, *, retry_after_s: float = 0.0) -> None:
-        attempts = self._ledger.land_failed(attempt, error, retry_after_s=retry_after_s)
+    def _land_failed(self, attempt: Attempt, failure: FetchFailure) -> None:
+        attempts = self._ledger.land_failed(attempt, failure)
         attempt.flight.land()
         if attempts is not None:
-            self._report_failed(attempt, attempts, error)
+            self._report_failed(attempt, attempts, failure)
 
     def _give_up_overdue(self) -> None:
-        error = "the attempt did not end in time"
-        given_up = self._ledger.give_up_overdue(error)
+        given_up = self._ledger.give_up_overdue(_OVERDUE)
         if given_up is not None:
             attempt, attempts = given_up
             attempt.flight.land()
-            self._report_failed(attempt, attempts, error)
+            self._report_failed(attempt, attempts, _OVERDUE)
 
-    def _report_failed(self, attempt: Attempt, attempts: Attempts, error: str) -> None:
+    def _report_failed(self, attempt: Attempt, attempts: Attempts, failure: FetchFailure) -> None:
         self._reporter.emit(
             RefreshFailed(
                 issuer=self._issuer,
                 cause=attempt.cause,
-                error=error,
+                problem=failure.problem,
+                error=failure.detail,
                 failures=attempts.failures,
                 retry_in_s=max(0.0, attempts.retry_at - self._clocks.ages()),
             )

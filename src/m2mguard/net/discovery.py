@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable
-from typing import Literal
 from urllib.parse import urlsplit
 
 from m2mguard.configuration import origin_of, secure_url
 from m2mguard.errors import ConfigurationError
 from m2mguard.net.protocol import Response
+from m2mguard.reasons.codes import DiscoveryProblem
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 Get = Callable[[str], Response]
 """Fetches a URL, within the time and size limits of its maker."""
-
-DiscoveryFailureCode = Literal[
-    "no_metadata", "status", "not_json", "other_issuer", "missing_url", "bad_url", "other_origin"
-]
-"""What kind of `DiscoveryFailed` it is, for programs. Each is described there."""
 
 
 class DiscoveryFailed(Exception):
@@ -35,17 +30,17 @@ class DiscoveryFailed(Exception):
         code: what went wrong, for programs; the sentence may change, the code does not.
 
             * `no_metadata`: every well-known URL is answered with a status from 400 to 499.
-            * `status`: a well-known URL is answered with another status than 200 and those, such as a redirect or an outage.
-            * `not_json`: the metadata is not one strict JSON object.
+            * `metadata_status`: a well-known URL is answered with another status than 200 and those, such as a redirect or an outage.
+            * `metadata_not_json`: the metadata is not one strict JSON object.
             * `other_issuer`: the metadata names another issuer, or none.
-            * `missing_url`: the metadata has no such endpoint.
-            * `bad_url`: the endpoint is not the URL of an https resource.
+            * `no_endpoint`: the metadata has no such endpoint.
+            * `bad_endpoint`: the endpoint is not the URL of an https resource.
             * `other_origin`: the endpoint has another origin than the issuer.
     """
 
-    code: DiscoveryFailureCode
+    code: DiscoveryProblem
 
-    def __init__(self, message: str, *, code: DiscoveryFailureCode) -> None:
+    def __init__(self, message: str, *, code: DiscoveryProblem) -> None:
         super().__init__(message)
         self.code = code
 
@@ -89,15 +84,11 @@ def discover(issuer: str, endpoint: str, get: Get) -> str:
             return _endpoint(issuer, endpoint, response.body)
         if not 400 <= response.status < 500:
             raise DiscoveryFailed(
-                f"the issuer's metadata was answered with status {response.status}; "
-                f"if that lasts, set the URL by hand ({endpoint})",
-                code="status",
+                f"the issuer's metadata was answered with status {response.status}", code="metadata_status"
             )
         statuses.append(str(response.status))
     raise DiscoveryFailed(
-        f"the issuer has no metadata at any well-known URL (status {', '.join(statuses)}); "
-        f"check the issuer's URL, or set the URL by hand ({endpoint})",
-        code="no_metadata",
+        f"the issuer has no metadata at any well-known URL (status {', '.join(statuses)})", code="no_metadata"
     )
 
 
@@ -105,21 +96,16 @@ def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
     try:
         metadata = parse_object(body.removeprefix(codecs.BOM_UTF8))
     except NotStrictJson as error:
-        raise DiscoveryFailed(f"the issuer's metadata is {error}", code="not_json") from None
+        raise DiscoveryFailed(f"the issuer's metadata is {error}", code="metadata_not_json") from None
     if metadata.get("issuer") != issuer:
-        raise DiscoveryFailed(
-            "the metadata is another issuer's; configure the issuer exactly as it names itself", code="other_issuer"
-        )
+        raise DiscoveryFailed("the metadata is another issuer's", code="other_issuer")
     url = metadata.get(endpoint)  # a null member counts as absent
     if url is None:
-        raise DiscoveryFailed(f"the metadata has no {endpoint}; set it by hand", code="missing_url")
+        raise DiscoveryFailed(f"the metadata has no {endpoint}", code="no_endpoint")
     try:
         secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
     except ConfigurationError as error:
-        raise DiscoveryFailed(f"the metadata's {error}", code="bad_url") from None
+        raise DiscoveryFailed(f"the metadata's {error}", code="bad_endpoint") from None
     if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
-        raise DiscoveryFailed(
-            f"the metadata's {endpoint} has another origin than the issuer; if it is right, set it by hand",
-            code="other_origin",
-        )
+        raise DiscoveryFailed(f"the metadata's {endpoint} has another origin than the issuer", code="other_origin")
     return url

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-TransportErrorCode = Literal[
-    "name_not_resolved", "no_connection", "connect_timeout", "timeout",
-    "tls_expired", "tls_name", "tls_unknown_ca", "tls_strict", "tls",
-    "proxy", "too_long", "refused_target", "broken", "other",
-]  # fmt: skip
-"""What kind of `TransportError` it is, for programs. Each is described there."""
+from m2mguard.reasons.codes import TransportProblem
 
 
 class TransportError(Exception):
@@ -40,9 +35,9 @@ class TransportError(Exception):
             * `other`: a transport from outside said no more.
     """
 
-    code: TransportErrorCode = "other"  # also of a subclass that does not call this class's __init__
+    code: TransportProblem = "other"  # also of a subclass that does not call this class's __init__
 
-    def __init__(self, message: str = "", *, code: TransportErrorCode = "other") -> None:
+    def __init__(self, message: str = "", *, code: TransportProblem = "other") -> None:
         super().__init__(message)
         self.code = code
 

@@ -45,25 +45,23 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
     if isinstance(values, (str, bytes)):
         values = (values,)
     if not values:
-        raise MissingToken("missing", "the request has no Authorization field")
+        raise MissingToken("missing", problem="no_field")
     if len(values) > 1:
-        raise InvalidRequest("several_credentials", "the request has more than one Authorization field")
+        raise InvalidRequest("several_credentials")
     value = values[0]
     if isinstance(value, str):
         # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
         value = value.encode("latin-1", "replace")
     elif not isinstance(value, bytes):
-        raise InvalidRequest("credential_grammar", "the Authorization field is neither str nor bytes")
+        raise InvalidRequest("credential_grammar", problem="not_text")
     value = value.strip(_OPTIONAL_WHITE_SPACE)
     found = _CREDENTIAL.fullmatch(value)
     if found:
         if len(value) > MAX_FIELD_BYTES:
-            raise InvalidToken("malformed", "the Authorization field is longer than 16 KiB")
+            raise InvalidToken("malformed", problem="too_long")
         return found[1].decode("ascii")
     if not value:
-        raise MissingToken("missing", "the Authorization field is empty")
+        raise MissingToken("missing", problem="empty_field")
     if _BEARER_SCHEME.match(value):
-        raise InvalidRequest(
-            "credential_grammar", "the Bearer credential is outside the grammar of RFC 6750 section 2.1"
-        )
-    raise MissingToken("other_scheme", "the Authorization field is of another scheme than Bearer")
+        raise InvalidRequest("credential_grammar")
+    raise MissingToken("other_scheme")

@@ -9,10 +9,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from m2mguard.caller import Caller, frozen_claims, verified_caller
 from m2mguard.errors import InsufficientScope, InvalidToken
+from m2mguard.token.jwk import describe
 
 Claims = Mapping[str, object]
 ORGANIZATION_AUDIENCE = "urn:logto:organization:"  # and then the id; a prefix alone accepts nothing
@@ -109,13 +111,20 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
         _check_spelling(typ, profile)
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or issuer not in profile.issuer_names:  # RFC 9068 section 4: character for character
-        raise InvalidToken("unknown_issuer", "iss is not the issuer whose key signed the token")
+        raise InvalidToken(
+            "unknown_issuer",
+            problem="contradiction",
+            claim="iss",
+            expected=tuple(sorted(profile.issuer_names)),
+            got=_shown(claims, "iss"),
+        )
     if not claims.keys() >= profile.required_claims:  # RFC 9068 section 2.2
-        raise InvalidToken("claim", "one of the required claims is missing")
+        missing = sorted(profile.required_claims - claims.keys())
+        raise InvalidToken("claim", problem="missing", claim=", ".join(missing), expected=tuple(missing), got=())
     if profile.claim_values:
         _check_values(claims, profile)
     if "cnf" in claims:  # RFC 9449 section 7.2, RFC 8705 section 3
-        raise InvalidToken("claim", "the token is bound to a key (cnf), which a bearer request does not prove")
+        raise InvalidToken("claim", problem="bound", claim="cnf")
     audiences = _audiences(claims, profile)
     audience = _accepted_audience(audiences, profile)
     expires_at = _unexpired(claims, profile, now)
@@ -146,11 +155,12 @@ def check(claims: dict[str, object], typ: str | None, profile: TokenProfile, now
 def _app_id(claims: Claims, profile: TokenProfile, *, is_machine: bool) -> str:
     app_id = _text(claims, profile.app_id_claim)
     if profile.machine_only and app_id is not None and not is_machine:
-        raise InsufficientScope("not_a_machine", "the token belongs to a person, and this API is for machines")
+        raise InsufficientScope("not_a_machine")
+    name = app_id_claim(profile, is_machine=is_machine)
     if not is_machine:
-        app_id = _text(claims, app_id_claim(profile, is_machine=False))
+        app_id = _text(claims, name)
     if app_id is None:
-        raise InvalidToken("claim", "the claim that holds the App ID is missing")
+        raise InvalidToken("claim", problem="missing", claim=name, expected=(name,), got=())
     return app_id
 
 
@@ -159,11 +169,19 @@ def app_id_claim(profile: TokenProfile, *, is_machine: bool) -> str:
     return "client_id" if profile.app_id_claim == "sub" and not is_machine else profile.app_id_claim
 
 
+def named_app_id(claims: Claims, profile: TokenProfile) -> str | None:
+    """The application that a refused token names, as far as its claims tell; its signature must have been good."""
+    has_client_id = "client_id" in claims or "client_id" in profile.required_claims  # then a `sub` may be a person's
+    value = claims.get(app_id_claim(profile, is_machine=not has_client_id))
+    return value if isinstance(value, str) and value else None
+
+
 def _check_spelling(typ: str | None, profile: TokenProfile) -> None:
     """A media type in another spelling, or another type: ID tokens, logout tokens, client assertions stay out (RFC 8725 section 3.11)."""
     name = media_type(typ) if typ is not None and typ.isascii() else typ
     if name not in profile.token_types:
-        raise InvalidToken("token_type", "the header's typ is not that of an access token")
+        accepted = sorted(one or "no typ" for one in profile.token_types)
+        raise InvalidToken("token_type", claim="typ", expected=tuple(accepted), got=() if typ is None else (typ,))
 
 
 def _check_values(claims: Claims, profile: TokenProfile) -> None:
@@ -171,7 +189,9 @@ def _check_values(claims: Claims, profile: TokenProfile) -> None:
     for name, accepted in profile.claim_values:
         value = claims.get(name)
         if not isinstance(value, str) or value not in accepted:
-            raise InvalidToken("claim", f"{name} is not what this issuer's access tokens carry")
+            raise InvalidToken(
+                "claim", problem="wrong_value", claim=name, expected=tuple(sorted(accepted)), got=_shown(claims, name)
+            )
 
 
 def _audiences(claims: Claims, profile: TokenProfile) -> tuple[str, ...]:
@@ -182,7 +202,13 @@ def _audiences(claims: Claims, profile: TokenProfile) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, list) or not all(isinstance(audience, str) for audience in value):
-        raise InvalidToken("audience", "aud is neither a string nor a list of strings")
+        raise InvalidToken(
+            "audience",
+            problem="wrong_type" if "aud" in claims else None,
+            claim="aud",
+            expected=_expected_audiences(profile),
+            got=_shown(claims, "aud"),
+        )
     return tuple(value)
 
 
@@ -195,16 +221,25 @@ def _accepted_audience(audiences: tuple[str, ...], profile: TokenProfile) -> str
         for audience in audiences:
             if _ANY_ORGANIZATION_AUDIENCE.fullmatch(audience):
                 return audience
-    raise InvalidToken("audience", "aud names none of the configured audiences")
+    raise InvalidToken("audience", claim="aud", expected=_expected_audiences(profile), got=audiences)
+
+
+def _expected_audiences(profile: TokenProfile) -> tuple[str, ...]:
+    return (*profile.audiences, *[f"{ORGANIZATION_AUDIENCE}<id>"] * profile.any_organization)
 
 
 def _unexpired(claims: Claims, profile: TokenProfile, now: float) -> float:
     """RFC 7519 section 4.1.4: on or after exp is expired. A token that never ends is not accepted."""
     expires_at = _numeric_date(claims, "exp")
     if expires_at is None:
-        raise InvalidToken("claim", "exp is missing")
+        raise InvalidToken("claim", problem="missing", claim="exp", expected=("exp",), got=())
     if now >= expires_at + profile.leeway:
-        raise InvalidToken("expired", "exp lies in the past")
+        raise InvalidToken(
+            "expired",
+            claim="exp",
+            expected=(f"after {_moment(now - profile.leeway)}",),
+            got=(_moment(expires_at),),
+        )
     return expires_at
 
 
@@ -215,7 +250,13 @@ def _started(claims: Claims, profile: TokenProfile, now: float) -> float:
         start = _numeric_date(claims, name)
         if start is not None:
             if now < start - profile.leeway:
-                raise InvalidToken("not_yet_valid", f"{name} lies in the future")
+                raise InvalidToken(
+                    "not_yet_valid",
+                    problem="contradiction",
+                    claim=name,
+                    expected=(f"until {_moment(now + profile.leeway)}",),
+                    got=(_moment(start),),
+                )
             if start > starts_at:
                 starts_at = start
     return starts_at
@@ -233,7 +274,7 @@ def _organization_id(claims: Claims, audiences: tuple[str, ...], claim: str | No
     if not found:
         return None
     if len(set(found)) > 1:
-        raise InvalidToken("claim", "the token names more than one organization")
+        raise InvalidToken("claim", problem="contradiction", claim=claim or "aud", got=tuple(found))
     return found[0]
 
 
@@ -247,9 +288,16 @@ def _scopes(claims: Claims, profile: TokenProfile) -> frozenset[str]:
         elif isinstance(value, list) and name in profile.scope_lists:
             scopes += _listed_scopes(name, value)
         elif isinstance(value, list):
-            raise InvalidToken("claim", 'scope is a list; if this issuer writes scopes so, set scope_lists=["scope"]')
+            raise InvalidToken(
+                "claim",
+                'the claim scope is a list; if this issuer writes scopes so, set scope_lists=["scope"]',
+                problem="wrong_type",
+                claim="scope",
+                expected=("a string",),
+                got=("a list",),
+            )
         else:
-            raise InvalidToken("claim", f"{name} does not hold scopes: it is neither a string nor a list of strings")
+            raise _wrong_type(claims, name, "a string or a list of strings")
     return frozenset(filter(None, scopes))
 
 
@@ -260,7 +308,9 @@ def _listed_scopes(name: str, values: list[object]) -> list[str]:
     """
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) < len(values):
-        raise InvalidToken("claim", f"{name} is a list that holds something else than strings")
+        raise InvalidToken(
+            "claim", problem="wrong_type", claim=name, expected=("a list of strings",), got=("a list of other values",)
+        )
     return [text for text in texts if " " not in text]
 
 
@@ -269,7 +319,9 @@ def _is_machine(claims: Claims, profile: TokenProfile) -> bool:
         return bool(profile.is_machine(claims))
     except Exception as error:  # noqa: BLE001 - not ours: what it did not expect in a token must refuse that token, and no more
         failed = type(error).__name__
-    raise InvalidToken("claim", f"is_machine cannot tell from these claims: it raised {failed}")
+    raise InvalidToken(
+        "claim", f"the function is_machine failed with these claims: it raised {failed}", problem="is_machine_failed"
+    )
 
 
 def _numeric_date(claims: Claims, name: str) -> float | None:
@@ -278,7 +330,7 @@ def _numeric_date(claims: Claims, name: str) -> float | None:
     if type(value) is int or type(value) is float:
         return value
     if name in claims:
-        raise InvalidToken("claim", f"{name} is not a number")
+        raise _wrong_type(claims, name, "a number")
     return None
 
 
@@ -288,5 +340,27 @@ def _text(claims: Claims, name: str) -> str | None:
     if isinstance(value, str) and value:
         return value
     if name in claims:
-        raise InvalidToken("claim", f"{name} is not a non-empty string")
+        raise _wrong_type(claims, name, "a string that is not empty")
     return None
+
+
+def _wrong_type(claims: Claims, name: str, expected: str) -> InvalidToken:
+    value = claims[name]
+    got = "an empty string" if value == "" else describe(value) if not isinstance(value, str) else "a string"
+    return InvalidToken("claim", problem="wrong_type", claim=name, expected=(expected,), got=(got,))
+
+
+def _shown(claims: Claims, name: str) -> tuple[str, ...]:
+    """What a claim holds, for `got`: its strings as they are, of anything else its type."""
+    if name not in claims:
+        return ()
+    value = claims[name]
+    values = value if isinstance(value, list) else [value]
+    return tuple(one if isinstance(one, str) else describe(one) for one in values)
+
+
+def _moment(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g} seconds since 1970"

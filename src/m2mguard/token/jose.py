@@ -143,12 +143,12 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
             (RFC 7515 section 5.2, RFC 8725 section 3.7); `unknown_key` where the key id is too long for any key.
     """
     if not isinstance(token, (str, bytes)) or len(token) > MAX_TOKEN_CHARACTERS:
-        raise InvalidToken("malformed", "the token is longer than 16 KiB of header value, or no string")
+        raise InvalidToken("malformed", problem="too_long")
     raw = token if isinstance(token, bytes) else token.encode("ascii", "replace")  # "?" is no base64url
     signing_input, _, signature_segment = raw.rpartition(b".")
     header_segment, _, payload_segment = signing_input.partition(b".")
     if not (header_segment and payload_segment and signature_segment) or _DOT in payload_segment:
-        raise InvalidToken("malformed", "the token is not three base64url segments")
+        raise InvalidToken("malformed", problem="segments")
     try:
         payload = base64url_decode(payload_segment)
         return Compact(
@@ -160,24 +160,25 @@ def split(token: str | bytes, known_headers: Mapping[bytes, Header] = MappingPro
             base64url_decode(signature_segment),
         )
     except NotStrictJson as error:
-        raise InvalidToken("malformed", f"a segment of the token is {error}") from None
+        raise InvalidToken("malformed", f"a part of the token is not strict JSON: {error}", problem="json") from None
     except ValueError:
-        raise InvalidToken("malformed", "a segment of the token is not canonical base64url") from None
+        raise InvalidToken("malformed", problem="base64url") from None
 
 
 def _parse_header(segment: bytes) -> Header:
     members = parse_object(base64url_decode(segment))
     if "crit" in members or members.get("b64", True) is not True:  # RFC 7797 section 3: true is the default
-        raise InvalidToken("malformed", "the header asks for an extension that is not understood here")
+        claim = "crit" if "crit" in members else "b64"
+        raise InvalidToken("malformed", problem="header", claim=claim)
     alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
     if not isinstance(alg, str):
-        raise InvalidToken("malformed", "the header's alg is missing or not a string")
+        raise InvalidToken("malformed", problem="header", claim="alg")
     if not isinstance(typ, str) and (typ is not None or "typ" in members):
-        raise InvalidToken("malformed", "the header's typ is not a string")
+        raise InvalidToken("malformed", problem="header", claim="typ")
     if not isinstance(kid, str) and (kid is not None or "kid" in members):
-        raise InvalidToken("malformed", "the header's kid is not a string")
+        raise InvalidToken("malformed", problem="header", claim="kid")
     if kid is not None and len(kid) > MAX_KEY_ID_CHARACTERS:
-        raise InvalidToken("unknown_key", f"the header's kid is longer than {MAX_KEY_ID_CHARACTERS} characters")
+        raise InvalidToken("unknown_key", problem="kid_too_long", claim="kid")
     return Header(alg, kid, typ)
 
 

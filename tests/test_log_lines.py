@@ -1,0 +1,204 @@
+"""The line that a newcomer reads: what happened, on which route, who called, what was got and expected, what to do."""
+
+import logging
+
+import pytest
+
+from m2mguard import Issuer, KeyCaching, KeysUnavailable, M2MGuardError, Requirement, ResourceServer
+from m2mguard import events as e
+from m2mguard.log_lines import MAX_CHARACTERS, level_of, line_for, printable
+from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
+
+ROUTE = ("GET", "/orders/7")
+STRANGER = SigningKey.generate("ES256", kid="stranger")
+
+
+@pytest.fixture
+def issuer():
+    with LocalIssuer(algorithm="ES256") as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def server(issuer):
+    return ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
+
+
+@pytest.fixture
+def logged(caplog, server):
+    """Send a request, and return the one record of its refusal."""
+    caplog.set_level(logging.INFO, logger="m2mguard")
+
+    def send(*fields, requirement=None, server=server, route=ROUTE):
+        server.warm_up()
+        caplog.clear()
+        with pytest.raises(M2MGuardError):
+            server.authenticate([*fields], requirement, route=route)
+        [record] = [one for one in caplog.records if one.m2mguard_event == "TokenRefused"]
+        return record
+
+    return send
+
+
+def test_an_expired_token(logged, issuer):
+    record = logged(f"Bearer {issuer.mint('app-orders', lifetime=-600)}")
+    assert record.levelname == "WARNING"
+    assert record.message.startswith(
+        'm2mguard: 401 for GET /orders/7: the token has expired (reason expired). exp: got "20'
+    )
+    assert f'Caller: "app-orders" of {issuer.url}. Caller: get a new token' in record.message
+    assert record.message.endswith("See docs/why.md#expired, or run: m2mguard why expired")
+
+
+def test_an_audience_that_differs_by_a_slash(logged, issuer):
+    record = logged(f"Bearer {issuer.mint(audience=SHOPPING_API + '/')}")
+    assert f'aud: got "{SHOPPING_API}/", expected "{SHOPPING_API}"; only a slash at the end differs.' in record.message
+    assert (record.m2mguard_claim, record.m2mguard_expected) == ("aud", (SHOPPING_API,))
+    assert record.m2mguard_got == (f"{SHOPPING_API}/",)
+
+
+def test_a_missing_scope(logged, issuer):
+    needs = Requirement(scopes=["write:orders"])
+    record = logged(f"Bearer {issuer.mint('app-orders', scopes=['read:orders'])}", requirement=needs)
+    assert "m2mguard: 403 for GET /orders/7: the token lacks a scope" in record.message
+    assert 'scope: got "read:orders", expected "write:orders".' in record.message
+    assert 'Caller: "app-orders" of' in record.message
+
+
+def test_an_unknown_issuer(logged, server):
+    with LocalIssuer(algorithm="ES256") as other:
+        record = logged(f"Bearer {other.mint()}")
+        assert other.url not in record.message
+    assert "(reason unknown_issuer). iss: expected" in record.message
+    assert record.m2mguard_app_id is None
+
+
+def test_a_claim_that_is_missing_is_named(logged, issuer):
+    record = logged(f"Bearer {issuer.mint(claims={'jti': REMOVED})}")
+    assert 'a required claim is missing: jti (reason claim). jti: got nothing, expected "jti"' in record.message
+
+
+def test_a_missing_token_is_no_warning(logged):
+    assert logged().levelname == "INFO"
+    assert logged("Basic YTpi").levelname == "INFO"
+    assert logged("Bearer a b").levelname == "WARNING"
+
+
+def test_without_a_route_the_line_names_none(logged):
+    assert logged(route=None).message.startswith("m2mguard: 401: the request has no Authorization field")
+
+
+def test_keys_that_are_not_available_are_an_error_with_the_cause_and_the_cure(caplog, issuer):
+    issuer.misbehave("jwks", faults.status(500))
+    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=KeyCaching(timeout=2))
+    with pytest.raises(KeysUnavailable) as caught:
+        server.authenticate([f"Bearer {issuer.mint()}"], route=ROUTE)
+    assert (caught.value.reason, caught.value.problem) == ("keys_unavailable", "key_set_status")
+    assert caught.value.issuer == issuer.url
+    [failed, missing] = [one for one in caplog.records if one.m2mguard_event in ("RefreshFailed", "KeysMissing")]
+    assert (failed.levelname, missing.levelname) == ("WARNING", "ERROR")
+    assert failed.message.startswith(
+        f"m2mguard: the keys of {issuer.url} could not be fetched: the key set was answered"
+    )
+    assert missing.message.startswith("m2mguard: 503 for GET /orders/7: the issuer's keys are not available")
+    assert "The last fetch failed: the key set was answered with an error or a redirect (problem key_set_status)" in (
+        missing.message
+    )
+    assert "The caller is told to try again in" in missing.message
+
+
+def test_nothing_that_a_stranger_chooses_makes_a_line_of_its_own(caplog, issuer, server):
+    """A thousand paths, key ids, issuers, types: as many lines as there are reasons."""
+    server.warm_up()
+    caplog.clear()
+    for number in range(1_000):
+        forged = [
+            issuer.mint(f"app-{number}", key=STRANGER, header={"kid": f"key-{number}"}, claims={"iat": 1}),
+            issuer.mint(claims={"iss": f"https://{number}.example"}),
+            issuer.mint(header={"alg": f"X{number}"}),
+            f"{number}",
+        ]
+        for token in forged:
+            with pytest.raises(M2MGuardError):
+                server.authenticate([f"Bearer {token}"], route=("GET", f"/orders/{number}"))
+    reasons = [record.m2mguard_reason for record in caplog.records if record.m2mguard_event == "TokenRefused"]
+    assert sorted(reasons) == ["algorithm", "malformed", "unknown_issuer", "unknown_key"]
+
+
+def test_neither_do_the_ids_of_verified_tokens(caplog, issuer, server):
+    """At some issuers anybody may have a token for any audience."""
+    for number in range(50):
+        with pytest.raises(M2MGuardError):
+            server.authenticate([f"Bearer {issuer.mint(f'app-{number}', audience=f'https://{number}.example')}"])
+    records = [record for record in caplog.records if record.m2mguard_event == "TokenRefused"]
+    assert [record.m2mguard_app_id for record in records] == ["app-0"]
+
+
+def test_a_path_cannot_begin_a_line_of_its_own_or_fill_a_disk(logged):
+    record = logged(route=("GET\r\nERROR", "/a\nERROR forged\x1b[31m\u2028" + "x" * 100_000))
+    assert "\n" not in record.message
+    assert "\x1b" not in record.message
+    assert record.message.isascii()
+    assert len(record.message) < 1_000
+    assert len(record.m2mguard_path) <= MAX_CHARACTERS
+
+
+def test_values_of_a_verified_token_are_escaped_and_cut_as_well(logged, issuer):
+    record = logged(f"Bearer {issuer.mint(audience=[chr(10) + 'x' * 5_000] + [str(n) for n in range(50)])}")
+    assert "\n" not in record.message
+    assert "and 43 more" in record.message
+    assert len(record.message) < 1_500
+
+
+EVENTS = [
+    e.KeysRefreshed(issuer="i", cause="cold", key_ids=("a",), added=("a",), removed=("b",), skipped=("key 1: x",), not_modified=False),
+    e.PlainHttpAllowed(origins=("http://logto:3001",)),
+    e.KeyWithdrawn(issuer="i", key_id="a", thumbprint="t"),
+    e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5),
+    e.KeysRecalled(issuer="i", key_ids=("a",), age_s=7),
+    e.KeyFileIgnored(issuer="i", error="x"),
+    e.StaleServed(issuer="i", age_s=400, remaining_s=3000),
+    e.KeysMissing(issuer="i", reason="keys_unavailable", detail="x", retry_after_s=1),
+    e.KeysMissing(issuer="i", reason="keys_unavailable", detail="x", problem="timeout", retry_after_s=1),
+    e.UnknownKeyThrottled(issuer="i"),
+    e.TokenRefused(status=401, reason="expired", detail="x"),
+    e.TokenRefused(status=401, reason="from elsewhere", detail="x"),  # type: ignore[arg-type]
+    e.TokenRenewed(issuer="i", app_id="a", resource=None, cause="first", lifetime_s=600),
+    e.RenewalFailed(
+        issuer="i", app_id="a", resource="r", cause="first", reason="no_answer", problem="timeout", detail="x", failures=1,
+        retry_in_s=1, remaining_s=0,
+    ),
+    e.RenewalFailed(
+        issuer="i", app_id="a", resource="r", cause="first", reason="resource", detail="x", failures=1, retry_in_s=1, remaining_s=9
+    ),
+    e.ScopesDropped(issuer="i", app_id="a", resource="r", missing=("read",), detail="x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=[f"{n}-{type(one).__name__}" for n, one in enumerate(EVENTS)])
+def test_every_event_has_a_sentence(event):
+    line = line_for(event, is_first=False)
+    assert line.startswith("m2mguard: ")
+    assert line.endswith(".")
+    assert "None" not in line
+    assert "\n" not in line
+    assert level_of(event) >= logging.INFO
+
+
+def test_every_kind_of_event_is_in_that_list():
+    kinds = {kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, e.Event)}
+    assert kinds - {type(event) for event in EVENTS} == {e.Event, e.TokenEvent, e.TokenAccepted}
+
+
+def test_an_event_from_elsewhere_is_named():
+    class Other(e.Event):
+        pass
+
+    assert line_for(Other(), is_first=True) == "m2mguard: Other"
+    assert level_of(Other()) == logging.INFO
+
+
+@pytest.mark.parametrize("value", ["a\tb", "\u202e", "\x00", "é", "\ud800"])
+def test_what_is_not_printable_ascii_is_escaped(value):
+    assert printable(value).isascii()
+    assert printable(value).isprintable()

@@ -1,0 +1,94 @@
+"""The table of reasons: every code has its entry, and every entry is written for people."""
+
+import re
+from typing import get_args
+
+import pytest
+
+from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken
+from m2mguard.reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, WHY_PAGE
+from m2mguard.reasons import codes as c
+from m2mguard.reasons.difference import small_difference
+
+ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()]
+ERRORS = {
+    MissingToken: c.MissingTokenReason,
+    InvalidRequest: c.InvalidRequestReason,
+    InvalidToken: c.InvalidTokenReason,
+    InsufficientScope: c.InsufficientScopeReason,
+    KeysUnavailable: c.KeysUnavailableReason,
+}
+
+
+def literals(union):
+    return {code for part in get_args(union) for code in (get_args(part) or (part,))}
+
+
+def test_every_code_has_an_entry_and_every_entry_a_code():
+    assert set(REFUSALS) == literals(c.Reason)
+    assert set(FETCH_PROBLEMS) == literals(c.FetchProblem)
+    assert set(TOKEN_REQUESTS) == set(get_args(c.TokenRequestReason))
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_entry_tells_the_status_of_its_errors_answer(error):
+    for reason in get_args(ERRORS[error]):
+        assert REFUSALS[reason].status == error.status
+        assert error(reason).detail == REFUSALS[reason].sentence
+
+
+def test_every_problem_that_an_entry_knows_is_a_code():
+    known = {problem for entry in ENTRIES for problem in entry.problems}
+    assert known <= set(get_args(c.TokenProblem))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.address)
+def test_an_entry_is_written_for_people(entry):
+    for sentence in (entry.sentence, *entry.problems.values()):
+        assert re.fullmatch(r"(?!.*\.$)[a-zA-Z{].{9,}", sentence), sentence
+    for text in (entry.meaning, *entry.causes, *entry.cures):
+        assert re.fullmatch(r"[A-Z`].*\.", text), text
+        assert "{" not in text.replace("{{token}}", "").replace("${TOKEN}", ""), text
+    assert entry.causes
+    assert all(re.match("(API|Caller|Issuer|Here): ", cure) for cure in entry.cures)
+
+
+def test_each_entry_has_a_place_of_its_own_in_the_documentation():
+    assert len({entry.address for entry in ENTRIES}) == len(ENTRIES)
+    assert REFUSALS["scope"].address == f"{WHY_PAGE}#scope"
+
+
+def test_a_detail_names_the_claim_in_question():
+    assert InvalidToken("claim", problem="missing", claim="sub").detail == "a required claim is missing: sub"
+    assert "in the future" in InvalidToken("not_yet_valid", problem="contradiction", claim="nbf").detail
+
+
+def test_a_detail_of_ones_own_is_kept():
+    assert str(InvalidToken("expired", "an hour too late")) == "expired: an hour too late"
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "words"),
+    [
+        ("https://a.example/api", "https://a.example/api/", "slash"),
+        ("https://a.example/api/", "https://a.example/api", "slash"),
+        ("https://a.example", "http://a.example", "http and https"),
+        ("https://a.example", "http://a.example/", "http and https"),
+        ("https://a.example", "a.example", "scheme"),
+        ("a.example", "https://a.example/", "scheme"),
+        ("https://a.example/API", "https://a.example/api", "capital"),
+        ("https://a.example:8443", "https://a.example", "port"),
+        ("https://a.example:443", "https://a.example", "port"),
+        ("https://a.example", " https://a.example ", "white space"),
+        ("https://a.example", "https://a.example", None),
+        ("https://a.example/api", "https://a.example/apis", None),
+        ("https://a.example", "https://b.example", None),
+        ("https://a.example", "", None),
+        ("https://a.example:x", "https://a.example", None),
+        ("api", "other", None),
+    ],
+)
+def test_a_small_difference_is_named(expected, got, words):
+    found = small_difference([expected], ["other", got])
+    assert (words is None) == (found is None)
+    assert words is None or words in found
