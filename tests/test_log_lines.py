@@ -46,7 +46,7 @@ def test_an_expired_token(logged, issuer):
     assert record.message.startswith(
         'm2mguard: 401 for GET /orders/7: the token has expired (reason expired). exp: got "20'
     )
-    assert f'Caller: "app-orders" of {issuer.url}. Caller: get a new token' in record.message
+    assert f'Sent by "app-orders" of {issuer.url}. Caller: get a new token' in record.message
     assert record.message.endswith("See docs/why.md#expired, or run: m2mguard why expired")
 
 
@@ -62,7 +62,7 @@ def test_a_missing_scope(logged, issuer):
     record = logged(f"Bearer {issuer.mint('app-orders', scopes=['read:orders'])}", requirement=needs)
     assert "m2mguard: 403 for GET /orders/7: the token lacks a scope" in record.message
     assert 'scope: got "read:orders", expected "write:orders".' in record.message
-    assert 'Caller: "app-orders" of' in record.message
+    assert 'Sent by "app-orders" of' in record.message
 
 
 def test_an_unknown_issuer(logged, server):

@@ -73,7 +73,7 @@ _Words = tuple[str | None, str]
 
 def _refused(event: TokenRefused) -> _Words:
     entry = REFUSALS.get(event.reason)
-    caller = "" if event.app_id is None else f" Caller: {_quoted([event.app_id])} of {printable(event.issuer)}."
+    caller = "" if event.app_id is None else f" Sent by {_quoted([event.app_id])} of {printable(event.issuer)}."
     cure = "" if entry is None else f" {entry.cures[0]}"
     where = _where(event.method, event.path)
     sentence = f"{event.status}{where}: {printable(event.detail)} (reason {printable(event.reason)}).{_values(event)}{caller}{cure}"

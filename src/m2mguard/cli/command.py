@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from m2mguard._version import __version__
 from m2mguard.access import Requirement
-from m2mguard.cli import explain, key_sets
+from m2mguard.cli import explain, key_sets, why
 from m2mguard.cli.options import add_options, point_in_time, setup
-from m2mguard.cli.page import Page, wants_colour
+from m2mguard.cli.page import Page, page_for
+from m2mguard.cli.words import did_you_mean
 from m2mguard.errors import ConfigurationError, KeysUnavailable
 
 FINE, REFUSED, COULD_NOT_TELL = 0, 1, 3  # 2 is argparse's, for wrong usage
@@ -40,6 +41,7 @@ _HEALTH = """\
 Fetch the keys as a starting service does, and say whether tokens can be checked; if not, why, and what to do.
 """
 _KEYS = "Fetch the key sets, and show every key that can verify tokens, and why each other one is passed over."
+_WHY = "Print what the log's code means, what usually causes it, and what to do. Needs no settings and asks nobody."
 _KEYS_EPILOG = "Exit status: 0 all keys are there, 2 wrong usage, 3 those of some issuer cannot be had."
 
 
@@ -63,9 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, commands = _parsers()
     options = parser.parse_args(argv)
     command = commands[options.command]
-    page = Page(colour=wants_colour(sys.stdout, os.environ))
+    page = page_for(sys.stdout, os.environ)
     try:
-        status = _explain(command, options, page) if options.command == "explain" else _key_sets(options, page)
+        match options.command:
+            case "explain":
+                status = _explain(command, options, page)
+            case "why":
+                status = _why(command, options, page)
+            case _:
+                status = _key_sets(options, page)
     except ConfigurationError as error:
         command.error(str(error))
     except KeyboardInterrupt:
@@ -85,6 +93,19 @@ def _explain(command: argparse.ArgumentParser, options: argparse.Namespace, page
     if verdict.error is None:
         return FINE
     return COULD_NOT_TELL if isinstance(verdict.error, KeysUnavailable) else REFUSED
+
+
+def _why(command: argparse.ArgumentParser, options: argparse.Namespace, page: Page) -> int:
+    if options.markdown:
+        page.line(why.as_markdown().removesuffix("\n"))
+    elif options.code is None:
+        why.show_codes(page)
+    else:
+        entries = why.entries_of(options.code)
+        if not entries:
+            command.error(f"there is no such code. {did_you_mean(options.code, why.codes())}")
+        why.show_entries(page, entries)
+    return FINE
 
 
 def _key_sets(options: argparse.Namespace, page: Page) -> int:
@@ -153,4 +174,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     health = command("health", "fetch the keys, and say whether tokens can be checked", _HEALTH, _KEYS_EPILOG)
     health.add_argument("--json", action="store_true", help="print what server.health() returns")
     keys = command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
-    return parser, {"explain": explaining, "health": health, "keys": keys}
+    reasons = adding.add_parser(
+        "why", help="say what a code in the log means, and what to do", description=_WHY, formatter_class=plain
+    )
+    reasons.add_argument("code", nargs="?", metavar="CODE", help="such as expired; default: list all codes")
+    reasons.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)  # the page docs/why.md
+    return parser, {"explain": explaining, "health": health, "keys": keys, "why": reasons}

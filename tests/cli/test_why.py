@@ -1,0 +1,45 @@
+"""`m2mguard why`, and the page of the documentation that is printed by it."""
+
+from pathlib import Path
+
+from m2mguard.cli.why import as_markdown, codes
+from m2mguard.reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
+
+PAGE = Path(__file__).parents[2] / "docs" / "why.md"
+
+
+def test_a_code_is_explained(run):
+    status, page = run("why", "audience")
+    assert status == 0
+    assert page.startswith("audience: the token is for another API (aud)\n")
+    assert "Usual causes:\n  - The caller asked for a token for another API" in page
+    assert "What to do:\n  - Caller: ask for the token with this API's identifier" in page
+
+
+def test_a_code_with_two_meanings_is_explained_twice(run):
+    assert run("why", "scope")[1].count("Usual causes:") == 2
+
+
+def test_without_a_code_all_are_listed(run):
+    status, page = run("why")
+    assert status == 0
+    assert all(f"\n  {code:<24}" in page for code in codes())
+
+
+def test_a_misspelt_code_is_guessed(run):
+    assert run("why", "expird") == (
+        2,
+        "usage: m2mguard why [-h] [CODE]\nm2mguard why: error: there is no such code. Did you mean expired or tls_expired?\n",
+    )
+    assert run("why", "zzzz")[1].endswith("there is no such code. Nothing there has a similar name.\n")
+
+
+def test_the_page_of_the_docs_is_what_the_command_prints(run):
+    assert run("why", "--markdown") == (0, PAGE.read_text()), "m2mguard why --markdown > docs/why.md"
+
+
+def test_every_entry_has_its_place_on_that_page():
+    page = as_markdown()
+    for entry in (*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()):
+        assert f"\n### {entry.address.partition('#')[2]}\n" in page
+        assert "None" not in page
