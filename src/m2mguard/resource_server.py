@@ -14,7 +14,6 @@ from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import DEFAULT_REALM, Answer, Challenge, readiness_answer
 from m2mguard.clocks import clocks
-from m2mguard.configuration import number, whole_number
 from m2mguard.errors import ConfigurationError, InsufficientScope, Refusal
 from m2mguard.events import Event
 from m2mguard.health import Health
@@ -24,13 +23,20 @@ from m2mguard.keys.source import KeySource
 from m2mguard.net.flight import Flight, Steps, Wait, adrive, drive
 from m2mguard.net.protocol import Transport
 from m2mguard.reporting import Reporter, Route, refusal_event
-from m2mguard.trust import checked_audiences, own_organizations, trusted_issuers
+from m2mguard.server_settings import (
+    ServerSettings,
+    checked_audiences,
+    checked_caching,
+    checked_directory,
+    checked_issuers,
+    own_organizations,
+)
+from m2mguard.trust import trusted_issuers
 from m2mguard.verification import Verification
 
 if TYPE_CHECKING:
     from m2mguard.resource_metadata import ResourceMetadata
 
-MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
 _GLOBAL = Requirement()
 
 
@@ -62,6 +68,7 @@ class ResourceServer:
         resource_metadata_url: named in challenges where somebody else serves the metadata, default None (RFC 9728 section 5.1).
 
     Attributes:
+        settings: what it was built from, checked.
         resource_metadata: the metadata, for adapters to serve; None without a `resource_url`.
 
     Raises:
@@ -87,31 +94,27 @@ class ResourceServer:
         scopes_supported: Collection[str] = (),
         resource_metadata_url: str | None = None,
     ) -> None:
-        number("leeway", leeway, least=0, most=MAX_LEEWAY_S)
-        caching = KeyCaching() if caching is None else caching
-        if not isinstance(caching, KeyCaching):
-            raise ConfigurationError("caching must be a KeyCaching.")
-        if not isinstance(machine_only, bool):
-            raise ConfigurationError("machine_only must be True or False.")
-        if on_event is not None and not callable(on_event):
-            raise ConfigurationError("on_event must be callable.")
-        audiences = checked_audiences(audience)
-        self._own_organizations = own_organizations(audiences)
-        self._clocks = clocks(clock, monotonic)
-        self._caching = caching
-        self._reporter = Reporter(on_event, monotonic=self._clocks.ages)
-        whole_number("verdict_cache_size", verdict_cache_size, least=0, most=1_000_000, unit="tokens")
-        self._trusted = trusted_issuers(
-            issuers,
-            audiences=audiences,
+        self.settings: ServerSettings = ServerSettings(
+            issuers=checked_issuers(issuers),
+            audience=checked_audiences(audience),
             leeway=leeway,
-            machine_only=machine_only,
-            caching=caching,
-            key_directory=key_directory,
+            caching=checked_caching(caching),
+            verdict_cache_size=verdict_cache_size,
+            key_directory=checked_directory(key_directory),
+            clock=clock,
+            monotonic=monotonic,
             transport=transport,
-            clocks=self._clocks,
-            reporter=self._reporter,
+            on_event=on_event,
+            machine_only=machine_only,
+            realm=realm,
+            resource_url=resource_url,
+            scopes_supported=scopes_supported,
+            resource_metadata_url=resource_metadata_url,
         )
+        self._own_organizations = own_organizations(self.settings.audience)
+        self._clocks = clocks(clock, monotonic)
+        self._reporter = Reporter(on_event, monotonic=self._clocks.ages)
+        self._trusted = trusted_issuers(self.settings, clocks=self._clocks, reporter=self._reporter)
         self._issuers = tuple({id(one): one for one in self._trusted.values()}.values())
         self.resource_metadata: ResourceMetadata | None = None
         if resource_url is not None or scopes_supported:
@@ -310,12 +313,12 @@ class ResourceServer:
 
     def refresh(self) -> Health:
         """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
-        drive(self._landed(KeySource.refresh, self._caching.timeout))
+        drive(self._landed(KeySource.refresh, self.settings.caching.timeout))
         return self.health()
 
     async def arefresh(self) -> Health:
         """As `refresh`, awaiting instead of blocking."""
-        await adrive(self._landed(KeySource.refresh, self._caching.timeout))
+        await adrive(self._landed(KeySource.refresh, self.settings.caching.timeout))
         return self.health()
 
     def purge(self) -> None:

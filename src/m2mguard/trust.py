@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from m2mguard.clocks import Clocks
-from m2mguard.configuration import one_or_more
-from m2mguard.errors import ConfigurationError
 from m2mguard.events import PlainHttpAllowed
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
@@ -21,13 +16,12 @@ from m2mguard.keys.source import KeySource
 from m2mguard.net.protocol import Transport
 from m2mguard.net.transport import plain_http_origins, transport_for
 from m2mguard.reporting import Reporter
-from m2mguard.token.claims import ORGANIZATION_AUDIENCE, TokenProfile
+from m2mguard.server_settings import ServerSettings
+from m2mguard.token.claims import TokenProfile
 
 MAX_KNOWN_APPLICATIONS = 10_000
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from m2mguard.keys.key_file import KeyFile
 
 
@@ -93,30 +87,18 @@ class Trusted:
         )
 
 
-def trusted_issuers(
-    issuers: object,
-    *,
-    audiences: tuple[str, ...],
-    leeway: float,
-    machine_only: bool,
-    caching: KeyCaching,
-    key_directory: str | os.PathLike[str] | None,
-    transport: Transport | None,
-    clocks: Clocks,
-    reporter: Reporter,
-) -> dict[str, Trusted]:
-    """Build the trust in each issuer, by each of its names. Arguments and errors as `ResourceServer`'s. Nothing is fetched."""
-    checked = _checked_issuers(issuers)
-    plain = {issuer.url: _http_origins(issuer) for issuer in checked}
+def trusted_issuers(settings: ServerSettings, *, clocks: Clocks, reporter: Reporter) -> dict[str, Trusted]:
+    """Build the trust in each issuer, by each of its names. Nothing is fetched."""
+    caching, directory = settings.caching, settings.key_directory
+    plain = {issuer.url: _http_origins(issuer) for issuer in settings.issuers}
     transport = transport_for(
-        transport,
+        settings.transport,
         http_origins=[origin for origins in plain.values() for origin in origins],
         connect_timeout=caching.connect_timeout,
     )
     for url, origins in plain.items():
         if origins:
             reporter.emit(PlainHttpAllowed(issuer=url, origins=origins))
-    directory = None if key_directory is None else _directory(key_directory)
 
     def key_file(issuer: Issuer) -> KeyFile | None:
         if directory is None or issuer.jwks is not None:
@@ -136,10 +118,10 @@ def trusted_issuers(
         Trusted(
             issuer=issuer,
             source=_source(issuer, caching, transport, clocks, reporter, key_file(issuer)),
-            profile=_profile(issuer, audiences, leeway, machine_only=machine_only),
+            profile=_profile(issuer, settings),
             applications=KnownApplications(),
         )
-        for issuer in checked
+        for issuer in settings.issuers
     ]
     return {name: one for one in trusted for name in one.issuer.names}
 
@@ -147,58 +129,6 @@ def trusted_issuers(
 def _http_origins(issuer: Issuer) -> tuple[str, ...]:
     """The origins that `allow_http` lets us ask over plain http; none where nothing is fetched."""
     return () if issuer.jwks is not None else plain_http_origins(issuer.url, issuer.jwks_uri)
-
-
-def checked_audiences(value: object) -> tuple[str, ...]:
-    """Check the API identifiers of a resource server: a string or a list of them. Raises ConfigurationError."""
-    audiences = one_or_more("audience", value, what="API identifiers")
-    for audience in audiences:
-        if len(audience.split()) > 1:
-            raise ConfigurationError(
-                "audience has white space in it; for several audiences give a list: audience=[...]."
-            )
-        if audience in (ORGANIZATION_AUDIENCE, "urn:logto:resource:organizations"):
-            raise ConfigurationError(
-                f"audience: {audience} is never an audience itself; "
-                "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True) for all of them."
-            )
-    return audiences
-
-
-def own_organizations(audiences: tuple[str, ...]) -> dict[str, str]:
-    """The organizations that a resource server stands for itself: their ids by the audience that names them."""
-    return {
-        name: name.removeprefix(ORGANIZATION_AUDIENCE) for name in audiences if name.startswith(ORGANIZATION_AUDIENCE)
-    }
-
-
-def _checked_issuers(value: object) -> list[Issuer]:
-    given = [value] if isinstance(value, Issuer | str) else value
-    if not isinstance(given, Sequence) or not given:
-        raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
-    issuers = [_issuer_of_url(one) if isinstance(one, str) else one for one in given]
-    if not all(isinstance(issuer, Issuer) for issuer in issuers):
-        raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
-    names = [name for issuer in issuers for name in issuer.names]
-    if len(set(names)) < len(names):
-        raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer, and each alias, once.")
-    return issuers
-
-
-def _issuer_of_url(url: str) -> Issuer:
-    """A plain URL is an issuer of RFC 9068; one of Logto's own cloud is a Logto tenant, whose tokens may be limited to an organization."""
-    issuer = Issuer(url=url)
-    if (urlsplit(url).hostname or "").endswith(".logto.app") and url.endswith("/oidc"):
-        return Issuer.logto(url.removesuffix("/oidc"))
-    return issuer
-
-
-def _directory(value: object) -> Path:
-    from pathlib import Path
-
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ConfigurationError("key_directory must be the path of an existing directory.")
-    return Path(os.fsdecode(value)).absolute()
 
 
 def _source(
@@ -224,11 +154,11 @@ def _source(
     )
 
 
-def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float, *, machine_only: bool) -> TokenProfile:
+def _profile(issuer: Issuer, settings: ServerSettings) -> TokenProfile:
     return TokenProfile(
         issuer=issuer.url,
         issuer_names=frozenset(issuer.names),
-        audiences=audiences,
+        audiences=settings.audience,
         any_organization=issuer.organizations,
         token_types=frozenset(issuer.token_types),
         required_claims=frozenset(issuer.required_claims),
@@ -237,7 +167,7 @@ def _profile(issuer: Issuer, audiences: tuple[str, ...], leeway: float, *, machi
         app_id_claim=issuer.app_id_claim,
         organization_claim=issuer.organization_claim,
         is_machine=issuer.is_machine,
-        machine_only=machine_only,
+        machine_only=settings.machine_only,
         scope_lists=tuple(issuer.scope_lists),
-        leeway=leeway,
+        leeway=settings.leeway,
     )
