@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -114,3 +115,10 @@ def origin_of(url: str) -> Origin:
     """Scheme, host and port of a URL, with the scheme's default port filled in (RFC 6454 section 4)."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Name the known words that are nearest to the given one, or all of them where none is near. One sentence."""
+    names = list(known)
+    near = difflib.get_close_matches(given, names, n=2, cutoff=0.75)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlsplit
 
 from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
@@ -175,6 +176,18 @@ class Issuer:
             return key_set(self.jwks, max_keys=_MAX_STATIC_KEYS)
         except UnusableKeySet as error:
             raise ConfigurationError(f"jwks cannot be used: {error}.") from None
+
+
+def issuer_of_url(url: str, *, allow_http: bool = False) -> Issuer:
+    """Make the issuer of a plain URL: one of RFC 9068, or of Logto's own cloud, where tokens may be limited to an organization.
+
+    Raises:
+        ConfigurationError: not the URL of an issuer.
+    """
+    issuer = Issuer(url=url, allow_http=allow_http)
+    if (urlsplit(url).hostname or "").endswith(".logto.app") and url.endswith("/oidc"):
+        return Issuer.logto(url.removesuffix("/oidc"))
+    return issuer
 
 
 def _logto_issuer(setting: str, endpoint: object, *, allow_http: bool) -> str:

@@ -139,7 +139,9 @@ class ResourceServer:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ResourceServer:
-        """Build one from `M2MGUARD_ISSUER` or `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE`, and a variable for every other setting.
+        """Build one from `M2MGUARD_AUDIENCE`, one of `M2MGUARD_ISSUER`, `M2MGUARD_LOGTO_ENDPOINT` and `M2MGUARD_PRESET`, and others.
+
+        There is a variable for every setting that text can say.
 
         Args:
             environ: the variables. Default None: the process's own.
@@ -153,17 +155,20 @@ class ResourceServer:
         return cls(**from_environment(os.environ if environ is None else environ) | overrides)
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], *, prefix: str = "") -> ResourceServer:
+    def from_settings(
+        cls, settings: Mapping[str, Any], *, prefix: str = "", others: Collection[str] = ()
+    ) -> ResourceServer:
         """Build one from settings named as in `from_env`; values may be text or objects. Raises alike.
 
         Args:
             settings: names to values.
             prefix: what the names of ours begin with, such as "M2MGUARD_"; others are passed over. Default: all are ours.
+            others: names that may stand in their place and that the caller reads, for messages about a misspelt one. Default none.
         """
         from m2mguard.settings import server_arguments
 
         given = {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
-        return cls(**server_arguments(given, prefix=prefix))
+        return cls(**server_arguments(given, prefix=prefix, others=others))
 
     def verify(
         self,

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from m2mguard.configuration import number, one_or_more, whole_number
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
-from m2mguard.issuer import Issuer
+from m2mguard.issuer import Issuer, issuer_of_url
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.net.protocol import Transport
 from m2mguard.token.claims import ORGANIZATION_AUDIENCE
@@ -87,21 +86,13 @@ def checked_issuers(value: object) -> tuple[Issuer, ...]:
     given = [value] if isinstance(value, Issuer | str) else value
     if not isinstance(given, Sequence) or not given:
         raise ConfigurationError("issuers: give an Issuer, an issuer URL, or a non-empty list of either.")
-    issuers = [_issuer_of_url(one) if isinstance(one, str) else one for one in given]
+    issuers = [issuer_of_url(one) if isinstance(one, str) else one for one in given]
     if not all(isinstance(issuer, Issuer) for issuer in issuers):
         raise ConfigurationError("issuers must hold Issuer objects and issuer URLs only.")
     names = [name for issuer in issuers for name in issuer.names]
     if len(set(names)) < len(names):
         raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer, and each alias, once.")
     return tuple(issuers)
-
-
-def _issuer_of_url(url: str) -> Issuer:
-    """A plain URL is an issuer of RFC 9068; one of Logto's own cloud is a Logto tenant, whose tokens may be limited to an organization."""
-    issuer = Issuer(url=url)
-    if (urlsplit(url).hostname or "").endswith(".logto.app") and url.endswith("/oidc"):
-        return Issuer.logto(url.removesuffix("/oidc"))
-    return issuer
 
 
 def checked_caching(value: object) -> KeyCaching:

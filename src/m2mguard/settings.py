@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from m2mguard.configuration import did_you_mean
 from m2mguard.errors import ConfigurationError
-from m2mguard.issuer import Issuer
+from m2mguard.issuer import Issuer, issuer_of_url
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.net.transport import HttpTransport, plain_http_origins
 from m2mguard.token.strict_json import parse_object
@@ -59,6 +60,7 @@ SETTINGS: Mapping[str, _Setting] = {
     **_settings(
         "server",
         issuer=_words,
+        preset=_text,
         audience=_words,
         leeway=float,
         verdict_cache_size=int,
@@ -74,9 +76,23 @@ SETTINGS: Mapping[str, _Setting] = {
         clock=_text,
         monotonic=_text,
     ),
-    **_settings("logto", logto_endpoint=_text, organizations=_switch),
-    **_settings("either", aliases=_words, jwks_uri=_text, allow_http=_switch),
-    **_settings("issuer", jwks=_json_object, algorithms=_words, token_types=_words, organization_claim=_text),
+    **_settings("logto", logto_endpoint=_text),
+    **_settings(
+        "issuer",
+        aliases=_words,
+        jwks_uri=_text,
+        jwks=_json_object,
+        allow_http=_switch,
+        organizations=_switch,
+        algorithms=_words,
+        token_types=_words,
+        required_claims=_words,
+        claim_values=_json_object,
+        audience_in_scope=_switch,
+        app_id_claim=_text,
+        organization_claim=_text,
+        scope_lists=_words,
+    ),
     **_settings("transport", ca_file=_text),
     **_settings("caching", **_NUMBERS),
 }
@@ -95,13 +111,14 @@ def variables(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
     }
 
 
-def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Collection[str] = ()) -> dict[str, Any]:
     """Turn settings into the keyword arguments of `ResourceServer`.
 
     Args:
         given: setting names in upper case to values; text is read (lists are separated by spaces or commas), anything else is
             taken as it is.
         prefix: what the names begin with where they come from, for the messages.
+        others: names of settings that somebody else reads, for the messages.
 
     Raises:
         ConfigurationError: a setting that does not exist, cannot be read, is missing, or contradicts another.
@@ -110,10 +127,13 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "") -> dict[str,
     for name, value in given.items():
         setting = SETTINGS.get(name)
         if setting is None:
-            raise ConfigurationError(f"{prefix}{name} is no setting. There are: {', '.join(sorted(SETTINGS))}.")
+            known = [f"{prefix}{one}" for one in sorted({*SETTINGS, *others})]
+            raise ConfigurationError(f"unknown setting {prefix}{name}. {did_you_mean(f'{prefix}{name}', known)}")
         parts[setting.part][setting.argument] = _read(f"{prefix}{name}", name, setting, value)
     arguments = parts["server"]
-    arguments["issuers"] = _issuers(arguments.pop("issuer", None), parts, prefix)
+    named = {name: arguments.pop(name.lower(), None) for name in ("ISSUER", "PRESET")}
+    named["LOGTO_ENDPOINT"] = parts["logto"].get("logto_endpoint")
+    arguments["issuers"] = _issuers(named, parts["issuer"], prefix)
     if "audience" not in arguments:
         raise ConfigurationError(
             f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry."
@@ -145,34 +165,46 @@ def _read(shown: str, name: str, setting: _Setting, value: Any) -> Any:
         raise ConfigurationError(f"{shown} cannot be read; give {wanted}.") from None
 
 
-def _issuers(given: Any, parts: Mapping[str, dict[str, Any]], prefix: str) -> list[Any]:
-    endpoint = parts["logto"].get("logto_endpoint")
-    details = {**parts["either"], **parts["issuer"]}
-    if endpoint is not None:
-        if given:
-            raise ConfigurationError(
-                f"{prefix}ISSUER and {prefix}LOGTO_ENDPOINT both name an issuer; give one. For a tenant with several names "
-                f"give {prefix}ALIASES, for several issuers build each in code."
-            )
-        _only_for(parts["issuer"], f"one {prefix}ISSUER", prefix)
-        organizations = parts["logto"].get("organizations", False)
-        return [Issuer.logto(endpoint, organizations=organizations, **parts["either"])]
-    _only_for(parts["logto"], f"{prefix}LOGTO_ENDPOINT", prefix)
+def _issuers(named: Mapping[str, Any], details: Mapping[str, Any], prefix: str) -> list[Any]:
+    """The issuers that are named in one of three ways, with the details that are given for a single one."""
+    ways = [f"{prefix}{name}" for name, value in named.items() if value]
+    if len(ways) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(ways)} both name an issuer; give one. For a tenant with several names give {prefix}ALIASES, for several "
+            "issuers build each in code."
+        )
+    if named["LOGTO_ENDPOINT"]:
+        return [_detailed(Issuer.logto, named["LOGTO_ENDPOINT"], details, first=("allow_http", "aliases"))]
+    if named["PRESET"]:
+        return [_detailed(_preset, named["PRESET"], details)]
+    given = named["ISSUER"]
     issuers = [given] if isinstance(given, Issuer) else list(given) if isinstance(given, Collection) else []
     if not issuers:
         raise ConfigurationError(
             f"{prefix}ISSUER is missing: give the issuer's URL, or {prefix}LOGTO_ENDPOINT such as https://tenant.logto.app."
         )
-    if details and len(issuers) == 1 and isinstance(issuers[0], str):
-        return [Issuer(url=issuers[0], **details)]
-    _only_for(details, "one issuer URL", prefix)
-    return issuers
-
-
-def _only_for(details: Mapping[str, Any], what: str, prefix: str) -> None:
-    """Refuse settings that have no effect without another one."""
-    if details:
+    if not details:
+        return issuers
+    if len(issuers) > 1 or not isinstance(issuers[0], str):
         names = ", ".join(f"{prefix}{name.upper()}" for name in details)
         raise ConfigurationError(
-            f"{names} can be given for {what} only; for several issuers build each Issuer in code."
+            f"{names} can be given for one issuer URL only; for several issuers build each Issuer in code."
         )
+    return [_detailed(issuer_of_url, issuers[0], details, first=("allow_http",))]
+
+
+def _preset(text: str) -> Issuer:
+    from m2mguard.presets.named import issuer_named
+
+    return issuer_named(text)
+
+
+def _detailed(
+    make: Callable[..., Issuer], given: str, details: Mapping[str, Any], *, first: tuple[str, ...] = ()
+) -> Issuer:
+    """Make an issuer, and change the details that are given; those named in `first` are needed to make it."""
+    issuer = make(given, **{name: details[name] for name in first if name in details})
+    if details.get("organizations") and issuer.organization_claim is None:
+        raise ConfigurationError("ORGANIZATIONS is for Logto's organizations: give LOGTO_ENDPOINT.")
+    later = {name: value for name, value in details.items() if name not in first}
+    return replace(issuer, **later) if later else issuer

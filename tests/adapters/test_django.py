@@ -402,7 +402,7 @@ BAD = {
     "no issuer": ({"AUDIENCE": SHOPPING_API}, "ISSUER is missing"),
     "no audience": ({"ISSUER": "https://issuer.example"}, "AUDIENCE is missing"),
     "an http issuer": (GOOD | {"ISSUER": "http://issuer.example"}, "use https"),
-    "a misspelt key": (GOOD | {"AUDIENCES": "x"}, "AUDIENCES is no setting"),
+    "a misspelt key": (GOOD | {"AUDIENCES": "x"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
     "a public path that opens everything": (GOOD | {"PUBLIC": ["/"]}, "open every path"),
     "a preflight policy that there is not": (GOOD | {"PREFLIGHT": "allow"}, "preflight"),
     "a requirement of another kind": (GOOD | {"REQUIRES": "read:orders"}, "REQUIRES"),
@@ -452,9 +452,9 @@ URL = "https://issuer.example"
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "AUDIENCES is no setting"),
-        ({"ISSUER": URL, "AUDIENCES": "b"}, "AUDIENCES is no setting"),
-        ({"ISSUER": None, "AUDIENCE": None, "PUBLICS": ["/healthz"]}, "PUBLICS is no setting"),
+        ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
+        ({"ISSUER": URL, "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
+        ({"ISSUER": None, "AUDIENCE": None, "PUBLICS": ["/healthz"]}, "unknown setting PUBLICS. Did you mean PUBLIC"),
         ({"ISSUER": "http://issuer.example", "AUDIENCE": ""}, "use https"),
         ({"AUDIENCE": "a", "LEEWAY": "-1"}, "leeway"),
         ({"PUBLIC": ["/"]}, "open every path"),

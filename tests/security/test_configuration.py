@@ -388,7 +388,7 @@ def test_the_nearest_numbers_are_accepted(numbers):
         ({}, "M2MGUARD_ISSUER is missing"),
         ({"M2MGUARD_ISSUER": URL}, "M2MGUARD_AUDIENCE is missing"),
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": " "}, "M2MGUARD_AUDIENCE is missing"),
-        ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIANCE": API}, "M2MGUARD_AUDIANCE is no setting"),
+        ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIANCE": API}, "unknown setting M2MGUARD_AUDIANCE. Did you mean M2MGUARD_AUDIENCE"),
         ({"M2MGUARD_ISSUER": "http://issuer.example", "M2MGUARD_AUDIENCE": API}, "use https"),
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_LEEWAY": "many"}, "M2MGUARD_LEEWAY cannot be read; give a number"),
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_LEEWAY": "nan"}, "leeway must be"),

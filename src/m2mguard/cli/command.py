@@ -16,7 +16,7 @@ from m2mguard.access import Requirement
 from m2mguard.cli import explain, key_sets, why
 from m2mguard.cli.options import add_options, point_in_time, setup
 from m2mguard.cli.page import Page, page_for
-from m2mguard.cli.words import did_you_mean
+from m2mguard.configuration import did_you_mean
 from m2mguard.errors import ConfigurationError, KeysUnavailable
 
 FINE, REFUSED, COULD_NOT_TELL = 0, 1, 3  # 2 is argparse's, for wrong usage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -46,9 +45,3 @@ def span(seconds: float) -> str:
 def number(value: object) -> float | None:
     """The value, where it is a JSON number."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Name the known words that are nearest to the given one, in one sentence."""
-    near = difflib.get_close_matches(given, list(known), n=2, cutoff=0.6)
-    return f"Did you mean {' or '.join(near)}?" if near else "Nothing there has a similar name."

@@ -75,7 +75,7 @@ def _completed(setting: Any) -> Any:
     if not isinstance(setting, Mapping) or "SERVER" in setting:
         return setting
     completed = dict(setting)
-    if not (completed.get("ISSUER") or completed.get("LOGTO_ENDPOINT")):
+    if not any(completed.get(name) for name in ("ISSUER", "LOGTO_ENDPOINT", "PRESET")):
         completed["LOGTO_ENDPOINT" if "LOGTO_ENDPOINT" in completed else "ISSUER"] = _PLACEHOLDER
     completed["AUDIENCE"] = completed.get("AUDIENCE") or _PLACEHOLDER
     return completed
@@ -89,7 +89,7 @@ def read(setting: Any) -> Configuration:
     requires = setting.get("REQUIRES")
     rest = {name: value for name, value in setting.items() if name not in MIDDLEWARE_KEYS | {"SERVER"}}
     if server is None:
-        server = ResourceServer.from_settings(rest)
+        server = ResourceServer.from_settings(rest, others=MIDDLEWARE_KEYS | {"SERVER"})
     elif rest or not isinstance(server, ResourceServer):
         raise ConfigurationError("SERVER must be a ResourceServer, and takes the place of every other setting for it.")
     if requires is not None and not isinstance(requires, Requirement):

@@ -1,0 +1,92 @@
+"""Presets by name: what a variable or an option can say is the same issuer that code makes."""
+
+import re
+
+import pytest
+
+from m2mguard import ConfigurationError, Issuer, ResourceServer, presets
+from m2mguard.presets.named import issuer_named
+
+TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
+API = "https://shopping.api"
+SAME = {
+    "logto:https://tenant.logto.app": Issuer.logto("https://tenant.logto.app"),
+    "auth0:tenant.eu.auth0.com": presets.auth0("tenant.eu.auth0.com"),
+    "auth0:tenant.eu.auth0.com,rfc9068": presets.auth0("tenant.eu.auth0.com", profile="rfc9068"),
+    f"entra:{TENANT}": presets.entra(TENANT),
+    f"entra:{TENANT},1": presets.entra(TENANT, version=1),
+    "okta:example.okta.com": presets.okta("example.okta.com"),
+    "okta:example.okta.com, orders": presets.okta("example.okta.com", authorization_server="orders"),
+    "cognito:eu-west-1_abcdEFGHI": presets.cognito("eu-west-1_abcdEFGHI"),
+    "google_service_accounts:1234,5678": presets.google_service_accounts(["1234", "5678"]),
+    "keycloak:https://sso.example.com,shop": presets.keycloak("https://sso.example.com", "shop"),
+    "zitadel:https://a.zitadel.cloud,7": presets.zitadel("https://a.zitadel.cloud", service_users=["7"]),
+    " hydra:https://hydra.example.com ": presets.hydra("https://hydra.example.com"),
+}
+
+
+def test_every_preset_can_be_named():
+    assert {text.strip().partition(":")[0] for text in SAME} == {*presets.__all__, "logto"}
+
+
+@pytest.mark.parametrize("text", SAME)
+def test_a_named_preset_is_the_same_issuer(text):
+    named, in_code = issuer_named(text), SAME[text]
+    assert (named.url, named.algorithms, named.token_types) == (in_code.url, in_code.algorithms, in_code.token_types)
+    assert (named.app_id_claim, named.required_claims) == (in_code.app_id_claim, in_code.required_claims)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("entre:x", "there is no preset 'entre'. Did you mean entra?"),
+        ("", "There are: logto, auth0"),
+        ("entra", "is written entra:TENANT"),
+        ("keycloak:https://sso.example.com", "is written keycloak:ENDPOINT,REALM"),
+        ("hydra:https://a.example,b", "is written hydra:URL"),
+        (f"entra:{TENANT},3", "version"),
+        (f"entra:{TENANT},v2", "version"),
+        ("auth0:tenant.eu.auth0.com,other", "profile"),
+        ("okta:https://example.okta.com", "domain"),
+    ],
+)
+def test_an_invalid_one_is_refused_with_what_to_write(text, words):
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        issuer_named(text)
+
+
+def server(**variables: str) -> ResourceServer:
+    given = {f"M2MGUARD_{name}": value for name, value in variables.items()}
+    return ResourceServer.from_env({"M2MGUARD_AUDIENCE": API, **given})
+
+
+def test_a_variable_names_a_preset_and_others_change_its_details():
+    [issuer] = server(
+        PRESET="keycloak:https://sso.example.com,shop", ALGORITHMS="ES256", JWKS_URI="https://k.example/"
+    ).settings.issuers
+    assert (issuer.url, issuer.algorithms) == ("https://sso.example.com/realms/shop", {"ES256"})
+    assert issuer.jwks_uri == "https://k.example/"
+    assert issuer.app_id_claim == presets.keycloak("https://sso.example.com", "shop").app_id_claim
+
+
+def test_a_variable_for_each_detail_of_an_issuer():
+    [issuer] = server(
+        ISSUER="https://id.example", SCOPE_LISTS="scope permissions", REQUIRED_CLAIMS="iss aud exp sub", APP_ID_CLAIM="azp",
+        CLAIM_VALUES='{"token_use": ["access"]}',
+    ).settings.issuers  # fmt: skip
+    assert (issuer.scope_lists, issuer.app_id_claim) == (("scope", "permissions"), "azp")
+    assert issuer.required_claims == {"iss", "aud", "exp", "sub"}
+    assert issuer.claim_values == {"token_use": {"access"}}
+
+
+def test_details_of_logtos_own_cloud_leave_it_a_logto_tenant():
+    """Else a token that is limited to an organization would be taken for a global one."""
+    for variables in ({"ISSUER": "https://t.logto.app/oidc"}, {"LOGTO_ENDPOINT": "https://t.logto.app"}):
+        [issuer] = server(**variables, ALGORITHMS="ES384").settings.issuers
+        assert (issuer.url, issuer.algorithms) == ("https://t.logto.app/oidc", {"ES384"})
+        assert issuer.organization_claim == "organization_id"
+
+
+def test_two_ways_to_name_an_issuer_are_refused():
+    with pytest.raises(ConfigurationError, match="M2MGUARD_ISSUER and M2MGUARD_PRESET both name an issuer"):
+        server(ISSUER="https://id.example", PRESET="hydra:https://id.example")
