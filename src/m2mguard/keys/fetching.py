@@ -42,7 +42,7 @@ class FetchFailed(Exception):
 
     def __init__(self, problem: FetchProblem, detail: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(detail)
-        self.failure = FetchFailure(problem=problem, detail=detail, retry_after_s=retry_after_s)
+        self.failure: FetchFailure = FetchFailure(problem=problem, detail=detail, retry_after_s=retry_after_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
