@@ -13,6 +13,7 @@ from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.guard import Guard, mark
 from m2mguard.paths import WEBSOCKET, PublicPaths
 from m2mguard.preflight import is_preflight, may_run_as_another_method
 from m2mguard.resource_server import ResourceServer
@@ -89,6 +90,7 @@ class BearerAuthMiddleware:
         self._metadata = server.resource_metadata
         self._requires = requires
         self._public = PublicPaths(public) or None
+        mark(self, Guard(requirement=requires, server=server, public=self._public))
         self._exempt_preflights = preflight == "exempt"
         self._on_error = on_error
 

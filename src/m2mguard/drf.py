@@ -184,6 +184,16 @@ class _MeetsRequirement(BasePermission):
             raise self._refuse()
 
 
+def requirements_of(view: Any) -> list[Requirement]:
+    """What every request to a view must meet, as far as it can be told without one: its `required_scopes` and its permissions.
+
+    Whatever `get_permissions()` of the view raises passes through.
+    """
+    asked = [one for permission in view.get_permissions() for one in _asked_of_all(permission)]
+    scopes = _required_scopes(view)
+    return [Requirement(scopes=scopes), *asked] if scopes else asked
+
+
 def _server(authenticator: object) -> ResourceServer:
     return getattr(authenticator, "server", None) or resource_server()
 

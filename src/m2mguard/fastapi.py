@@ -23,6 +23,7 @@ from m2mguard.access import HasUrl, Requirement
 from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable, route_of
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.guard import Guard, mark
 from m2mguard.resource_server import ResourceServer
 
 Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
@@ -75,6 +76,7 @@ class _Dependency(SecurityBase):
         self._server = server
         self._requirement = requirement
         self._by_scopes: dict[tuple[str, ...], Requirement] = {}
+        mark(self, Guard(requirement=requirement, server=server))
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
         """Let a request in whose Caller meets the requirement and has these scopes. FastAPI calls this."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, Type
 from m2mguard.access import HasUrl, Requirement
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.guard import Guard, guards_of, mark
 from m2mguard.resource_server import ResourceServer
 from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of, route_of
 
@@ -35,7 +36,7 @@ Organization = str | Callable[[Request], str | None] | None
 
 EXTENSION: Final = "m2mguard"
 METADATA_ENDPOINT: Final = "m2mguard_resource_metadata"
-_REQUIREMENTS = "_m2mguard_requirements"  # on a guarded view: what it asks for, innermost first
+WITHOUT_GUARD: Final = "__m2mguard_without_guard__"  # on a hook: by identity, the functions that some guard has wrapped
 
 
 class M2MGuard:
@@ -136,7 +137,7 @@ class M2MGuard:
                     _authenticate(requirement)
                     return view(*args, **kwargs)
 
-            setattr(guarded, _REQUIREMENTS, (*getattr(view, _REQUIREMENTS, ()), requirement))
+            mark(guarded, Guard(requirement=requirement, server=self._server))
             self._guarded |= {id(inner): inner for inner in _wrapped(view)}
             return guarded
 
@@ -180,6 +181,7 @@ class M2MGuard:
             if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(request.environ)):
                 _authenticate(requirement)
 
+        mark(guard, Guard(requirement=requirement, server=self._server, public=exemptions.public))
         target.before_request(guard)
 
     def _requirement(self, **asked: Any) -> Requirement:
@@ -203,13 +205,14 @@ class M2MGuard:
             if endpoint is not None and id(app.view_functions.get(endpoint)) in self._guarded:
                 raise ConfigurationError(_unguarded(endpoint))
 
+        setattr(check, WITHOUT_GUARD, self._guarded)
         return check
 
     def _guard_automatic_options(self) -> None:
         """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
         if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(request.environ):
-            for requirement in getattr(current_app.view_functions[cast(str, request.endpoint)], _REQUIREMENTS, ()):
-                _authenticate(requirement)
+            for guard in guards_of(current_app.view_functions[cast(str, request.endpoint)]):
+                _authenticate(guard.requirement or Requirement())
 
 
 def _is_answered_by_flask() -> bool:

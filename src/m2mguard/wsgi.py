@@ -15,6 +15,7 @@ from m2mguard.access import Requirement
 from m2mguard.caller import Caller
 from m2mguard.challenge import Answer
 from m2mguard.errors import ConfigurationError, Refusal
+from m2mguard.guard import Guard, mark
 from m2mguard.paths import PublicPaths
 from m2mguard.preflight import is_preflight, may_run_as_another_method
 from m2mguard.resource_server import ResourceServer
@@ -86,6 +87,7 @@ class BearerAuthMiddleware:
         self._metadata = server.resource_metadata
         self._requires = requires
         self._exemptions = Exemptions(public=public, preflight=preflight)
+        mark(self, Guard(requirement=requires, server=server, public=self._exemptions.public))
         self._on_error = on_error
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -156,17 +158,18 @@ class Exemptions:
 
     Attributes:
         preflights: whether preflights are exempt.
+        public: the public paths.
 
     Raises:
         ConfigurationError: an invalid argument.
     """
 
-    __slots__ = ("_public", "preflights")
+    __slots__ = ("preflights", "public")
 
     def __init__(self, *, public: Iterable[str] = (), preflight: Literal["protect", "exempt"] = "protect") -> None:
         if preflight not in ("protect", "exempt"):
             raise ConfigurationError('preflight must be "protect" or "exempt".')
-        self._public = PublicPaths(public)
+        self.public = PublicPaths(public)
         self.preflights: bool = preflight == "exempt"
 
     def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
@@ -178,15 +181,15 @@ class Exemptions:
             raw_path: the path as it was sent, where the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it
                 there.
         """
-        if not self._public:
+        if not self.public:
             return False
         if path is None:
             path = environ.get("PATH_INFO", "").encode("latin-1", "replace")
         sent = _raw_path(environ) or raw_path
-        if not self._public.match(path, method=environ["REQUEST_METHOD"], raw_path=sent):
+        if not self.public.match(path, method=environ["REQUEST_METHOD"], raw_path=sent):
             return False
         if may_run_as_another_method(_fields(environ), environ.get("QUERY_STRING", "")):
-            return self._public.match(path, raw_path=sent)
+            return self.public.match(path, raw_path=sent)
         return True
 
     def is_exempt_preflight(self, environ: WSGIEnvironment) -> bool:

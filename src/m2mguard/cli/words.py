@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -14,6 +15,11 @@ def quoted(value: object) -> str:
     """Spell a value as one short line of printable ASCII, whatever is in it: a terminal obeys what it is sent."""
     text = json.dumps(value).replace("\x7f", "\\u007f")
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}... ({len(text):,} characters)"
+
+
+def pasteable(value: str) -> str:
+    """Spell a value so that it can be pasted after an option: printable ASCII, quoted for a shell where it needs that."""
+    return shlex.quote(quoted(value)[1:-1])
 
 
 def listed(values: Iterable[object], *, none: str = "none") -> str:

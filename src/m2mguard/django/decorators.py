@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from m2mguard.access import HasUrl, Requirement
 from m2mguard.django.configuration import resource_server
 from m2mguard.django.requests import aadmit, admit
+from m2mguard.guard import Guard, mark
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +61,7 @@ def requires(
                 refusal = admit(_request(args), resource_server(), requirement)
                 return cast(R, refusal) if refusal else view(*args, **kwargs)
 
+        mark(guarded, Guard(requirement=requirement))
         guarded.csrf_exempt = True  # type: ignore[attr-defined]
         guarded.login_required = False  # type: ignore[attr-defined]
         return guarded

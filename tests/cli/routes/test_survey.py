@@ -1,0 +1,167 @@
+"""The survey against reality: each route is called without a token, and what the survey says of it must be so."""
+
+import importlib
+import sys
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security
+from flask import Blueprint, Flask
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.testclient import TestClient
+
+from m2mguard import Requirement, ResourceServer
+from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.cli.routes import survey
+from m2mguard.fastapi import M2MAuth
+from m2mguard.flask import M2MGuard
+from m2mguard.starlette import requires
+from m2mguard.wsgi import BearerAuthMiddleware as WSGIMiddleware
+
+SERVER = ResourceServer("https://tenant.example/oidc", audience="https://shopping.api")
+READ = Requirement(scopes=["read"])
+
+
+def up(*_):
+    return PlainTextResponse("up")
+
+
+def view():
+    return "up"
+
+
+def starlette():
+    return Starlette(
+        routes=[
+            Route("/open", up),
+            Route("/fine", up, middleware=[requires(SERVER, scopes=["read"])]),
+            Route("/warning", up, middleware=[requires(SERVER)]),
+            Mount("/below", routes=[Route("/fine", up)], middleware=[requires(SERVER, scopes=["read"])]),
+        ]
+    )
+
+
+def behind_middleware():
+    routes = [Route("/fine", up), Route("/note", up), Route("/docs/{page}", up)]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(BearerAuthMiddleware, server=SERVER, requires=READ, public=["/note", "/docs/"])],
+    )
+
+
+def wrapped():
+    return BearerAuthMiddleware(starlette(), SERVER, requires=READ)
+
+
+def fastapi():
+    auth = M2MAuth(SERVER)
+    app, router = FastAPI(), APIRouter(dependencies=[Depends(auth)])
+    app.get("/open")(view)
+    app.get("/fine", dependencies=[Security(auth, scopes=["read"])])(view)
+    app.get("/fine2", dependencies=[Depends(auth.requires(app_ids=["a"]))])(view)
+    router.get("/warning")(view)
+    router.get("/fine", dependencies=[Security(auth, scopes=["read"])])(view)
+    app.include_router(router, prefix="/router")
+    app.mount("/sub", starlette())
+    return app
+
+
+def flask():
+    app = Flask("shop")
+    guard = M2MGuard(app, SERVER)
+    app.get("/open", endpoint="open")(view)
+    app.get("/fine", endpoint="fine")(guard.requires("read")(view_of()))
+    app.get("/warning", endpoint="warning")(guard.requires()(view_of()))
+    blueprint = Blueprint("b", "shop", url_prefix="/b")
+    guard.protect(blueprint, "read", public=["/b/note"])
+    blueprint.get("/fine", endpoint="fine")(view_of())
+    blueprint.get("/note", endpoint="note")(view_of())
+    app.register_blueprint(blueprint)
+    return app
+
+
+def view_of():
+    return lambda: "up"
+
+
+def flask_behind_middleware():
+    app = Flask("shop")
+    app.get("/fine")(view_of())
+    app.wsgi_app = WSGIMiddleware(app.wsgi_app, SERVER, requires=READ)  # type: ignore[method-assign]
+    return app
+
+
+APPS = [starlette, behind_middleware, wrapped, fastapi, flask, flask_behind_middleware]
+
+
+@pytest.mark.parametrize("make", APPS)
+def test_what_the_survey_says_of_a_route_is_so(make):
+    app = make()
+    found = [one for one in survey(app) if "path" not in one.path]
+    assert found
+    for one in found:
+        path = one.path.replace("{page}", "x")
+        client = app.test_client() if isinstance(app, Flask) else TestClient(app)
+        status = client.get(path).status_code
+        assert status == (401 if one.is_protected else 200), one
+        assert one.is_protected is (one.severity in ("fine", "warning") and not path.endswith(".json")), one
+
+
+@pytest.mark.parametrize("make", APPS)
+def test_each_route_has_the_severity_of_its_name(make):
+    for one in survey(make()):
+        last = one.path.rpartition("/")[2]
+        if last in ("fine", "warning", "note") and make is not wrapped:
+            assert one.severity == last, one
+        if last == "open" and make is not wrapped:
+            assert one.severity == "alarm", one
+
+
+def test_an_unknown_application_is_never_fine_unless_all_of_it_is_guarded():
+    async def raw(scope, receive, send): ...
+
+    [bare] = survey(raw)
+    assert (bare.severity, bare.doubt) == ("warning", True)
+    [guarded] = survey(BearerAuthMiddleware(raw, SERVER, requires=READ))
+    assert (guarded.severity, guarded.is_protected) == ("fine", True)
+
+
+def test_a_guard_above_the_route_is_named():
+    app = Flask("shop")
+    guard = M2MGuard(app, SERVER)
+    guard.requires("read")(app.get("/orders", endpoint="orders")(view_of()))
+    [found] = [one for one in survey(app) if one.path == "/orders"]
+    assert (found.severity, found.is_protected, found.doubt) == ("warning", False, True)
+    assert "above the route" in found.text
+
+
+def test_a_route_that_loses_its_middleware_when_its_router_is_included_is_open():
+    app, router = FastAPI(), APIRouter(routes=[Route("/orders", up, middleware=[requires(SERVER, scopes=["read"])])])
+    app.include_router(router)
+    [found] = [one for one in survey(app) if one.path == "/orders"]
+    assert found.is_protected is (TestClient(app).get("/orders").status_code == 401)
+
+
+def test_a_subclass_that_may_let_anybody_pass_is_not_trusted():
+    class Lenient(BearerAuthMiddleware):
+        async def __call__(self, scope, receive, send):
+            await self.app(scope, receive, send)
+
+    for one in survey(Lenient(starlette(), SERVER, requires=READ)):
+        assert one.is_protected is (one.path != "/open"), one
+
+
+@pytest.mark.parametrize(
+    "name", ["asgi_app", "fastapi_app", "litestar_app", "quart_app", "starlette_app", "flask_app", "wsgi_app"]
+)
+def test_the_examples_orders_ask_for_a_scope(name, monkeypatch):
+    monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", "https://tenant.logto.app")
+    monkeypatch.setenv("M2MGUARD_AUDIENCE", "https://shopping.api")
+    sys.modules.pop(f"examples.{name}", None)
+    found = survey(importlib.import_module(f"examples.{name}").app)
+    sys.modules.pop(f"examples.{name}")  # it has this test's settings
+    orders = [one for one in found if one.path in ("/orders", "/*")]
+    assert orders
+    assert all(one.severity == "fine" and 'scope "' in one.text for one in orders)
