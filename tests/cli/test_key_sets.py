@@ -169,15 +169,15 @@ def test_keys_from_a_file_are_shown_alike(run, issuer, tmp_path):
     assert issuer.count() == 0
 
 
-def test_an_option_takes_the_place_of_all_that_the_environment_says_of_issuers(run, issuer, monkeypatch):
+def test_an_option_takes_the_place_of_the_variable_of_the_same_setting_and_of_no_other(run, issuer, monkeypatch):
     monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", "https://tenant.logto.app")
-    monkeypatch.setenv("M2MGUARD_JWKS_URI", "https://tenant.logto.app/elsewhere")
-    monkeypatch.setenv("M2MGUARD_ORGANIZATIONS", "true")
+    monkeypatch.setenv("M2MGUARD_JWKS_URI", issuer.jwks_uri)
     monkeypatch.setenv("M2MGUARD_MAX_BYTES", "1024")
     issuer.misbehave("jwks", faults.huge(2_000))
     status, page = run("keys", "--issuer", issuer.url)
     assert status == 3
-    assert "longer than 1024 bytes" in page  # what is not about issuers is kept
+    assert "longer than 1024 bytes" in page
+    assert "/.well-known/" not in page  # the key set's place is kept, too
 
 
 def test_keys_that_a_service_keeps_on_disk_are_neither_used_nor_written(run, issuer, monkeypatch, tmp_path):

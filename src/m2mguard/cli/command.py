@@ -13,8 +13,13 @@ from typing import NoReturn
 
 from m2mguard._version import __version__
 from m2mguard.access import Requirement
-from m2mguard.cli import explain, key_sets, why
-from m2mguard.cli.options import add_options, point_in_time, setup
+from m2mguard.cli import explain, explanation_page, key_sets, token_command, why
+from m2mguard.cli.client_credentials import add_client_options, token_request
+from m2mguard.cli.doctor import report
+from m2mguard.cli.doctor.examination import examine
+from m2mguard.cli.doctor.finding import Finding, Severity
+from m2mguard.cli.doctor.machine_checks import SILENT
+from m2mguard.cli.options import add_options, given_settings, point_in_time, setup
 from m2mguard.cli.page import Page, page_for
 from m2mguard.configuration import did_you_mean
 from m2mguard.errors import ConfigurationError, KeysUnavailable
@@ -26,7 +31,7 @@ _TERMINAL_LINE = 4_095  # a terminal cuts a line that is longer, without a word
 
 _TOKEN_LIKE = re.compile(r"[\w.-]{40,}", re.ASCII)
 
-_OVERVIEW = "Tells why a token is refused, and how the keys stand, as a service with the same settings would see it."
+_OVERVIEW = "Says why a token is refused, and what is wrong with a setup, as a service with the same settings sees it."
 _EPILOG = """\
 Settings come from the M2MGUARD_* variables, as for ResourceServer.from_env(); options take precedence.
 `python -m m2mguard.testing` serves a local issuer to develop against.
@@ -36,7 +41,17 @@ Verify one token and show each step: what it says, what was expected, what its s
 change. The token is read from standard input, never from the command line, which other processes can see.
 Its claims are shown, its signature never is.
 """
-_EXPLAIN_EPILOG = "Exit status: 0 accepted, 1 refused, 2 wrong usage, 3 could not tell, since keys cannot be had."
+_EXPLAIN_EPILOG = "Exit status: 0 accepted, 1 refused, 2 wrong usage, 3 could not tell, since keys are not available."
+_DOCTOR = """\
+Check settings, network, keys, clock, log and, with --app, every route; with --app-id, get a token and verify it. Run it
+before the first deploy, and in every incident. It changes nothing.
+"""
+_DOCTOR_EPILOG = "Exit status: 0 nothing is wrong (there may be warnings), 1 something is, 2 wrong usage."
+_CREDENTIALS = """\
+Get an access token with client credentials, and print it. The App Secret is read from a variable, a file or a prompt,
+never from the command line.
+"""
+_CREDENTIALS_EPILOG = "Exit status: 0 here it is, 1 the issuer refuses, 2 wrong usage, 3 the issuer cannot be asked."
 _HEALTH = """\
 Fetch the keys as a starting service does, and say whether tokens can be checked; if not, why, and what to do.
 """
@@ -61,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: for --help and --version, with status 0, and for wrong usage, with status 2, as argparse does.
     """
-    logging.getLogger("m2mguard").addHandler(logging.NullHandler())  # what it would log is on the page
+    logging.getLogger("m2mguard").addHandler(SILENT)  # what it would log is on the page
     parser, commands = _parsers()
     options = parser.parse_args(argv)
     command = commands[options.command]
@@ -70,6 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         match options.command:
             case "explain":
                 status = _explain(command, options, page)
+            case "doctor":
+                status = _doctor(options, page)
+            case "token":
+                status = token_command.run(page, options, os.environ)
             case "why":
                 status = _why(command, options, page)
             case _:
@@ -84,15 +103,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(command: argparse.ArgumentParser, options: argparse.Namespace, page: Page) -> int:
     if options.source not in ([], ["-"]):
         command.error(
-            "the token is read from standard input: other processes can see the command line. Take it for leaked."
+            "the token is read from standard input: other processes can see the command line. Treat it as leaked."
         )
     settings = setup(options, os.environ, needs_audience=True)
     requirement = Requirement(scopes=options.scope, app_ids=options.app_id, organization=options.organization)
-    verdict = explain.judge(_token(command), settings, requirement, at=options.at)
-    explain.show(page, verdict)
-    if verdict.error is None:
+    found = explain.explain(_token(command), settings, requirement, at=options.at)
+    if options.json:
+        page.line(explanation_page.as_json(found))
+    else:
+        explanation_page.show(page, found)
+    if found.caller is not None:
         return FINE
-    return COULD_NOT_TELL if isinstance(verdict.error, KeysUnavailable) else REFUSED
+    return COULD_NOT_TELL if isinstance(found.error, KeysUnavailable) else REFUSED
+
+
+def _doctor(options: argparse.Namespace, page: Page) -> int:
+    request = None if options.app_id is None else (lambda found: token_request(options, os.environ, found))
+    findings: list[Finding] = []
+    section = ""
+    for finding in examine(options, os.environ, request=request, progress=_progress):
+        findings.append(finding)
+        if not options.json:
+            report.show_finding(page, finding, section=section)
+            section = finding.section
+    given = given_settings(options, os.environ)
+    if options.json:
+        page.line(report.as_json(findings, given))
+    else:
+        report.show_end(page, findings, given)
+    return REFUSED if any(one.severity is Severity.FAULT for one in findings) else FINE
+
+
+def _progress(text: str) -> None:
+    """Say what takes a while, where a person is waiting."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"... {text}\n")
 
 
 def _why(command: argparse.ArgumentParser, options: argparse.Namespace, page: Page) -> int:
@@ -119,22 +164,24 @@ def _key_sets(options: argparse.Namespace, page: Page) -> int:
     return FINE if all(one.health.ready for one in found) else COULD_NOT_TELL
 
 
-def _token(command: argparse.ArgumentParser) -> str:
+def _token(command: argparse.ArgumentParser) -> str | bytes:
     """Read the token: from a pipe or a file, or at a prompt that does not show it."""
+    text: str | bytes = ""
     try:
         if sys.stdin.isatty():
             text = getpass.getpass("Token (it will not be shown): ")
             if len(text) >= _TERMINAL_LINE:
                 command.error("a terminal cuts lines as long as this token; give it by a pipe or a file.")
         else:
-            text = sys.stdin.read(MAX_INPUT_CHARACTERS + 1)
-    except (EOFError, UnicodeDecodeError):
-        text = ""
+            bytes_of = getattr(sys.stdin, "buffer", sys.stdin)  # a file may be UTF-16, which a text stream would refuse
+            text = bytes_of.read(MAX_INPUT_CHARACTERS + 1)
+    except EOFError:
+        pass
     if not text.strip():
         command.error("no token came in on standard input.")
     if len(text) > MAX_INPUT_CHARACTERS:
         command.error(f"more than {MAX_INPUT_CHARACTERS:,} characters came in, which is no token.")
-    return text.strip()
+    return text
 
 
 def _written(page: Page, status: int) -> int:
@@ -171,12 +218,26 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     explaining.add_argument(
         "--at", type=point_in_time, metavar="TIME", help="verify as at this time: ISO 8601, or seconds since 1970"
     )
+    explaining.add_argument("--json", action="store_true", help="print the same for programs")
+    doctor = command("doctor", "check settings, network, keys, clock, log and routes", _DOCTOR, _DOCTOR_EPILOG)
+    doctor.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a route that is open on purpose, such as /healthz; may be repeated",
+    )
+    add_client_options(doctor, required=False)
+    doctor.add_argument("--json", action="store_true", help="print the same for programs")
+    token = command("token", "get an access token with client credentials", _CREDENTIALS, _CREDENTIALS_EPILOG)
+    add_client_options(token, required=True)
+    token.add_argument("--json", action="store_true", help="print the token, its scopes and its end as JSON")
     health = command("health", "fetch the keys, and say whether tokens can be checked", _HEALTH, _KEYS_EPILOG)
     health.add_argument("--json", action="store_true", help="print what server.health() returns")
-    keys = command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
+    command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
     reasons = adding.add_parser(
         "why", help="say what a code in the log means, and what to do", description=_WHY, formatter_class=plain
     )
     reasons.add_argument("code", nargs="?", metavar="CODE", help="such as expired; default: list all codes")
     reasons.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)  # the page docs/why.md
-    return parser, {"explain": explaining, "health": health, "keys": keys, "why": reasons}
+    return parser, dict(adding.choices)

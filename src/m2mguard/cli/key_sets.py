@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 
 from m2mguard.cli.exchanges import Exchange
+from m2mguard.cli.fetch_advice import show_problem
 from m2mguard.cli.options import Setup
 from m2mguard.cli.page import Mark, Page
-from m2mguard.cli.problems import tell_problem
 from m2mguard.cli.words import names, quoted
 from m2mguard.health import Health, IssuerHealth
 from m2mguard.issuer import Issuer
@@ -30,7 +30,7 @@ class Found:
 def look(setup: Setup) -> list[Found]:
     """Fetch the keys of every issuer, one after the other. Blocks for as long as `KeyCaching.timeout` allows for each."""
     found = []
-    for issuer in setup.issuers:
+    for issuer in setup.settings.issuers:
         server, transport = setup.server(issuer)
         [health] = server.warm_up(setup.patience_s).issuers
         found.append(Found(issuer=issuer, health=health, exchanges=transport.exchanges))
@@ -47,7 +47,7 @@ def show_health(page: Page, found: list[Found]) -> None:
             )
         else:
             page.row(Mark.REFUSED, "not ready", one.health.issuer)
-            tell_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
+            show_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
 
 
 def health_as_json(found: list[Found]) -> str:
@@ -62,12 +62,12 @@ def show_keys(page: Page, found: list[Found]) -> None:
     for one in found:
         if not one.health.ready:
             page.row(Mark.REFUSED, "no keys", one.health.issuer)
-            tell_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
+            show_problem(page, one.health.last_problem, one.health.last_error, one.exchanges)
             continue
         page.line(f"{one.health.issuer}: keys {place(one)}")
         for key in one.health.keys:
             page.row(Mark.PASSED, names(key.algorithms), f"kid {quoted(key.key_id)}, thumbprint {key.thumbprint}")
-        for reason in _skipped(one):
+        for reason in skipped_keys(one.issuer, one.exchanges):
             page.row(Mark.NOT_REACHED, "passed over", reason)
 
 
@@ -76,8 +76,9 @@ def place(found: Found) -> str:
     return "given by hand" if found.issuer.jwks is not None else f"found at {found.exchanges[-1].url}"
 
 
-def _skipped(found: Found) -> tuple[str, ...]:
-    keys = found.issuer.static_keys()
+def skipped_keys(issuer: Issuer, exchanges: list[Exchange]) -> tuple[str, ...]:
+    """For each key that was passed over, its position in the key set that was accepted, and why."""
+    keys = issuer.static_keys()
     if keys is None:  # the last answer is the key set that the library has just accepted
-        keys = parse_key_set(found.exchanges[-1].body or b"", max_keys=_MOST_KEYS)
+        keys = parse_key_set(exchanges[-1].body or b"", max_keys=_MOST_KEYS)
     return keys.skipped

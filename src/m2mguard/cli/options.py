@@ -1,64 +1,76 @@
-"""What the operator gave: options over `M2MGUARD_*` variables, turned into what a `ResourceServer` is built from.
+"""The settings of a command: `M2MGUARD_*` variables and options, which add up, or those of a server in the user's own code.
 
-An option that names an issuer takes the place of everything the environment says about issuers; the rest is kept.
+An option takes the place of the variable of the same setting and of no other. Which issuer it is counts as one setting.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from m2mguard.cli.exchanges import NotingTransport
-from m2mguard.configuration import one_or_more
+from m2mguard.cli.applications import load
+from m2mguard.cli.exchanges import RecordingTransport
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
-from m2mguard.keys.caching import KeyCaching
-from m2mguard.net.transport import HttpTransport
+from m2mguard.net.transport import plain_http_origins, transport_for
 from m2mguard.resource_server import ResourceServer
+from m2mguard.server_settings import ServerSettings
 from m2mguard.settings import SETTINGS, server_arguments, variables
 from m2mguard.token.strict_json import NotStrictJson, parse_object
 
 PREFIX = "M2MGUARD_"
 NO_AUDIENCE = "urn:m2mguard:no-audience"  # for commands that look at keys only
-_DEFAULTS: Mapping[str, Any] = {"leeway": 30, "machine_only": True}  # given in so many words, since they are shown
 MAX_KEY_SET_BYTES = 16 * 2**20
+_NAMES_AN_ISSUER = ("ISSUER", "LOGTO_ENDPOINT", "PRESET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """Checked settings. `arguments` are those of `ResourceServer`."""
+    """Checked settings.
 
-    arguments: Mapping[str, Any]
-    issuers: tuple[Issuer, ...]
-    audiences: tuple[str, ...]
-    caching: KeyCaching
+    Attributes:
+        settings: what a server is built from.
+        origins: where each setting that was given came from, by its name, such as "option --audience".
+    """
 
-    def server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, NotingTransport]:
+    settings: ServerSettings
+    origins: Mapping[str, str]
+
+    def server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, RecordingTransport]:
         """Build a resource server for these issuers, or for all, and the transport that notes what it asks.
 
         It keeps no keys on disk and takes none from there: what matters here is what the issuer says now.
         """
-        inner = self.arguments.get("transport") or HttpTransport(connect_timeout=self.caching.connect_timeout)
-        transport = NotingTransport(inner)
-        changed = {"issuers": list(issuers or self.issuers), "transport": transport, "key_directory": None, **overrides}
-        return ResourceServer(**{**self.arguments, **changed}), transport
+        wanted = issuers or self.settings.issuers
+        inner = transport_for(
+            self.settings.transport,
+            http_origins=[origin for one in wanted for origin in plain_http_origins(one.url, one.jwks_uri)],
+            connect_timeout=self.settings.caching.connect_timeout,
+        )
+        transport = RecordingTransport(inner)
+        changed = {"issuers": wanted, "transport": transport, "key_directory": None, "on_event": None, **overrides}
+        return ResourceServer(**{**self.settings.arguments(), **changed}), transport
 
     @property
     def patience_s(self) -> float:
         """Seconds after which a fetch has either ended or will not."""
-        return self.caching.timeout + 1
+        return self.settings.caching.timeout + 1
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command has."""
+    """Add the options that every command with settings has."""
+    parser.add_argument(
+        "--app",
+        metavar="MODULE:NAME",
+        help="take the settings from your code, which is imported: a ResourceServer, an application that one protects, an object that "
+        "holds one, or an Issuer",
+    )
     parser.add_argument(
         "--issuer",
         action="append",
@@ -67,9 +79,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--logto", metavar="ENDPOINT", help="a Logto endpoint, such as https://tenant.logto.app")
     parser.add_argument(
-        "--issuer-from",
-        metavar="MODULE:NAME",
-        help="an Issuer, or a list of them, in your own code, such as one made by a preset; the module is imported",
+        "--preset",
+        metavar="NAME:ARG,ARG",
+        help="another issuer, such as entra:TENANT or keycloak:https://sso.example.com,shop",
     )
     parser.add_argument(
         "--audience", action="append", metavar="API", help="the API identifier, compared exactly; may be repeated"
@@ -78,34 +90,67 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs_audience: bool) -> Setup:
-    """Read options and environment.
+    """Read options and environment, or options and code.
 
     Raises:
         ConfigurationError: what is missing, cannot be read, or contradicts something else.
     """
-    given: dict[str, Any] = variables(environ, PREFIX)
-    if options.issuer or options.logto or options.issuer_from:
-        given = {name: value for name, value in given.items() if not _is_about_issuers(name)}
-        in_code = _named_in_code(options.issuer_from) if options.issuer_from else []
-        given |= {"ISSUER": [*(options.issuer or []), *in_code]} if options.issuer or in_code else {}
-        given |= {"LOGTO_ENDPOINT": options.logto} if options.logto else {}
-    if options.audience:
-        given["AUDIENCE"] = options.audience
-    elif not needs_audience:
-        given.setdefault("AUDIENCE", [NO_AUDIENCE])
-    arguments = {**_DEFAULTS, **server_arguments(given, prefix=PREFIX)}
-    issuers = [Issuer(url=issuer) if isinstance(issuer, str) else issuer for issuer in arguments["issuers"]]
+    given, origins = _given_by_options(options)
+    server, issuers = (None, None) if options.app is None else _in_code(options.app)
+    if server is not None:
+        arguments = {**server.settings.arguments(), **_overrides(given)}
+        origins = {**dict.fromkeys(("ISSUER", "AUDIENCE"), f"code {options.app}"), **origins}
+    else:
+        if issuers is not None:
+            given, origins = {"ISSUER": issuers} | given, {"ISSUER": f"code {options.app}"} | origins
+        taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
+        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken}
+        origins = {name: f"variable {PREFIX}{name}" for name in from_environment} | origins
+        given = from_environment | given
+        if not needs_audience:
+            given.setdefault("AUDIENCE", [NO_AUDIENCE])
+        arguments = server_arguments(given, prefix=PREFIX)
     if options.jwks is not None:
-        if len(issuers) > 1:
-            raise ConfigurationError("--jwks is the key set of one issuer; name that issuer with --issuer or --logto.")
-        issuers = [dataclasses.replace(issuers[0], jwks=_key_set_file(options.jwks), jwks_uri=None)]
-    ResourceServer(**{**arguments, "issuers": issuers})  # refuses settings that contradict each other
-    return Setup(
-        arguments=arguments,
-        issuers=tuple(issuers),
-        audiences=one_or_more("audience", arguments["audience"], what="API identifiers"),
-        caching=arguments.get("caching") or KeyCaching(),
+        arguments["issuers"] = _with_key_set(arguments["issuers"], options.jwks)
+        origins["JWKS"] = "option --jwks"
+    return Setup(settings=ResourceServer(**arguments).settings, origins=origins)
+
+
+def given_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings as they would stand in variables, without the prefix: those of the environment, and the options in their place."""
+    given, _ = _given_by_options(options)
+    taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
+    kept = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken and name in SETTINGS}
+    return kept | {name: value if isinstance(value, str) else " ".join(value) for name, value in given.items()}
+
+
+def _in_code(place: str) -> tuple[ResourceServer | None, list[Issuer] | None]:
+    """What stands in the user's code: a server, or issuers alone."""
+    loaded = load(place)
+    if loaded.server is not None:
+        return loaded.server, None
+    found = [loaded.app] if isinstance(loaded.app, Issuer) else loaded.app
+    if isinstance(found, list | tuple) and found and all(isinstance(one, Issuer) for one in found):
+        return None, list(found)
+    raise ConfigurationError(
+        f"--app {place}: no ResourceServer was found there. Name the ResourceServer itself, as in --app orders.settings:server."
     )
+
+
+def _given_by_options(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    words = {"ISSUER": "issuer", "LOGTO_ENDPOINT": "logto", "PRESET": "preset", "AUDIENCE": "audience"}
+    given = {name: value for name, word in words.items() if (value := getattr(options, word))}
+    return given, {name: f"option --{words[name]}" for name in given}
+
+
+def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What options change about a server that stands in code."""
+    overrides: dict[str, Any] = {}
+    if "AUDIENCE" in given:
+        overrides["audience"] = given["AUDIENCE"]
+    if any(name in given for name in _NAMES_AN_ISSUER):
+        overrides["issuers"] = server_arguments({"AUDIENCE": [NO_AUDIENCE], **given}, prefix=PREFIX)["issuers"]
+    return overrides
 
 
 def point_in_time(text: str) -> float:
@@ -125,24 +170,11 @@ def point_in_time(text: str) -> float:
     return seconds
 
 
-def _is_about_issuers(name: str) -> bool:
-    setting = SETTINGS.get(name)
-    return name == "ISSUER" or (setting is not None and setting.part not in ("server", "transport", "caching"))
-
-
-def _named_in_code(place: str) -> list[Issuer]:
-    module, _, name = place.partition(":")
-    sys.path.insert(0, "")  # as `python -m` has it: the working directory
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"--issuer-from: give MODULE:NAME of an Issuer ({error}).") from None
-    finally:
-        sys.path.remove("")
-    issuers = [found] if isinstance(found, Issuer) else list(found) if isinstance(found, list | tuple) else []
-    if not issuers or not all(isinstance(issuer, Issuer) for issuer in issuers):
-        raise ConfigurationError("--issuer-from: what stands there is neither an Issuer nor a list of them.")
-    return issuers
+def _with_key_set(issuers: Any, file: str) -> list[Issuer]:
+    if len(issuers) > 1:
+        raise ConfigurationError("--jwks is the key set of one issuer; name that issuer with --issuer or --logto.")
+    [issuer] = ResourceServer(issuers, audience=NO_AUDIENCE).settings.issuers
+    return [dataclasses.replace(issuer, jwks=_key_set_file(file), jwks_uri=None)]
 
 
 def _key_set_file(name: str) -> dict[str, object]:

@@ -26,6 +26,7 @@ class Mark(enum.Enum):
     UNKNOWN = ("??", "\x1b[33m")
     NOT_REACHED = ("--", "\x1b[90m")
     WARNING = ("!!", "\x1b[1;33m")
+    NONE = ("  ", "")
 
 
 class Page:

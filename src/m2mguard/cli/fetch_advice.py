@@ -14,7 +14,7 @@ from m2mguard.token.strict_json import parse_object
 NO_ANSWER = "the issuer took too long, and has not answered yet"
 
 
-def tell_problem(page: Page, problem: FetchProblem | None, detail: str | None, exchanges: list[Exchange]) -> None:
+def show_problem(page: Page, problem: FetchProblem | None, detail: str | None, exchanges: list[Exchange]) -> None:
     """Add what went wrong, what was asked, and what to do."""
     page.line(f"    problem     {detail or NO_ANSWER}")
     for exchange in exchanges:

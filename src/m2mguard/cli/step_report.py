@@ -6,10 +6,11 @@ The refusing step is read from the codes of the library's error; it is never rec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from m2mguard.cli.evidence import Evidence
-from m2mguard.cli.findings import STEPS
-from m2mguard.cli.page import Mark, Page
+from m2mguard.cli.context import ExplainContext
+from m2mguard.cli.page import Mark
+from m2mguard.cli.step_texts import STEPS
 from m2mguard.errors import KeysUnavailable, Refusal
 from m2mguard.reasons.codes import Reason
 
@@ -58,9 +59,9 @@ _CLAIMS: Mapping[str, str] = {
 }
 
 
-def refused_at(error: Refusal, evidence: Evidence) -> str:
+def refused_at(error: Refusal, context: ExplainContext) -> str:
     """The name of the step at which the library refused."""
-    issuer = evidence.issuer
+    issuer = context.issuer
     if (error.reason, error.problem) == ("claim", "wrong_type"):
         names = dict(_CLAIMS)
         if issuer is not None:
@@ -73,18 +74,28 @@ def refused_at(error: Refusal, evidence: Evidence) -> str:
     return _PROBLEMS.get((error.reason, error.problem or ""), _REASONS[error.reason])
 
 
-def show_steps(page: Page, evidence: Evidence, error: Refusal | None) -> None:
-    """Add a row for each step, up to the last that there is something to show of."""
-    refused = None if error is None else refused_at(error, evidence)
+class Step(NamedTuple):
+    """One step: its name, how it ended, and what the token says there and what was expected."""
+
+    name: str
+    mark: Mark
+    text: str
+
+
+def steps(context: ExplainContext, error: Refusal | None) -> list[Step]:
+    """The steps, up to the last that there is something to show of."""
+    refused = None if error is None else refused_at(error, context)
+    found: list[Step] = []
     mark = Mark.PASSED
-    for name, finding in STEPS:
-        text = finding(evidence)
+    for name, describe in STEPS:
+        text = describe(context)
         if text is None:
             continue
         if name != refused:
-            page.row(mark, name, text)
+            found.append(Step(name, mark, text))
             continue
-        page.row(Mark.UNKNOWN if isinstance(error, KeysUnavailable) else Mark.REFUSED, name, text)
+        found.append(Step(name, Mark.UNKNOWN if isinstance(error, KeysUnavailable) else Mark.REFUSED, text))
         mark = Mark.NOT_REACHED
-        if evidence.reading.claims is None:
-            return
+        if context.token.claims is None:
+            break
+    return found
