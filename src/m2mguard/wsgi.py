@@ -169,7 +169,7 @@ class Exemptions:
     def __init__(self, *, public: Iterable[str] = (), preflight: Literal["protect", "exempt"] = "protect") -> None:
         if preflight not in ("protect", "exempt"):
             raise ConfigurationError('preflight must be "protect" or "exempt".')
-        self.public = PublicPaths(public)
+        self.public: PublicPaths = PublicPaths(public)
         self.preflights: bool = preflight == "exempt"
 
     def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
