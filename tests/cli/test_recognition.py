@@ -55,6 +55,7 @@ ROWS = [
     row(tokens.entra_v2_person, "entra", "person_access", preset=V2, roles=["Admin"]),
     row(tokens.entra_v2_person, "entra", "person_access", preset=V2, scp=REMOVED, idtyp="user"),
     row(tokens.entra_v2_person, "entra", "person_access", preset=V2, scp=REMOVED, roles=["Admin"]),
+    row(tokens.entra_v2, "entra", "person_access", preset=V2, roles=REMOVED, idtyp="user"),
     row(tokens.entra_v2_id, "entra", "id_token", preset=V2),
     row(tokens.entra_v2_id, "entra", "id_token", preset=V2, nonce=REMOVED),
     row(tokens.entra_v2_id, "entra", "id_token", preset=V2, roles=["Admin"]),

@@ -120,5 +120,7 @@ def expected_signature_bytes(alg: str) -> tuple[int, ...]:
 def is_cut_signature(alg: str, length: int) -> bool:
     """Whether a signature of so many bytes lacks its end. A whole one of another algorithm is not cut: there the alg is wrong."""
     expected = expected_signature_bytes(alg)
+    if expected is _RSA_BYTES and length > expected[0]:
+        return length % 16 != 0  # no issuer has an RSA key whose length is not a multiple of 128 bits
     whole = {size for sizes in _SIGNATURE_BYTES.values() for size in sizes}
     return bool(expected) and length < expected[0] and length not in whole

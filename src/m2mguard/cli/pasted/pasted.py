@@ -14,7 +14,7 @@ PastedKind = Literal[
 
 NoteCode = Literal[
     "utf16", "byte_order_mark", "invisible_characters", "header_line", "json_answer", "url", "percent_encoding", "python_bytes", "quotes",
-    "prefix", "doubled_prefix", "line_breaks", "punctuation",
+    "prefix", "doubled_prefix", "line_breaks", "punctuation", "surroundings",
 ]  # fmt: skip
 """What was taken off a pasted text."""
 
@@ -34,6 +34,7 @@ NOTES: Mapping[NoteCode, str] = {
     "doubled_prefix": 'The prefix "Bearer " stood there more than once and was taken off. A service that sends it twice is refused.',
     "line_breaks": "Line breaks or spaces inside the token were taken out. A service that sends them along is refused.",
     "punctuation": "Punctuation behind the token was taken off.",
+    "surroundings": "There was other text around the token. It was left out.",
 }
 """What each note says."""
 
@@ -60,7 +61,7 @@ class Pasted:
         header: its header as far as it can be read, strict or not; else None.
         claims: its claims likewise.
         notes: what was taken off.
-        place: for `cut_off`, which end is missing: "start", "middle" or "end"; for `variable`, its name; else "".
+        place: for `cut_off`, which end is missing: "start", "middle" or "end"; for `variable`, its name, if that can be no secret; else "".
     """
 
     kind: PastedKind

@@ -15,9 +15,11 @@ MAX_CHARACTERS = 65_536
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _UNUSUAL_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
 _FIELD = re.compile(
-    r"""(?is)(?:proxy-|x-serverless-)?authorization["']?\s*[:=]\s*["']?(?P<value>[^"'\r\n]*(?:\r?\n[ \t]+[^"'\r\n]+)*)"""
+    r"""(?is)(?:proxy-|x-serverless-)?authorization["']?\s*[:=]\s*["']?"""
+    r"""(?P<value>(?:bearer[ \t:]+)*(?:b?["'](?=\w))?[^"'\r\n]*(?:\r?\n[ \t]*[\w.-]+[ \t]*(?=["'\r\n,;]|\Z))*)"""
 )
 _IN_URL = re.compile(r"(?:^|[?&#\s])access_token=([^&#\s\"']+)")
+_IN_JSON = re.compile(r"""["']access_?token["']\s*:\s*["']([^"']+)["']?""", re.IGNORECASE)
 _PYTHON_BYTES = re.compile(r"""(?s)[bB](["'])(.*)\1""")
 _PREFIX = re.compile(r"(?i)bearer[\s:]+")
 _BASIC = re.compile(r"(?i)basic\s+[A-Za-z0-9+/_-]+={0,2}")
@@ -30,8 +32,14 @@ _VARIABLE = re.compile(
     r"|(?:process\.env\.|os\.environ)[\w.\[\]\"']*|(?:YOUR|MY|PASTE|INSERT)[_A-Z-]*TOKEN[_A-Z-]*"
 )
 _ELLIPSIS = re.compile(r"\.\.\.+|…|\[truncated\]|<truncated>")
-_QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_NAME = re.compile(
+    r"(?=.{1,40}\Z)(?:[A-Z_]+|[a-z_-]+)(?:[. ](?:[A-Z_]+|[a-z_-]+))*"
+)  # a secret has digits, or mixes cases
+_LINE_END_MARK = re.compile(r"\\\r?\n")  # a shell's
+_QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb"
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?![A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.|\u2026)"
+)
 _MOST_ROUNDS = 8
 
 
@@ -61,7 +69,8 @@ def _decoded(data: bytes, notes: list[NoteCode]) -> str:
             return data[len(mark) :].decode(encoding, "replace")
     if b"\x00" in data[:64]:
         notes.append("utf16")
-        return data.decode("utf-16-le" if data[1:2] == b"\x00" else "utf-16-be", "replace")
+        little_endian = data[1:64:2].count(0) > data[0:64:2].count(0)
+        return data.decode("utf-16-le" if little_endian else "utf-16-be", "replace")
     if data.startswith(codecs.BOM_UTF8):
         notes.append("byte_order_mark")
         data = data[len(codecs.BOM_UTF8) :]
@@ -100,13 +109,18 @@ def _whole(text: str, notes: list[NoteCode]) -> Pasted | str | None:
         return read
     variable = _VARIABLE.fullmatch(_PREFIX.sub("", text, count=1))
     if variable is not None:
-        return Pasted(kind="variable", place=next((name for name in variable.groupdict().values() if name), ""))
+        names = (name for name in variable.groupdict().values() if name and _NAME.fullmatch(name))
+        return Pasted(kind="variable", place=next(names, ""))
     if _BASIC.fullmatch(text):
         return Pasted(kind="basic_credentials")
     bytes_literal = _PYTHON_BYTES.fullmatch(text)
     if bytes_literal is not None:
         notes.append("python_bytes")
         return bytes_literal[2]
+    prefix = _PREFIX.match(text)
+    if prefix is not None:
+        notes.append("doubled_prefix" if "prefix" in notes else "prefix")
+        return text[prefix.end() :]
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         notes.append("quotes")
         return text.strip(_QUOTES)
@@ -122,12 +136,10 @@ def _from_a_request(text: str, notes: list[NoteCode]) -> Pasted | str | None:
     if in_url is not None:
         notes.append("url")
         return unquote(in_url[1])
-    prefix = _PREFIX.match(text)
-    if prefix is not None:
-        if "prefix" in notes:
-            notes.append("doubled_prefix")
-        notes.append("prefix")
-        return text[prefix.end() :]
+    in_json = _IN_JSON.search(text)
+    if in_json is not None:
+        notes.append("json_answer")
+        return in_json[1]
     if "%" in text and (decoded := unquote(text)) != text:
         notes.append("percent_encoding")
         return decoded
@@ -141,22 +153,23 @@ def _json(text: str, notes: list[NoteCode]) -> Pasted | str | None:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        token = re.search(r'"access_token"\s*:\s*"([^"]*)', text)
-        if token is None:
-            return None
-        notes.append("json_answer")
-        return token[1]
+        return None
     if isinstance(found, str):
         notes.append("quotes")
         return found
-    if not isinstance(found, dict):
-        return Pasted(kind="text")
-    token = next(
-        (found[name] for name in ("access_token", "accessToken", "token") if isinstance(found.get(name), str)), None
-    )
-    if token is not None:
-        notes.append("json_answer")
-        return str(token)
+    return _object(found, notes) if isinstance(found, dict) else None
+
+
+def _object(found: dict[str, object], notes: list[NoteCode]) -> Pasted | str | None:
+    for name, value in found.items():
+        if name.lower() == "authorization" and isinstance(value, str):
+            notes.append("header_line")
+            return value
+    for name in ("access_token", "accessToken", "token"):
+        if name in found:
+            value = found[name]
+            notes.append("json_answer")
+            return value if isinstance(value, str) else None if value else Pasted(kind="empty_value")
     if "keys" in found or "kty" in found:
         return Pasted(kind="key_set")
     if "id_token" in found or "refresh_token" in found:
@@ -165,27 +178,26 @@ def _json(text: str, notes: list[NoteCode]) -> Pasted | str | None:
         return Pasted(kind="error_answer")
     if "alg" in found and "iss" not in found:
         return Pasted(kind="header_alone", header=found)
-    return Pasted(kind="claims_alone" if {"iss", "sub", "exp"} & found.keys() else "text")
+    return Pasted(kind="claims_alone", claims=found) if {"iss", "sub", "exp"} & found.keys() else None
 
 
 def _words(text: str, notes: list[NoteCode]) -> Pasted:
-    if _ELLIPSIS.search(text):
-        return Pasted(kind="cut_off", place=_missing_place(text))
-    words = text.split()
-    if len(words) <= 1:
-        return read_word(text)
-    tokens = set(_TOKEN.findall(text))
-    if len(tokens) > 1 and all(len(one) > _shortest(tokens) for one in tokens):
+    """What a text without any layer around it is: one word, one that was broken into lines, or a token with other text around it."""
+    whole = [found for found in map(read_word, dict.fromkeys(_TOKEN.findall(text))) if found.kind == "token"]
+    if len(whole) > 1:
         return Pasted(kind="several_tokens")
+    words = _LINE_END_MARK.sub(r"\n", text).split()
+    if not whole and _ELLIPSIS.search(text):
+        return Pasted(kind="cut_off", place=_missing_place(text))
     joined = read_word("".join(words))
-    if joined.kind in ("token", "cut_off", "encrypted"):
-        notes.append("line_breaks")
+    if joined.kind == "token" or (not whole and joined.kind in ("cut_off", "encrypted")):
+        if len(words) > 1:
+            notes.append("line_breaks")
         return joined
-    return Pasted(kind="text")
-
-
-def _shortest(tokens: set[str]) -> int:
-    return min(len(one) for one in tokens) // 2
+    if whole:
+        notes.append("surroundings")
+        return whole[0]
+    return joined if len(words) == 1 else Pasted(kind="text")
 
 
 def _missing_place(text: str) -> str:

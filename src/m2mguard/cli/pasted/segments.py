@@ -13,11 +13,19 @@ from m2mguard.cli.pasted.pasted import Pasted
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_LOGTO_APP_ID = re.compile(r"[a-z0-9]{21}")
+_APP_IDS = re.compile(
+    r"[a-z0-9]{21}"  # Logto
+    r"|[a-z0-9]{25,26}"  # Cognito
+    r"|0oa[A-Za-z0-9]{17}"  # Okta
+    r"|[0-9]+-[a-z0-9]+\.apps\.googleusercontent\.com"
+)
 _APP_SECRETS = re.compile(
     r"[A-Za-z0-9]{32}"  # Logto
+    r"|[a-z0-9]{50,52}"  # Cognito
     r"|[A-Za-z0-9_-]{64}"  # Auth0, Okta
-    r"|[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,37}"  # Entra
+)
+_MARKED_SECRETS = re.compile(
+    r"[A-Za-z0-9_.~-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,37}"  # Entra
     r"|GOCSPX-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}|(?:sk|rk|gh[pousr]|glpat|xox[bp])[-_][A-Za-z0-9_-]{16,}"
 )
 _REFRESH_TOKENS = re.compile(
@@ -33,8 +41,10 @@ def read_word(word: str) -> Pasted:
         return Pasted(kind="refresh_token")
     if _GOOGLE_OPAQUE.fullmatch(word):
         return Pasted(kind="opaque")
-    if _APP_SECRETS.fullmatch(word) and word.count(".") == 0:
+    if _MARKED_SECRETS.fullmatch(word):
         return Pasted(kind="app_secret")
+    if _GUID.fullmatch(word) or _APP_IDS.fullmatch(word):
+        return Pasted(kind="app_id")
     parts = word.split(".")
     if not all(_SEGMENT.fullmatch(part) for part in parts):
         return Pasted(kind="text")
@@ -60,8 +70,8 @@ def _one(word: str) -> Pasted:
         )
     if word.startswith("eyJ"):
         return Pasted(kind="cut_off", place="end")
-    if _GUID.fullmatch(word) or _LOGTO_APP_ID.fullmatch(word):
-        return Pasted(kind="app_id")
+    if _APP_SECRETS.fullmatch(word):
+        return Pasted(kind="app_secret")
     return Pasted(kind="opaque" if len(word) >= _FEWEST_CHARACTERS else "text")
 
 
@@ -78,12 +88,11 @@ def _two(parts: list[str]) -> Pasted:
 def _three(word: str, parts: list[str]) -> Pasted:
     header, claims = json_of(parts[0]), json_of(parts[1])
     if header is None:
-        return Pasted(
-            kind="cut_off" if claims is not None else "text",
-            place="start" if claims is not None else "",
-            token=word,
-            claims=claims,
+        return (
+            Pasted(kind="text") if claims is None else Pasted(kind="cut_off", place="start", token=word, claims=claims)
         )
+    if claims is None and parts[1].startswith("ey"):
+        return Pasted(kind="cut_off", place="middle", token=word, header=header)
     if parts[2] == REMOVED_BY_GOOGLE:
         return Pasted(kind="token", token=word, header=header, claims=claims)
     cut = is_cut_signature(str(header.get("alg")), len(parts[2].rstrip("=")) * 6 // 8)
