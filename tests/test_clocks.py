@@ -119,3 +119,32 @@ def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
 def test_what_cannot_be_called_is_no_clock(name):
     with pytest.raises(ConfigurationError, match=f"{name} must be callable"):
         clocks(**{"clock": None, "monotonic": None, name: 7})
+
+
+def test_both_clocks_that_go_back_change_nothing(ages, monotonic, wall):
+    """As when a test ends that had set time ahead, or is moved to an earlier time."""
+    began = ages()
+    for clock in (monotonic, wall):
+        clock.advance(4 * 365 * 86_400)
+    ahead = ages()
+    assert ahead - began == pytest.approx(4 * 365 * 86_400)
+    for clock in (monotonic, wall):
+        clock.advance(-4 * 365 * 86_400)
+    assert ages() == pytest.approx(ahead, abs=1)
+    for clock in (monotonic, wall):
+        clock.advance(10)
+    assert ages() - ahead == pytest.approx(10, abs=1)
+
+
+def test_a_frozen_monotonic_clock_that_follows_the_wall_clock_makes_no_age_younger(ages, monotonic, wall):
+    """freezegun gives one time for both clocks, here of a later year; then they are the real ones again."""
+    real = (monotonic.now, wall.now)
+    ages()
+    monotonic.now = wall.now = 1_900_000_000.0
+    frozen = ages()
+    monotonic.now, wall.now = real[0] + 5, real[1] + 5
+    assert ages() >= frozen
+    latest = ages()
+    monotonic.advance(3)
+    wall.advance(3)
+    assert ages() - latest == pytest.approx(3, abs=1)

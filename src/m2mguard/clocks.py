@@ -20,26 +20,30 @@ class AgeClock:
     """Seconds that only ever go forward: by the monotonic clock, and also by what the wall clock has jumped ahead of it.
 
     CLOCK_MONOTONIC stands still while a machine is suspended or a container is frozen; the wall clock does not. A wall clock that
-    steps back changes nothing here. Safe to share between threads, without a lock.
+    steps back changes nothing here, nor do both clocks, as when a test ends that had set them ahead. Safe to share between threads,
+    without a lock.
 
     Args:
         monotonic: gives seconds on a clock that never steps.
         wall: gives seconds since the epoch.
     """
 
-    __slots__ = ("_monotonic", "_seen", "_wall")
+    __slots__ = ("_latest", "_monotonic", "_seen", "_wall")
 
     def __init__(self, monotonic: Clock, wall: Clock) -> None:
         self._monotonic = monotonic
         self._wall = wall
         self._seen = (wall() - monotonic(), 0.0)  # how far the clocks are apart, and the jumps so far
+        self._latest = float("-inf")  # the latest time given out, but for what threads give out at the same moment
 
     def __call__(self) -> float:
         """The time now, in seconds since an arbitrary moment."""
         seen = self._seen
         monotonic = self._monotonic()
-        if -JUMP_S <= self._wall() - monotonic - seen[0] <= JUMP_S:
-            return monotonic + seen[1]
+        now = monotonic + seen[1]
+        if -JUMP_S <= self._wall() - monotonic - seen[0] <= JUMP_S and now >= self._latest - JUMP_S:
+            self._latest = now
+            return now
         return self._after_jump()
 
     def _after_jump(self) -> float:
@@ -52,7 +56,12 @@ class AgeClock:
             self._seen = (wall - monotonic, jumps)
         elif wall - before - apart < -JUMP_S:
             self._seen = (wall - before, jumps)
-        return monotonic + jumps
+        now, latest = monotonic + jumps, self._latest
+        if now < latest:  # both clocks have gone back
+            self._seen = (self._seen[0], jumps + latest - now)
+            now = latest
+        self._latest = now
+        return now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
