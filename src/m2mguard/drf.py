@@ -173,6 +173,8 @@ class _MeetsRequirement(BasePermission):
             server.authorize(request.auth, self.requirement, request=request, route=route_of(request.META))
         except Refusal as refusal:
             error = refusal
+            if _is_asked_of_all(self.requirement, view):
+                raise RefusedRequest(error, server, view) from error
             self._refuse = lambda: RefusedRequest(error, server, view)
             return False
         return True
@@ -182,6 +184,12 @@ class _MeetsRequirement(BasePermission):
         """Asked for when this permission, and no combination, ends the request: the one moment to give our own answer."""
         if self._refuse is not None:
             raise self._refuse()
+
+
+def _is_asked_of_all(requirement: Requirement, view: Any) -> bool:
+    """Whether no request gets around a requirement, so that nothing else can let in whom it refuses. Asked for a refusal only."""
+    get_permissions = getattr(view, "get_permissions", list)
+    return any(one is requirement for permission in get_permissions() for one in _asked_of_all(permission))
 
 
 def requirements_of(view: Any) -> list[Requirement]:

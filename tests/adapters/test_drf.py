@@ -305,6 +305,17 @@ def test_permissions_combine(call, bearer):
     assert "WWW-Authenticate" not in passed.headers  # the first half refused, and the whole did not
 
 
+def test_a_requirement_inside_and_is_answered_as_it_is_alone(call, bearer):
+    asked = HasScopes("read:orders") & IsAuthenticated & HasScopes("write:orders")
+    for scopes, lacking in ((["write:orders"], "read:orders"), (["read:orders"], "write:orders")):
+        refused = call(view(asked), bearer(scopes=scopes))
+        assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
+        assert f'scope="{lacking}"' in refused.headers["WWW-Authenticate"]
+    assert call(view(asked), bearer(scopes=["read:orders", "write:orders"])).status_code == 200
+    either = (HasScopes("read:orders") & IsAuthenticated) | HasScopes("admin")
+    assert call(view(either), bearer(scopes=["admin"])).status_code == 200
+
+
 class ByHeader(BaseAuthentication):
     """Another kind of credential: people."""
 
