@@ -119,3 +119,11 @@ def test_any_text_becomes_such_a_line(text, secrets, known):
 def test_a_secret_never_comes_out(before, secret, after):
     told = safe_text(before + secret + after, secrets=[secret])
     assert secret not in told.replace(REDACTED, "\n")
+
+
+@pytest.mark.parametrize("secret", ["one two-three-four", "abcdefgh-ijklmnop"])
+@pytest.mark.parametrize("change", ["{}  {}", "{}\n{}", "{}\r\n   {}", "{}\t{}"])
+def test_a_secret_whose_white_space_was_changed_is_hidden_too(secret, change):
+    wrapped = change.format(secret[:7].rstrip(), secret[7:].lstrip())
+    assert safe_text(f"the secret {wrapped} is wrong", secrets=[secret]) == f"the secret {REDACTED} is wrong"
+    assert safe_text("the secret of one two is wrong", secrets=[secret]) == "the secret of one two is wrong"

@@ -24,9 +24,10 @@ def safe_text(text: str, *, secrets: Collection[str] = (), known: Collection[str
         most: the most characters.
     """
     for secret in sorted(secrets, key=len, reverse=True):
-        pattern = re.escape(secret)
         if len(secret) < _SHORT:
-            pattern = rf"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
+            pattern = rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])"
+        else:  # an issuer may have wrapped it, or changed the white space in it
+            pattern = r"\s*".join(re.escape(char) for char in secret if not char.isspace()) or re.escape(secret)
         text = re.sub(pattern, REDACTED, text, flags=re.IGNORECASE)
     line = _NOT_PRINTABLE.sub(lambda odd: odd[0].encode("unicode_escape").decode("ascii"), " ".join(text.split()))
     line = _RUN.sub(lambda run: REDACTED if _is_like_a_token(run[0], known) else run[0], line)
