@@ -354,6 +354,8 @@ class ResourceServer:
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
         own = self._own_organizations
         own_organization = own[caller.audience] if caller.audience in own else None  # noqa: SIM401 - `get` can make threads wait
+        if own_organization is not None and len(self._issuers) > 1 and (requirement is None or not requirement.issuers):
+            own_organization = None  # an organization's id means something within one issuer only
         try:
             if requirement is None:
                 _GLOBAL.check(caller, own_organization=own_organization)

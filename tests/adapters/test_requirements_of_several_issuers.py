@@ -14,7 +14,17 @@ from flask import Flask
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from m2mguard import ConfigurationError, Issuer, Requirement, ResourceServer, asgi, django, starlette, wsgi
+from m2mguard import (
+    ConfigurationError,
+    InsufficientScope,
+    Issuer,
+    Requirement,
+    ResourceServer,
+    asgi,
+    django,
+    starlette,
+    wsgi,
+)
 from m2mguard.drf import HasScopes, M2MAuthentication, Machine
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard, current_caller
@@ -42,6 +52,18 @@ def send(issuer, partner):
         return [get(headers={"Authorization": f"Bearer {one.mint()}"}).status_code for one in (issuer, partner)]
 
     return statuses
+
+
+def test_the_organization_that_an_audience_names_is_one_of_a_named_issuer(issuer, partner):
+    """Ids of organizations mean something within one issuer: the partner may have another one with the same id."""
+    audience = ["urn:logto:organization:org-1"]
+    trusted = [replace(Issuer.logto(one.endpoint), jwks=one.jwks) for one in (issuer, partner)]
+    ours, theirs = (one.mint(audience=audience) for one in (issuer, partner))
+    alone, both = ResourceServer(trusted[0], audience=audience), ResourceServer(trusted, audience=audience)
+    assert alone.verify(ours).app_id == both.verify(ours, Requirement(issuers=[issuer.url])).app_id == "app-orders"
+    for requirement, token in ((Requirement(issuers=[issuer.url]), theirs), (None, ours), (None, theirs)):
+        with pytest.raises(InsufficientScope):
+            both.verify(token, requirement)
 
 
 async def no_app(*_: Any) -> None:
