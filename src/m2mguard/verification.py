@@ -149,7 +149,7 @@ class Verification:
             fresh: fresh keys, none of which has signed it; None where the keys are not fresh.
         """
         source, header, since = token.trusted.source, token.compact.header, self._ages()
-        keys = fresh
+        keys, asks = fresh, source.fresh_keys(since) is None
         if keys is None:
             keys = yield from source.key_set_for(token.key_request(), since)
             key = _signing_key(token.compact, keys.candidates(header.kid, header.alg))
@@ -157,7 +157,7 @@ class Verification:
                 return self._judged(token, key)
         tried = keys.candidates(header.kid, header.alg)
         try:
-            keys = yield from source.key_set_for(token.key_request(tried), since)
+            keys = yield from source.key_set_for(token.key_request(tried), since, again=asks)
         except InvalidToken:
             raise _refusal(header, tried, keys) from None
         candidates = keys.candidates(header.kid, header.alg)

@@ -127,3 +127,15 @@ def test_with_real_clocks_a_flood_is_held_off_just_the_same(issuer, forged):
     outcomes = flood(server, forged, at_once=True)
     assert set(outcomes) <= {"refused", "could not tell"}
     assert issuer.count("jwks") <= 3
+
+
+def test_one_request_that_waited_for_a_fetch_causes_no_second_one(issuer, make_server, stranger):
+    """The key set came after the token, and has a key of its id whose signature it does not carry: there is nothing left to ask."""
+    forged = issuer.mint(key=stranger.using(kid=issuer.current_key.kid))
+    server = make_server()
+    with pytest.raises(InvalidToken, match="signature"):
+        server.verify(forged)
+    assert issuer.count("jwks") == 1
+    with pytest.raises(InvalidToken, match="signature"):
+        server.verify(forged)  # came after the fetch, so it asks once, as a key may have been replaced
+    assert issuer.count("jwks") == 2

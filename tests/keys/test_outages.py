@@ -5,8 +5,13 @@ import time
 
 import pytest
 
-from m2mguard import KeysUnavailable
+from m2mguard import KeyCaching, KeysUnavailable
+from m2mguard.clocks import Clocks
 from m2mguard.events import KeysMissing, KeysRefreshed, RefreshFailed, StaleServed
+from m2mguard.keys.fetching import Fetched, FetchFailure
+from m2mguard.keys.jwks import key_set
+from m2mguard.keys.ledger import Ledger
+from m2mguard.keys.snapshot import KeyRequest
 from m2mguard.testing import faults
 
 QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
@@ -176,3 +181,23 @@ def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
     assert health.ready
     assert health.issuers[0].failures == 1
     assert health.issuers[0].last_error == "the key set has no list of keys"
+
+
+def test_a_fetch_for_an_unknown_key_that_is_given_up_and_lands_late_is_counted_once(issuer, clock):
+    """What it has cost the issuer makes the next permit come later, once."""
+    caching = KeyCaching()
+    ledger = Ledger(fly=lambda attempt: None, caching=caching, clocks=Clocks(wall=clock, ages=clock))
+    fetched = Fetched(
+        keys=key_set(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j", discovered_at=clock()
+    )
+    first = ledger.demand()
+    assert first is not None
+    ledger.land_good(first, fetched)
+    overdue = ledger.rule(KeyRequest(kid="another", alg="ES256"), None).begun
+    assert overdue is not None
+    overdue.count_request()
+    clock.advance(caching.timeout + 2)
+    assert ledger.give_up_overdue(FetchFailure(problem="overdue", detail="late")) is not None
+    permit_at = ledger.status().attempts.permit_at
+    ledger.land_good(overdue, fetched)
+    assert ledger.status().attempts.permit_at == permit_at > clock.now - caching.timeout - 2

@@ -1,5 +1,7 @@
 """Keys come, go and change while tokens are in the air."""
 
+import json
+
 import pytest
 
 from m2mguard import InvalidToken, Issuer, ResourceServer
@@ -168,3 +170,37 @@ def test_an_unchanged_key_set_costs_a_304(issuer, server, clock, events):
     assert second.key_ids == first.key_ids
     assert "if-none-match" in issuer.requests[-1].headers
     assert not server.health().issuers[0].stale
+
+
+def test_a_key_set_that_moved_is_found_although_the_old_one_is_still_served(issuer, make_server, clock):
+    server = make_server(ttl=600)
+    server.verify(issuer.mint())
+    issuer.misbehave("jwks", faults.body(json.dumps(issuer.jwks).encode()))
+    issuer.rotate()
+    issuer.misbehave("discovery", faults.members(jwks_uri=f"{issuer.endpoint}/elsewhere"))
+    issuer.misbehave("other", faults.Fault(status=200, body=json.dumps(issuer.jwks).encode()))
+    issuer.reset_counts()
+    with pytest.raises(InvalidToken, match="unknown_key"):  # the metadata is as fresh as the keys
+        server.verify(issuer.mint())
+    assert (issuer.count("discovery"), issuer.count("jwks"), issuer.count("other")) == (0, 1, 0)
+    clock.advance(601)
+    assert server.verify(issuer.mint()).app_id == "app-orders"
+    assert issuer.count("discovery") == 1
+    assert issuer.count("other") == 1
+    clock.advance(60)
+    with pytest.raises(
+        InvalidToken, match="unknown_key"
+    ):  # from now on the new place is asked, and the metadata no more
+        server.verify(issuer.mint(key=SigningKey.generate("ES256")))
+    assert (issuer.count("discovery"), issuer.count("other")) == (1, 2)
+
+
+def test_metadata_that_cannot_be_had_takes_no_key_away(issuer, make_server, clock):
+    server = make_server(ttl=600)
+    good = issuer.mint()
+    server.verify(good)
+    clock.advance(601)
+    issuer.misbehave("discovery", faults.status(500))
+    with pytest.raises(InvalidToken, match="unknown_key"):
+        server.verify(issuer.mint(key=SigningKey.generate("ES256")))
+    assert server.verify(good).app_id == "app-orders"

@@ -11,6 +11,7 @@ from typing import Protocol
 from m2mguard.clocks import Clocks
 from m2mguard.keys.caching import KeyCaching
 from m2mguard.keys.jwks import KeySet, UnusableKeySet, parse_key_set
+from m2mguard.keys.snapshot import KeyRequest
 from m2mguard.net.discovery import DiscoveryFailed, discover
 from m2mguard.net.protocol import Response, Transport, TransportError
 from m2mguard.reasons.codes import FetchProblem
@@ -101,7 +102,7 @@ class KeyFetcher:
         known: Fetched | None,
         *,
         failed_since: bool,
-        only_keys: bool = False,
+        wanted: KeyRequest | None = None,
         on_request: Callable[[], object] = lambda: None,
     ) -> Fetched:
         """Fetch the key set, within `caching.timeout` seconds in all.
@@ -109,7 +110,9 @@ class KeyFetcher:
         Args:
             known: what the last good fetch brought, or None.
             failed_since: whether a fetch has failed since: then nothing that was learned before is relied on.
-            only_keys: whether to make no other request than the one for the key set, where its URL is known.
+            wanted: what a token says about a key that we do not have, where that is the reason of the fetch. Where the URL of the key set
+                is known, the metadata is then asked only if the key is not there and the metadata is older than `caching.ttl`: the
+                issuer may have moved its key set, and still serve the old one.
             on_request: called before each request.
 
         Raises:
@@ -135,15 +138,31 @@ class KeyFetcher:
 
         try:
             jwks_uri, discovered_at = self._jwks_uri(
-                known, started_at, get, failed_since=failed_since, only_keys=only_keys
+                known, started_at, get, failed_since=failed_since, only_keys=wanted is not None
             )
             etag = _usable_etag(known, jwks_uri, started_at) if known is not None and not failed_since else None
-            return self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at, started_at)
+            fetched = self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at, started_at)
+            if wanted is None or wanted.is_answered_by(fetched.keys) or not self._may_have_moved(fetched, started_at):
+                return fetched
+            return self._moved(fetched, started_at, get)
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
             problem, detail = _why(error)
             last = None if problem == "other" else last
         wait = 0.0 if last is None else retry_after_s(last.headers, now_s=self.clocks.wall())
         raise FetchFailed(problem, detail, retry_after_s=wait)
+
+    def _may_have_moved(self, fetched: Fetched, now: float) -> bool:
+        return self.jwks_uri is None and now >= fetched.discovered_at + self.caching.ttl
+
+    def _moved(self, fetched: Fetched, now: float, get: _Get) -> Fetched:
+        """The key set at the place that the metadata names now, if that is another one and has usable keys; else what was fetched."""
+        try:
+            jwks_uri = discover(self.issuer, "jwks_uri", get)
+            if jwks_uri != fetched.jwks_uri:
+                return self._fetched(get(jwks_uri), None, jwks_uri, now, now)
+        except (TransportError, DiscoveryFailed, FetchFailed, UnusableKeySet):
+            pass  # the key set that we have is good
+        return replace(fetched, discovered_at=now)
 
     def _jwks_uri(
         self, known: Fetched | None, now: float, get: _Get, *, failed_since: bool, only_keys: bool

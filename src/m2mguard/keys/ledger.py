@@ -250,8 +250,9 @@ class Ledger:
 
     def _count_requests(self, attempt: Attempt) -> None:
         """Count what an attempt for an unknown key has cost the issuer, and brought nothing."""
-        if attempt.request is None:
+        if attempt.request is None or attempt.counted:
             return
+        attempt.counted = True
         self._attempts = self._attempts.brought_nothing(
             attempt.began_at, self._caching, requests=attempt.requests, is_known=attempt.is_known
         )

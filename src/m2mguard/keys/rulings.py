@@ -23,11 +23,14 @@ class Attempt:
         began_at: when it began, on the clock for ages.
         began_wall: the same in seconds since the epoch.
         requests: how many requests it has made so far.
+        counted: whether they have been counted already.
         recalled: whether it ended at the key-set file.
         flight: what carries it.
     """
 
-    __slots__ = ("began_at", "began_wall", "cause", "flight", "is_known", "number", "recalled", "request", "requests")
+    __slots__ = (
+        "began_at", "began_wall", "cause", "counted", "flight", "is_known", "number", "recalled", "request", "requests",
+    )  # fmt: skip
     number: int
     cause: FetchCause
     request: KeyRequest | None
@@ -53,6 +56,7 @@ class Attempt:
         self.began_at = began_at
         self.began_wall = began_wall
         self.requests: int = 0
+        self.counted: bool = False
         self.recalled: bool = False
 
     def count_request(self) -> None:

@@ -76,19 +76,20 @@ class KeySource:
         snapshot = self._ledger.snapshot
         return snapshot.keys if snapshot is not None and now < snapshot.refresh_at else None
 
-    def key_set_for(self, request: KeyRequest, since: float | None = None) -> Steps[KeySet]:
+    def key_set_for(self, request: KeyRequest, since: float | None = None, *, again: bool = False) -> Steps[KeySet]:
         """Steps that end with a key set that may be served and has a key for the token.
 
         Args:
             request: what the token says about its key.
             since: when its sender came, on the clock for ages: all waits share one bound from then on. Default: now.
+            again: whether it has asked since then, so that a fetch that began later has answered it already. Default False.
 
         Raises:
             InvalidToken: `unknown_key`: the issuer has no such key.
             KeysUnavailable: the issuer cannot be asked, and we cannot tell.
         """
         since = self._clocks.ages() if since is None else since
-        ruling = self._rule(request, None)
+        ruling = self._rule(request, Asked(since=since, timed_out=False) if again else None)
         while ruling.wait_for is not None:
             attempt = ruling.wait_for
             landed = yield Wait(attempt.flight, max(0.0, ruling.decision.wait_until - self._clocks.ages()))
@@ -187,7 +188,7 @@ class KeySource:
             fetched = fetcher.fetch(
                 known,
                 failed_since=failed_since,
-                only_keys=attempt.request is not None,
+                wanted=attempt.request,
                 on_request=attempt.count_request,
             )
             self._land_good(attempt, fetched)
