@@ -15,6 +15,7 @@ from m2mguard._version import __version__
 from m2mguard.access import Requirement
 from m2mguard.cli import explain, explanation_page, key_sets, token_command, why
 from m2mguard.cli.client_credentials import add_client_options, token_request
+from m2mguard.cli.dev import serve
 from m2mguard.cli.doctor import report
 from m2mguard.cli.doctor.examination import examine
 from m2mguard.cli.doctor.finding import Finding, Severity
@@ -52,6 +53,9 @@ Get an access token with client credentials, and print it. The App Secret is rea
 never from the command line.
 """
 _CREDENTIALS_EPILOG = "Exit status: 0 here it is, 1 the issuer refuses, 2 wrong usage, 3 the issuer cannot be asked."
+_DEV = """\
+Serve a local issuer for development, with a web page to mint tokens, rotate keys, break the issuer and explain tokens.
+"""
 _HEALTH = """\
 Fetch the keys as a starting service does, and say whether tokens can be checked; if not, why, and what to do.
 """
@@ -87,6 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 status = _explain(command, options, page)
             case "doctor":
                 status = _doctor(options, page)
+            case "dev":
+                status = serve.run(options)
             case "token":
                 status = token_command.run(page, options, os.environ)
             case "why":
@@ -235,6 +241,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     health = command("health", "fetch the keys, and say whether tokens can be checked", _HEALTH, _KEYS_EPILOG)
     health.add_argument("--json", action="store_true", help="print what server.health() returns")
     command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
+    developing = adding.add_parser(
+        "dev", help="serve a local issuer with a web page", description=_DEV, formatter_class=plain, allow_abbrev=False
+    )
+    serve.add_options(developing)
     reasons = adding.add_parser(
         "why", help="say what a code in the log means, and what to do", description=_WHY, formatter_class=plain
     )

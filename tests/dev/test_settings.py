@@ -1,0 +1,149 @@
+"""The TOML file, the flags, the kept keys and the command: what is accepted, and in which words the rest is refused."""
+
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from m2mguard import ConfigurationError
+from m2mguard.cli.dev.key_store import KeyStore
+from m2mguard.cli.dev.serve import is_loopback
+from m2mguard.cli.dev.tenant_file import read_tenant
+
+GOOD = """
+[apis."https://shopping.api"]
+scopes = ["read:orders", "write:orders"]
+[apis."urn:stock"]
+[apps.app-orders]
+secret = "s3cret"
+name = "Orders"
+[apps.app-orders.grants]
+"https://shopping.api" = ["read:orders"]
+[apps.app-orders.organizations.org-blue]
+permissions = ["read:members"]
+grants = { "https://shopping.api" = ["read:orders"] }
+[apps.app-stock]
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text: str) -> str:
+        (tmp_path / "dev.toml").write_text(text)
+        return str(tmp_path / "dev.toml")
+
+    return write
+
+
+def test_a_file_says_which_applications_and_apis_there_are(config):
+    settings = read_tenant(config(GOOD))
+    assert set(settings.apis) == {"https://shopping.api", "urn:stock"}
+    orders = settings.apps["app-orders"]
+    assert (orders.secret, orders.name, dict(orders.scopes)) == (
+        "s3cret",
+        "Orders",
+        {"https://shopping.api": ("read:orders",)},
+    )
+    assert orders.organizations["org-blue"].permissions == ("read:members",)
+    assert (settings.apps["app-stock"].secret, dict(settings.apps["app-stock"].scopes)) == ("secret-of-app-stock", {})
+
+
+def test_flags_add_to_the_file_and_nothing_at_all_is_enough(config):
+    settings = read_tenant(config(GOOD), ["https://more.api=a,b"], ["app-more=a", "app-all"])
+    assert settings.apis["https://more.api"].scopes == ("a", "b")
+    assert settings.apps["app-more"].scopes["https://more.api"] == ("a",)
+    assert settings.apps["app-all"].scopes["https://more.api"] == ("a", "b")
+    assert list(read_tenant(None).apps) == ["app-orders"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[apis", "this is not TOML"),
+        ("[apps]\nx = 1", "apps must be tables"),
+        ("apis = 1", "apis must be tables"),
+        ("[app.x]", "Did you mean apps"),
+        ('[apis."shopping.api"]', "absolute URI"),
+        ('[apis."urn:a"]\nscope = ["a"]', "Did you mean scopes?"),
+        ('[apis."urn:a"]\nscopes = "a"', "list of strings"),
+        ("[apps.x]\nsecrt = 'a'", "Did you mean secret?"),
+        ("[apps.x]\nsecret = ''", "non-empty strings"),
+        ('[apps.x.grants]\n"urn:b" = []', "there is no API 'urn:b'"),
+        ('[apis."urn:a"]\nscopes = ["read"]\n[apps.x.grants]\n"urn:a" = ["reed"]', "Did you mean read?"),
+        ("[apps.x]\ngrants = 1", "grants map APIs to scopes"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_place(config, text, words):
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        read_tenant(config(text))
+
+
+def test_the_file_that_the_documentation_shows_is_accepted(config):
+    page = (Path(__file__).parents[2] / "docs" / "dev.md").read_text()
+    settings = read_tenant(config(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]))
+    assert settings.apps["app-orders"].scopes == {"https://shopping.api": ("read:orders",)}
+    for option in (
+        "--config",
+        "--api",
+        "--app",
+        "--keys",
+        "--forget-keys",
+        "--algorithm",
+        "--port",
+        "--issuer-port",
+        "--host",
+    ):
+        assert option in page
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_tenant("/nowhere.toml")
+
+
+def test_keys_are_kept_between_restarts_and_for_their_owner_only(tmp_path):
+    directory = str(tmp_path / "kept")
+    first = KeyStore(directory).load("ES256")
+    assert KeyStore(directory).load("ES256").kid == first.kid
+    assert KeyStore(None).load("ES256").kid != first.kid
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "kept" / "ES256.pem").stat().st_mode) == 0o600
+    assert (tmp_path / "kept" / ".gitignore").read_text() == "*\n"
+    other = KeyStore(None).load("ES256")
+    KeyStore(directory).save(other)
+    assert KeyStore(directory).load("ES256").kid == other.kid
+
+
+def test_a_kept_key_that_is_none_is_named(tmp_path):
+    KeyStore(str(tmp_path / "kept"))
+    (tmp_path / "kept" / "ES256.pem").write_text("nothing")
+    with pytest.raises(ConfigurationError, match="holds no ES256 key"):
+        KeyStore(str(tmp_path / "kept")).load("ES256")
+    with pytest.raises(ConfigurationError, match="cannot be made"):
+        KeyStore(str(tmp_path / "kept" / "ES256.pem" / "below"))
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("dev.example", False)],
+)
+def test_which_addresses_only_this_machine_can_reach(host, alone):
+    assert is_loopback(host) is alone
+
+
+def test_without_the_extra_the_command_names_it_and_help_works(tmp_path):
+    hidden = "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
+    hidden += "from m2mguard.cli.command import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, "dev"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2
+    assert 'pip install "m2mguard[dev]"' in done.stderr
+    help_of = subprocess.run(
+        [sys.executable, "-c", hidden, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert help_of.returncode == 0
+    assert "serve a local issuer with a web page" in help_of.stdout
