@@ -4,6 +4,7 @@ The blocks of one page share their names and run from top to bottom; `local_issu
 from the start. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here.
 """
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -21,5 +22,8 @@ pytest_collect_file = Sybil(
 
 @pytest.fixture(scope="module")
 def local_issuer() -> Iterator[LocalIssuer]:
+    log = logging.getLogger("m2mguard")  # which the pages about logging configure
+    before = log.level, log.propagate, list(log.handlers), list(log.filters)
     with LocalIssuer() as running:
         yield running
+    log.level, log.propagate, log.handlers, log.filters = before
