@@ -66,10 +66,10 @@ class DevTenant:
         self._lock = new_lock()
         self._was_broken: str | None = None
         self._withdrawn: set[str] = set()
-        self.issuer = LocalIssuer(
+        self.issuer: LocalIssuer = LocalIssuer(
             key=keys.load(algorithm), host=host, port=port, applications=settings.apps, resources=settings.apis
         )
-        self.example_api = self._new_api()
+        self.example_api: ResourceServer = self._new_api()
 
     @property
     def broken(self) -> str | None:
