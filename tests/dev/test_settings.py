@@ -1,11 +1,16 @@
 """The TOML file, the flags, the kept keys and the command: what is accepted, and in which words the rest is refused."""
 
+import contextlib
 import re
+import signal
+import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from m2mguard import ConfigurationError
@@ -147,3 +152,44 @@ def test_without_the_extra_the_command_names_it_and_help_works(tmp_path):
     )
     assert help_of.returncode == 0
     assert "serve a local issuer with a web page" in help_of.stdout
+
+
+def test_the_command_serves_until_it_is_interrupted_and_warns_where_others_can_reach_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        page, issuer = one.getsockname()[1], other.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "m2mguard",
+        "dev",
+        "--host",
+        "0.0.0.0",
+        "--name",
+        "dev.example",
+        "--algorithm",
+        "ES256",
+    ]
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--port", str(page), "--issuer-port", str(issuer)], cwd=tmp_path, stdout=output, stderr=output
+        )
+        try:
+            deadline = time.monotonic() + 20
+            status = 0
+            while status != 200 and time.monotonic() < deadline and process.poll() is None:
+                with contextlib.suppress(httpx2.TransportError):
+                    status = httpx2.get(
+                        f"http://127.0.0.1:{page}/", headers={"Host": f"dev.example:{page}"}
+                    ).status_code
+                time.sleep(0.05)
+            assert status == 200
+            metadata = httpx2.get(f"http://127.0.0.1:{issuer}/oidc/.well-known/openid-configuration").json()
+            assert metadata["issuer"] == f"http://dev.example:{issuer}/oidc"
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=15)
+    said = (tmp_path / "output").read_text()
+    assert f"page      http://dev.example:{page}/" in said
+    assert "WARNING   0.0.0.0 can be reached by other machines" in said
+    assert "Traceback" not in said
+    assert (tmp_path / ".m2mguard-dev" / "ES256.pem").exists()

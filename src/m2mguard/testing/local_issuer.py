@@ -34,7 +34,8 @@ class LocalIssuer(TokenMint):
     Args:
         algorithm: of the first key; a member of `ALGORITHMS`, default ES384.
         key: the first key itself, instead of a new one.
-        host: the name of loopback in URLs; default `127.0.0.1`.
+        host: the name of this machine in URLs; default `127.0.0.1`.
+        listen: the address to listen on; default `127.0.0.1`. Any other lets other machines reach the issuer, whose secrets are published.
         port: default 0, a free one.
         path: of the issuer below the endpoint; default `/oidc`, may be empty.
         issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
@@ -57,6 +58,7 @@ class LocalIssuer(TokenMint):
         algorithm: str = "ES384",
         key: SigningKey | None = None,
         host: str = "127.0.0.1",
+        listen: str = "127.0.0.1",
         port: int = 0,
         path: str = "/oidc",
         issuer: str | None = None,
@@ -67,7 +69,7 @@ class LocalIssuer(TokenMint):
         token_lifetime: float = 3600,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._server = LoopbackServer(handler=self._handle, port=port, ssl_context=ssl_context)
+        self._server = LoopbackServer(handler=self._handle, port=port, listen=listen, ssl_context=ssl_context)
         self.endpoint: Final = f"{'http' if ssl_context is None else 'https'}://{host}:{self._server.port}"
         self.jwks_uri: Final = f"{self.endpoint}{path}/jwks"
         self.token_endpoint: Final = f"{self.endpoint}{path}/token"

@@ -23,7 +23,7 @@ _START_TIMEOUT_S: Final = 10.0
 
 
 class LoopbackServer:
-    """Serves on 127.0.0.1 between `start` and `stop`, always on the same port.
+    """Serves between `start` and `stop`, always on the same port; on loopback unless told otherwise.
 
     The port is bound, and so known and kept from others, from construction to `close`; it refuses connections while
     the server is stopped. `start`, `stop` and `close` are for one thread at a time.
@@ -31,10 +31,14 @@ class LoopbackServer:
     Args:
         handler: runs on the server's event loop, once per request.
         port: 0 takes a free one.
+        listen: the address to listen on; default 127.0.0.1.
         ssl_context: given, the server speaks TLS.
     """
 
-    def __init__(self, *, handler: Handler, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, handler: Handler, port: int = 0, listen: str = "127.0.0.1", ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._listen = listen
         self._handler = handler
         self._ssl_context = ssl_context
         self._socket: socket.socket | None = self._bind(port)
@@ -106,8 +110,9 @@ class LoopbackServer:
             writer.close()
 
     def _bind(self, port: int) -> socket.socket:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in self._listen else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
         weakref.finalize(self, bound.close)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1", port))
+        bound.bind((self._listen, port))
         return bound

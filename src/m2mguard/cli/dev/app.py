@@ -30,7 +30,7 @@ def dev_app(tenant: DevTenant, *, host: str, port: int, is_exposed: bool = False
 
     Args:
         tenant: the tenant, running.
-        host: where the page listens.
+        host: the name under which the page is reached; a loopback address works beside it.
         port: its port.
         is_exposed: whether others than this machine can reach it.
     """

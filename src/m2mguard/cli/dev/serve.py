@@ -23,6 +23,7 @@ m2mguard dev: a local issuer for development
 {warning}
 Ctrl-C ends it.
 """
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # listening there is what the user asked for
 _WARNING = """
   WARNING   {host} can be reached by other machines. Whoever reaches it can mint tokens and read the App Secrets.
 """
@@ -46,6 +47,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forget-keys", action="store_true", help="keep no keys: each start makes a new one")
     parser.add_argument("--algorithm", choices=ALGORITHMS, default="ES384", help="of the signing key; default ES384")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen; default 127.0.0.1, this machine only")
+    parser.add_argument(
+        "--name",
+        metavar="HOST",
+        help="the name under which others reach it, with another --host; default the value of --host",
+    )
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"of the page; default {DEFAULT_PORT}")
     parser.add_argument(
         "--issuer-port",
@@ -71,13 +77,17 @@ def run(options: argparse.Namespace) -> int:
     settings = read_tenant(options.config, options.api, options.app)
     store = KeyStore(None if options.forget_keys else options.keys)
     is_exposed = not is_loopback(options.host)
+    name = options.name or ("127.0.0.1" if options.host in _EVERYWHERE else options.host)
+    shown = f"[{name}]" if ":" in name else name
     try:
-        tenant = DevTenant(settings, store, algorithm=options.algorithm, port=options.issuer_port)
+        tenant = DevTenant(
+            settings, store, algorithm=options.algorithm, host=shown, listen=options.host, port=options.issuer_port
+        )
         tenant.start()
     except OSError as error:
         raise ConfigurationError(f"--issuer-port {options.issuer_port}: {error.strerror}.") from None
     welcome = _WELCOME.format(
-        page=f"http://{options.host}:{options.port}/",
+        page=f"http://{shown}:{options.port}/",
         issuer=tenant.issuer.url,
         endpoint=tenant.issuer.endpoint,
         audience=next(iter(settings.apis)),
@@ -85,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
     )
     sys.stdout.write(welcome)
     sys.stdout.flush()
-    app = dev_app(tenant, host=options.host, port=options.port, is_exposed=is_exposed)
+    app = dev_app(tenant, host=shown, port=options.port, is_exposed=is_exposed)
     try:
         uvicorn.run(app, host=options.host, port=options.port, log_level="warning", access_log=False)
     finally:

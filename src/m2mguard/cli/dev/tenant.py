@@ -51,7 +51,8 @@ class DevTenant:
         settings: the applications and APIs.
         keys: where the signing key is kept.
         algorithm: of the signing key.
-        host: where the issuer's URL says it is.
+        host: this machine's name in the issuer's URL.
+        listen: the address that the issuer listens on.
         port: of the issuer; 0 takes a free one.
 
     Raises:
@@ -59,7 +60,14 @@ class DevTenant:
     """
 
     def __init__(
-        self, settings: TenantSettings, keys: KeyStore, *, algorithm: str, host: str = "127.0.0.1", port: int = 0
+        self,
+        settings: TenantSettings,
+        keys: KeyStore,
+        *,
+        algorithm: str,
+        host: str = "127.0.0.1",
+        listen: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         self.settings = settings
         self._keys = keys
@@ -67,7 +75,12 @@ class DevTenant:
         self._was_broken: str | None = None
         self._withdrawn: set[str] = set()
         self.issuer: LocalIssuer = LocalIssuer(
-            key=keys.load(algorithm), host=host, port=port, applications=settings.apps, resources=settings.apis
+            key=keys.load(algorithm),
+            host=host,
+            listen=listen,
+            port=port,
+            applications=settings.apps,
+            resources=settings.apis,
         )
         self.example_api: ResourceServer = self._new_api()
 
@@ -156,7 +169,9 @@ class DevTenant:
 
     def _new_api(self) -> ResourceServer:
         caching = KeyCaching(timeout=2, connect_timeout=1, max_wait=1)
-        return ResourceServer(Issuer.logto(self.issuer.endpoint), audience=list(self.settings.apis), caching=caching)
+        return ResourceServer(
+            Issuer.logto(self.issuer.endpoint, allow_http=True), audience=list(self.settings.apis), caching=caching
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
