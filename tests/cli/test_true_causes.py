@@ -114,7 +114,11 @@ PASTED = {
 }
 
 ISSUERS = {
-    "HS256 of nobody": Row(HS256, logto(), "no_issuer"),
+    "the sample without an issuer": Row(HS256, logto(), "sample"),
+    "no issuer": Row(token(of.logto_app, iss=REMOVED), logto(), "no_issuer"),
+    "another tenant of Logto's cloud": Row(
+        token(of.logto_app, "https://other.logto.app/oidc"), logto(), "other_tenant"
+    ),
     "a slash too few": Row(of.auth0_app, issuer("https://tenant.eu.auth0.com"), "issuer_spelling", "setting"),
     "a slash too many": Row(
         of.logto_app,
@@ -185,6 +189,15 @@ ISSUERS = {
 }
 
 KINDS = {
+    "Kubernetes' token without settings for it": Row(
+        of.kubernetes, issuer("https://kubernetes.default.svc.cluster.local"), "workload_token", "setting"
+    ),
+    "GitHub's token without settings for it": Row(
+        of.github_actions, issuer("https://token.actions.githubusercontent.com"), "workload_token", "setting"
+    ),
+    "Google's person": Row(of.google_id, ("--preset=google_service_accounts:1", *ORDERS), "id_token"),
+    "no sub": Row(token(of.logto_app, sub=REMOVED), logto(), "missing_claim"),
+    "no exp": Row(token(of.logto_app, exp=REMOVED), logto(), "missing_claim"),
     "Logto's ID token": Row(of.logto_id, logto(), "id_token"),
     "Entra's ID token": Row(of.entra_v2_id, ENTRA, "id_token"),
     "Okta's ID token": Row(of.okta_id, OKTA, "id_token"),
@@ -257,6 +270,8 @@ KINDS = {
 }
 
 AUDIENCES = {
+    "Keycloak without an audience": Row(token(of.keycloak_app, aud=REMOVED), KEYCLOAK, "no_audience"),
+    "another API of Cognito": Row(token(of.cognito_app, scope="https://other.api/read"), COGNITO, "other_api"),
     "a slash": Row(
         token(of.logto_app, aud=f"{API}/"), logto(), "audience_spelling", "setting", (*LOGTO, "--audience", f"{API}/")
     ),
@@ -421,6 +436,10 @@ def assert_nothing_misleads(told: dict[str, Any]) -> None:
             "ALIASES=",
         )
         assert cure["opens"] or not any(word in cure["text"] for word in weakens), cure
+        kept = cure["text"].partition('REQUIRED_CLAIMS="')[2].partition('"')[0].split()
+        assert not kept or {"aud", "exp", "iss", "sub"} <= set(kept), (
+            "no cure gives up a claim that tells for whom, until when or whose"
+        )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
 from django.test import Client, override_settings
-from django.urls import include, path
+from django.urls import include, path, re_path
+from django.utils.decorators import method_decorator
+from django.views import View
 
 from m2mguard import Requirement, ResourceServer
 from m2mguard.cli.routes import survey
@@ -12,8 +14,12 @@ from tests import django_site
 
 django_site.set_up()
 
+from django.contrib.auth.decorators import login_required  # noqa: E402 - needs the settings
+from rest_framework.authentication import BasicAuthentication  # noqa: E402 - needs the settings
+from rest_framework.permissions import IsAuthenticated  # noqa: E402 - needs the settings
 from rest_framework.response import Response  # noqa: E402 - needs the settings
 from rest_framework.views import APIView  # noqa: E402
+from rest_framework.viewsets import ViewSet  # noqa: E402 - needs the settings
 
 from m2mguard.django import requires  # noqa: E402
 from m2mguard.drf import HasScopes, M2MAuthentication  # noqa: E402
@@ -80,3 +86,74 @@ def test_what_the_survey_says_of_a_route_is_so(urls, middleware, setting):
         for one in found:
             assert one.severity == one.path.rpartition("/")[2], one
             assert Client().get(one.path).status_code == (401 if one.is_protected else 200), one
+
+
+class Class(View):
+    def get(self, _):
+        return HttpResponse("up")
+
+    def post(self, _):
+        return HttpResponse("up")
+
+
+class SingleMethod(Class):
+    @method_decorator(requires("read"))
+    def post(self, request):
+        return super().post(request)
+
+
+class Set(ViewSet):
+    authentication_classes = (M2MAuthentication,)
+
+    def list(self, _):
+        return Response([])
+
+    def create(self, _):
+        return Response([])
+
+    def get_permissions(self):
+        return [HasScopes("write")()] if self.action == "create" else []
+
+
+class ByPerson(APIView):
+    authentication_classes = (BasicAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    def get(self, _):
+        return Response("up")
+
+
+class Classes:
+    urlpatterns = [
+        path("open", Class.as_view()),
+        path("dispatch", method_decorator(requires("read"), name="dispatch")(type("Guarded", (Class,), {})).as_view()),
+        path("around", requires("read")(Class.as_view())),
+        path("single", SingleMethod.as_view()),
+        path("set", Set.as_view({"get": "list", "post": "create"})),
+        path("person", ByPerson.as_view()),
+        path("login", login_required(up)),
+        re_path(r"^pattern/(?P<name>[a-z]+)$", requires("read")(up)),
+    ]
+
+
+def test_classes_methods_view_sets_and_logins():
+    with override_settings(ROOT_URLCONF=Classes, MIDDLEWARE=[], M2MGUARD={"SERVER": SERVER}):
+        found = {(one.path, tuple(sorted(one.methods))): (one.severity, one.doubt) for one in survey(WSGIHandler())}
+        called = {
+            name: Client().get(f"/{name}").status_code
+            for name in ("open", "dispatch", "around", "single", "set", "person")
+        }
+        assert Client().post("/single").status_code == 401
+    assert found == {
+        ("/open", ("GET", "POST")): ("alarm", False),
+        ("/dispatch", ("GET", "POST")): ("fine", False),
+        ("/around", ("GET", "POST")): ("fine", False),
+        ("/single", ("GET",)): ("alarm", False),
+        ("/single", ("POST",)): ("fine", False),
+        ("/set", ("GET",)): ("warning", False),
+        ("/set", ("POST",)): ("fine", False),
+        ("/person", ("GET",)): ("warning", True),
+        ("/login", ()): ("warning", True),
+        ("/pattern/(?P<name>[a-z]+)", ()): ("fine", False),
+    }
+    assert called == {"open": 200, "dispatch": 401, "around": 401, "single": 200, "set": 401, "person": 401}

@@ -5,11 +5,15 @@ import sys
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi.security import HTTPBasic
 from flask import Blueprint, Flask
+from flask.views import MethodView
 from starlette.applications import Starlette
+from starlette.authentication import requires as starlette_requires
+from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from m2mguard import Requirement, ResourceServer
@@ -165,3 +169,121 @@ def test_the_examples_orders_ask_for_a_scope(name, monkeypatch):
     orders = [one for one in found if one.path in ("/orders", "/*")]
     assert orders
     assert all(one.severity == "fine" and 'scope "' in one.text for one in orders)
+
+
+class Endpoint(HTTPEndpoint):
+    async def get(self, request):
+        return PlainTextResponse("up")
+
+
+@starlette_requires("read")
+async def asks_by_decorator(request):
+    return PlainTextResponse("up")
+
+
+async def socket(websocket):
+    await websocket.accept()
+    await websocket.close()
+
+
+def test_classes_websockets_and_starlettes_own_decorator():
+    guard = requires(SERVER, scopes=["read"])
+    app = Starlette(
+        routes=[
+            Route("/class", Endpoint),
+            Route("/guarded-class", Endpoint, middleware=[guard]),
+            WebSocketRoute("/socket", socket),
+            WebSocketRoute("/guarded-socket", socket, middleware=[guard]),
+            Route("/decorated", asks_by_decorator),
+        ]
+    )
+    found = {one.path: one for one in survey(app)}
+    assert {path: one.severity for path, one in found.items()} == {
+        "/class": "alarm", "/guarded-class": "fine", "/socket": "alarm", "/guarded-socket": "fine", "/decorated": "fine",
+    }  # fmt: skip
+    assert found["/socket"].methods == {"WEBSOCKET"}
+    assert found["/class"].where.endswith(":Endpoint")
+
+
+def test_methods_that_are_public_are_told_from_those_that_are_not():
+    routes = [Route("/reports", up, methods=["GET", "POST"])]
+    middleware = [Middleware(BearerAuthMiddleware, server=SERVER, requires=READ, public=["GET /reports"])]
+    app = Starlette(routes=routes, middleware=middleware)
+    found = {tuple(sorted(one.methods)): one.severity for one in survey(app)}
+    assert found == {("GET",): "note", ("POST",): "fine"}
+    client = TestClient(app)
+    assert (client.get("/reports").status_code, client.post("/reports").status_code) == (200, 401)
+
+
+def test_fastapis_scopes_add_up_and_another_scheme_is_a_doubt():
+    auth = M2MAuth(SERVER)
+    outer = Security(auth, scopes=["outer"])
+    app = FastAPI(openapi_url=None, dependencies=[outer])
+
+    inner = Security(auth, scopes=["inner"])
+
+    def below(caller=inner):
+        return caller
+
+    app.get("/both", dependencies=[Depends(below)])(view)
+    bare = FastAPI(openapi_url=None)
+    bare.get("/basic", dependencies=[Depends(HTTPBasic())])(view)
+    [both], [basic] = survey(app), survey(bare)
+    assert both.severity == "fine"
+    assert 'scope "inner"' in both.text
+    assert 'scope "outer"' in both.text
+    assert (basic.severity, basic.doubt, basic.is_protected) == ("warning", True, False)
+
+
+def test_an_override_that_lets_everybody_in_is_a_doubt():
+    auth = M2MAuth(SERVER)
+    app = FastAPI(openapi_url=None)
+    app.get("/orders", dependencies=[Security(auth, scopes=["read"])])(view)
+    app.dependency_overrides[auth] = lambda: None
+    assert TestClient(app).get("/orders").status_code == 200
+    [found] = survey(app)
+    assert found.severity != "fine"
+
+
+class View(MethodView):
+    def get(self):
+        return "up"
+
+    def post(self):
+        return "up"
+
+
+def test_flasks_classes_nested_blueprints_and_files():
+    app = Flask("shop", static_folder=None)
+    guard = M2MGuard(app, SERVER)
+    guarded = type("Guarded", (View,), {"decorators": [guard.requires("read")]})
+    single = type("Single", (View,), {"post": guard.requires("write")(View.post)})
+    app.add_url_rule("/open", view_func=View.as_view("open"))
+    app.add_url_rule("/guarded", view_func=guarded.as_view("guarded"))
+    app.add_url_rule("/single", view_func=single.as_view("single"))
+    outer, inner = Blueprint("outer", "shop", url_prefix="/outer"), Blueprint("inner", "shop", url_prefix="/inner")
+    guard.protect(outer, "read")
+    inner.get("/deep")(view_of())
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    found = {(one.path, tuple(sorted(one.methods))): one.severity for one in survey(app)}
+    client = app.test_client()
+    assert found == {
+        ("/open", ("GET", "POST")): "alarm",
+        ("/guarded", ("GET", "POST")): "fine",
+        ("/single", ("GET",)): "alarm",
+        ("/single", ("POST",)): "fine",
+        ("/outer/inner/deep", ("GET",)): "fine",
+    }
+    assert [client.get(path).status_code for path in ("/open", "/guarded", "/single", "/outer/inner/deep")] == [
+        200,
+        401,
+        200,
+        401,
+    ]
+    assert client.post("/single").status_code == 401
+
+
+def test_what_is_no_application_has_no_routes():
+    assert survey(SERVER) == []
+    assert survey(object()) == []

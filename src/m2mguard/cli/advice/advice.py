@@ -102,6 +102,7 @@ CauseCode = Literal[
     "text",
     "too_much",
     "machine_mark",
+    "workload_token",
 ]
 """The causes that are told apart, for programs."""
 

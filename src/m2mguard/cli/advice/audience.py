@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from m2mguard.cli.advice.advice import Advice, Cure, api, caller, issuer
 from m2mguard.cli.advice.asking import how_to_ask, is_logto, name_of, this_api, trusted_issuer, trusted_kind
-from m2mguard.cli.advice.kinds import kind_of_token
+from m2mguard.cli.advice.kinds import kind_of_token, no_audience
 from m2mguard.cli.context import ExplainContext
 from m2mguard.cli.words import listed, pasteable, quoted
 from m2mguard.errors import Refusal
@@ -174,15 +174,17 @@ def _issuer_in_the_settings(got: tuple[str, ...], context: ExplainContext) -> Ad
 def _no_audience(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     if got or context.token.claim("aud") is not None:
         return None
-    return Advice(
-        code="no_audience",
-        wrong="token",
-        cause="The token names no API (aud), so it may be meant for any.",
-        cures=(
-            caller(f"Get a token for this API, {how_to_ask(context)}."),
-            issuer("Let the issuer write the API's identifier into aud."),
-        ),
-    )
+    if context.issuer is not None and context.issuer.audience_in_scope:
+        scopes = context.token.texts("scope")
+        return Advice(
+            code="other_api",
+            wrong="token",
+            cause=f"The issuer writes no aud; what stands in front of the last / in a scope is the API. This token has the "
+            f"scopes {listed(scopes)}, and "
+            f"none of this API, {quoted(this_api(context))}.",
+            cures=(caller(f"Get a token for this API, {how_to_ask(context)}."),),
+        )
+    return no_audience(context)
 
 
 def _other_api(got: tuple[str, ...], context: ExplainContext) -> Advice:

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from m2mguard.cli.advice.advice import Advice, Cure, api, caller, issuer
 from m2mguard.cli.advice.asking import how_to_ask, is_logto
+from m2mguard.cli.advice.samples import is_sample, sample
 from m2mguard.cli.context import ExplainContext
 from m2mguard.cli.recognition import Recognised, recognise
 from m2mguard.cli.words import listed, pasteable, quoted
@@ -31,6 +32,8 @@ def unknown_issuer(error: Refusal, context: ExplainContext) -> Advice:
             cures=(caller("Get a new token from the issuer that this API trusts."),),
             cause="The token names one issuer, and a key of another one signed it. That happens to forged tokens.",
         )
+    if is_sample(context):
+        return sample(context)
     if not isinstance(said, str) or not said:
         return Advice(
             code="no_issuer",
@@ -256,6 +259,8 @@ def _other_name(said: str, one: Issuer, context: ExplainContext) -> Advice | Non
                 ),
             ),
         )
+    if kind is not None and _are_of_logtos_cloud(token, setting):
+        return _tenant(said, one, kind)
     if is_logto(one) and token.path == "/oidc":
         return Advice(
             code="custom_domain",
@@ -276,6 +281,10 @@ def _other_name(said: str, one: Issuer, context: ExplainContext) -> Advice | Non
     if kind is not None and own is not None and kind.issuer_kind == own.issuer_kind and token.path.strip("/"):
         return _tenant(said, one, kind)
     return None
+
+
+def _are_of_logtos_cloud(*urls: SplitResult) -> bool:
+    return all((url.hostname or "").endswith(".logto.app") for url in urls)
 
 
 def _same_kind(said: str, one: Issuer, context: ExplainContext) -> Advice | None:

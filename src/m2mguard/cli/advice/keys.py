@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from m2mguard.cli.advice.advice import Advice, api, caller, issuer
 from m2mguard.cli.advice.asking import how_to_ask
+from m2mguard.cli.advice.samples import is_sample, sample
 from m2mguard.cli.context import ExplainContext, expected_signature_bytes, is_cut_signature
 from m2mguard.cli.words import names, number, quoted, span
 from m2mguard.errors import Refusal
 from m2mguard.token.jose import SUPPORTED_ALGORITHMS
-
-_SAMPLE_SUBJECT = "1234567890"  # of the sample token that many pages about JWTs show
 
 
 def unknown_key(error: Refusal, context: ExplainContext) -> Advice:
@@ -70,13 +69,8 @@ def algorithm(error: Refusal, context: ExplainContext) -> Advice:
     """The token is signed with an algorithm that is not accepted, or that its key is not for."""
     alg = context.token.header.alg if context.token.header else ""
     accepted = names(context.issuer.algorithms) if context.issuer else ""
-    if context.token.claim("sub") == _SAMPLE_SUBJECT and alg.startswith("HS"):
-        return Advice(
-            code="sample",
-            wrong="token",
-            cause="This is the sample token of a page about JWTs, signed with a shared secret (HS256). No issuer made it.",
-            cures=(caller(f"Get a real token from the issuer, {how_to_ask(context)}."),),
-        )
+    if is_sample(context):
+        return sample(context)
     if alg.startswith("HS"):
         return Advice(
             code="shared_secret",

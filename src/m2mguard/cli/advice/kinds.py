@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m2mguard.cli.advice.advice import Advice, api, caller, issuer
-from m2mguard.cli.advice.asking import how_to_ask, is_logto, trusted_issuer
+from m2mguard.cli.advice.asking import how_to_ask, is_logto, this_api, trusted_issuer
 from m2mguard.cli.advice.issuers import preset_words
 from m2mguard.cli.context import ExplainContext
 from m2mguard.cli.words import listed, quoted
@@ -12,6 +12,7 @@ from m2mguard.token.claims import sub_is_client_id
 
 _SEND_THE_OTHER_ONE = "Send the access_token of the token endpoint's answer, not the id_token."
 _PERSONS = "persons: every route that names neither app_ids nor machine_only is then open to everybody who can sign in"
+_INDISPENSABLE = frozenset(("iss", "exp", "sub"))
 _TYPES = {
     "logout+jwt": "a logout token, which tells an app that a session has ended",
     "secevent+jwt": "a security event token",
@@ -36,6 +37,8 @@ def token_type(error: Refusal, context: ExplainContext) -> Advice:
 def kind_of_token(context: ExplainContext) -> Advice | None:
     """Say that the token is an ID token, a refresh token or another product's access token, where that is plain; else None."""
     kind = context.recognised
+    if kind is not None and kind.issuer_kind == "google" and not kind.is_application:
+        return _googles_person(context)
     match kind.token_kind if kind is not None else _kind_by_claims(context):
         case "id_token":
             return Advice(
@@ -47,6 +50,8 @@ def kind_of_token(context: ExplainContext) -> Advice | None:
                     caller(f"A service gets one with grant_type=client_credentials, {how_to_ask(context)}."),
                 ),
             )
+        case "workload":
+            return _workload(context)
         case "refresh":
             return Advice(
                 code="refresh_token",
@@ -67,6 +72,36 @@ def kind_of_token(context: ExplainContext) -> Advice | None:
         cures=(
             api(
                 f"Use the preset, which knows the tokens of {kind.name}: {words}, in the place of --issuer (M2MGUARD_ISSUER)."
+            ),
+        ),
+    )
+
+
+def _googles_person(context: ExplainContext) -> Advice:
+    return Advice(
+        code="id_token",
+        wrong="token",
+        cause="This is Google's ID token of a person. A service is known by the ID token of its service account.",
+        cures=(caller(f"Let the service get its token from its own service account, {how_to_ask(context)}."),),
+    )
+
+
+def _workload(context: ExplainContext) -> Advice | None:
+    kind = context.recognised
+    if kind is None or _has_preset(context):
+        return None
+    return Advice(
+        code="workload_token",
+        wrong="setting",
+        cause=f"This is a token that {kind.name} gives a workload. It proves which workload calls, has no scopes, and does not "
+        f"follow RFC 9068, as "
+        "the settings expect.",
+        cures=(
+            api(
+                "Build the issuer in code for such tokens: Issuer(token_types=..., required_claims=[...], is_machine=...), and "
+                "let each route name "
+                "who may call by app_ids.",
+                opens=f"every workload of {kind.name} that can name this API's audience: a route without app_ids lets them all in",
             ),
         ),
     )
@@ -115,6 +150,26 @@ def _not_rfc9068(context: ExplainContext) -> Advice:
                 opens="whatever else the issuer signs with this typ, ID tokens above all: keep those out by M2MGUARD_CLAIM_VALUES or "
                 "M2MGUARD_REQUIRED_CLAIMS",
             ),
+        ),
+    )
+
+
+def no_audience(context: ExplainContext) -> Advice:
+    """The token names no API. That is never to be accepted."""
+    kind = context.recognised
+    mapper = kind is not None and kind.issuer_kind == "keycloak"
+    write = (
+        "add an Audience mapper with it to a client scope, and give that scope to the calling client"
+        if mapper
+        else "write it into aud"
+    )
+    return Advice(
+        code="no_audience",
+        wrong="token",
+        cause="The token names no API (aud), so it may be meant for any.",
+        cures=(
+            caller(f"Get a token for this API, {how_to_ask(context)}."),
+            issuer(f"Let the issuer name this API, {quoted(this_api(context))}: {write}."),
         ),
     )
 
@@ -175,6 +230,18 @@ def _missing(claims: str, context: ExplainContext) -> Advice:
                 issuer(
                     "Add the client scope basic to the client (Clients, Client scopes, Add client scope, Default), and get a new token."
                 ),
+            ),
+        )
+    if "aud" in missing:
+        return no_audience(context)
+    if missing & _INDISPENSABLE:
+        return Advice(
+            code="missing_claim",
+            wrong="token",
+            cause=f"The token has no {' and no '.join(sorted(missing))}, without which nobody can tell who calls, or until when.",
+            cures=(
+                caller("If it is not the access token that was sent, send that."),
+                issuer(f"Let the issuer write {' and '.join(sorted(missing))} into access tokens."),
             ),
         )
     harmless = missing <= {"jti", "iat"}

@@ -43,6 +43,8 @@ def _any(claims: Claims, typ: str) -> TokenKind:
 
 
 def _by_subject(claims: Claims, app_id_claim: str) -> TokenKind:
+    if "sub" not in claims:
+        return "unknown"
     signs_of_a_person = {"act", "acr", "amr", "auth_time"} & claims.keys()
     same = claims.get("sub") is not None and claims.get("sub") == claims.get(app_id_claim)
     return "app_access" if same and not signs_of_a_person else "person_access"

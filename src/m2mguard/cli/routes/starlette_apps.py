@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from m2mguard.access import Requirement
@@ -58,10 +58,8 @@ def _route(route: Any, app: Any, seen: tuple[Seen, ...], prefix: str) -> Iterato
     doubt = ""
     dependant = getattr(route, "dependant", None)
     if dependant is not None:
-        guards, doubt = _dependencies(dependant)
+        guards, doubt = _dependencies(dependant, getattr(app, "dependency_overrides", {}))
         found += tuple(Seen(guard=one) for one in guards)
-        if any(call in app_overrides(app) for call in _calls(dependant)):
-            doubt = "a dependency is overridden (dependency_overrides)"
     methods = getattr(route, "methods", None)
     kind = ("WEBSOCKET",) if "WebSocket" in type(getattr(route, "original_route", route)).__name__ else methods or ()
     documents = {getattr(app, name, None) for name in _DOCUMENTATION} - {None}
@@ -69,12 +67,6 @@ def _route(route: Any, app: Any, seen: tuple[Seen, ...], prefix: str) -> Iterato
         path, sorted(set(kind) - {"HEAD"}), found, where=where_is(endpoint), doubt=doubt,
         open_on_purpose="FastAPI's own documentation" if getattr(route, "path", None) in documents and dependant is None else "",
     )  # fmt: skip
-
-
-def app_overrides(app: Any) -> dict[Any, Any]:
-    """The dependencies that a FastAPI application replaces."""
-    overrides: dict[Any, Any] = getattr(app, "dependency_overrides", {})
-    return overrides
 
 
 def _mounted(route: Any, seen: tuple[Seen, ...], path: str) -> Iterator[RouteReport]:
@@ -108,19 +100,22 @@ def _asked_by_decorator(endpoint: Any) -> Iterator[Seen]:
         endpoint = getattr(endpoint, "__wrapped__", None)
 
 
-def _dependencies(dependant: Any) -> tuple[list[Guard], str]:
+def _dependencies(dependant: Any, overrides: Mapping[Any, Any]) -> tuple[list[Guard], str]:
     """The guards among the dependencies of a FastAPI route, with the scopes of `Security(...)`; and what else may ask for something."""
     guards: list[Guard] = []
     doubt = ""
     for one in _tree(dependant):
-        found = guards_around(one.call)
+        call = overrides.get(one.call, one.call)
+        found = guards_around(call)
         scopes = [*(getattr(one, "parent_oauth_scopes", None) or ()), *(getattr(one, "own_oauth_scopes", None) or ())]
         scopes = scopes or list(getattr(one, "security_scopes", None) or ())
         guards += found
         if found and scopes:
             guards.append(Guard(requirement=Requirement(scopes=scopes), server=found[0].server))
-        if not found and _is_security(one.call):
-            doubt = f"{where_is(type(one.call))} may ask for something"
+        if call is not one.call:
+            doubt = "a dependency is overridden (dependency_overrides)"
+        elif not found and _is_security(call):
+            doubt = f"{where_is(type(call))} may ask for something"
     return guards, doubt
 
 
@@ -133,7 +128,3 @@ def _tree(dependant: Any) -> Iterator[Any]:
     for one in dependant.dependencies:
         yield one
         yield from _tree(one)
-
-
-def _calls(dependant: Any) -> list[Any]:
-    return [one.call for one in _tree(dependant) if guards_around(one.call)]
