@@ -1,5 +1,7 @@
 """The survey of a Django site against reality, with and without the middleware."""
 
+from typing import Any
+
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
@@ -123,10 +125,13 @@ class ByPerson(APIView):
         return Response("up")
 
 
+AllGuarded: Any = method_decorator(requires("read"), name="dispatch")(type("AllGuarded", (Class,), {}))
+
+
 class Classes:
     urlpatterns = [
         path("open", Class.as_view()),
-        path("dispatch", method_decorator(requires("read"), name="dispatch")(type("Guarded", (Class,), {})).as_view()),
+        path("dispatch", AllGuarded.as_view()),
         path("around", requires("read")(Class.as_view())),
         path("single", SingleMethod.as_view()),
         path("set", Set.as_view({"get": "list", "post": "create"})),
