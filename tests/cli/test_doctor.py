@@ -6,6 +6,7 @@ import email.utils
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -297,6 +298,18 @@ def test_routes_that_ask_for_nothing_are_named_and_those_that_are_meant_are_not(
     assert second.startswith("GET /anybody asks for nothing")
     page = run("doctor", "--app", "shop_with_a_hole:app")[1]
     assert '\nok  GET             /orders: asks for scope "read:orders"\n' in page
+
+
+def test_the_open_route_of_an_example_is_found(run, issuer, monkeypatch):
+    monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", issuer.endpoint)
+    monkeypatch.setenv("M2MGUARD_AUDIENCE", SHOPPING_API)
+    for name in ("fastapi_app", "starlette_app", "flask_app"):
+        sys.modules.pop(f"examples.{name}", None)
+        _, told = doctor(run, "--app", f"examples.{name}:app")
+        sys.modules.pop(f"examples.{name}")  # it has this test's settings
+        assert [one for one in told["diagnosis"] if one.startswith("GET /healthz is open: anybody can call it")], told[
+            "diagnosis"
+        ]
 
 
 def test_an_application_that_cannot_be_imported_is_named(run, tmp_path, monkeypatch):

@@ -338,6 +338,21 @@ def test_a_place_without_an_issuer_is_wrong_usage(run, place):
     assert page.splitlines()[-1].startswith("m2mguard keys: error: ")
 
 
+def test_the_settings_are_taken_from_an_application(run, issuer, tmp_path, monkeypatch):
+    (tmp_path / "shop_in_code.py").write_text(
+        "from fastapi import FastAPI, Security\nfrom m2mguard import Issuer, ResourceServer\nfrom m2mguard.fastapi import M2MAuth\n"
+        f"auth = M2MAuth(ResourceServer(Issuer.logto({issuer.endpoint!r}), audience='https://own.api'))\n"
+        "app = FastAPI(dependencies=[Security(auth)])\napp.get('/')(lambda: 1)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    token = issuer.mint(audience="https://own.api")
+    assert run("explain", "--app", "shop_in_code:app", given=token)[0] == 0
+    assert (
+        run("explain", "--app", "shop_in_code:app", "--audience", "https://other.api", given=token)[0] == 1
+    )  # options come first
+    assert run("keys", "--app", "shop_in_code:app")[0] == 0
+
+
 JSON_VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -70,6 +70,7 @@ def test_a_person_mints_calls_rotates_withdraws_and_reads_why(page, dev):
     press(page, f"Withdraw {old[:8]}")
     expect(result(page)).to_contain_text("The key is withdrawn")
     press(page, "Restart the example API")
+    assert page.request.get(f"{dev.url}/example/orders", headers={"Authorization": f"Bearer {token}"}).status == 401
     page.get_by_label("Token to explain").fill(token)
     press(page, "Explain")
     expect(result(page)).to_contain_text("Refused (401), unknown_key")
