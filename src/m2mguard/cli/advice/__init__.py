@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from m2mguard.cli.advice.access import application, organization, scope
 from m2mguard.cli.advice.advice import Advice, CauseCode, Cure, Who, Wrong
 from m2mguard.cli.advice.audience import audience
+from m2mguard.cli.advice.claims import claim
 from m2mguard.cli.advice.issuers import route_issuer, unknown_issuer
 from m2mguard.cli.advice.keys import algorithm, signature, unknown_key
-from m2mguard.cli.advice.kinds import claim, not_a_machine, token_type
+from m2mguard.cli.advice.kinds import token_type
+from m2mguard.cli.advice.persons import not_a_machine
 from m2mguard.cli.advice.shape import field, malformed
 from m2mguard.cli.advice.times import expired, not_yet_valid
 from m2mguard.cli.context import ExplainContext

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from m2mguard.cli.advice.advice import Advice, Cure, api, caller, issuer
 from m2mguard.cli.advice.asking import how_to_ask, is_logto, name_of, this_api, trusted_issuer, trusted_kind
-from m2mguard.cli.advice.kinds import kind_of_token, no_audience
+from m2mguard.cli.advice.claims import no_audience
+from m2mguard.cli.advice.kinds import kind_of_token
 from m2mguard.cli.context import ExplainContext
 from m2mguard.cli.words import listed, pasteable, quoted
 from m2mguard.errors import Refusal

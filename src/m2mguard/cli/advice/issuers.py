@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from m2mguard.cli.advice.advice import Advice, Cure, api, caller, issuer
 from m2mguard.cli.advice.asking import how_to_ask, is_logto
+from m2mguard.cli.advice.issuer_names import (
+    TRUST,
+    document_below,
+    logto_endpoint,
+    okta_org,
+    other_tenant,
+    other_version,
+    parts_of,
+    placeholder,
+    preset_words,
+    spelling,
+)
 from m2mguard.cli.advice.samples import is_sample, sample
 from m2mguard.cli.context import ExplainContext
-from m2mguard.cli.recognition import Recognised, recognise
+from m2mguard.cli.recognition import recognise
 from m2mguard.cli.words import listed, pasteable, quoted
 from m2mguard.errors import Refusal
 from m2mguard.issuer import Issuer
-from m2mguard.reasons.difference import small_difference
 
-_PLACEHOLDERS = ("/common/", "/organizations/", "/consumers/", "/{tenantid}/")
 _INNER_HOSTS = frozenset(("localhost", "127.0.0.1", "::1", "host.docker.internal"))
 _REALM = re.compile(r"(.*)/realms/([^/]+)/?")
-_TRUST = "whoever runs that issuer decides who may call: trust it only if it is yours"
 
 
 def unknown_issuer(error: Refusal, context: ExplainContext) -> Advice:
@@ -72,139 +81,13 @@ def _trusted(context: ExplainContext) -> list[str]:
     return [name for one in context.settings.issuers for name in one.names]
 
 
-def _spelling(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    del context
-    difference = small_difference(one.names, [said])
-    if difference is None:
-        return None
-    if said.startswith("http://") and one.url.startswith("https://"):
-        return Advice(
-            code="issuer_names_itself_http",
-            wrong="issuer",
-            cause=f"The issuer names itself {quoted(said)}, with http, and this API trusts {quoted(one.url)}. An issuer behind a TLS proxy "
-            "does that if it does not see that it was asked over https.",
-            cures=(
-                issuer(
-                    "Let the proxy send X-Forwarded-Proto, and the issuer believe it. Logto: TRUST_PROXY_HEADER=1 and an ENDPOINT with "
-                    "https; Keycloak: --hostname with https and --proxy-headers. Then get a new token."
-                ),
-            ),
-        )
-    return Advice(
-        code="issuer_spelling",
-        wrong="setting",
-        cause=f"The token names {quoted(said)} and the setting {quoted(one.url)}: {difference}. Issuers are compared character "
-        f"for character.",
-        cures=(
-            api(
-                f"Set the issuer exactly as tokens name it: --issuer {pasteable(said)} (M2MGUARD_ISSUER){_logto_word(one)}."
-            ),
-        ),
-    )
-
-
-def _logto_word(one: Issuer) -> str:
-    return (
-        "; for Logto give the endpoint alone, without /oidc, to --logto (M2MGUARD_LOGTO_ENDPOINT)"
-        if is_logto(one)
-        else ""
-    )
-
-
-def _logto_endpoint(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    del context
-    if said != f"{one.url.rstrip('/')}/oidc":
-        return None
-    return Advice(
-        code="logto_endpoint",
-        wrong="setting",
-        cause=f"The setting is Logto's endpoint, {quoted(one.url)}. Logto's issuer is the endpoint plus /oidc.",
-        cures=(api(f"Give the endpoint as one: use --logto {one.url} (M2MGUARD_LOGTO_ENDPOINT), which adds /oidc."),),
-    )
-
-
-def _document(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    del context
-    base = said.rstrip("/")
-    if not one.url.startswith(f"{base}/") or one.url.rstrip("/") == base or "/realms/" in one.url.removeprefix(base):
-        return None
-    return Advice(
-        code="document_as_issuer",
-        wrong="setting",
-        cause=f"The setting is {quoted(one.url)}, an address below the issuer. The token names {quoted(said)}.",
-        cures=(api(f"Give the issuer itself: --issuer {pasteable(said)} (M2MGUARD_ISSUER)."),),
-    )
-
-
-def _placeholder(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    if not any(word in f"{one.url}/" for word in _PLACEHOLDERS):
-        return None
-    return Advice(
-        code="tenant_placeholder",
-        wrong="setting",
-        cause=f"The setting {quoted(one.url)} has a placeholder in the place of the tenant. Tokens name their own tenant: {quoted(said)}.",
-        cures=(api(f"Name your tenant: {preset_words(context.recognised) or '--preset entra:TENANT'}.", opens=_TRUST),),
-    )
-
-
-def _version(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    token, setting = context.recognised, recognise({}, {"iss": one.url})
-    if token is None or setting is None or token.issuer_kind != "entra" or setting.issuer_kind != "entra":
-        return None
-    if _guid(said) is None or _guid(said) != _guid(one.url):
-        return _tenant(said, one, token)
-    return Advice(
-        code="token_version",
-        wrong="setting",
-        cause=f"Both are the same Entra tenant. The token is of version {token.version}, which names {quoted(said)}; the "
-        f"setting is the name in "
-        f"tokens of the other version, {quoted(one.url)}.",
-        cures=(
-            issuer(
-                "Set requestedAccessTokenVersion in the manifest of the API's app registration to 2 (api.requestedAccessTokenVersion), "
-                "and get a new token; version 2 is the better one."
-            ),
-            api(f"Or accept this version: {preset_words(token)}. The audience differs between the versions, too."),
-        ),
-    )
-
-
-def _tenant(said: str, one: Issuer, token: Recognised) -> Advice:
-    return Advice(
-        code="other_tenant",
-        wrong="token",
-        cause=f"The token is of another tenant of {token.name}: {quoted(said)}. This API trusts {quoted(one.url)}.",
-        cures=(
-            caller("Get the token from the tenant that this API trusts."),
-            api(
-                f"Only if the other tenant is yours as well, trust it, too: {preset_words(token) or f'--issuer {pasteable(said)}'}.",
-                opens=_TRUST,
-            ),
-        ),
-    )
-
-
-def _okta_org(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    token, setting, kind = _parts(said), _parts(one.url), context.recognised
-    if token is None or setting is None or kind is None or kind.issuer_kind != "okta":
-        return None
-    if token.hostname != setting.hostname or token.path.strip("/"):
-        return None
-    return Advice(
-        code="org_authorization_server",
-        wrong="token",
-        cause="The token is of Okta's org authorization server, whose access tokens are for Okta itself. Nobody else can verify them.",
-        cures=(caller(f"Get the token from the custom authorization server: {one.url}/v1/token."),),
-    )
-
-
 def _same_host(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
-    token, setting = _parts(said), _parts(one.url)
+    token, setting = parts_of(said), parts_of(one.url)
     if token is None or setting is None or token.hostname != setting.hostname:
         return None
     kind = context.recognised
     if kind is not None and kind.issuer_kind == "cognito":
-        return _tenant(said, one, kind)
+        return other_tenant(said, one, kind)
     realms = [_REALM.fullmatch(name) for name in (said, one.url)]
     if all(realms) and realms[0] and realms[1] and realms[0][2] != realms[1][2]:
         return Advice(
@@ -217,7 +100,7 @@ def _same_host(said: str, one: Issuer, context: ExplainContext) -> Advice | None
                 caller(f"Get the token from the realm that this API trusts: {one.url}."),
                 api(
                     f"Or set the realm that your applications are in: {preset_words(kind) or f'--issuer {pasteable(said)}'}.",
-                    opens=_TRUST,
+                    opens=TRUST,
                 ),
             ),
         )
@@ -239,7 +122,7 @@ def _same_host(said: str, one: Issuer, context: ExplainContext) -> Advice | None
 
 def _other_name(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
     """Another host, the same path: two names of one issuer, or two tenants."""
-    token, setting = _parts(said), _parts(one.url)
+    token, setting = parts_of(said), parts_of(one.url)
     if token is None or setting is None or token.path.rstrip("/") != setting.path.rstrip("/"):
         return None
     kind, own = context.recognised, recognise({}, {"iss": one.url})
@@ -255,12 +138,12 @@ def _other_name(said: str, one: Issuer, context: ExplainContext) -> Advice | Non
                 issuer("Give the issuer one public name that everybody uses (Logto: ENDPOINT; Keycloak: --hostname)."),
                 api(
                     f"Or, if both names are the same issuer, accept the other one, too: M2MGUARD_ALIASES={pasteable(said)} (aliases=).",
-                    opens=_TRUST,
+                    opens=TRUST,
                 ),
             ),
         )
     if kind is not None and _are_of_logtos_cloud(token, setting):
-        return _tenant(said, one, kind)
+        return other_tenant(said, one, kind)
     if is_logto(one) and token.path == "/oidc":
         return Advice(
             code="custom_domain",
@@ -279,7 +162,7 @@ def _other_name(said: str, one: Issuer, context: ExplainContext) -> Advice | Non
             ),
         )
     if kind is not None and own is not None and kind.issuer_kind == own.issuer_kind and token.path.strip("/"):
-        return _tenant(said, one, kind)
+        return other_tenant(said, one, kind)
     return None
 
 
@@ -292,16 +175,16 @@ def _same_kind(said: str, one: Issuer, context: ExplainContext) -> Advice | None
     kind = context.recognised
     if kind is None or own is None or kind.issuer_kind != own.issuer_kind:
         return None
-    return _tenant(said, one, kind)
+    return other_tenant(said, one, kind)
 
 
 _EXAMINATIONS: tuple[Callable[[str, Issuer, ExplainContext], Advice | None], ...] = (
-    _spelling,
-    _logto_endpoint,
-    _placeholder,
-    _version,
-    _okta_org,
-    _document,
+    spelling,
+    logto_endpoint,
+    placeholder,
+    other_version,
+    okta_org,
+    document_below,
     _same_host,
     _other_name,
     _same_kind,
@@ -314,7 +197,7 @@ def _another(said: str, context: ExplainContext) -> Advice:
     preset = preset_words(kind)
     trust: Cure = api(
         f"Only if that issuer is yours, trust it: {preset or f'--issuer {pasteable(said)} (M2MGUARD_ISSUER)'}.",
-        opens=_TRUST,
+        opens=TRUST,
     )
     return Advice(
         code="other_issuer",
@@ -322,22 +205,3 @@ def _another(said: str, context: ExplainContext) -> Advice:
         cause=f"This is {whose}: it names {quoted(said)}. This API trusts {listed(_trusted(context))}.",
         cures=(caller(f"Get the token from the issuer that this API trusts, {how_to_ask(context)}."), trust),
     )
-
-
-def preset_words(kind: Recognised | None) -> str:
-    """How to name the issuer's preset, or "" where there is none."""
-    return (
-        f"--preset {pasteable(kind.preset)} (M2MGUARD_PRESET)" if kind is not None and kind.preset is not None else ""
-    )
-
-
-def _parts(url: str) -> SplitResult | None:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
-
-
-def _guid(url: str) -> str | None:
-    found = re.search(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", url)
-    return None if found is None else found[0].lower()
