@@ -5,6 +5,7 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 from collections.abc import Callable, Iterable
@@ -146,7 +147,10 @@ def authorization_fields(environ: WSGIEnvironment) -> list[str]:
 
 def route_of(environ: WSGIEnvironment) -> tuple[str, str]:
     """The method and the path of a request, for the log."""
-    return environ.get("REQUEST_METHOD", ""), environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    with contextlib.suppress(UnicodeError):  # where it is no UTF-8, or text already
+        path = path.encode("latin-1").decode()  # PEP 3333 shows the bytes of UTF-8 as Latin-1
+    return environ.get("REQUEST_METHOD", ""), path
 
 
 class Exemptions:

@@ -29,7 +29,7 @@ class World:
         self.issuer: Final = LocalIssuer(clock=_now)
         self.absent_issuer: Final = LocalIssuer(clock=_now)
         self.server: Final = self._server(self.issuer)
-        self._told: list[str] = []
+        self._told: list[TokenRefused] = []
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -43,10 +43,10 @@ class World:
         """A server that has never reached its issuer, `absent_issuer`."""
         return self._server(self.absent_issuer)
 
-    def take_reasons(self) -> list[str]:
-        """Why requests were refused since this was last asked, as `TokenRefused` events told."""
-        reasons, self._told = self._told, []
-        return reasons
+    def take_refusals(self) -> list[TokenRefused]:
+        """The events of requests that were refused since this was last asked."""
+        refusals, self._told = self._told, []
+        return refusals
 
     def _server(self, issuer: LocalIssuer) -> ResourceServer:
         return ResourceServer(
@@ -55,7 +55,7 @@ class World:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, TokenRefused):
-            self._told.append(event.reason)
+            self._told.append(event)
 
 
 def _now() -> float:
