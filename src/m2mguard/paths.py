@@ -64,6 +64,11 @@ class PublicPaths:
         self._exact = {path: methods for path, methods in named.items() if not path.endswith("/")}
         self._prefixes = {path: methods for path, methods in named.items() if path.endswith("/")}
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The paths, without their methods."""
+        return (*self._exact, *self._prefixes)
+
     def __bool__(self) -> bool:
         return bool(self._exact or self._prefixes)
 

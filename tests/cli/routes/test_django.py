@@ -9,6 +9,7 @@ from django.test import Client, override_settings
 from django.urls import include, path, re_path
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import cache_page
 
 from m2mguard import Requirement, ResourceServer
 from m2mguard.cli.routes import survey
@@ -130,6 +131,7 @@ AllGuarded: Any = method_decorator(requires("read"), name="dispatch")(type("AllG
 
 class Classes:
     urlpatterns = [
+        path("cached", cache_page(60)(requires("read")(up))),
         path("open", Class.as_view()),
         path("dispatch", AllGuarded.as_view()),
         path("around", requires("read")(Class.as_view())),
@@ -150,6 +152,7 @@ def test_classes_methods_view_sets_and_logins():
         }
         assert Client().post("/single").status_code == 401
     assert found == {
+        ("/cached", ()): ("warning", True),
         ("/open", ("GET", "POST")): ("alarm", False),
         ("/dispatch", ("GET", "POST")): ("fine", False),
         ("/around", ("GET", "POST")): ("fine", False),

@@ -1,5 +1,6 @@
 """The survey against reality: each route is called without a token, and what the survey says of it must be so."""
 
+import functools
 import importlib
 import sys
 
@@ -287,3 +288,37 @@ def test_flasks_classes_nested_blueprints_and_files():
 def test_what_is_no_application_has_no_routes():
     assert survey(SERVER) == []
     assert survey(object()) == []
+
+
+def own_decorator(view):
+    @functools.wraps(view)
+    def around(*args):
+        return view(*args) if args else "an answer before the guard"
+
+    return around
+
+
+def test_a_decorator_above_a_guard_is_a_doubt_and_one_below_is_none():
+    app = Flask("shop", static_folder=None)
+    guard = M2MGuard(app, SERVER)
+    app.get("/above", endpoint="above")(own_decorator(guard.requires("read")(view_of())))
+    app.get("/below", endpoint="below")(guard.requires("read")(own_decorator(view_of())))
+    found = {one.path: one for one in survey(app)}
+    assert (found["/above"].severity, found["/above"].doubt) == ("warning", True)
+    assert "above the guard" in found["/above"].text
+    assert (found["/below"].severity, found["/below"].doubt) == ("fine", False)
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/above", "/below")] == [200, 401]
+
+
+def test_a_public_path_that_is_one_of_a_routes_is_told():
+    def app(public):
+        middleware = [Middleware(BearerAuthMiddleware, server=SERVER, requires=READ, public=public)]
+        return Starlette(routes=[Route("/users/{name}", up)], middleware=middleware)
+
+    for public in (["/users/me"], ["/users/"]):
+        [found] = survey(app(public))
+        assert TestClient(app(public)).get("/users/me").status_code == 200
+        assert found.severity in ("warning", "note")
+    [found] = survey(app(["/users"]))
+    assert found.severity == "fine"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from m2mguard.cli.routes.report import RouteReport, Seen, reports, where_is
+from m2mguard.cli.routes.report import RouteReport, Seen, above_guard, reports, where_is
 from m2mguard.guard import Guard, guards_of
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
@@ -65,7 +66,7 @@ def _patterns(patterns: Any, prefix: str, seen: tuple[Seen, ...]) -> Iterator[Ro
 
 
 def _view(view: Any, path: str, seen: tuple[Seen, ...]) -> Iterator[RouteReport]:
-    found = (*seen, *_seen(guards_of(view)))
+    found = (*seen, *(replace(one, above=above_guard(view)) for one in _seen(guards_of(view))))
     rest = getattr(view, "cls", None)
     if rest is not None and hasattr(rest, "authentication_classes"):
         yield from _rest_view(view, rest, path, found)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from m2mguard.cli.routes.report import RouteReport, Seen, guards_around, reports, where_is
+from m2mguard.cli.routes.report import RouteReport, Seen, above_guard, guards_around, reports, where_is
 from m2mguard.guard import Guard, guards_of
 
 _NEVER_SERVED = (
@@ -31,7 +32,8 @@ def survey_flask(app: Any, seen: tuple[Seen, ...] = ()) -> Iterator[RouteReport]
         hooks = [
             hook for name in (None, *_blueprints(rule.endpoint)) for hook in app.before_request_funcs.get(name, ())
         ]
-        guards = [guard for hook in hooks for guard in guards_of(hook)] + list(guards_of(view))
+        before = [_with(guard, server) for hook in hooks for guard in guards_of(hook)]
+        before += [replace(_with(guard, server), above=above_guard(view)) for guard in guards_of(view)]
         methods = sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"}) or sorted(rule.methods or ())
         doubt = _NEVER_SERVED if any(id(view) in _without_guard(hook) for hook in hooks) else ""
         purpose = {"static": "files that anybody may read", METADATA_ENDPOINT: "the API's metadata (RFC 9728)"}
@@ -39,7 +41,7 @@ def survey_flask(app: Any, seen: tuple[Seen, ...] = ()) -> Iterator[RouteReport]
             rule.rule,
             methods,
             view,
-            (*outer, *(_with(guard, server) for guard in guards)),
+            (*outer, *before),
             doubt,
             purpose.get(rule.endpoint, ""),
         )

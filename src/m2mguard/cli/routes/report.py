@@ -49,10 +49,12 @@ class Seen:
     Attributes:
         guard: the guard.
         root: the path of the application that it guards; its public paths begin there.
+        above: what is around the guard and may answer before it, such as a decorator of the user's own; "" where nothing is.
     """
 
     guard: Guard
     root: str = ""
+    above: str = ""
 
 
 def reports(
@@ -75,35 +77,43 @@ def reports(
         open_on_purpose: why it is no fault that nothing asks for a token, or "".
     """
     guards = list(seen)
-    groups: dict[tuple[Guard, ...], list[str]] = {}
+    groups: dict[tuple[Seen, ...], list[str]] = {}
     for method in methods or ("",):
-        asking = tuple(one.guard for one in guards if not _is_public(one, path, method))
+        asking = tuple(one for one in guards if not _is_public(one, path, method))
         groups.setdefault(asking, []).append(method)
     return [
         _report(
             path,
-            filter(None, group),
+            [one for one in group if one],
             asking,
-            has_guards=bool(guards),
             where=where,
-            doubt=doubt,
-            open_on_purpose=open_on_purpose,
+            without_guard=_without_guard(guards, doubt, open_on_purpose),
         )
         for asking, group in groups.items()
     ]
 
 
+def _without_guard(guards: list[Seen], doubt: str, open_on_purpose: str) -> tuple[RouteSeverity, str, bool]:
+    """How bad a method is that no guard asks for anything, in which words, and whether that is in doubt."""
+    if doubt:
+        return "warning", f"no guard of m2mguard is on it; {doubt}", True
+    if guards:
+        return "note", "is public by name", False
+    if open_on_purpose:
+        return "note", f"is open: {open_on_purpose}", False
+    return "alarm", "is not protected: nothing asks for a token", False
+
+
 def _report(
     path: str,
-    methods: Iterable[str],
-    asking: tuple[Guard, ...],
+    methods: list[str],
+    asking: tuple[Seen, ...],
     *,
-    has_guards: bool,
     where: str,
-    doubt: str,
-    open_on_purpose: str,
+    without_guard: tuple[RouteSeverity, str, bool],
 ) -> RouteReport:
-    severity, text = _judged(asking, has_guards=has_guards, doubt=doubt, open_on_purpose=open_on_purpose)
+    severity, text, doubt = _with_guard(path, asking) if asking else without_guard
+    guards = [one.guard for one in asking]
     return RouteReport(
         path=path,
         methods=frozenset(methods),
@@ -111,29 +121,44 @@ def _report(
         text=text,
         where=where,
         is_protected=bool(asking),
-        doubt=bool(doubt) and not asking,
-        servers=tuple(dict.fromkeys(one.server for one in asking if one.server is not None)),
+        doubt=doubt,
+        servers=tuple(dict.fromkeys(one.server for one in guards if one.server is not None)),
     )
 
 
-def _judged(
-    asking: tuple[Guard, ...], *, has_guards: bool, doubt: str, open_on_purpose: str
-) -> tuple[RouteSeverity, str]:
-    if asking:
-        words = asked([one.requirement for one in asking if one.requirement is not None])
-        if words:
-            return "fine", f"asks for {words}"
+def _with_guard(path: str, asking: tuple[Seen, ...]) -> tuple[RouteSeverity, str, bool]:
+    words, sure = (
+        asked([one.guard.requirement for one in guards if one.guard.requirement is not None])
+        for guards in (asking, [one for one in asking if not one.above])
+    )
+    above = next((one.above for one in asking if one.above), "")
+    if above and not sure:
         return (
             "warning",
-            "asks for a token, and for nothing else: any application that has one for this API may call it",
+            f"asks for {words or 'a token'}, but {above} is above the guard, and may answer before it",
+            True,
         )
-    if doubt:
-        return "warning", f"no guard of m2mguard is on it; {doubt}"
-    if has_guards:
-        return "note", "is public by name"
-    if open_on_purpose:
-        return "note", f"is open: {open_on_purpose}"
-    return "alarm", "is not protected: nothing asks for a token"
+    open_below = [entry for one in asking for entry in _public_below(one, path)]
+    if open_below:
+        return "warning", f"asks for {words or 'a token'}, and {listed(open_below)} is public by name", False
+    if words:
+        return "fine", f"asks for {words}", False
+    return (
+        "warning",
+        "asks for a token, and for nothing else: any application that has one for this API may call it",
+        False,
+    )
+
+
+def _public_below(seen: Seen, path: str) -> list[str]:
+    """The public paths that are this route with something in the place of its parameters."""
+    if seen.guard.public is None or not _PARAMETER.search(path):
+        return []
+    parts = [re.escape(part) for part in _PARAMETER.split(path.removeprefix(seen.root))]
+    pattern = re.compile(".+".join(parts))
+    return [
+        entry for entry in seen.guard.public.entries if pattern.fullmatch(f"{entry}x" if entry.endswith("/") else entry)
+    ]
 
 
 def asked(requirements: Iterable[Requirement]) -> str:
@@ -168,6 +193,18 @@ def guards_around(target: object) -> tuple[Guard, ...]:
     """The guards of a middleware or dependency, if m2mguard's own code runs when it is called: a subclass may let anybody pass."""
     called = next((vars(one)["__call__"] for one in type(target).__mro__ if "__call__" in vars(one)), None)
     return guards_of(target) if str(getattr(called, "__module__", "")).startswith("m2mguard.") else ()
+
+
+def above_guard(view: object) -> str:
+    """The decorator that is around a view's guard, by its module and name; "" where the guard is outermost, or cannot be found."""
+    around = ""
+    while view is not None:
+        module = str(getattr(view, "__globals__", {}).get("__name__", ""))
+        if module.startswith("m2mguard."):
+            return around
+        around = around or f"a decorator of {module}"
+        view = getattr(view, "__wrapped__", None)
+    return ""
 
 
 def where_is(served: object) -> str:
