@@ -123,6 +123,18 @@ def test_health_as_json_is_what_a_service_shows(run, issuer):
     assert json.loads(page)["issuers"][0]["last_error"] == "the key set was answered with status 500"
 
 
+def test_keys_as_json_has_the_usable_keys_and_why_others_are_passed_over(run, issuer):
+    issuer.publish({"kty": "oct", "k": "AA"})
+    status, page = run("keys", "--json", *settings(issuer))
+    [one] = json.loads(page)["issuers"]
+    assert status == 0
+    assert [key["key_id"] for key in one["keys"]] == [issuer.current_key.kid]
+    assert one["passed_over"] == ['key 1: its kty is "oct", expected RSA, EC or OKP']
+    issuer.misbehave("jwks", faults.status(500))
+    status, page = run("keys", "--json", *settings(issuer))
+    assert (status, json.loads(page)["issuers"][0]["problem"]) == (3, "key_set_status")
+
+
 def test_health_asks_for_everything_that_a_service_needs(run, issuer):
     status, page = run("health", "--issuer", issuer.url)
     assert status == 2

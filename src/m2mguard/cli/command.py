@@ -161,12 +161,15 @@ def _why(command: argparse.ArgumentParser, options: argparse.Namespace, page: Pa
 
 def _key_sets(options: argparse.Namespace, page: Page) -> int:
     found = key_sets.look(setup(options, os.environ, needs_audience=options.command == "health"))
-    if options.command == "keys":
-        key_sets.show_keys(page, found)
-    elif options.json:
-        page.line(key_sets.health_as_json(found))
-    else:
-        key_sets.show_health(page, found)
+    match options.command, options.json:
+        case "keys", True:
+            page.line(key_sets.keys_as_json(found))
+        case "keys", False:
+            key_sets.show_keys(page, found)
+        case _, True:
+            page.line(key_sets.health_as_json(found))
+        case _:
+            key_sets.show_health(page, found)
     return FINE if all(one.health.ready for one in found) else COULD_NOT_TELL
 
 
@@ -240,7 +243,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     token.add_argument("--json", action="store_true", help="print the token, its scopes and its end as JSON")
     health = command("health", "fetch the keys, and say whether tokens can be checked", _HEALTH, _KEYS_EPILOG)
     health.add_argument("--json", action="store_true", help="print what server.health() returns")
-    command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
+    keys = command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
+    keys.add_argument("--json", action="store_true", help="print the same for programs")
     developing = adding.add_parser(
         "dev", help="serve a local issuer with a web page", description=_DEV, formatter_class=plain, allow_abbrev=False
     )

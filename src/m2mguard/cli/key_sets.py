@@ -57,6 +57,20 @@ def health_as_json(found: list[Found]) -> str:
     return json.dumps(dataclasses.asdict(health), indent=2)
 
 
+def keys_as_json(found: list[Found]) -> str:
+    """What `show_keys` shows, for programs: each issuer's usable keys, and why others are passed over."""
+    told = [
+        {
+            "issuer": one.health.issuer,
+            "keys": [dataclasses.asdict(key) for key in one.health.keys],
+            "passed_over": skipped_keys(one.issuer, one.exchanges) if one.health.ready else (),
+            "problem": one.health.last_problem,
+        }
+        for one in found
+    ]
+    return json.dumps({"issuers": told}, indent=2)
+
+
 def show_keys(page: Page, found: list[Found]) -> None:
     """Show each usable key, and each key that was passed over with the reason."""
     for one in found:
