@@ -52,7 +52,7 @@ def test_a_service_s_own_environment_is_all_it_needs(command, issuer):
 def test_help_names_the_commands_and_the_local_issuer():
     done = ran(MODULE, "--help")
     assert done.returncode == 0
-    for word in ("explain", "health", "keys", "M2MGUARD_", "python -m m2mguard.testing"):
+    for word in ("explain", "health", "keys", "M2MGUARD_", "m2mguard dev"):
         assert word in done.stdout
 
 

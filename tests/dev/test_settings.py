@@ -15,8 +15,9 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.cli.dev.key_store import KeyStore
-from m2mguard.cli.dev.serve import is_loopback
+from m2mguard.cli.dev.serve import _ALGORITHMS, is_loopback
 from m2mguard.cli.dev.tenant_file import read_tenant
+from m2mguard.testing.signing import ALGORITHMS
 
 GOOD = """
 [apis."https://shopping.api"]
@@ -102,6 +103,10 @@ def test_the_file_that_the_documentation_shows_is_accepted(config):
         "--host",
     ):
         assert option in page
+
+
+def test_each_algorithm_that_is_offered_can_sign():
+    assert set(_ALGORITHMS) <= set(ALGORITHMS)
 
 
 def test_a_file_that_is_not_there():

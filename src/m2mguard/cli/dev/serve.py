@@ -6,11 +6,16 @@ import argparse
 import ipaddress
 import sys
 
-from m2mguard.cli.dev.key_store import KeyStore
-from m2mguard.cli.dev.tenant_file import read_tenant
 from m2mguard.errors import ConfigurationError
-from m2mguard.testing.signing import ALGORITHMS
 
+_ALGORITHMS = (
+    "ES256",
+    "ES384",
+    "ES512",
+    "RS256",
+    "PS256",
+    "EdDSA",
+)  # of what `m2mguard.testing` has; nothing is imported for --help
 DEFAULT_PORT = 8630
 DEFAULT_ISSUER_PORT = 3001
 _EXTRA = 'm2mguard dev needs Starlette and uvicorn: pip install "m2mguard[dev]".'
@@ -45,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="where keys are kept between restarts; default .m2mguard-dev",
     )
     parser.add_argument("--forget-keys", action="store_true", help="keep no keys: each start makes a new one")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="ES384", help="of the signing key; default ES384")
+    parser.add_argument("--algorithm", choices=_ALGORITHMS, default="ES384", help="of the signing key; default ES384")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen; default 127.0.0.1, this machine only")
     parser.add_argument(
         "--name",
@@ -71,7 +76,9 @@ def run(options: argparse.Namespace) -> int:
         import uvicorn
 
         from m2mguard.cli.dev.app import dev_app
+        from m2mguard.cli.dev.key_store import KeyStore
         from m2mguard.cli.dev.tenant import DevTenant
+        from m2mguard.cli.dev.tenant_file import read_tenant
     except ImportError:
         raise ConfigurationError(_EXTRA) from None
     settings = read_tenant(options.config, options.api, options.app)
