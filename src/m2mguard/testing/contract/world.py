@@ -23,6 +23,7 @@ class World:
         issuer: runs, and mints the rows' tokens.
         server: trusts `issuer`.
         absent_issuer: mints, but refuses every connection.
+        without_route: how many refusals were told without the method and path of their request.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class World:
         self.absent_issuer: Final = LocalIssuer(clock=_now)
         self.server: Final = self._server(self.issuer)
         self._told: list[TokenRefused] = []
+        self.without_route: int = 0
         self._running = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -56,6 +58,7 @@ class World:
     def _hear(self, event: Event) -> None:
         if isinstance(event, TokenRefused):
             self._told.append(event)
+            self.without_route += event.method is None
 
 
 def _now() -> float:
