@@ -92,7 +92,8 @@ def test_one_issuer_that_answers_makes_a_server_ready_and_the_other_is_shown_as_
     with LocalIssuer(algorithm="ES256") as broken:
         broken.misbehave("all", faults.status(503))
         server = ResourceServer([issuer.url, broken.url], audience=SHOPPING_API, monotonic=clock, on_event=events)
-        assert server.readiness().status == 503
+        with issuer.hold("all"):
+            assert server.readiness().status == 503
         events.wait_for(KeysRefreshed)
         events.wait_for(RefreshFailed)
         assert server.readiness().status == 200
