@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from benchmarks.measuring import ROUNDS, Batch, Measured, calls, calls_over, interleaved
 from benchmarks.peers import PEERS, NotOffered, peer_batch
 from m2mguard import Issuer, ResourceServer
+from m2mguard._token.base64url import base64url_decode
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from m2mguard.token.base64url import base64url_decode
 
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
 FLOOR, FIRST_SEEN = "floor: the signature alone", "m2mguard, first seen"

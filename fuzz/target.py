@@ -5,8 +5,8 @@ import time
 from functools import cache
 
 from m2mguard import Requirement, ResourceServer
-from m2mguard.errors import Refusal
-from m2mguard.keys.jwks import MAX_KEYS_PER_KID, UnusableKeySet, parse_key_set
+from m2mguard._keys.key_set import MAX_KEYS_PER_KID, UnusableKeySet, parse_key_set
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import SigningKey, base64url
 from tests.security.forge import API, NOW, URL, server
 
@@ -61,7 +61,7 @@ def signed_claims(top: bytes, payload: bytes) -> None:
 def _authenticate(fields: list[bytes] | list[str]) -> bool:
     try:
         caller = guard().authenticate(fields, ANY)
-    except Refusal as refusal:
+    except AnswerableError as refusal:
         if refusal.__cause__ is not None:
             raise BrokenPromise("a refusal has a cause") from refusal
         guard().answer(refusal)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard.clocks import AgeClock, clocks
+from m2mguard._clocks import AgeClock, clocks
 from tests.manual_clock import ManualClock
 
 

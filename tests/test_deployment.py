@@ -26,7 +26,7 @@ SCRIPT = """
     import importlib.metadata, json
     import m2mguard
     from m2mguard.client import TokenSource
-    from m2mguard.cli.command import main
+    from m2mguard._cli.command import main
 
     try:
         importlib.metadata.version("m2mguard")

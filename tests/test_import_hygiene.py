@@ -90,11 +90,18 @@ FRAMEWORKS = {
 }  # fmt: skip
 NOBODY = "http://127.0.0.1:1/oidc"  # no server ever listens there
 EVENT_LOOPS = {"anyio", "asyncio", "trio"}
-VERIFIER = {"cryptography", "jwt", "m2mguard.resource_server", "m2mguard.token.jose", "m2mguard.verification"}
+VERIFIER = {
+    "cryptography",
+    "jwt",
+    "m2mguard._server.resource_server",
+    "m2mguard._token.jws",
+    "m2mguard._server.verifier",
+}
 FOR_AN_OPTION = {  # what a resource server needs for a setting that most do not give, or that stands outside the code
-    "m2mguard.keys.archive", "m2mguard.keys.key_file", "m2mguard.presets", "m2mguard.resource_metadata", "m2mguard.settings",
+    "m2mguard._keys.archive", "m2mguard._keys.key_file", "m2mguard.presets",
+    "m2mguard._server.environment", "m2mguard._server.resource_metadata",
 }  # fmt: skip
-FOR_AN_EXCHANGE = {"importlib.metadata", "m2mguard.net.connection", "m2mguard.net.exchange", "urllib3"}
+FOR_AN_EXCHANGE = {"importlib.metadata", "m2mguard.net._connection", "m2mguard.net._exchange", "urllib3"}
 
 
 def in_a_fresh_interpreter(statement: str, *arguments: str) -> dict[str, list]:

@@ -6,7 +6,7 @@ import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, M2MGuardError, Requirement, ResourceServer
 from m2mguard import events as e
-from m2mguard.log_lines import MAX_CHARACTERS, level_of, line_for, printable
+from m2mguard._reporting.log_lines import MAX_LOGGED_CHARACTERS, level_of, line_for, printable
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
 ROUTE = ("GET", "/orders/7")
@@ -95,7 +95,9 @@ def test_keys_that_are_not_available_are_an_error_with_the_cause_and_the_cure(ca
         server.authenticate([f"Bearer {issuer.mint()}"], route=ROUTE)
     assert (caught.value.reason, caught.value.problem) == ("keys_unavailable", "key_set_status")
     assert caught.value.issuer == issuer.url
-    [failed, missing] = [one for one in caplog.records if one.m2mguard_event in ("RefreshFailed", "KeysMissing")]
+    [failed, missing] = [
+        one for one in caplog.records if one.m2mguard_event in ("RefreshFailed", "KeysUnavailableEvent")
+    ]
     assert (failed.levelname, missing.levelname) == ("WARNING", "ERROR")
     assert failed.message.startswith(
         f"m2mguard: the keys of {issuer.url} could not be fetched: the key set was answered"
@@ -140,7 +142,7 @@ def test_a_path_cannot_begin_a_line_of_its_own_or_fill_a_disk(logged):
     assert "\x1b" not in record.message
     assert record.message.isascii()
     assert len(record.message) < 1_000
-    assert len(record.m2mguard_path) <= MAX_CHARACTERS
+    assert len(record.m2mguard_path) <= MAX_LOGGED_CHARACTERS
 
 
 def test_values_of_a_verified_token_are_escaped_and_cut_as_well(logged, issuer):
@@ -155,11 +157,11 @@ EVENTS = [
     e.PlainHttpAllowed(origins=("http://logto:3001",)),
     e.KeyWithdrawn(issuer="i", key_id="a", thumbprint="t"),
     e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5),
-    e.KeysRecalled(issuer="i", key_ids=("a",), age_s=7),
-    e.KeyFileIgnored(issuer="i", error="x"),
+    e.KeysLoadedFromFile(issuer="i", key_ids=("a",), age_s=7),
+    e.KeyFileRejected(issuer="i", error="x"),
     e.StaleServed(issuer="i", age_s=400, remaining_s=3000),
-    e.KeysMissing(issuer="i", reason="keys_unavailable", detail="x", retry_after_s=1),
-    e.KeysMissing(issuer="i", reason="keys_unavailable", detail="x", problem="timeout", retry_after_s=1),
+    e.KeysUnavailableEvent(issuer="i", reason="keys_unavailable", detail="x", retry_after_s=1),
+    e.KeysUnavailableEvent(issuer="i", reason="keys_unavailable", detail="x", problem="timeout", retry_after_s=1),
     e.UnknownKeyThrottled(issuer="i"),
     e.TokenRefused(status=401, reason="expired", detail="x"),
     e.TokenRefused(status=401, reason="from elsewhere", detail="x"),  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from m2mguard import events
-from m2mguard.log_lines import _TABLE, level_of
+from m2mguard._reporting.log_lines import _TABLE, level_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "logging.md").read_text()
 LOGGED = [event for event, row in _TABLE.items() if row.level != logging.NOTSET]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from m2mguard import InsufficientScope, InvalidToken, Issuer, Requirement, ResourceServer
-from m2mguard.keys.jwks import parse_key_set
+from m2mguard._keys.key_set import parse_key_set
 
 RECORDINGS = Path(__file__).parent / "data" / "logto"
 TOKENS = {entry["name"]: entry for entry in json.loads((RECORDINGS / "tokens.json").read_text())}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from m2mguard import ConfigurationError, InsufficientScope, InvalidToken, Issuer, Requirement, ResourceServer
+from m2mguard._keys.key_set import parse_key_set
+from m2mguard._token.base64url import base64url_decode
 from m2mguard.client import TokenRequestRefused, TokenSource
-from m2mguard.errors import Refusal
-from m2mguard.keys.jwks import parse_key_set
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import LocalIssuer, faults
-from m2mguard.token.base64url import base64url_decode
 
 RECORDINGS = Path(__file__).parent / "data" / "logto-2026-11"
 
@@ -48,7 +48,7 @@ def server_for(recording, audience=SHOPPING, *, endpoint=DEFAULT, organizations=
 def outcome(server, recording, requirement=None):
     try:
         server.authenticate([f"Bearer {recording['token']}"], requirement)
-    except Refusal as refusal:
+    except AnswerableError as refusal:
         return refusal.status, refusal.reason
     return ACCEPTED
 

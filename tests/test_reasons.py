@@ -5,10 +5,10 @@ from typing import get_args
 
 import pytest
 
+from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, WHY_PAGE
+from m2mguard._reasons import codes as c
+from m2mguard._reasons.difference import small_difference
 from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken
-from m2mguard.reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, WHY_PAGE
-from m2mguard.reasons import codes as c
-from m2mguard.reasons.difference import small_difference
 
 ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()]
 ERRORS = {

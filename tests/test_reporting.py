@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from m2mguard import Issuer, M2MGuardError, ResourceServer
+from m2mguard._reporting.reporter import REPEAT_AFTER_S, Reporter
 from m2mguard.events import KeysRefreshed, KeyWithdrawn, StaleServed, TokenAccepted, TokenRefused
-from m2mguard.reporting import REPEAT_AFTER_S, Reporter
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
 

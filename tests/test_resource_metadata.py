@@ -5,7 +5,7 @@ import json
 import pytest
 
 from m2mguard import ConfigurationError, MissingToken, ResourceServer
-from m2mguard.resource_metadata import ResourceMetadata
+from m2mguard._server.resource_metadata import ResourceMetadata
 
 ISSUER = "https://tenant.logto.app/oidc"
 API = "https://shopping.api"

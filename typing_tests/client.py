@@ -36,7 +36,7 @@ general = TokenSource(
     token_endpoint="https://issuer.example/token",
     parameters={"audience": "https://shopping.api"},
     client_authentication="client_secret_post",
-    silent_scope="dropped",
+    missing_scope="dropped",
     token_types=["Bearer", None],
 )
 TokenSource("https://issuer.example", client_id="app", client_secret=lambda: "secret", clock=None, monotonic=None)
@@ -51,7 +51,7 @@ assert_type(source.token().expires_at, float)
 assert_type(source.token().authorization, str)
 assert_type(source.replace(source.token()), AccessToken | None)
 source.reject(source.token())
-assert_type(source.asking_for(resource="https://stock.api", scopes={"read:stock"}), TokenSource)
+assert_type(source.for_target(resource="https://stock.api", scopes={"read:stock"}), TokenSource)
 source.token().value = "another"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 httpx2.Client(auth=TokenAuth(source, "https://shopping.example"))

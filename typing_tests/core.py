@@ -19,8 +19,8 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
+from m2mguard._reasons.codes import InsufficientScopeReason, InvalidTokenReason
 from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
-from m2mguard.reasons.codes import InsufficientScopeReason, InvalidTokenReason
 
 
 class Canned:

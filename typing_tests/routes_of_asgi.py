@@ -8,7 +8,7 @@ from quart import Quart, request
 
 from m2mguard import Answer, Caller, ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware, Scope, caller_of
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 
 server = ResourceServer("https://issuer.example", audience="https://shopping.api")
 
@@ -30,7 +30,7 @@ async def plain(scope: Any, receive: Any, send: Any) -> None:
     assert_type(caller_of(scope).app_id, str)
 
 
-def seen(error: Refusal, scope: Scope) -> Answer | None:
+def seen(error: AnswerableError, scope: Scope) -> Answer | None:
     return server.answer(error)
 
 

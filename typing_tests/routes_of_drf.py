@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from m2mguard import Caller, ResourceServer
 from m2mguard.drf import HasScopes, M2MAuthentication, Machine, RefusedRequest
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 
 
 def of_route(request: Request) -> str | None:
@@ -33,7 +33,7 @@ class Orders(APIView):
 
 
 def refused(error: RefusedRequest, machine: Machine) -> None:
-    assert_type(error.refusal, Refusal)
+    assert_type(error.refusal, AnswerableError)
     assert_type(error.status_code, int)
     assert_type(machine.caller, Caller)
     assert_type(machine.pk, str)

@@ -5,7 +5,7 @@ from typing import Annotated, assert_type
 from fastapi import APIRouter, Depends, FastAPI, Request, Security, WebSocket
 
 from m2mguard import Caller, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.fastapi import M2MAuth, RefusedRequest, RequiresCaller
 from m2mguard.starlette import caller_of, lifespan
 
@@ -34,7 +34,7 @@ async def live(websocket: WebSocket, caller: Annotated[Caller, Depends(auth)]) -
 
 @app.exception_handler(RefusedRequest)
 async def refused(request: Request, error: RefusedRequest) -> None:
-    assert_type(error.refusal, Refusal)
+    assert_type(error.refusal, AnswerableError)
 
 
 def organization_of(request: object) -> str | None:

@@ -5,7 +5,7 @@ from typing import assert_type
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from m2mguard import Answer, Caller, Requirement, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.wsgi import BearerAuthMiddleware, caller_of
 
 server = ResourceServer("https://issuer.example", audience="https://shopping.api")
@@ -21,7 +21,7 @@ def of_path(environ: WSGIEnvironment) -> str | None:
     return None
 
 
-def told(error: Refusal, environ: WSGIEnvironment) -> Answer | None:
+def told(error: AnswerableError, environ: WSGIEnvironment) -> Answer | None:
     return None
 
 

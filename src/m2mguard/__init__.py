@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from m2mguard._keys.key_caching import KeyCaching
+    from m2mguard._server.answers import Answer
+    from m2mguard._server.requirement import Requirement
+    from m2mguard._server.resource_server import ResourceServer
     from m2mguard._version import __version__
-    from m2mguard.access import Requirement
     from m2mguard.caller import Caller
-    from m2mguard.challenge import Answer
     from m2mguard.errors import (
         AuthError,
         ConfigurationError,
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from m2mguard.events import Event
     from m2mguard.health import Health
     from m2mguard.issuer import Issuer
-    from m2mguard.keys.caching import KeyCaching
-    from m2mguard.resource_server import ResourceServer
 
 __all__ = [
     "Answer",
@@ -52,9 +52,9 @@ __all__ = [
 _MODULES: Final = MappingProxyType(
     {
         "_version": ("__version__",),
-        "access": ("Requirement",),
+        "_server.requirement": ("Requirement",),
         "caller": ("Caller",),
-        "challenge": ("Answer",),
+        "_server.answers": ("Answer",),
         "errors": (
             "AuthError",
             "ConfigurationError",
@@ -68,8 +68,8 @@ _MODULES: Final = MappingProxyType(
         "events": ("Event",),
         "health": ("Health",),
         "issuer": ("Issuer",),
-        "keys.caching": ("KeyCaching",),
-        "resource_server": ("ResourceServer",),
+        "_keys.key_caching": ("KeyCaching",),
+        "_server.resource_server": ("ResourceServer",),
     }
 )
 

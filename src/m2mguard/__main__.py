@@ -2,7 +2,7 @@
 
 import sys
 
-from m2mguard.cli.command import main
+from m2mguard._cli.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

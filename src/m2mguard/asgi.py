@@ -9,21 +9,21 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
-from m2mguard.access import Requirement
+from m2mguard._middleware.marks import RouteGuard, mark
+from m2mguard._middleware.preflight import is_preflight, may_run_as_another_method
+from m2mguard._server.answers import Answer
+from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
-from m2mguard.challenge import Answer
-from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.guard import Guard, mark
+from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.paths import WEBSOCKET, PublicPaths
-from m2mguard.preflight import is_preflight, may_run_as_another_method
-from m2mguard.resource_server import ResourceServer
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # frameworks type these their own ways; nothing narrower fits all
-OnError = Callable[[Refusal, Scope], Answer | None]
+OnError = Callable[[AnswerableError, Scope], Answer | None]
 
 DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
 POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
@@ -90,7 +90,7 @@ class BearerAuthMiddleware:
         self._metadata = server.resource_metadata
         self._requires = requires
         self._public = PublicPaths(public) or None
-        mark(self, Guard(requirement=requires, server=server, public=self._public))
+        mark(self, RouteGuard(requirement=requires, server=server, public=self._public))
         self._exempt_preflights = preflight == "exempt"
         self._on_error = on_error
 
@@ -116,7 +116,7 @@ class BearerAuthMiddleware:
             caller = await self._server.aauthenticate(
                 authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
             )
-        except Refusal as error:
+        except AnswerableError as error:
             await self._refuse(error, scope, send)
             return
         await self.app({**scope, "auth": caller, "user": caller}, receive, send)
@@ -134,7 +134,7 @@ class BearerAuthMiddleware:
             return public.match(**path)
         return True
 
-    async def _refuse(self, error: Refusal, scope: Scope, send: Send) -> None:
+    async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)
         await send_answer(answer or self._server.answer(error), scope, send)
 

@@ -68,7 +68,7 @@ class Caller:
 
     def __reduce__(self) -> tuple[object, ...]:
         members = {name: getattr(self, name) for name in self.__slots__}
-        return _restore, (members | {"claims": thawed(self.claims)},)
+        return _restore, (members | {"claims": thaw(self.claims)},)
 
 
 _new = object.__new__
@@ -114,31 +114,31 @@ def verified_caller(
     return caller
 
 
-def frozen(value: object) -> object:
+def freeze(value: object) -> object:
     """Make a parsed JSON value read-only at every depth: objects become mapping proxies, arrays tuples."""
     if isinstance(value, dict):
-        return MappingProxyType({name: frozen(member) for name, member in value.items()})
+        return MappingProxyType({name: freeze(member) for name, member in value.items()})
     if isinstance(value, list):
-        return tuple(frozen(item) for item in value)
+        return tuple(freeze(item) for item in value)
     return value
 
 
-def frozen_claims(claims: dict[str, object]) -> Mapping[str, object]:
+def freeze_claims(claims: dict[str, object]) -> Mapping[str, object]:
     """Make verified claims read-only at every depth. The dict must not be used by the giver afterwards."""
     if not _MUTABLE.isdisjoint(map(type, claims.values())):
         for name, value in claims.items():
-            claims[name] = frozen(value)
+            claims[name] = freeze(value)
     return MappingProxyType(claims)
 
 
-def thawed(value: object) -> object:
+def thaw(value: object) -> object:
     """Undo `frozen`: plain dicts and lists, as `json.dumps` takes them."""
     if isinstance(value, Mapping):
-        return {name: thawed(member) for name, member in value.items()}
+        return {name: thaw(member) for name, member in value.items()}
     if isinstance(value, tuple):
-        return [thawed(item) for item in value]
+        return [thaw(item) for item in value]
     return value
 
 
 def _restore(members: dict[str, Any]) -> Caller:
-    return Caller(**members | {"claims": frozen_claims(members["claims"])})
+    return Caller(**members | {"claims": freeze_claims(members["claims"])})

@@ -19,11 +19,11 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.drf needs Django REST framework: pip install "m2mguard[drf]"') from _missing
 
-from m2mguard.access import ANY_ORGANIZATION, HasUrl, Requirement
+from m2mguard._server.requirement import ANY_ORGANIZATION, HasUrl, Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.django import resource_server
-from m2mguard.errors import MissingToken, Refusal
-from m2mguard.resource_server import ResourceServer
+from m2mguard.errors import AnswerableError, MissingToken
 from m2mguard.wsgi import authorization_fields, route_of
 
 _ANY_ORGANIZATION = Requirement(organization=ANY_ORGANIZATION)
@@ -38,7 +38,7 @@ class RefusedRequest(APIException):
         refusal: the error behind it, whose `reason` is for the operator only.
     """
 
-    def __init__(self, refusal: Refusal, server: ResourceServer, view: Any) -> None:
+    def __init__(self, refusal: AnswerableError, server: ResourceServer, view: Any) -> None:
         answer = server.answer(refusal)
         super().__init__(dict(answer.detail))
         self.status_code: int = answer.status
@@ -121,7 +121,7 @@ class M2MAuthentication(BaseAuthentication):
             settled = caller.organization_id is not None and _settles_organizations(view, request, found)
             requirement = Requirement(scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None)
             server.authorize(caller, requirement, request=request, route=route)
-        except Refusal as error:
+        except AnswerableError as error:
             raise RefusedRequest(error, server, view) from error
         return found
 
@@ -171,7 +171,7 @@ class _MeetsRequirement(BasePermission):
         server = _server(request.successful_authenticator)
         try:
             server.authorize(request.auth, self.requirement, request=request, route=route_of(request.META))
-        except Refusal as refusal:
+        except AnswerableError as refusal:
             error = refusal
             if _is_asked_of_all(self.requirement, view):
                 raise RefusedRequest(error, server, view) from error

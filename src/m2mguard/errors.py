@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from m2mguard.reasons import REFUSALS
-from m2mguard.reasons.codes import (
+from m2mguard._reasons import REFUSALS
+from m2mguard._reasons.codes import (
     FetchProblem,
     InsufficientScopeReason,
     InvalidRequestReason,
@@ -28,12 +28,12 @@ class ConfigurationError(M2MGuardError, ValueError):
     """An invalid setting. Raised when an object is built, never on a request; the message says what to change."""
 
 
-class Refusal(M2MGuardError):
+class AnswerableError(M2MGuardError):
     """What the two families share: how the answer to the caller looks, and why, for the operator.
 
     Args:
         reason: the code.
-        detail: one sentence for the operator, without any value from the token. Default: the one of `m2mguard.reasons`.
+        detail: one sentence for the operator, without any value from the token. Default: the one of `m2mguard._reasons`.
         problem: a more exact code, where one reason has several ways to be wrong.
         claim: the claim or header member in question.
         expected: what would have been accepted, as the settings or the route say.
@@ -43,7 +43,7 @@ class Refusal(M2MGuardError):
         status: the HTTP status, an int.
         error: the error code of RFC 6750 section 3.1 (for a 503, of RFC 6749 section 4.1.2.1), or None where the challenge has no code.
         description: one fixed sentence that may be told to the caller.
-        reason: one code of `m2mguard.reasons.codes.Reason`, for programs, logs and metrics; never told to the caller.
+        reason: one code of `m2mguard._reasons.codes.Reason`, for programs, logs and metrics; never told to the caller.
         problem: the more exact code, or None.
         detail: one sentence for the operator; never told to the caller, never with a value taken from the token.
         claim: the name of the claim or header member in question, or None.
@@ -87,7 +87,7 @@ class Refusal(M2MGuardError):
         return f"{self.reason}: {self.detail}"
 
 
-class AuthError(Refusal):
+class AuthError(AnswerableError):
     """The request cannot be accepted as it is, and sending it again will not help: 400, 401 or 403."""
 
 
@@ -152,7 +152,7 @@ class InsufficientScope(AuthError):
         self.scopes = scopes
 
 
-class KeysUnavailable(Refusal):
+class KeysUnavailable(AnswerableError):
     """The issuer's keys are not available, so nobody can say whether the token is good: 503 with Retry-After.
 
     `reason` is a `KeysUnavailableReason`: `keys_unavailable` or `key_not_fetched`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from m2mguard.reasons.codes import (
+from m2mguard._reasons.codes import (
     FetchCause,
     FetchProblem,
     KeysUnavailableReason,
@@ -70,7 +70,7 @@ class RefreshFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysRecalled(Event):
+class KeysLoadedFromFile(Event):
     """Keys were read from the key-set file, because there were none yet. `age_s` in seconds since they were fetched."""
 
     key_ids: tuple[str, ...]
@@ -78,7 +78,7 @@ class KeysRecalled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFileIgnored(Event):
+class KeyFileRejected(Event):
     """The key-set file was not read, written or removed. `error` is in safe words."""
 
     error: str
@@ -93,7 +93,7 @@ class StaleServed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysMissing(Event):
+class KeysUnavailableEvent(Event):
     """A token could not be checked, because the issuer's keys are not available: the answer was 503.
 
     `problem` is why the last fetch failed, or None before one has ended; `retry_after_s` is in seconds; `method` and `path` as in

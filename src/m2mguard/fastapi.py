@@ -19,12 +19,12 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
-from m2mguard.access import HasUrl, Requirement
+from m2mguard._middleware.marks import RouteGuard, mark
+from m2mguard._server.requirement import HasUrl, Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable, route_of
 from m2mguard.caller import Caller
-from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.guard import Guard, mark
-from m2mguard.resource_server import ResourceServer
+from m2mguard.errors import AnswerableError, ConfigurationError
 
 Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
 
@@ -38,7 +38,7 @@ class RefusedRequest(HTTPException):
         refusal: the error behind it, whose `reason` is for the operator only.
     """
 
-    def __init__(self, refusal: Refusal, *, detail: Mapping[str, str], headers: Mapping[str, str]) -> None:
+    def __init__(self, refusal: AnswerableError, *, detail: Mapping[str, str], headers: Mapping[str, str]) -> None:
         super().__init__(refusal.status, detail=dict(detail), headers=dict(headers))
         self.refusal = refusal
 
@@ -76,7 +76,7 @@ class _Dependency(SecurityBase):
         self._server = server
         self._requirement = requirement
         self._by_scopes: dict[tuple[str, ...], Requirement] = {}
-        mark(self, Guard(requirement=requirement, server=server))
+        mark(self, RouteGuard(requirement=requirement, server=server))
 
     async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes) -> Caller:
         """Let a request in whose Caller meets the requirement and has these scopes. FastAPI calls this."""
@@ -86,7 +86,7 @@ class _Dependency(SecurityBase):
             caller = await self._server.aauthenticate(
                 authorization_fields(scope), requirement, request=connection, route=route_of(scope)
             )
-        except Refusal as error:
+        except AnswerableError as error:
             self._refuse(error, scope)
         scope["auth"] = scope["user"] = caller
         return caller
@@ -106,7 +106,7 @@ class _Dependency(SecurityBase):
             self._by_scopes[key] = found
         return found
 
-    def _refuse(self, error: Refusal, scope: MutableMapping[str, Any]) -> NoReturn:
+    def _refuse(self, error: AnswerableError, scope: MutableMapping[str, Any]) -> NoReturn:
         if not is_answerable(scope):
             raise WebSocketException(POLICY_VIOLATION) from error
         answer = self._server.answer(error)

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
-from m2mguard.access import HasUrl, Requirement
+from m2mguard._middleware.marks import RouteGuard, guards_of, mark
+from m2mguard._server.requirement import HasUrl, Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
-from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.guard import Guard, guards_of, mark
-from m2mguard.resource_server import ResourceServer
+from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of, route_of
 
 try:
@@ -28,7 +28,7 @@ except ImportError as _missing:
     raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from _missing
 
 if TYPE_CHECKING:
-    from m2mguard.resource_metadata import ResourceMetadata
+    from m2mguard._server.resource_metadata import ResourceMetadata
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -137,7 +137,7 @@ class M2MGuard:
                     _authenticate(requirement)
                     return view(*args, **kwargs)
 
-            mark(guarded, Guard(requirement=requirement, server=self._server))
+            mark(guarded, RouteGuard(requirement=requirement, server=self._server))
             self._guarded |= {id(inner): inner for inner in _wrapped(view)}
             return guarded
 
@@ -181,7 +181,7 @@ class M2MGuard:
             if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(request.environ)):
                 _authenticate(requirement)
 
-        mark(guard, Guard(requirement=requirement, server=self._server, public=exemptions.public))
+        mark(guard, RouteGuard(requirement=requirement, server=self._server, public=exemptions.public))
         target.before_request(guard)
 
     def _requirement(self, **asked: Any) -> Requirement:
@@ -263,7 +263,7 @@ def _authenticate(requirement: Requirement) -> None:
         caller = server.authenticate(
             authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
         )
-    except Refusal as error:
+    except AnswerableError as error:
         _refuse(server, error)
     environ[CALLER] = caller
 
@@ -274,7 +274,7 @@ async def _aauthenticate(requirement: Requirement) -> None:
         caller = await server.aauthenticate(
             authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
         )
-    except Refusal as error:
+    except AnswerableError as error:
         _refuse(server, error)
     environ[CALLER] = caller
 
@@ -288,7 +288,7 @@ def _plain_request() -> Request:
     return cast("LocalProxy[Request]", request)._get_current_object()  # noqa: SLF001  # Werkzeug documents it
 
 
-def _refuse(server: ResourceServer, error: Refusal) -> NoReturn:
+def _refuse(server: ResourceServer, error: AnswerableError) -> NoReturn:
     answer = server.answer(error)
     response = current_app.response_class(answer.body, answer.status, dict(answer.headers))
     raise default_exceptions[answer.status](answer.detail["error_description"], response) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from m2mguard.reasons.codes import FetchProblem
+from m2mguard._reasons.codes import FetchProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

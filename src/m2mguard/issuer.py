@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from m2mguard.configuration import endpoint_url, one_or_more, secure_url, strings
+from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members
+from m2mguard._token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
+from m2mguard._token.jws import SUPPORTED_ALGORITHMS
+from m2mguard._validation import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
-from m2mguard.keys.jwks import KeySet, UnusableKeySet, key_set
-from m2mguard.token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
-from m2mguard.token.jose import SUPPORTED_ALGORITHMS
 
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
 LOGTO_ORGANIZATION_CLAIM = "organization_id"
@@ -173,7 +173,7 @@ class Issuer:
         if not isinstance(self.jwks, Mapping):
             raise ConfigurationError("jwks must be a JWK Set as parsed JSON: a dict with a list of keys.")
         try:
-            return key_set(self.jwks, max_keys=_MAX_STATIC_KEYS)
+            return key_set_from_members(self.jwks, max_keys=_MAX_STATIC_KEYS)
         except UnusableKeySet as error:
             raise ConfigurationError(f"jwks cannot be used: {error}.") from None
 

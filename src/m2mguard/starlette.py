@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from m2mguard import asgi
-from m2mguard.access import HasUrl, Requirement
+from m2mguard._server.requirement import HasUrl, Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError
-from m2mguard.resource_server import ResourceServer
 
 try:
     from starlette.middleware import Middleware

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 from m2mguard.events import (
     Event,
-    KeyFileIgnored,
-    KeysMissing,
-    KeysRecalled,
+    KeyFileRejected,
+    KeysLoadedFromFile,
     KeysRefreshed,
+    KeysUnavailableEvent,
     KeyWithdrawn,
     RefreshFailed,
     RenewalFailed,
@@ -49,14 +49,14 @@ class _Counted(NamedTuple):
 _TABLE: Mapping[type[Event], _Counted] = {
     TokenAccepted: _Counted("m2mguard.tokens", {"outcome": "accepted"}, ("remembered",)),
     TokenRefused: _Counted("m2mguard.tokens", {"outcome": "refused"}, ("reason", "status")),
-    KeysMissing: _Counted("m2mguard.tokens.unchecked"),
+    KeysUnavailableEvent: _Counted("m2mguard.tokens.unchecked"),
     KeysRefreshed: _Counted("m2mguard.keys.refreshes", {"outcome": "good"}, ("cause", "not_modified")),
     RefreshFailed: _Counted("m2mguard.keys.refreshes", {"outcome": "failed"}, ("cause",)),
     KeyWithdrawn: _Counted("m2mguard.keys.withdrawn"),
     StaleServed: _Counted("m2mguard.keys.stale_served"),
     UnknownKeyThrottled: _Counted("m2mguard.keys.throttled"),
-    KeysRecalled: _Counted("m2mguard.keys.file", {"outcome": "recalled"}),
-    KeyFileIgnored: _Counted("m2mguard.keys.file", {"outcome": "ignored"}),
+    KeysLoadedFromFile: _Counted("m2mguard.keys.file", {"outcome": "recalled"}),
+    KeyFileRejected: _Counted("m2mguard.keys.file", {"outcome": "ignored"}),
     TokenRenewed: _Counted("m2mguard.client.renewals", {"outcome": "good"}),
     RenewalFailed: _Counted("m2mguard.client.renewals", {"outcome": "failed"}),
 }

@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
-from m2mguard.access import Requirement
+from m2mguard._middleware.marks import RouteGuard, mark
+from m2mguard._middleware.preflight import is_preflight, may_run_as_another_method
+from m2mguard._server.answers import Answer
+from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
-from m2mguard.challenge import Answer
-from m2mguard.errors import ConfigurationError, Refusal
-from m2mguard.guard import Guard, mark
+from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.paths import PublicPaths
-from m2mguard.preflight import is_preflight, may_run_as_another_method
-from m2mguard.resource_server import ResourceServer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from m2mguard.resource_metadata import ResourceMetadata
+    from m2mguard._server.resource_metadata import ResourceMetadata
 
-    OnError = Callable[[Refusal, WSGIEnvironment], Answer | None]
+    OnError = Callable[[AnswerableError, WSGIEnvironment], Answer | None]
 
 CALLER: Final = "m2mguard.caller"
 _ASCII_BUT_SPACE: Final = bytes(range(0x21, 0x7F))
@@ -88,7 +88,7 @@ class BearerAuthMiddleware:
         self._metadata = server.resource_metadata
         self._requires = requires
         self._exemptions = Exemptions(public=public, preflight=preflight)
-        mark(self, Guard(requirement=requires, server=server, public=self._exemptions.public))
+        mark(self, RouteGuard(requirement=requires, server=server, public=self._exemptions.public))
         self._on_error = on_error
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -104,12 +104,12 @@ class BearerAuthMiddleware:
             caller = self._server.authenticate(
                 authorization_fields(environ), self._requires, request=environ, route=route_of(environ)
             )
-        except Refusal as error:
+        except AnswerableError as error:
             return self._refuse(error, environ, start_response)
         environ[CALLER] = caller
         return self.app(environ, start_response)
 
-    def _refuse(self, error: Refusal, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def _refuse(self, error: AnswerableError, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         answer = None if self._on_error is None else self._on_error(error, environ)
         return _send(answer or self._server.answer(error), environ, start_response)
 

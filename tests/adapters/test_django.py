@@ -434,7 +434,7 @@ import sys, types, django
 from django.conf import settings
 settings.configure(INSTALLED_APPS=["m2mguard.django"], ROOT_URLCONF=types.ModuleType("urls"), {settings})
 django.setup()
-from m2mguard.django import configuration
+from m2mguard.django import _settings as configuration
 print(sorted(configuration._current))
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from m2mguard.cli.command import main
+from m2mguard._cli.command import main
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 Run = Callable[..., tuple[object, str]]

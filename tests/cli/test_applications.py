@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from m2mguard import ResourceServer
-from m2mguard.cli.applications import load
-from m2mguard.cli.importing import CannotLoad
+from m2mguard._cli.applications import load
+from m2mguard._cli.importing import CannotLoad
 
 HEAD = """
 from m2mguard import Issuer, ResourceServer
@@ -149,7 +149,7 @@ def test_a_settings_module_of_django_names_its_site(tmp_path):
         "MIDDLEWARE = ['m2mguard.django.M2MGuardMiddleware']\n"
         "M2MGUARD = {'ISSUER': 'https://tenant.example/oidc', 'AUDIENCE': 'https://shopping.api'}\n"
     )
-    ask = "from m2mguard.cli.applications import load; print(load('shopsettings').server.settings.audience)"
+    ask = "from m2mguard._cli.applications import load; print(load('shopsettings').server.settings.audience)"
     done = subprocess.run(
         [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
     )

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 import m2mguard
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard.cli.advice import ADVICE
-from m2mguard.cli.context import read_token
-from m2mguard.cli.explain import explain as explained
-from m2mguard.cli.explanation_page import as_json, show
-from m2mguard.cli.options import Setup
-from m2mguard.cli.page import Page
-from m2mguard.cli.step_report import _REASONS
+from m2mguard._cli.advice import ADVICE
+from m2mguard._cli.context import read_token
+from m2mguard._cli.explain import explain as explained
+from m2mguard._cli.explanation_page import as_json, show
+from m2mguard._cli.options import Setup
+from m2mguard._cli.output import Output
+from m2mguard._cli.step_report import _REASONS
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
 STRANGER = SigningKey.generate("ES384")
@@ -398,7 +398,7 @@ def test_no_token_however_odd_breaks_the_page(claims, header):
     token = STANDING.mint(header={"typ": REMOVED} | header, claims={"azp": "a"} | LIKE_COGNITO | claims)
     verdict = explained(token, ODD_SETUP, Requirement(), at=None)
     json.loads(as_json(verdict))
-    page = Page(colour=False)
+    page = Output(colour=False)
     show(page, verdict)
     assert page.text.isascii()
     assert page.text.replace("\n", "").isprintable()
@@ -440,8 +440,8 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     package = Path(m2mguard.__file__).parent
     calls = [
         node
-        for room in ("token", "verification.py", "access.py", "resource_server.py", "keys")
-        for file in ([package / room] if room.endswith(".py") else (package / room).glob("*.py"))
+        for room in ("_token", "_server", "_keys")
+        for file in (package / room).glob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
     ]

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2mguard import ResourceServer
-from m2mguard.cli.advice.pasted import advise_on_text
-from m2mguard.cli.pasted import read_pasted
-from m2mguard.cli.pasted.pasted import NOTES
+from m2mguard._cli.advice.pasted import advise_on_text
+from m2mguard._cli.pasted import read_pasted
+from m2mguard._cli.pasted.pasted import NOTES
 from m2mguard.testing import SigningKey
-from m2mguard.testing.signing import base64url, sign_with_secret
+from m2mguard.testing._signing import base64url, sign_with_secret
 from tests.cli import issuer_tokens as tokens
 
 KEY = SigningKey.generate("ES384", kid="key-1")

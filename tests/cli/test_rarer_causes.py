@@ -7,11 +7,11 @@ from typing import Any, get_args
 import pytest
 
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard.cli.advice import CauseCode
-from m2mguard.cli.explain import explain
-from m2mguard.cli.explanation_page import show
-from m2mguard.cli.options import Setup
-from m2mguard.cli.page import Page
+from m2mguard._cli.advice import CauseCode
+from m2mguard._cli.explain import explain
+from m2mguard._cli.explanation_page import show
+from m2mguard._cli.options import Setup
+from m2mguard._cli.output import Output
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.cli import test_true_causes as table
 
@@ -27,7 +27,7 @@ def setup(issuer: Issuer | list[Issuer] | None = None) -> Setup:
 def cause(text: str, *, requirement: Requirement | None = None, settings: Setup | None = None) -> str:
     found = explain(text, settings or setup(), requirement or Requirement(), at=None)
     assert found.advice is not None
-    page = Page(colour=True, width=80)
+    page = Output(colour=True, width=80)
     show(page, found)
     assert max(len(line) for line in page.text.splitlines() if not line.startswith("    ")) < 200
     return found.advice.code

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard.cli.recognition import recognise
-from m2mguard.presets.named import issuer_named
+from m2mguard._cli.recognition import recognise
+from m2mguard._token.base64url import base64url_decode
+from m2mguard.presets._named import issuer_named
 from m2mguard.testing import REMOVED, SigningKey
-from m2mguard.token.base64url import base64url_decode
 from tests.cli import issuer_tokens as tokens
 from tests.presets.tokens import TENANT
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from m2mguard.testing import REMOVED, SigningKey
-from m2mguard.testing.signing import sign_with_secret
+from m2mguard.testing._signing import sign_with_secret
 from tests.cli import issuer_tokens as of
 from tests.presets.tokens import API, ENTRA_API, ENTRA_APP, NOW, TENANT
 
@@ -394,7 +394,7 @@ ROWS = {
 
 
 def claims_of(compact: str) -> dict[str, Any]:
-    from m2mguard.cli.pasted.segments import json_of
+    from m2mguard._cli.pasted.segments import json_of
 
     return dict(json_of(compact.split(".")[1]) or {})
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from m2mguard.cli.why import as_markdown, codes
-from m2mguard.reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
+from m2mguard._cli.why import as_markdown, codes
+from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "why.md"
 

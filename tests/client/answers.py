@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from m2mguard.client import TokenRequestError
-from m2mguard.client.client_credentials import ClientCredentials
-from m2mguard.client.logto_refusals import read_logto_refusal
-from m2mguard.client.refusals import read_refusal
-from m2mguard.client.token_request import TokenTarget
-from m2mguard.client.token_response import AnswerRules, Asked, Granted, bearer_token_types, read
-from m2mguard.client.token_source import TOKEN_TYPES
+from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._logto_refusals import read_logto_refusal
+from m2mguard.client._refusals import read_refusal
+from m2mguard.client._token_request import TokenTarget
+from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, bearer_token_types, parse_token_response
+from m2mguard.client._token_source import TOKEN_TYPES
 from m2mguard.net import Response
 
 DATA = Path(__file__).parent.parent / "data"
@@ -53,7 +53,7 @@ def grant(
         token_types=bearer_token_types(token_types), silence_grants=silence_grants, read_refusal=refusal
     )
     credentials = ClientCredentials(client_id="app-7", client_secret=SECRET)
-    return read(answer, Asked(target=target, credentials=credentials), rules, now_s=NOW_S)
+    return parse_token_response(answer, SentRequest(target=target, credentials=credentials), rules, now_s=NOW_S)
 
 
 def failure(answer: Response, target: TokenTarget = TARGET, **how) -> TokenRequestError:

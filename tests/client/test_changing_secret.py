@@ -66,7 +66,7 @@ def test_the_general_source_takes_one_too_and_all_its_targets_share_it(issuer, c
         monotonic=clock,
     )
     source.token()
-    source.asking_for(resource=SHOPPING_API, scopes=["read:orders"]).token()
+    source.for_target(resource=SHOPPING_API, scopes=["read:orders"]).token()
     assert len(mounted.threads) == issuer.count("token") == 2
 
 

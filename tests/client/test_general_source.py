@@ -22,7 +22,7 @@ def test_the_general_source_finds_the_endpoint_by_discovery_once(issuer, clock, 
         on_event=events,
     )
     source.token()
-    source.asking_for(resource=MANAGEMENT_API).token()
+    source.for_target(resource=MANAGEMENT_API).token()
     assert (issuer.count("discovery"), issuer.count("token")) == (1, 2)
     assert ("authorization" in issuer.requests[-1].headers) == (authentication == "client_secret_basic")
 
@@ -71,7 +71,7 @@ def test_metadata_is_asked_for_anew_after_an_hour(issuer, clock):
     source = general(issuer, clock)
     source.token()
     clock.advance(3599)
-    source.asking_for(resource=MANAGEMENT_API).token()
+    source.for_target(resource=MANAGEMENT_API).token()
     assert issuer.count("discovery") == 1
     clock.advance(1)
     source.token()
@@ -82,7 +82,7 @@ def test_metadata_is_asked_for_anew_after_a_failure_since_the_endpoint_may_have_
     source = general(issuer, clock)
     source.token()
     issuer.misbehave("token", faults.status(404), times=1)
-    other = source.asking_for(resource=MANAGEMENT_API)
+    other = source.for_target(resource=MANAGEMENT_API)
     with pytest.raises(TokenEndpointUnavailable, match="404"):
         other.token()
     clock.advance(1)
@@ -99,7 +99,7 @@ def test_a_given_token_endpoint_needs_no_discovery(issuer, clock):
 def test_without_a_word_on_scopes_the_general_source_takes_them_as_granted(issuer, clock, events):
     granting = general(issuer, clock, scopes=["delete:orders"], on_event=events)
     assert granting.token().scopes == {"delete:orders"}
-    dropping = general(issuer, clock, scopes=["delete:orders"], silent_scope="dropped")
+    dropping = general(issuer, clock, scopes=["delete:orders"], missing_scope="dropped")
     assert dropping.token().scopes == frozenset()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from m2mguard import Issuer, ResourceServer
 from m2mguard.client.grpc import call_credentials
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 
@@ -22,7 +22,7 @@ def target(issuer: LocalIssuer) -> Iterator[str]:
         fields = [str(value) for name, value in context.invocation_metadata() if name == "authorization"]
         try:
             return verifier.authenticate(fields).app_id.encode()
-        except Refusal as error:
+        except AnswerableError as error:
             context.abort(grpc.StatusCode.UNAUTHENTICATED, error.description)
 
     handler = grpc.method_handlers_generic_handler("shop.Orders", {"Who": grpc.unary_unary_rpc_method_handler(who)})

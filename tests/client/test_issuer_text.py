@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard.client.client_credentials import ClientCredentials
-from m2mguard.client.issuer_text import MAX_LENGTH, REDACTED, safe_text
+from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._issuer_text import MAX_LENGTH, REDACTED, safe_text
 
 SECRET = 'p:a ss/w+\u00f6rd&=%<"x'
 CREDENTIALS = ClientCredentials(client_id="app-7", client_secret=SECRET)

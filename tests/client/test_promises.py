@@ -1,6 +1,6 @@
 """The promises about a token, held against whatever order of events Hypothesis can think of.
 
-The machine drives a `TokenKeeper` with clocks of its own and flights that wait to be told how they end. Beside it runs a much
+The machine drives a `CachedToken` with clocks of its own and flights that wait to be told how they end. Beside it runs a much
 simpler model: the newest token that was granted, whether an API rejected it, and when the endpoint failed last. The machine on
 which all that happens may be suspended, and its wall clock may step back.
 """
@@ -13,16 +13,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused, keeping
-from m2mguard.client.client_credentials import Client
-from m2mguard.client.keeping import FLIGHT_GRACE_S, TokenKeeper
-from m2mguard.client.renewal import JUST_FETCHED_S, REPLACEMENT_WAIT_S
-from m2mguard.client.token_request import TokenTarget
-from m2mguard.client.token_response import Granted
-from m2mguard.clocks import JUMP_S, clocks
+from m2mguard._clocks import JUMP_S, clocks
+from m2mguard._reporting.reporter import Reporter
+from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
+from m2mguard.client import _cached_token as keeping
+from m2mguard.client._cached_token import FLIGHT_GRACE_S, CachedToken
+from m2mguard.client._client_credentials import Client
+from m2mguard.client._policy import JUST_FETCHED_S, REPLACEMENT_WAIT_S
+from m2mguard.client._token_request import TokenTarget
+from m2mguard.client._token_response import Granted
 from m2mguard.events import Event
-from m2mguard.net.flight import Flight
-from m2mguard.reporting import Reporter
+from m2mguard.net._flight import Flight
 from tests.manual_clock import ManualClock
 
 TIMEOUT_S = 5.0
@@ -92,7 +93,7 @@ class TokenPromises(RuleBasedStateMachine):
         self.clock = Time()
         self.fetcher = Fetcher()
         self.events: list[Event] = []
-        self.keeper = TokenKeeper(
+        self.keeper = CachedToken(
             fetcher=cast(Any, self.fetcher),
             target=TokenTarget(),
             clocks=replace(self.clock.clocks, jitter=lambda: dice),
@@ -134,26 +135,26 @@ class TokenPromises(RuleBasedStateMachine):
     def a_token_is_granted(self, which: int, lifetime_s: float) -> None:
         request = self.flying.pop(which % len(self.flying))
         self.fetcher.outcome = Granted(value=f"token-{request.number}", lifetime_s=lifetime_s, scopes=frozenset())
-        underway = self.keeper._underway
+        in_flight = self.keeper._in_flight
         request.flight.end()
         began_at = request.began_at
-        if self.clock.now >= began_at + lifetime_s and self._slept(request) and self._is(underway, request):
+        if self.clock.now >= began_at + lifetime_s and self._slept(request) and self._is(in_flight, request):
             began_at = self.clock.now  # it was asked for once more
         if self.clock.now >= began_at + lifetime_s:
-            self._failed(request, underway, 0.5)
+            self._failed(request, in_flight, 0.5)
         elif self.best is None or request.number > self.best[0]:
             self.best = (request.number, f"token-{request.number}", began_at, began_at + lifetime_s)
             self.best_until = self.clock.wall.now + began_at + lifetime_s - self.clock.now
             self.rejected = ""
-        if self._is(underway, request):
+        if self._is(in_flight, request):
             self.failed_since = False
 
     def _slept(self, request: Request) -> bool:
         return self.clock.now - request.began_at > self.clock.monotonic.now - request.started_at + JUMP_S
 
     @staticmethod
-    def _is(underway: Any, request: Request) -> bool:
-        return underway is not None and underway.flight is request.flight
+    def _is(in_flight: Any, request: Request) -> bool:
+        return in_flight is not None and in_flight.flight is request.flight
 
     @precondition(lambda self: self.flying)
     @rule(which=st.integers(0, 9), refused=st.booleans())
@@ -161,12 +162,12 @@ class TokenPromises(RuleBasedStateMachine):
         request = self.flying.pop(which % len(self.flying))
         kind = TokenRequestRefused if refused else TokenEndpointUnavailable
         self.fetcher.outcome = kind("other" if refused else "status", "detail")
-        underway = self.keeper._underway
+        in_flight = self.keeper._in_flight
         request.flight.end()
-        self._failed(request, underway, 30.0 if refused else 0.5)
+        self._failed(request, in_flight, 30.0 if refused else 0.5)
 
-    def _failed(self, request: Request, underway: Any, back_off_s: float) -> None:
-        if self._is(underway, request):
+    def _failed(self, request: Request, in_flight: Any, back_off_s: float) -> None:
+        if self._is(in_flight, request):
             self.silent_until = self.clock.now + back_off_s
             self.failed_since = True
 
@@ -236,7 +237,7 @@ class TokenPromises(RuleBasedStateMachine):
         assert self.clock.wall.now < token.expires_at, "a token was given out that is expired by its own expires_at"
 
     def _note_what_began(self) -> None:
-        attempt = self.keeper._underway
+        attempt = self.keeper._in_flight
         if attempt is None and self.flying and self.flying[-1].number == self.begun > self.given_up:
             self.given_up = self.begun
             if self.clock.monotonic.now >= self.flying[-1].started_at + TIMEOUT_S + FLIGHT_GRACE_S:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from m2mguard import Issuer, ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.client import TokenRequestError, TokenRequestRefused, TokenSource
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import SHOPPING_API, faults
 from tests.client.apis import Api
 
@@ -67,7 +67,7 @@ def test_a_service_whose_own_token_is_rejected_does_not_pass_the_401_on(call, so
 
 
 def test_no_adapter_takes_it_for_a_refusal_of_the_caller(issuer, make_source):
-    assert not issubclass(TokenRequestError, Refusal)
+    assert not issubclass(TokenRequestError, AnswerableError)
     source = make_source(app_secret="wrong")
 
     async def orders(request):

@@ -3,8 +3,8 @@
 import pytest
 
 from m2mguard.client import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
-from m2mguard.client.refusals import read_refusal
-from m2mguard.client.token_request import TokenTarget
+from m2mguard.client._refusals import read_refusal
+from m2mguard.client._token_request import TokenTarget
 from tests.client.answers import RECORDED, SECRET, failure, general_failure, recorded, response
 
 

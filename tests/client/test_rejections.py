@@ -150,7 +150,7 @@ def test_a_new_token_is_not_rejected(issuer, source, clock, age_s):
 
 
 def test_a_token_of_another_source_or_of_long_ago_rejects_nothing(issuer, source, clock):
-    other = source.asking_for(resource="https://shopping.api").token()
+    other = source.for_target(resource="https://shopping.api").token()
     token = source.token()
     clock.advance(31)
     source.reject(other)
@@ -164,7 +164,7 @@ def test_a_token_of_another_source_or_of_long_ago_rejects_nothing(issuer, source
 
 
 def test_before_there_is_any_token_nothing_is_rejected(issuer, source):
-    other = source.asking_for(resource="https://shopping.api").token()
+    other = source.for_target(resource="https://shopping.api").token()
     source.reject(other)
     assert issuer.count("token") == 1
 

@@ -5,23 +5,23 @@ from dataclasses import replace
 import pytest
 
 from m2mguard.client import AccessToken
-from m2mguard.client.renewal import (
+from m2mguard.client._policy import (
     REPLACEMENT_WAIT_S,
-    Action,
-    Attempts,
-    Decision,
-    date,
-    decide,
+    RequestHistory,
+    TokenAction,
+    TokenDecision,
+    decide_call,
     decide_replacement,
+    held_from_grant,
 )
 
 TIMEOUT_S = 5.0
 TOKEN = AccessToken(value="first", scopes=frozenset(), expires_at=0.0)
 NEXT = AccessToken(value="next", scopes=frozenset(), expires_at=0.0)
-HELD = date(TOKEN, 1000.0, asked_at=0.0, dice=0.0)  # renewed from 900 on, valid before 1000
-IDLE = Attempts()
-FLYING = Attempts().started()
-FAILED = Attempts().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # asked again from 951 on
+HELD = held_from_grant(TOKEN, 1000.0, asked_at=0.0, dice=0.0)  # renewed from 900 on, valid before 1000
+IDLE = RequestHistory()
+FLYING = RequestHistory().started()
+FAILED = RequestHistory().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # asked again from 951 on
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ FAILED = Attempts().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # a
 def test_a_token_is_renewed_a_tenth_of_its_life_before_the_end_at_least_half_a_minute_at_most_half_its_life(
     lifetime_s, dice, margin_s
 ):
-    held = date(TOKEN, lifetime_s, asked_at=7.0, dice=dice)
+    held = held_from_grant(TOKEN, lifetime_s, asked_at=7.0, dice=dice)
     assert held.expires_at == 7.0 + lifetime_s
     assert held.expires_at - held.renew_at == pytest.approx(margin_s)
 
@@ -48,7 +48,7 @@ def test_a_token_is_renewed_a_tenth_of_its_life_before_the_end_at_least_half_a_m
 @pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
 def test_a_valid_token_is_always_served(attempts):
     for now in (0.0, 899.9, 900.0, 950.5, 999.9):
-        assert decide(HELD, attempts, now, TIMEOUT_S).action is Action.SERVE
+        assert decide_call(HELD, attempts, now, TIMEOUT_S).action is TokenAction.SERVE
 
 
 @pytest.mark.parametrize(
@@ -62,28 +62,28 @@ def test_a_valid_token_is_always_served(attempts):
     ],
 )
 def test_a_renewal_is_started_when_it_is_due_and_the_endpoint_may_be_asked(attempts, now, cause):
-    assert decide(HELD, attempts, now, TIMEOUT_S).cause == cause
+    assert decide_call(HELD, attempts, now, TIMEOUT_S).cause == cause
 
 
 @pytest.mark.parametrize(("held", "now", "cause"), [(None, 10.0, "first"), (HELD, 1000.0, "expired")])
 def test_without_a_valid_token_a_caller_starts_a_request_and_waits_for_it(held, now, cause):
-    expected = Decision(action=Action.WAIT, cause=cause, wait_s=TIMEOUT_S)
-    assert decide(held, IDLE, now, TIMEOUT_S) == expected
+    expected = TokenDecision(action=TokenAction.WAIT, cause=cause, wait_s=TIMEOUT_S)
+    assert decide_call(held, IDLE, now, TIMEOUT_S) == expected
 
 
 def test_without_a_valid_token_a_later_caller_joins_the_request():
     """Only for what is left of its time: see test_token_source.py."""
-    assert decide(None, FLYING, 952.0, TIMEOUT_S) == Decision(action=Action.WAIT, wait_s=TIMEOUT_S)
+    assert decide_call(None, FLYING, 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.WAIT, wait_s=TIMEOUT_S)
 
 
 def test_without_a_valid_token_nobody_waits_or_asks_until_the_back_off_is_over():
-    assert decide(None, FAILED, 950.9, TIMEOUT_S) == Decision(action=Action.FAIL)
-    assert decide(None, FAILED, 951.0, TIMEOUT_S).cause == "first"
+    assert decide_call(None, FAILED, 950.9, TIMEOUT_S) == TokenDecision(action=TokenAction.FAIL)
+    assert decide_call(None, FAILED, 951.0, TIMEOUT_S).cause == "first"
 
 
 @pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
 def test_nobody_waits_twice(attempts):
-    assert decide(None, attempts, 990.0, TIMEOUT_S, waited=True) == Decision(action=Action.FAIL)
+    assert decide_call(None, attempts, 990.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.FAIL)
 
 
 def test_the_back_off_doubles_to_a_minute_and_is_never_less_than_half_of_that():
@@ -106,13 +106,13 @@ def test_the_endpoint_can_ask_for_a_longer_back_off_not_for_a_shorter_one():
 
 
 def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
-    expected = Decision(action=Action.WAIT, cause="rejected", wait_s=TIMEOUT_S, counts=True)
+    expected = TokenDecision(action=TokenAction.WAIT, cause="rejected", wait_s=TIMEOUT_S, counts=True)
     assert decide_replacement(HELD, IDLE, 500.0, TIMEOUT_S, rejected=TOKEN) == expected
 
 
 def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
-    assert decide_replacement(HELD, FLYING, 952.0, TIMEOUT_S, rejected=TOKEN) == Decision(
-        action=Action.WAIT, wait_s=TIMEOUT_S, counts=True
+    assert decide_replacement(HELD, FLYING, 952.0, TIMEOUT_S, rejected=TOKEN) == TokenDecision(
+        action=TokenAction.WAIT, wait_s=TIMEOUT_S, counts=True
     )
 
 
@@ -121,20 +121,20 @@ def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
     [
         (None, IDLE, 500.0, False),
         (HELD, IDLE, 29.9, False),  # it was just fetched
-        (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), IDLE, 9.9, False),  # just fetched, for its life
+        (held_from_grant(TOKEN, 20.0, asked_at=0.0, dice=0.0), IDLE, 9.9, False),  # just fetched, for its life
         (HELD, IDLE, 500.0, True),  # a request for another brought none
-        (date(NEXT, 1000.0, asked_at=0.0, dice=0.0), IDLE, 500.0, False),  # it is not the current one
+        (held_from_grant(NEXT, 1000.0, asked_at=0.0, dice=0.0), IDLE, 500.0, False),  # it is not the current one
     ],
 )
 def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, attempts, now, waited):
-    assert decide_replacement(held, attempts, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == Decision(
-        action=Action.FAIL
+    assert decide_replacement(held, attempts, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == TokenDecision(
+        action=TokenAction.FAIL
     )
 
 
 def test_a_rejection_soon_after_a_failure_starts_nothing_and_is_noted():
     decision = decide_replacement(HELD, FAILED, 950.9, TIMEOUT_S, rejected=TOKEN)
-    assert decision == Decision(action=Action.FAIL, counts=True)
+    assert decision == TokenDecision(action=TokenAction.FAIL, counts=True)
 
 
 REJECTED = HELD.as_rejected(500.0)
@@ -147,27 +147,27 @@ def test_a_rejected_token_is_due_at_once_and_no_later_than_it_was():
 
 def test_a_token_that_has_ended_by_the_wall_clock_is_given_out_no_more():
     ended = HELD.as_ended(899.0)
-    assert decide(ended, IDLE, 899.0, TIMEOUT_S).cause == "expired"
-    assert decide(ended, FAILED, 950.5, TIMEOUT_S) == Decision(action=Action.FAIL)
+    assert decide_call(ended, IDLE, 899.0, TIMEOUT_S).cause == "expired"
+    assert decide_call(ended, FAILED, 950.5, TIMEOUT_S) == TokenDecision(action=TokenAction.FAIL)
     assert HELD.as_ended(1001.0) == HELD
 
 
 def test_while_a_rejected_token_is_replaced_a_caller_waits_a_second_at_most():
-    expected = Decision(action=Action.WAIT, wait_s=REPLACEMENT_WAIT_S)
-    assert decide(REJECTED, FLYING, 501.0, TIMEOUT_S) == expected
-    assert decide(REJECTED, IDLE, 501.0, TIMEOUT_S) == replace(expected, cause="rejected")
-    assert decide(REJECTED, FLYING, 501.0, 0.2).wait_s == 0.2
+    expected = TokenDecision(action=TokenAction.WAIT, wait_s=REPLACEMENT_WAIT_S)
+    assert decide_call(REJECTED, FLYING, 501.0, TIMEOUT_S) == expected
+    assert decide_call(REJECTED, IDLE, 501.0, TIMEOUT_S) == replace(expected, cause="rejected")
+    assert decide_call(REJECTED, FLYING, 501.0, 0.2).wait_s == 0.2
 
 
 def test_a_rejected_token_is_served_after_the_wait_and_while_the_endpoint_fails():
-    assert decide(REJECTED, FLYING, 502.0, TIMEOUT_S, waited=True) == Decision(action=Action.SERVE)
-    assert decide(REJECTED, FAILED, 950.9, TIMEOUT_S) == Decision(action=Action.SERVE)
-    assert decide(REJECTED, FAILED, 951.0, TIMEOUT_S) == Decision(action=Action.SERVE, cause="rejected")
-    assert decide(REJECTED, FAILED.started(), 952.0, TIMEOUT_S) == Decision(action=Action.SERVE)
+    assert decide_call(REJECTED, FLYING, 502.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.SERVE)
+    assert decide_call(REJECTED, FAILED, 950.9, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
+    assert decide_call(REJECTED, FAILED, 951.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE, cause="rejected")
+    assert decide_call(REJECTED, FAILED.started(), 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
 
 
 def test_nobody_waits_for_the_renewal_of_a_token_that_no_api_rejected():
-    assert decide(HELD, FLYING, 950.0, TIMEOUT_S) == Decision(action=Action.SERVE)
+    assert decide_call(HELD, FLYING, 950.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
 
 
 def test_an_attempt_that_is_forgotten_did_not_fail_and_another_may_begin():
@@ -177,14 +177,16 @@ def test_an_attempt_that_is_forgotten_did_not_fail_and_another_may_begin():
 
 @pytest.mark.parametrize("waited", [False, True])
 def test_all_who_met_the_same_rejection_get_what_was_fetched_on_account_of_it(waited):
-    replaced = date(NEXT, 1000.0, asked_at=500.0, dice=0.0, instead_of=TOKEN)
-    assert decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=TOKEN, waited=waited).action is Action.SERVE
-    assert decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=NEXT).action is Action.FAIL
-    assert decide_replacement(replaced, IDLE, 1500.0, TIMEOUT_S, rejected=TOKEN).action is Action.FAIL
+    replaced = held_from_grant(NEXT, 1000.0, asked_at=500.0, dice=0.0, instead_of=TOKEN)
+    assert (
+        decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=TOKEN, waited=waited).action is TokenAction.SERVE
+    )
+    assert decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=NEXT).action is TokenAction.FAIL
+    assert decide_replacement(replaced, IDLE, 1500.0, TIMEOUT_S, rejected=TOKEN).action is TokenAction.FAIL
 
 
 @pytest.mark.parametrize(
-    ("held", "now", "starts"), [(HELD, 30.0, True), (date(TOKEN, 20.0, asked_at=0.0, dice=0.0), 10.0, True)]
+    ("held", "now", "starts"), [(HELD, 30.0, True), (held_from_grant(TOKEN, 20.0, asked_at=0.0, dice=0.0), 10.0, True)]
 )
 def test_a_token_is_not_new_any_more_after_half_a_minute_or_half_its_life(held, now, starts):
     assert (decide_replacement(held, IDLE, now, TIMEOUT_S, rejected=TOKEN).cause == "rejected") is starts

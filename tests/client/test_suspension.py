@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from m2mguard._clocks import JUMP_S
 from m2mguard.client import TokenEndpointUnavailable, TokenSource
-from m2mguard.clocks import JUMP_S
 from m2mguard.events import RenewalFailed, TokenRenewed
 from m2mguard.net import HttpTransport, Response
 from m2mguard.testing import SHOPPING_API, faults

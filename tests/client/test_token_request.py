@@ -8,8 +8,8 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.client import TokenSource
-from m2mguard.client.client_credentials import ClientCredentials
-from m2mguard.client.token_request import encoded, token_target
+from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._token_request import encoded, token_target
 
 CANARY = "p:a ss/w+\u00f6rd&=%"
 
@@ -98,7 +98,7 @@ GENERAL: dict[str, Any] = {"issuer": "https://issuer.example", "client_id": "app
         ({"parameters": {"client_secret": "x"}}, "client_secret cannot be given there"),
         ({"parameters": {"audience": 7}}, "parameters"),
         ({"parameters": ["audience"]}, "parameters"),
-        ({"silent_scope": "maybe"}, "silent_scope"),
+        ({"missing_scope": "maybe"}, "missing_scope"),
         ({"timeout": 0}, "timeout"),
         ({"timeout": float("nan")}, "timeout"),
         ({"clock": 7}, "clock"),

@@ -6,7 +6,7 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.client import TokenEndpointUnavailable
-from m2mguard.client.token_response import Granted, bearer_token_types
+from m2mguard.client._token_response import Granted, bearer_token_types
 from tests.client.answers import GOOD, RECORDED, failure, grant, recorded, response
 
 

@@ -168,10 +168,10 @@ def test_an_organization_token_needs_no_resource(make_source):
 def test_everything_that_shapes_the_token_gets_its_own(issuer, source):
     sources = [
         source,
-        source.asking_for(resource=SHOPPING_API, scopes=[]),
-        source.asking_for(resource=MANAGEMENT_API, scopes=["read:orders"]),
-        source.asking_for(resource=SHOPPING_API, scopes=["read:orders"], organization_id="org-blue"),
-        source.asking_for(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"}),
+        source.for_target(resource=SHOPPING_API, scopes=[]),
+        source.for_target(resource=MANAGEMENT_API, scopes=["read:orders"]),
+        source.for_target(resource=SHOPPING_API, scopes=["read:orders"], organization_id="org-blue"),
+        source.for_target(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"}),
     ]
     tokens = [one.token() for one in sources]
     assert len({token.value for token in tokens}) == issuer.count("token") == 5
@@ -180,10 +180,10 @@ def test_everything_that_shapes_the_token_gets_its_own(issuer, source):
 
 def test_equal_wishes_share_one_token(issuer, source):
     token = source.token()
-    assert source.asking_for(resource=SHOPPING_API, scopes={"read:orders"}).token() is token
+    assert source.for_target(resource=SHOPPING_API, scopes={"read:orders"}).token() is token
     assert issuer.count("token") == 1
 
 
 def test_what_is_left_out_is_not_taken_over(issuer, source):
-    assert source.asking_for(resource=SHOPPING_API).token().scopes == frozenset()
+    assert source.for_target(resource=SHOPPING_API).token().scopes == frozenset()
     assert b"scope" not in issuer.requests[-1].body

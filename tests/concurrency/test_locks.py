@@ -7,7 +7,7 @@ import pytest
 
 from m2mguard import InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
 from m2mguard.net import HttpTransport
-from m2mguard.net.flight import Flight
+from m2mguard.net._flight import Flight
 from m2mguard.testing import SHOPPING_API, SigningKey, faults
 
 RealLock = threading.Lock
@@ -61,7 +61,7 @@ def moments(monkeypatch):
     moments = Moments()
     wait, launch, land = Flight.wait, Flight.launch, Flight.land
     monkeypatch.setattr(WatchedLock, "made", [])
-    for module in ("m2mguard.keys.ledger", "m2mguard.verification"):
+    for module in ("m2mguard._keys.key_state", "m2mguard._server.verifier"):
         monkeypatch.setattr(f"{module}.new_lock", WatchedLock)
 
     def watched(name, method):

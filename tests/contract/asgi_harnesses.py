@@ -27,16 +27,16 @@ from m2mguard.testing.contract import (
     OWN_REFUSAL,
     STREAM,
     ApplicationFailure,
+    ContractRequest,
+    ContractResponse,
     Protection,
-    Request,
-    Response,
     shown,
 )
 
 ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
 
-def through(client: Any, request: Request) -> Response:
+def through(client: Any, request: ContractRequest) -> ContractResponse:
     """Send a request through a client with httpx's interface, which Starlette's and Litestar's have."""
     headers = [(name.encode(), value.encode()) for name, value in request.fields]
     answer = client.request(
@@ -45,10 +45,10 @@ def through(client: Any, request: Request) -> Response:
         headers=[*headers, *((b"Authorization", value) for value in request.authorization)],
         content=request.body,
     )
-    return Response(status=answer.status_code, fields=tuple(answer.headers.multi_items()), body=answer.content)
+    return ContractResponse(status=answer.status_code, fields=tuple(answer.headers.multi_items()), body=answer.content)
 
 
-def url_of(request: Request) -> str:
+def url_of(request: ContractRequest) -> str:
     return request.mounted_at + request.path + (f"?{request.query}" if request.query else "")
 
 
@@ -61,7 +61,7 @@ class PlainASGI:
         found = re.fullmatch(r"/tenants/([^/]+)/caller", request["path"])
         return found and found[1]
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = BearerAuthMiddleware(
             self._application, protection.server, requires=protection.requirement, public=protection.public
         )
@@ -97,7 +97,7 @@ class StarletteHarness:
     def tenant(self, request: Any) -> str | None:
         return PlainASGI().tenant(request)
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = Starlette(
             routes=[
                 *self._routes("/caller", "/tenants/{tenant}/caller", "/healthz", "/docs/page"),
@@ -127,7 +127,7 @@ class FastAPIHarness:
     def tenant(self, request: Any) -> str | None:
         return request.path_params.get("tenant")
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         requirement: Any = protection.requirement
         requires = M2MAuth(protection.server).requires(
             scopes=requirement.scopes,
@@ -165,13 +165,13 @@ class FastAPIHarness:
         return _unwrapped(response) if response.status in (400, 401, 403, 503) else response
 
 
-def _unwrapped(response: Response) -> Response:
+def _unwrapped(response: ContractResponse) -> ContractResponse:
     """The refusal itself: FastAPI's handler answers with `{"detail": ...}` around what an exception carries."""
     try:
         body = json.dumps(json.loads(response.body)["detail"]).encode()
     except ValueError:  # the application's own refusal, or HEAD
         return response
-    return Response(status=response.status, fields=response.fields, body=body)
+    return ContractResponse(status=response.status, fields=response.fields, body=body)
 
 
 class LitestarHarness:
@@ -182,7 +182,7 @@ class LitestarHarness:
     def tenant(self, request: Any) -> str | None:
         return PlainASGI().tenant(request)
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         @litestar.route(
             ["/caller", "/tenants/{tenant:str}/caller", "/mounted/caller", "/healthz", "/docs/page"],
             http_method=[HttpMethod(method) for method in ALL_METHODS],
@@ -228,13 +228,13 @@ class QuartHarness:
     def tenant(self, request: Any) -> str | None:
         return PlainASGI().tenant(request)
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         try:
             return anyio.run(self._send, protection, request)
         except ExceptionGroup as group:  # Quart 0.23 answers in a task group
             raise group.exceptions[0] from None
 
-    async def _send(self, protection: Protection, request: Request) -> Response:
+    async def _send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app: Any = quart.Quart(__name__)
         app.config["PROPAGATE_EXCEPTIONS"] = True
         mounted = quart.Blueprint("mounted", __name__)
@@ -272,7 +272,7 @@ class QuartHarness:
             data=request.body,
             root_path=request.mounted_at,
         )
-        return Response(
+        return ContractResponse(
             status=answer.status_code, fields=tuple(answer.headers), body=await answer.get_data(as_text=False)
         )
 

@@ -20,9 +20,9 @@ from m2mguard.testing.contract import (
     OWN_REFUSAL,
     STREAM,
     ApplicationFailure,
+    ContractRequest,
+    ContractResponse,
     Protection,
-    Request,
-    Response,
     shown,
 )
 from tests.contract.wsgi_harnesses import environ_of
@@ -37,15 +37,15 @@ class DjangoViews:
     def tenant(self, request: Any) -> str | None:
         return request.resolver_match.kwargs.get("tenant")
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         setting = self._setting(protection) | {"SERVER": protection.server}
         urls = self._urls(self._decorator(protection))
         with override_settings(M2MGUARD=setting, MIDDLEWARE=self.middleware, ROOT_URLCONF=urls):
             answer = self._answer(request)
         body = b"".join(answer.streaming_content) if answer.streaming else answer.content
-        return Response(status=answer.status_code, fields=tuple(answer.headers.items()), body=body)
+        return ContractResponse(status=answer.status_code, fields=tuple(answer.headers.items()), body=body)
 
-    def _answer(self, request: Request) -> Any:
+    def _answer(self, request: ContractRequest) -> Any:
         return Client().request(**environ_of(request))
 
     def _setting(self, protection: Protection) -> dict[str, Any]:
@@ -72,10 +72,10 @@ class DjangoViews:
 class DjangoAsyncViews(DjangoViews):
     """Django under ASGI with each view asynchronous and decorated."""
 
-    def _answer(self, request: Request) -> Any:
+    def _answer(self, request: ContractRequest) -> Any:
         return anyio.run(self._answer_async, request)
 
-    async def _answer_async(self, request: Request) -> Any:
+    async def _answer_async(self, request: ContractRequest) -> Any:
         sent = environ_of(request)
         headers = [(name.lower().encode(), value.encode()) for name, value in request.fields]
         headers += [(b"authorization", value) for value in request.authorization]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from m2mguard.testing.contract import ROWS, ApplicationFailure, Harness, Row
+from m2mguard.testing.contract import CASES, ApplicationFailure, Case, Harness
 from tests.contract.asgi_harnesses import FastAPIHarness, LitestarHarness, PlainASGI, QuartHarness, StarletteHarness
 from tests.contract.django_harnesses import (
     DjangoAsyncMiddleware,
@@ -19,27 +19,27 @@ HARNESSES: tuple[Harness, ...] = (
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
 )  # fmt: skip
 
-CASES = [
-    pytest.param(harness, row, id=f"{type(harness).__name__.removesuffix('Harness')}-{row.name}")
+PARAMETERS = [
+    pytest.param(harness, case, id=f"{type(harness).__name__.removesuffix('Harness')}-{case.name}")
     for harness in HARNESSES
-    for row in ROWS
-    if row.concerns(harness)
+    for case in CASES
+    if case.concerns(harness)
 ]
 
 
-@pytest.mark.parametrize(("harness", "row"), CASES)
-def test_the_adapter_keeps_the_contract(harness: Harness, row: Row, world):
-    row.check(harness, world)
+@pytest.mark.parametrize(("harness", "case"), PARAMETERS)
+def test_the_adapter_keeps_the_contract(harness: Harness, case: Case, environment):
+    case.check(harness, environment)
 
 
 @pytest.mark.parametrize("harness", HARNESSES, ids=lambda harness: type(harness).__name__)
-def test_the_adapter_tells_the_route(harness, world):
-    before = world.without_route
-    for row in ROWS:
-        if row.concerns(harness) and row.expected is not ApplicationFailure:
-            row.check(harness, world)
-    assert world.without_route == before
+def test_the_adapter_tells_the_route(harness, environment):
+    before = environment.without_route
+    for case in CASES:
+        if case.concerns(harness) and case.expected is not ApplicationFailure:
+            case.check(harness, environment)
+    assert environment.without_route == before
 
 
 def test_every_row_has_a_name_of_its_own():
-    assert len({row.name for row in ROWS}) == len(ROWS)
+    assert len({case.name for case in CASES}) == len(CASES)

@@ -18,9 +18,9 @@ from m2mguard.testing.contract import (
     OWN_REFUSAL,
     STREAM,
     ApplicationFailure,
+    ContractRequest,
+    ContractResponse,
     Protection,
-    Request,
-    Response,
     shown,
 )
 from m2mguard.wsgi import BearerAuthMiddleware
@@ -28,7 +28,7 @@ from m2mguard.wsgi import BearerAuthMiddleware
 ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
 
-def environ_of(request: Request) -> dict[str, Any]:
+def environ_of(request: ContractRequest) -> dict[str, Any]:
     """The environ as a WSGI server makes it: it joins repeated fields, decodes the path and keeps what was sent.
 
     Werkzeug's client takes it unread inside a Request; given the dict itself, it would parse and build it anew.
@@ -56,12 +56,12 @@ class PlainWSGI:
         found = re.fullmatch(r"/tenants/([^/]+)/caller", request["PATH_INFO"])
         return found and found[1]
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = BearerAuthMiddleware(
             self._application, protection.server, requires=protection.requirement, public=protection.public
         )
         answer = Client(app).open(WerkzeugRequest(environ_of(request)))
-        return Response(status=answer.status_code, fields=tuple(answer.headers), body=answer.data)
+        return ContractResponse(status=answer.status_code, fields=tuple(answer.headers), body=answer.data)
 
     def _application(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         status = 200
@@ -87,7 +87,7 @@ class FlaskApp:
     def tenant(self, request: FlaskRequest) -> str | None:
         return (request.view_args or {}).get("tenant")
 
-    def send(self, protection: Protection, request: Request) -> Response:
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = Flask(__name__)
         app.testing = True
         guard = M2MGuard(app, protection.server)
@@ -102,7 +102,7 @@ class FlaskApp:
         for own in (stream, refusal, failure):
             app.add_url_rule(f"/{own.__name__}", own.__name__, view(own))
         answer = app.test_client().open(WerkzeugRequest(environ_of(request)))
-        return Response(status=answer.status_code, fields=tuple(answer.headers), body=answer.data)
+        return ContractResponse(status=answer.status_code, fields=tuple(answer.headers), body=answer.data)
 
     def _protect(self, guard: M2MGuard, app: Flask, protection: Protection) -> Callable[[Any], Any]:
         """Protect the app, and return what each view is to be decorated with."""

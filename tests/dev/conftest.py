@@ -11,10 +11,10 @@ import httpx2
 import pytest
 import uvicorn
 
-from m2mguard.cli.dev.app import dev_app
-from m2mguard.cli.dev.key_store import KeyStore
-from m2mguard.cli.dev.tenant import DevTenant
-from m2mguard.cli.dev.tenant_file import TenantSettings, read_tenant
+from m2mguard._cli.dev.app import dev_app
+from m2mguard._cli.dev.key_store import KeyStore
+from m2mguard._cli.dev.tenant import DevTenant
+from m2mguard._cli.dev.tenant_file import TenantSettings, read_tenant
 
 
 @dataclass(frozen=True, kw_only=True)

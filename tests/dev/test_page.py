@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
-from m2mguard.cli.dev.gate import HEADERS, MAX_BODY_BYTES
-from m2mguard.cli.dev.tenant import FAULTS
+from m2mguard._cli.dev.gate import HEADERS, MAX_BODY_BYTES
+from m2mguard._cli.dev.tenant import FAULTS
 
 API = "https://shopping.api"
 

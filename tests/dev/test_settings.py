@@ -14,10 +14,10 @@ import httpx2
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard.cli.dev.key_store import KeyStore
-from m2mguard.cli.dev.serve import _ALGORITHMS, is_loopback
-from m2mguard.cli.dev.tenant_file import read_tenant
-from m2mguard.testing.signing import ALGORITHMS
+from m2mguard._cli.dev.key_store import KeyStore
+from m2mguard._cli.dev.serve import _ALGORITHMS, is_loopback_host
+from m2mguard._cli.dev.tenant_file import read_tenant
+from m2mguard.testing._signing import ALGORITHMS
 
 GOOD = """
 [apis."https://shopping.api"]
@@ -141,12 +141,12 @@ def test_a_kept_key_that_is_none_is_named(tmp_path):
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("dev.example", False)],
 )
 def test_which_addresses_only_this_machine_can_reach(host, alone):
-    assert is_loopback(host) is alone
+    assert is_loopback_host(host) is alone
 
 
 def test_without_the_extra_the_command_names_it_and_help_works(tmp_path):
     hidden = "import sys; sys.modules['starlette'] = sys.modules['uvicorn'] = None\n"
-    hidden += "from m2mguard.cli.command import main; main(sys.argv[1:])"
+    hidden += "from m2mguard._cli.command import main; main(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", hidden, "dev"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
     )

@@ -55,7 +55,7 @@ def test_its_refusals_are_told_apart_and_come_with_its_own_words(oidc_provider, 
 
 
 def test_it_is_silent_on_scopes_that_it_dropped_and_we_can_be_told_so(oidc_provider):
-    token = source_at(oidc_provider, scopes=["delete:orders"], silent_scope="dropped").token()
+    token = source_at(oidc_provider, scopes=["delete:orders"], missing_scope="dropped").token()
     caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
     assert caller.scopes == token.scopes == frozenset()
 

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, ResourceServer
-from m2mguard.clocks import Clocks
+from m2mguard._clocks import Clocks
+from m2mguard._keys.fetch import METADATA_TTL_S, FetchFailed, KeyFetcher
 from m2mguard.events import KeysRefreshed, RefreshFailed
-from m2mguard.keys.fetching import METADATA_TTL_S, FetchFailed, KeyFetcher
 from m2mguard.net import HttpTransport, Response, TransportError
 from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 from tests.manual_clock import ManualClock

@@ -1,37 +1,37 @@
-"""Every row of the table at the head of `m2mguard.keys.freshness`, and the edges between the rows."""
+"""Every row of the table at the head of `m2mguard._keys.policy`, and the edges between the rows."""
 
 import dataclasses
 
 import pytest
 
 from m2mguard import KeyCaching
-from m2mguard.keys.attempts import FAILING_FOR_S, Asked, Attempts
-from m2mguard.keys.freshness import Action, Decision, decide
-from m2mguard.keys.jwks import KeySet, key_set
-from m2mguard.keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable
-from m2mguard.reasons.codes import FetchCause
+from m2mguard._keys.fetch_history import FAILING_FOR_S, FetchHistory, Waiter
+from m2mguard._keys.key_set import KeySet, key_set_from_members
+from m2mguard._keys.policy import KeyAction, KeyDecision, decide
+from m2mguard._keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable
+from m2mguard._reasons.codes import FetchCause
 from m2mguard.testing import SigningKey
 
 CACHING = KeyCaching()
 FETCHED_AT = 1000.0
 PUBLISHED_AT = 1_790_000_000.0  # the same moment on the wall clock
 FRESH, DUE, EXPIRED, STALE_EDGE = FETCHED_AT + 1, FETCHED_AT + 250, FETCHED_AT + 300, FETCHED_AT + 3600
-NEVER_ASKED = Attempts()
+NEVER_ASKED = FetchHistory()
 KNOWN_KEY = KeyRequest(kid="known", alg="ES256")
 UNKNOWN_KEY = KeyRequest(kid="unknown", alg="ES256")
 
 
-def failed(at: float, *, failures: int = 1, retry_in: float = 10, permit_at: float = 0.0) -> Attempts:
-    return Attempts(failures=failures, failed_at=at, retry_at=at + retry_in, permit_at=permit_at)
+def failed(at: float, *, failures: int = 1, retry_in: float = 10, next_allowed_at: float = 0.0) -> FetchHistory:
+    return FetchHistory(failures=failures, failed_at=at, retry_at=at + retry_in, next_allowed_at=next_allowed_at)
 
 
-def in_flight(since: float, *, timed_out: bool = False) -> Attempts:
-    return Attempts(in_flight_since=since, timed_out=timed_out)
+def in_flight(since: float, *, timed_out: bool = False) -> FetchHistory:
+    return FetchHistory(in_flight_since=since, timed_out=timed_out)
 
 
 @pytest.fixture(scope="module")
 def keys() -> KeySet:
-    return key_set({"keys": [SigningKey.generate("ES256", kid="known").public_jwk]}, max_keys=1)
+    return key_set_from_members({"keys": [SigningKey.generate("ES256", kid="known").public_jwk]}, max_keys=1)
 
 
 def dated(
@@ -45,33 +45,33 @@ def snapshot(keys: KeySet) -> Snapshot:
     return dated(keys, at=FETCHED_AT)
 
 
-SERVE = Decision(action=Action.SERVE)
-REFUSE = Decision(action=Action.REFUSE)
-COULD_NOT_TELL = Decision(action=Action.UNAVAILABLE, retry_after=1.0)
+SERVE = KeyDecision(action=KeyAction.SERVE)
+REFUSE = KeyDecision(action=KeyAction.REFUSE)
+COULD_NOT_TELL = KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=1.0)
 
 
-def serve_and_refresh(cause: FetchCause) -> Decision:
-    return Decision(action=Action.SERVE_AND_REFRESH, cause=cause)
+def serve_and_refresh(cause: FetchCause) -> KeyDecision:
+    return KeyDecision(action=KeyAction.SERVE_AND_REFRESH, cause=cause)
 
 
-def wait(until: float, cause: FetchCause | None = None, **rest: bool) -> Decision:
-    return Decision(action=Action.WAIT, wait_until=until, cause=cause, **rest)
+def wait(until: float, cause: FetchCause | None = None, **rest: bool) -> KeyDecision:
+    return KeyDecision(action=KeyAction.WAIT, wait_until=until, cause=cause, **rest)
 
 
-def ask(until: float, *, is_known: bool = False) -> Decision:
+def ask(until: float, *, is_known: bool = False) -> KeyDecision:
     """Wait for a fetch that begins on account of the unknown key."""
     return wait(until, "unknown_key", is_about_unknown=True, is_known=is_known)
 
 
-def unavailable(retry_after: float, *, throttled: bool = False) -> Decision:
-    return Decision(action=Action.UNAVAILABLE, retry_after=retry_after, throttled=throttled)
+def unavailable(retry_after: float, *, throttled: bool = False) -> KeyDecision:
+    return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=retry_after, throttled=throttled)
 
 
-def back(since: float, *, timed_out: bool = False) -> Asked:
-    return Asked(since=since, timed_out=timed_out)
+def back(since: float, *, timed_out: bool = False) -> Waiter:
+    return Waiter(since=since, timed_out=timed_out)
 
 
-def cold(until: float) -> Decision:
+def cold(until: float) -> KeyDecision:
     return wait(until, "cold", is_about_unknown=True)
 
 
@@ -80,16 +80,16 @@ WITHOUT_KEYS = [
     ("in flight: wait for it, from its beginning", in_flight(48), 50, None, wait(53)),
     ("in flight, and a waiter timed out: nobody else waits", in_flight(48, timed_out=True), 50, None, COULD_NOT_TELL),
     ("failed a moment ago: unavailable until the next fetch", failed(49), 50, None, unavailable(9)),
-    ("the back-off is over, and no permit", failed(40, permit_at=53), 50, None, unavailable(3, throttled=True)),
+    ("the back-off is over, and no permit", failed(40, next_allowed_at=53), 50, None, unavailable(3, throttled=True)),
     (
         "the back-off is longer than the wait for a permit",
-        failed(49, permit_at=53),
+        failed(49, next_allowed_at=53),
         50,
         None,
         unavailable(9, throttled=True),
     ),
-    ("the back-off is over, and a permit is free", failed(40, permit_at=50), 50, None, cold(55)),
-    ("the issuer wants to be left alone", Attempts(closed_until=90), 50, None, unavailable(40, throttled=True)),
+    ("the back-off is over, and a permit is free", failed(40, next_allowed_at=50), 50, None, cold(55)),
+    ("the issuer wants to be left alone", FetchHistory(closed_until=90), 50, None, unavailable(40, throttled=True)),
     ("back, timed out", in_flight(48), 50, back(48, timed_out=True), unavailable(1)),
     ("back, and the fetch failed since", failed(50, retry_in=7), 50, back(48), unavailable(7)),
     ("back, and the back-off is already over: a second at least", failed(50, retry_in=0), 50, back(48), unavailable(1)),
@@ -113,7 +113,7 @@ def test_past_the_stale_edge_keys_are_as_good_as_none(snapshot):
 
 
 def test_past_the_stale_edge_only_a_token_of_a_key_that_we_had_needs_no_permit(snapshot):
-    no_permit = Attempts(permit_at=STALE_EDGE + 7, kept_permit_at=STALE_EDGE + 7)
+    no_permit = FetchHistory(next_allowed_at=STALE_EDGE + 7, reserved_allowed_at=STALE_EDGE + 7)
     assert decide(snapshot, no_permit, KNOWN_KEY, STALE_EDGE, CACHING) == wait(STALE_EDGE + 5, "cold")
     assert decide(snapshot, no_permit, UNKNOWN_KEY, STALE_EDGE, CACHING) == unavailable(7, throttled=True)
 
@@ -148,7 +148,13 @@ KNOWN = [
         None,
         wait(EXPIRED + 1, "expired"),
     ),
-    ("a permit is for unknown keys only", Attempts(permit_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
+    (
+        "a permit is for unknown keys only",
+        FetchHistory(next_allowed_at=2 * EXPIRED),
+        EXPIRED,
+        None,
+        wait(EXPIRED + 1, "expired"),
+    ),
 ]
 
 
@@ -161,11 +167,11 @@ def test_a_known_key(snapshot, attempts, now, asked, decision):
 
 UNKNOWN = [
     ("a permit is free: wait for a new fetch", NEVER_ASKED, FRESH, None, ask(FRESH + 1)),
-    ("the next permit is free from this moment", Attempts(permit_at=FRESH), FRESH, None, ask(FRESH + 1)),
-    ("nobody waits for a permit", Attempts(permit_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
+    ("the next permit is free from this moment", FetchHistory(next_allowed_at=FRESH), FRESH, None, ask(FRESH + 1)),
+    ("nobody waits for a permit", FetchHistory(next_allowed_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
     (
         "no permit, and the last answer was bad",
-        failed(FRESH, permit_at=FRESH + 9),
+        failed(FRESH, next_allowed_at=FRESH + 9),
         FRESH,
         None,
         unavailable(9, throttled=True),
@@ -173,7 +179,7 @@ UNKNOWN = [
     ("a permit is used although the issuer failed", failed(FRESH), FRESH, None, ask(FRESH + 1)),
     (
         "but not while the issuer wants to be left alone",
-        Attempts(closed_until=FRESH + 40),
+        FetchHistory(closed_until=FRESH + 40),
         FRESH,
         None,
         unavailable(40, throttled=True),
@@ -196,10 +202,10 @@ UNKNOWN = [
     ),
     ("back, and the fetch had begun before: ask again", NEVER_ASKED, FRESH, back(FRESH - 0.4), ask(FRESH + 0.6)),
     ("back, and another is in flight: wait for what is left", in_flight(DUE - 0.1), DUE, back(DUE - 0.4), wait(DUE + 0.6)),
-    ("past ttl, without a permit", Attempts(permit_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
-    ("past ttl, without a permit, failed within the cool-down", failed(EXPIRED - 29, permit_at=EXPIRED + 9), EXPIRED,
+    ("past ttl, without a permit", FetchHistory(next_allowed_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
+    ("past ttl, without a permit, failed within the cool-down", failed(EXPIRED - 29, next_allowed_at=EXPIRED + 9), EXPIRED,
      None, unavailable(9, throttled=True)),
-    ("past ttl, without a permit, failed before the cool-down", failed(EXPIRED - 30, permit_at=EXPIRED + 9), EXPIRED,
+    ("past ttl, without a permit, failed before the cool-down", failed(EXPIRED - 30, next_allowed_at=EXPIRED + 9), EXPIRED,
      None, wait(EXPIRED + 1, "expired")),
 ]  # fmt: skip
 
@@ -224,7 +230,7 @@ def test_an_unknown_key(snapshot, attempts, now, asked, decision):
 )
 def test_a_token_older_than_the_keys_is_refused_and_asks_nobody(snapshot, issued_at, is_older):
     request = dataclasses.replace(UNKNOWN_KEY, issued_at=issued_at)
-    for attempts in (NEVER_ASKED, failed(FRESH), Attempts(permit_at=FRESH + 9)):
+    for attempts in (NEVER_ASKED, failed(FRESH), FetchHistory(next_allowed_at=FRESH + 9)):
         decision = decide(snapshot, attempts, request, FRESH, CACHING)
         assert (decision == REFUSE) is is_older
         assert decide(snapshot, attempts, dataclasses.replace(request, kid="known"), FRESH, CACHING) == SERVE
@@ -232,17 +238,17 @@ def test_a_token_older_than_the_keys_is_refused_and_asks_nobody(snapshot, issued
 
 def test_a_permit_is_kept_for_known_applications(snapshot):
     known = dataclasses.replace(UNKNOWN_KEY, is_known=True)
-    attempts = Attempts(permit_at=FRESH + 9)
+    attempts = FetchHistory(next_allowed_at=FRESH + 9)
     assert decide(snapshot, attempts, known, FRESH, CACHING) == ask(FRESH + 1, is_known=True)
-    used = dataclasses.replace(attempts, kept_permit_at=FRESH + 4)
+    used = dataclasses.replace(attempts, reserved_allowed_at=FRESH + 4)
     assert decide(snapshot, used, known, FRESH, CACHING) == unavailable(4, throttled=True)
     assert decide(snapshot, used, known, FRESH, KeyCaching(burst=1)) == unavailable(9, throttled=True)
 
 
 def test_an_issuer_that_names_keys_by_thumbprint_names_none_otherwise(keys):
     key = SigningKey.generate("ES256")
-    thumbprints = dated(key_set({"keys": [key.public_jwk]}, max_keys=1), at=FETCHED_AT)
-    attempts = Attempts(permit_at=FRESH + 9)
+    thumbprints = dated(key_set_from_members({"keys": [key.public_jwk]}, max_keys=1), at=FETCHED_AT)
+    attempts = FetchHistory(next_allowed_at=FRESH + 9)
 
     def decision(snapshot, kid):
         return decide(snapshot, attempts, KeyRequest(kid=kid, alg="ES256", is_known=True), FRESH, CACHING)
@@ -257,16 +263,16 @@ def test_a_signature_that_is_not_our_keys_may_ask_once_and_is_refused_otherwise(
     tampered = dataclasses.replace(KNOWN_KEY, rejected=frozenset(key.identity("ES256") for key in keys.keys))
     assert decide(snapshot, NEVER_ASKED, tampered, FRESH, CACHING) == ask(FRESH + 1)
     assert decide(snapshot, NEVER_ASKED, tampered, FRESH, CACHING, back(FETCHED_AT)) == REFUSE
-    for attempts in (Attempts(permit_at=FRESH + 9), in_flight(FRESH, timed_out=True)):
-        assert decide(snapshot, attempts, tampered, FRESH, CACHING).action is Action.REFUSE
-    assert decide(snapshot, failed(FRESH), tampered, FRESH, CACHING, back(FRESH)).action is Action.REFUSE
+    for attempts in (FetchHistory(next_allowed_at=FRESH + 9), in_flight(FRESH, timed_out=True)):
+        assert decide(snapshot, attempts, tampered, FRESH, CACHING).action is KeyAction.REFUSE
+    assert decide(snapshot, failed(FRESH), tampered, FRESH, CACHING, back(FRESH)).action is KeyAction.REFUSE
     another = dataclasses.replace(tampered, rejected=frozenset(["another"]))
     assert decide(snapshot, NEVER_ASKED, another, FRESH, CACHING) == SERVE
 
 
 def test_without_a_key_id_several_keys_that_fit_are_an_answer_too():
     two = [SigningKey.generate("ES256", kid=kid).public_jwk for kid in ("a", "b")]
-    snapshot = dated(key_set({"keys": two}, max_keys=2), at=FETCHED_AT)
+    snapshot = dated(key_set_from_members({"keys": two}, max_keys=2), at=FETCHED_AT)
     assert decide(snapshot, NEVER_ASKED, KeyRequest(kid=None, alg="ES256"), FRESH, CACHING) == SERVE
     assert decide(snapshot, NEVER_ASKED, KeyRequest(kid=None, alg="RS256"), FRESH, CACHING) == ask(FRESH + 1)
 

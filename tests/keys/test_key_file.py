@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from m2mguard import ConfigurationError, InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
-from m2mguard.events import KeyFileIgnored, KeysRecalled, KeysRefreshed, StaleServed
-from m2mguard.keys.key_file import KeyFile
+from m2mguard._keys.key_file import KeyFile
+from m2mguard.events import KeyFileRejected, KeysLoadedFromFile, KeysRefreshed, StaleServed
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
 from tests.observed_events import ObservedEvents
@@ -66,7 +66,7 @@ def saved(issuer, start, directory) -> Path:
 def starts_without_keys(server, token, events) -> str:
     with pytest.raises(KeysUnavailable):
         server.verify(token)
-    [ignored] = events.of(KeyFileIgnored)
+    [ignored] = events.of(KeyFileRejected)
     return ignored.error
 
 
@@ -74,7 +74,7 @@ def test_a_worker_starts_while_the_issuer_is_down(issuer, start, saved, wall, ev
     wall.advance(1200)
     server = start()
     assert server.verify(issuer.mint(issued_at=wall())).app_id == "app-orders"
-    [recalled] = events.of(KeysRecalled)
+    [recalled] = events.of(KeysLoadedFromFile)
     assert (recalled.key_ids, recalled.age_s) == ((issuer.current_key.kid,), pytest.approx(1200))
     assert server.health().ready
     assert events.of(StaleServed)[-1].remaining_s == pytest.approx(2400)
@@ -187,10 +187,10 @@ def test_what_is_odd_in_one_key_keeps_no_other_out_of_the_file(issuer, start, di
     server = start()
     assert server.warm_up().ready
     end_of_fetching()
-    assert events.of(KeyFileIgnored) == []
+    assert events.of(KeyFileRejected) == []
     issuer.misbehave("all", faults.status(503))
     assert start().verify(issuer.mint()).app_id == "app-orders"
-    assert events.of(KeyFileIgnored) == []
+    assert events.of(KeyFileRejected) == []
 
 
 def changed(**members):
@@ -206,7 +206,7 @@ def with_right_checksum(**members):
     """What a hand of the same owner could write: the checksum is no secret."""
 
     def change(file, wall):
-        from m2mguard.keys.key_file import _checksum
+        from m2mguard._keys.key_file import _checksum
 
         document = json.loads(file.read_text())
         document.update({name: value(wall) if callable(value) else value for name, value in members.items()})
@@ -262,7 +262,9 @@ def test_a_file_that_cannot_be_trusted_is_ignored_with_a_warning(
 ):
     spoil(saved, wall)
     assert words in starts_without_keys(start(), issuer.mint(issued_at=wall()), events)
-    assert any(record.m2mguard_event == "KeyFileIgnored" and record.levelname == "WARNING" for record in caplog.records)
+    assert any(
+        record.m2mguard_event == "KeyFileRejected" and record.levelname == "WARNING" for record in caplog.records
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -296,7 +298,7 @@ def test_in_a_directory_that_others_can_write_to_a_worker_starts_from_one_of_its
     server.purge()
     end_of_fetching()
     assert list(subdirectory(shared).iterdir()) == []
-    assert events.of(KeyFileIgnored) == []
+    assert events.of(KeyFileRejected) == []
 
 
 def test_a_file_that_anybody_could_have_put_there_is_not_read(issuer, start, saved, shared):
@@ -331,26 +333,26 @@ def test_a_subdirectory_that_is_not_ours_alone_is_not_used(issuer, start, direct
     issuer.behave()
     start().warm_up()
     end_of_fetching()
-    assert len(events.of(KeyFileIgnored)) == 3  # it is neither read nor written
+    assert len(events.of(KeyFileRejected)) == 3  # it is neither read nor written
 
 
 def test_a_date_slightly_ahead_is_taken_for_now(issuer, start, saved, wall, events):
     wall.advance(-30)
     start().verify(issuer.mint(issued_at=wall()))
-    assert events.of(KeysRecalled)[0].age_s == 0
+    assert events.of(KeysLoadedFromFile)[0].age_s == 0
 
 
 def test_a_missing_file_is_nothing_to_warn_about(issuer, start, events):
     start().verify(issuer.mint())
     end_of_fetching()
-    assert events.of(KeyFileIgnored) == []
+    assert events.of(KeyFileRejected) == []
 
 
 def test_a_missing_directory_is_told_and_harms_nobody(issuer, start, directory, events):
     directory.rmdir()
     start().verify(issuer.mint())
     end_of_fetching()
-    [ignored] = events.of(KeyFileIgnored)
+    [ignored] = events.of(KeyFileRejected)
     assert ignored.error == "the key file cannot be written (FileNotFoundError)"
 
 
@@ -376,8 +378,8 @@ def test_a_purge_removes_the_file_and_nothing_is_recalled_after_it(issuer, start
     saved.write_text("{}")
     with pytest.raises(KeysUnavailable):
         server.verify(issuer.mint())
-    assert events.of(KeyFileIgnored) == []
-    assert len(events.of(KeysRecalled)) == 1
+    assert events.of(KeyFileRejected) == []
+    assert len(events.of(KeysLoadedFromFile)) == 1
 
 
 def test_a_fetch_that_was_in_flight_at_a_purge_does_not_write_the_file_again(issuer, start, directory):
@@ -453,7 +455,7 @@ def test_no_request_and_no_event_loop_touches_the_disk(issuer, start, saved, mon
             touched.append((name, threading.current_thread().name.startswith("m2mguard-keys")))
             return whole(self, *args, **kwargs)
 
-        monkeypatch.setattr(f"m2mguard.keys.key_file.KeyFile.{name}", watched)
+        monkeypatch.setattr(f"m2mguard._keys.key_file.KeyFile.{name}", watched)
     server = start()
     server.verify(issuer.mint())
     issuer.behave()

@@ -6,12 +6,12 @@ import time
 import pytest
 
 from m2mguard import KeyCaching, KeysUnavailable
-from m2mguard.clocks import Clocks
-from m2mguard.events import KeysMissing, KeysRefreshed, RefreshFailed, StaleServed
-from m2mguard.keys.fetching import Fetched, FetchFailure
-from m2mguard.keys.jwks import key_set
-from m2mguard.keys.ledger import Ledger
-from m2mguard.keys.snapshot import KeyRequest
+from m2mguard._clocks import Clocks
+from m2mguard._keys.fetch import Fetched, FetchFailure
+from m2mguard._keys.key_set import key_set_from_members
+from m2mguard._keys.key_state import KeyState
+from m2mguard._keys.snapshot import KeyRequest
+from m2mguard.events import KeysRefreshed, KeysUnavailableEvent, RefreshFailed, StaleServed
 from m2mguard.testing import faults
 
 QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
@@ -55,7 +55,7 @@ def lives_through_an_outage(server, issuer, clock, events, begin, end):
     assert not server.health().ready
     retry_after = max(unavailable(server, token), unavailable(server, issuer.mint()))
     assert 0 < retry_after <= 60
-    assert len(events.of(KeysMissing)) == 2
+    assert len(events.of(KeysUnavailableEvent)) == 2
     events.wait_for(RefreshFailed)
     assert len(events.of(KeysRefreshed)) == 1
     end()
@@ -186,9 +186,9 @@ def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
 def test_a_fetch_for_an_unknown_key_that_is_given_up_and_lands_late_is_counted_once(issuer, clock):
     """What it has cost the issuer makes the next permit come later, once."""
     caching = KeyCaching()
-    ledger = Ledger(fly=lambda attempt: None, caching=caching, clocks=Clocks(wall=clock, ages=clock))
+    ledger = KeyState(fly=lambda attempt: None, caching=caching, clocks=Clocks(wall=clock, ages=clock))
     fetched = Fetched(
-        keys=key_set(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j", discovered_at=clock()
+        keys=key_set_from_members(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j", discovered_at=clock()
     )
     first = ledger.demand()
     assert first is not None
@@ -198,6 +198,6 @@ def test_a_fetch_for_an_unknown_key_that_is_given_up_and_lands_late_is_counted_o
     overdue.count_request()
     clock.advance(caching.timeout + 2)
     assert ledger.give_up_overdue(FetchFailure(problem="overdue", detail="late")) is not None
-    permit_at = ledger.status().attempts.permit_at
+    next_allowed_at = ledger.status().attempts.next_allowed_at
     ledger.land_good(overdue, fetched)
-    assert ledger.status().attempts.permit_at == permit_at > clock.now - caching.timeout - 2
+    assert ledger.status().attempts.next_allowed_at == next_allowed_at > clock.now - caching.timeout - 2

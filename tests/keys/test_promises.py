@@ -1,6 +1,6 @@
 """The promises about keys, held against whatever order of events Hypothesis can think of.
 
-The machine drives a `Ledger`, which holds `decide` and `Attempts`, with a clock of its own and without any I/O: it decides when an
+The machine drives a `KeyState`, which holds `decide` and `Attempts`, with a clock of its own and without any I/O: it decides when an
 attempt lands, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
 
 Three kinds of callers ask: applications that were verified before, others, and strangers who invent key ids. What is promised: a
@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from m2mguard import KeyCaching
-from m2mguard.clocks import Clocks
-from m2mguard.keys.attempts import Asked
-from m2mguard.keys.fetching import Fetched, FetchFailure
-from m2mguard.keys.freshness import Action, Decision
-from m2mguard.keys.jwks import KeySet, key_set
-from m2mguard.keys.ledger import Ledger
-from m2mguard.keys.rulings import Attempt
-from m2mguard.keys.snapshot import KeyRequest
+from m2mguard._clocks import Clocks
+from m2mguard._keys.fetch import Fetched, FetchFailure
+from m2mguard._keys.fetch_history import Waiter
+from m2mguard._keys.key_set import KeySet, key_set_from_members
+from m2mguard._keys.key_state import KeyState
+from m2mguard._keys.policy import KeyAction, KeyDecision
+from m2mguard._keys.rulings import Attempt
+from m2mguard._keys.snapshot import KeyRequest
 from m2mguard.testing import SigningKey
 from tests.manual_clock import ManualClock
 
@@ -47,7 +47,7 @@ CACHINGS = [
 
 
 def published(kids: frozenset[str]) -> KeySet:
-    return key_set({"keys": [JWKS[kid] for kid in sorted(kids)]}, max_keys=3)
+    return key_set_from_members({"keys": [JWKS[kid] for kid in sorted(kids)]}, max_keys=3)
 
 
 @dataclass
@@ -80,7 +80,7 @@ class KeyPromises(RuleBasedStateMachine):
         self.caching = caching
         self.clock = ManualClock()
         clocks = Clocks(wall=lambda: EPOCH + self.clock(), ages=self.clock, jitter=lambda: jitter)
-        self.ledger = Ledger(fly=lambda attempt: None, caching=caching, clocks=clocks)
+        self.ledger = KeyState(fly=lambda attempt: None, caching=caching, clocks=clocks)
         self.kids = frozenset("a")  # what the issuer publishes
         self.published_since = {"a": self.clock.now}
         self.best: tuple[int, float, frozenset[str]] | None = None  # the newest good answer: number, begun at, key ids
@@ -156,13 +156,13 @@ class KeyPromises(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99), timed_out=st.booleans())
     def a_caller_is_back(self, which: int, timed_out: bool) -> None:
         caller = self.waiting[which % len(self.waiting)]
-        landed = caller.waits_for is not self.ledger._underway
+        landed = caller.waits_for is not self.ledger._in_flight
         if not landed and not timed_out:
             return
         if not landed:  # its time is over: in real time, so with an injected clock that may be at any moment
             self.ledger.waiter_timed_out(caller.waits_for)
         self.waiting.remove(caller)
-        self._ask(caller.request, caller.since, Asked(since=caller.since, timed_out=not landed))
+        self._ask(caller.request, caller.since, Waiter(since=caller.since, timed_out=not landed))
 
     # What operators do
 
@@ -214,7 +214,7 @@ class KeyPromises(RuleBasedStateMachine):
         kid = str(request.kid)
         return kid in self.kids and EPOCH + self.published_since[kid] <= request.issued_at
 
-    def _ask(self, request: KeyRequest, since: float, asked: Asked | None) -> None:
+    def _ask(self, request: KeyRequest, since: float, asked: Waiter | None) -> None:
         now, caching = self.clock.now, self.caching
         self.give_up_overdue()
         fit = self.best is not None and now < self.best[1] + max(caching.stale_for, caching.ttl)
@@ -223,20 +223,20 @@ class KeyPromises(RuleBasedStateMachine):
         ruling = self.ledger.rule(request, asked)
         decision = ruling.decision
         match decision.action:
-            case Action.SERVE | Action.SERVE_AND_REFRESH:
+            case KeyAction.SERVE | KeyAction.SERVE_AND_REFRESH:
                 assert known, "served a key that the newest good answer does not hold, or past the stale edge"
-            case Action.REFUSE:
+            case KeyAction.REFUSE:
                 assert fit, "refused without keys: that is could not tell"
                 assert not known, "refused a known key"
                 assert not self._is_good(request), "refused a token that may be good"
                 assert self.best is not None
                 assert self.best[1] >= since or EPOCH + self.best[1] - MINUTE > (request.issued_at or 0)
-            case Action.UNAVAILABLE:
+            case KeyAction.UNAVAILABLE:
                 assert not known, "a known key was not served"
                 assert decision.retry_after > 0
                 if decision.throttled:
                     self._check_delay(request, decision, fit=fit)
-            case Action.WAIT:
+            case KeyAction.WAIT:
                 self._check_wait(decision.wait_until, since, asked, fit=fit, known=known)
                 assert ruling.wait_for is not None
                 self.waiting.append(Caller(request, since, ruling.wait_for))
@@ -246,7 +246,7 @@ class KeyPromises(RuleBasedStateMachine):
             self._note(ruling.begun)
         self.clock.advance(1e-6)  # no two moments are the same one
 
-    def _check_delay(self, request: KeyRequest, decision: Decision, *, fit: bool) -> None:
+    def _check_delay(self, request: KeyRequest, decision: KeyDecision, *, fit: bool) -> None:
         """Nobody waits for a permit, and nobody is told to come back much later than a stranger can make them."""
         caching, now = self.caching, self.clock.now
         if not caching.burst or not fit:
@@ -258,7 +258,7 @@ class KeyPromises(RuleBasedStateMachine):
         if not self.cost.known and all(requests == 1 for _, requests in self.cost.strangers):
             assert decision.retry_after <= pace + 1e-6, "a stranger delayed somebody by more than was promised"
 
-    def _check_wait(self, until: float, since: float, asked: Asked | None, *, fit: bool, known: bool) -> None:
+    def _check_wait(self, until: float, since: float, asked: Waiter | None, *, fit: bool, known: bool) -> None:
         assert until <= since + (self.caching.max_wait if fit else self.caching.timeout), "a wait without its bound"
         assert asked is None or not asked.timed_out, "waits again, after a time-out"
         if known:

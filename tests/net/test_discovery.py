@@ -6,7 +6,7 @@ import pytest
 
 from m2mguard import ResourceServer
 from m2mguard.net import Response
-from m2mguard.net.discovery import DiscoveryFailed, discover, well_known_urls
+from m2mguard.net._discovery import DiscoveryFailed, discover, well_known_urls
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, faults
 
 URL = "https://issuer.example/oidc"

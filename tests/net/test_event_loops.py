@@ -10,7 +10,7 @@ import threading
 import pytest
 import trio
 
-from m2mguard.net.flight import Flight
+from m2mguard.net._flight import Flight
 
 
 class Held(Flight):
@@ -174,7 +174,7 @@ def test_outside_of_every_event_loop_waiting_is_an_error(flight):
 def test_waiting_imports_nothing_on_the_event_loop(library, run, other):
     script = f"""
         import sys, {library}
-        from m2mguard.net.flight import Flight
+        from m2mguard.net._flight import Flight
 
         async def main():
             flight = Flight(int, name="quick")

@@ -9,7 +9,7 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.net import HttpTransport, TransportError
-from m2mguard.net.addresses import may_connect
+from m2mguard.net._addresses import may_connect
 from m2mguard.testing import faults
 from tests.net.failing import fails
 from tests.net.loopback_peers import answers, silence, tcp_server

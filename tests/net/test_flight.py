@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 import trio
 
-from m2mguard.net.flight import CannotLaunch, Flight, Wait, adrive, after_fork_in_child, drive
+from m2mguard.net._flight import CannotStart, Flight, Wait, after_fork_in_child, run_async, run_sync
 
 BACKENDS = ["asyncio", "trio"]
 
@@ -149,14 +149,14 @@ def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path
     """In a process of its own, whose address space has no room for another thread's stack."""
     script = """
         import resource, threading
-        from m2mguard.net.flight import CannotLaunch, Flight
+        from m2mguard.net._flight import CannotStart, Flight
 
         threading.stack_size(1 << 30)
         resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
         flight = Flight(lambda: print("the work was done"), name="never")
         try:
             flight.launch()
-        except CannotLaunch as error:
+        except CannotStart as error:
             print(error, flight.wait(0))
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=30)
@@ -170,8 +170,8 @@ def test_steps_are_driven_alike_by_threads_and_loops():
         second = yield Wait(flight, 0)
         return first, second
 
-    assert drive(steps(Flight(print, name="a"))) == (False, True)
-    assert anyio.run(adrive, steps(Flight(print, name="b"))) == (False, True)
+    assert run_sync(steps(Flight(print, name="a"))) == (False, True)
+    assert anyio.run(run_async, steps(Flight(print, name="b"))) == (False, True)
 
 
 def test_steps_may_raise():
@@ -180,9 +180,9 @@ def test_steps_may_raise():
         raise ZeroDivisionError(landed)
 
     with pytest.raises(ZeroDivisionError):
-        drive(steps())
+        run_sync(steps())
     with pytest.raises(ZeroDivisionError):
-        anyio.run(adrive, steps())
+        anyio.run(run_async, steps())
 
 
 def test_a_fork_hook_does_not_keep_its_object_alive():
@@ -199,4 +199,4 @@ def test_a_fork_hook_does_not_keep_its_object_alive():
 
 
 def test_cannot_launch_is_no_runtime_error_that_a_caller_could_mistake():
-    assert not issubclass(CannotLaunch, RuntimeError)
+    assert not issubclass(CannotStart, RuntimeError)

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from m2mguard.net import HttpTransport, happy_eyeballs
-from m2mguard.net.addresses import Address, interleaved
-from m2mguard.net.happy_eyeballs import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, attempt_delay, connect
+from m2mguard.net import HttpTransport
+from m2mguard.net import _happy_eyeballs as happy_eyeballs
+from m2mguard.net._addresses import Address, interleaved
+from m2mguard.net._happy_eyeballs import ATTEMPT_DELAY_S, LEAST_ATTEMPT_DELAY_S, attempt_delay, connect
 from tests.net.failing import fails
 from tests.net.loopback_peers import answers, tcp_server
 
@@ -262,7 +263,7 @@ GEVENT = """
 """
 PATCH = "from gevent import monkey; monkey.patch_all()"
 IMPORT = (
-    "import os, socket; from m2mguard.net.addresses import Address; from m2mguard.net.happy_eyeballs import connect"
+    "import os, socket; from m2mguard.net._addresses import Address; from m2mguard.net._happy_eyeballs import connect"
 )
 
 

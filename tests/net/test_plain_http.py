@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard.configuration import endpoint_url, secure_url
+from m2mguard._validation import endpoint_url, secure_url
 from m2mguard.net import HttpTransport
 from tests.net.failing import fails
 from tests.net.loopback_peers import answers, read_head, tcp_server

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from m2mguard.net import TransportError
-from m2mguard.net.proxies import is_exempt
+from m2mguard.net._proxies import is_exempt
 from tests.net.loopback_peers import ConnectProxy, silence, tcp_server
 
 URL = "https://issuer.example/oidc/jwks"

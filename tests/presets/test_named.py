@@ -5,7 +5,7 @@ import re
 import pytest
 
 from m2mguard import ConfigurationError, Issuer, ResourceServer, presets
-from m2mguard.presets.named import issuer_named
+from m2mguard.presets._named import issuer_named
 
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 API = "https://shopping.api"

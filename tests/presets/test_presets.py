@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from m2mguard import ConfigurationError, Issuer, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.presets import auth0, cognito, entra, google_service_accounts, hydra, keycloak, okta, zitadel
 from m2mguard.testing import REMOVED, SigningKey
 from tests.presets.tokens import API, CASES, ENTRA_API, NOW, TENANT, Case, Claims
@@ -36,7 +36,7 @@ def token(case: Case, claims: Claims, **changes: object) -> str:
 def outcome(case: Case, claims: Claims, **changes: object) -> object:
     try:
         server_for(case).verify(token(case, claims, **changes))
-    except Refusal as refusal:
+    except AnswerableError as refusal:
         return refusal.status, refusal.reason
     return ACCEPTED
 
@@ -58,14 +58,14 @@ def test_a_persons_access_token_is_not_taken_for_a_machines_where_people_are_let
     if case.person_is_refused_with[0] == 403:
         assert not server_for(case, machine_only=False).verify(token(case, case.person)).is_machine
     else:
-        with pytest.raises(Refusal):
+        with pytest.raises(AnswerableError):
             server_for(case, machine_only=False).verify(token(case, case.person))
 
 
 @each_issuer
 @pytest.mark.parametrize("machine_only", [True, False], ids=["machines-only", "people-too"])
 def test_an_id_token_of_the_same_issuer_is_refused_even_where_its_audience_fits(case, machine_only):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(AnswerableError) as refused:
         server_for(case, machine_only=machine_only).verify(token(case, case.id_token))
     assert (refused.value.status, refused.value.reason) == case.id_token_is_refused_with
 
@@ -305,6 +305,6 @@ def test_keys_without_alg_as_entra_publishes_them_are_used_for_rs256_only():
     server = ResourceServer(issuer, audience=ENTRA_API, clock=lambda: NOW)
     assert server.verify(token(case, case.machine)).app_id == case.app_id
     other = SigningKey.generate("PS256", kid="key-1")
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(AnswerableError) as refused:
         server.verify(other.sign_compact({"alg": "PS256", "kid": "key-1", "typ": "JWT"}, case.machine))
     assert refused.value.reason == "algorithm"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import REMOVED, SigningKey, base64url, compact
 
 NOW = 1_800_000_000
@@ -90,7 +90,7 @@ def outcome_of(
 ) -> object:
     try:
         (server or _default_server()).authenticate(fields, requirement)
-    except Refusal as refusal:
+    except AnswerableError as refusal:
         return refusal.status, refusal.reason
     return ACCEPTED
 

@@ -15,7 +15,7 @@ from m2mguard import (
     MissingToken,
     Requirement,
 )
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from tests.security.forge import key, mint, server
 
 MISSING = MissingToken("missing", "detail")
@@ -138,6 +138,6 @@ def test_the_two_families_never_mix():
     assert not issubclass(AuthError, KeysUnavailable)
     for error in (MISSING, REQUEST, TOKEN, SCOPE):
         assert isinstance(error, AuthError)
-        assert isinstance(error, Refusal)
+        assert isinstance(error, AnswerableError)
         assert error.status in (400, 401, 403)
     assert isinstance(UNAVAILABLE, M2MGuardError)

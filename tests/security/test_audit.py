@@ -9,7 +9,7 @@ import pytest
 
 from fuzz.seeds import FIELDS, seeds
 from m2mguard import Issuer, KeyCaching, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import LocalIssuer
 from tests.security.forge import API
 
@@ -101,7 +101,7 @@ def test_with_keys_at_hand_no_input_reads_a_file_or_opens_a_connection(watch):
             for one in fields:
                 try:
                     guard.authenticate(one)
-                except Refusal as refusal:
+                except AnswerableError as refusal:
                     refused.append(refusal)
 
         heard = watch.during(attack)
@@ -121,7 +121,7 @@ def test_when_keys_are_fetched_only_the_issuer_is_spoken_to(watch):
         def attack():
             for token in tokens:
                 guard.purge()
-                with contextlib.suppress(Refusal):
+                with contextlib.suppress(AnswerableError):
                     guard.authenticate([f"Bearer {token}"])
 
         heard = watch.during(attack)

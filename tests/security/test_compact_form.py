@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from m2mguard._token.jws import parse_compact
 from m2mguard.errors import InvalidToken
 from m2mguard.testing import base64url, sign_with_secret
-from m2mguard.token.jose import split
 from tests.security.forge import (
     ACCEPTED,
     MALFORMED,
@@ -316,7 +316,7 @@ def test_a_token_of_another_type_is_malformed_and_no_crash(token):
         GUARD.verify(token)
     assert error.value.reason == "malformed"
     with pytest.raises(InvalidToken):
-        split(token)
+        parse_compact(token)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from m2mguard import InvalidToken, Issuer, KeyCaching, KeysUnavailable, ResourceServer
 from m2mguard.net import HttpTransport, Response
-from m2mguard.net.discovery import DiscoveryFailed, discover, well_known_urls
+from m2mguard.net._discovery import DiscoveryFailed, discover, well_known_urls
 from m2mguard.testing import REMOVED, LocalIssuer, ThrowawayCA, faults
 from tests.security.forge import API
 

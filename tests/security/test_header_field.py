@@ -2,8 +2,8 @@
 
 import pytest
 
+from m2mguard._token.bearer import bearer_token
 from m2mguard.errors import InvalidToken, MissingToken
-from m2mguard.token.bearer import bearer_token
 from tests.security.forge import ACCEPTED, mint, outcome_of, server
 
 MISSING, OTHER_SCHEME = (401, "missing"), (401, "other_scheme")

@@ -7,11 +7,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from m2mguard import InvalidToken, Issuer, ResourceServer
-from m2mguard.keys.jwks import UnusableKeySet, key_set, parse_key_set
+from m2mguard._keys.key_set import UnusableKeySet, key_set_from_members, parse_key_set
+from m2mguard._token.base64url import base64url_decode
+from m2mguard._token.jws import load_key
+from m2mguard._token.key_strength import UnusableKey, canonical_coordinate
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, base64url, faults, thumbprint
-from m2mguard.token.base64url import base64url_decode
-from m2mguard.token.jose import load_key
-from m2mguard.token.key_numbers import UnusableKey, canonical_coordinate
 from tests.security.forge import ACCEPTED, MALFORMED, REMOVED, changed, key, mint, outcome, server
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -104,24 +104,26 @@ TOLD = {
 @pytest.mark.parametrize(("words", "signer", "changes"), [(words, *case) for words, case in TOLD.items()], ids=TOLD)
 def test_the_cause_of_a_key_that_is_passed_over_is_told(words, signer, changes):
     bad, good = changed(signer.public_jwk, changes), key().public_jwk
-    keys = key_set({"keys": [good, bad]}, max_keys=9)
+    keys = key_set_from_members({"keys": [good, bad]}, max_keys=9)
     assert keys.skipped == (f"key 1: {words}",)
     assert outcome(server(bad, good), mint()) == ACCEPTED
     with pytest.raises(UnusableKeySet, match="no usable key") as error:
-        key_set({"keys": [bad]}, max_keys=9)
+        key_set_from_members({"keys": [bad]}, max_keys=9)
     assert str(error.value) == f"the key set has no usable key; key 0: {words}"
 
 
 def test_what_is_told_of_a_key_is_short_and_printable_and_never_a_number_of_it():
     evil = "\x1b]0;\x07\x7f\u202e\n" * 99
     for changes in (*({name: evil} for name in ("kty", "use", "alg", "crv", "kid")), {"key_ops": [evil] * 99}):
-        [told] = key_set({"keys": [key().public_jwk, changed(EC.public_jwk, changes)]}, max_keys=9).skipped
+        [told] = key_set_from_members({"keys": [key().public_jwk, changed(EC.public_jwk, changes)]}, max_keys=9).skipped
         assert told.isascii()
         assert told.isprintable()
         assert len(told) < 1_200
     for name, signer in (("n", RSA), ("e", RSA), ("x", EC), ("y", EC), ("x", OKP), ("d", EC)):
         canary = "canary-7f3a"
-        [told] = key_set({"keys": [key().public_jwk, {**signer.public_jwk, name: canary}]}, max_keys=9).skipped
+        [told] = key_set_from_members(
+            {"keys": [key().public_jwk, {**signer.public_jwk, name: canary}]}, max_keys=9
+        ).skipped
         assert "canary" not in told
 
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
-from m2mguard.keys.jwks import MAX_KEYS_PER_KID, KeySet, key_set
+from m2mguard._keys.key_set import MAX_KEYS_PER_KID, KeySet, key_set_from_members
+from m2mguard._token.jws import load_key
 from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
-from m2mguard.token.jose import load_key
 from tests.manual_clock import ManualClock
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
 
@@ -112,7 +112,7 @@ def test_two_jwks_of_one_kid_and_material_for_different_algorithms_are_both_used
 def test_a_key_under_one_kid_for_each_of_six_algorithms_is_used_for_all_of_them():
     rsa = key("RS256")
     names = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
-    keys = key_set({"keys": [{**rsa.public_jwk, "alg": name} for name in names]}, max_keys=9)
+    keys = key_set_from_members({"keys": [{**rsa.public_jwk, "alg": name} for name in names]}, max_keys=9)
     guard = server(*({**rsa.public_jwk, "alg": name} for name in names), issuer=EVERY)
     for name in names:
         assert outcome(guard, mint(signer=rsa.using(algorithm=name))) == ACCEPTED
@@ -132,9 +132,9 @@ def test_the_identity_of_a_key_is_its_material_and_one_algorithm():
     assert free.thumbprint == bound.thumbprint
     with pytest.raises(KeyError):
         bound.identity("RS256")
-    both = key_set({"keys": [{**rsa, "alg": "RS256"}, {**rsa, "alg": "PS256"}]}, max_keys=9)
+    both = key_set_from_members({"keys": [{**rsa, "alg": "RS256"}, {**rsa, "alg": "PS256"}]}, max_keys=9)
     assert both.identities == {free.identity("RS256"), free.identity("PS256")}
-    assert key_set({"keys": [{**rsa, "alg": "RS256"}]}, max_keys=9).identities == {free.identity("RS256")}
+    assert key_set_from_members({"keys": [{**rsa, "alg": "RS256"}]}, max_keys=9).identities == {free.identity("RS256")}
     assert len(KeySet([free]).identities) == len(free.algorithms) == 6
     assert both.thumbprints == {free.thumbprint}
 

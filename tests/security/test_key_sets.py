@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from m2mguard import ConfigurationError, Issuer
+from m2mguard._keys.key_set import UnusableKeySet, key_set_from_members, parse_key_set
+from m2mguard._token.jwk import describe
+from m2mguard._token.jws import load_key
+from m2mguard._token.key_strength import UnusableKey, canonical_rsa, check_ed25519
 from m2mguard.errors import InvalidToken
-from m2mguard.keys.jwks import UnusableKeySet, key_set, parse_key_set
 from m2mguard.testing import base64url, thumbprint
-from m2mguard.token.jose import load_key
-from m2mguard.token.jwk import describe
-from m2mguard.token.key_numbers import UnusableKey, canonical_rsa, check_ed25519
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
 
 EC: dict[str, Any] = key("ES256", "bad").public_jwk
@@ -159,18 +159,18 @@ UNUSABLE = {
 def test_a_key_that_cannot_verify_is_skipped_alone(jwk, change):
     bad = changed(jwk, change)
     for members in ([bad, GOOD], [GOOD, bad]):
-        keys = key_set({"keys": members}, max_keys=9)
+        keys = key_set_from_members({"keys": members}, max_keys=9)
         assert [usable.kid for usable in keys.keys] == ["key-1"]
         assert len(keys.skipped) == 1
         assert keys.skipped[0].startswith((f"key {members.index(bad)}: its ", f"key {members.index(bad)}: it holds "))
     assert outcome(server(bad, GOOD), mint()) == ACCEPTED
     with pytest.raises(UnusableKeySet):
-        key_set({"keys": [bad]}, max_keys=9)
+        key_set_from_members({"keys": [bad]}, max_keys=9)
 
 
 @pytest.mark.parametrize("bad", [None, 7, "key", [], True, {}, [GOOD]])
 def test_a_member_that_is_no_object_is_skipped_alone(bad):
-    keys = key_set({"keys": [bad, GOOD, bad]}, max_keys=9)
+    keys = key_set_from_members({"keys": [bad, GOOD, bad]}, max_keys=9)
     assert [usable.kid for usable in keys.keys] == ["key-1"]
     assert [told.partition(": ")[0] for told in keys.skipped] == ["key 0", "key 2"]
     assert bad == {} or keys.skipped[0] == f"key 0: it is {describe(bad)}, expected an object"
@@ -205,7 +205,7 @@ USABLE = {
 @pytest.mark.parametrize(("jwk", "change"), USABLE.values(), ids=USABLE)
 def test_the_nearest_key_that_can_verify_is_used(jwk, change):
     given = changed(jwk, change)
-    keys = key_set({"keys": [given]}, max_keys=9)
+    keys = key_set_from_members({"keys": [given]}, max_keys=9)
     assert [usable.kid for usable in keys.keys] == [given["kid"]]
     assert keys.skipped == ()
 
@@ -223,7 +223,7 @@ def test_a_thumbprint_is_the_keys_own_however_its_numbers_are_spelt():
 )
 def test_a_set_without_a_list_of_usable_keys_is_none(document):
     with pytest.raises(UnusableKeySet):
-        key_set(document, max_keys=9)
+        key_set_from_members(document, max_keys=9)
     with pytest.raises(UnusableKeySet):
         parse_key_set(json.dumps(document).encode(), max_keys=9)
     with pytest.raises(ConfigurationError, match="jwks cannot be used"):
@@ -247,9 +247,9 @@ def test_a_body_that_is_no_json_object_in_utf_8_is_no_set(body):
 
 
 def test_a_set_of_too_many_members_is_refused_whole():
-    assert len(key_set({"keys": [GOOD, None, None]}, max_keys=3).keys) == 1
+    assert len(key_set_from_members({"keys": [GOOD, None, None]}, max_keys=3).keys) == 1
     with pytest.raises(UnusableKeySet, match="more than 3"):
-        key_set({"keys": [GOOD, None, None, None]}, max_keys=3)
+        key_set_from_members({"keys": [GOOD, None, None, None]}, max_keys=3)
 
 
 ODD = {
@@ -298,7 +298,9 @@ def test_a_kid_shared_by_many_keys_costs_four_verifications_at_the_most():
 
 
 def test_a_key_that_stands_there_twice_counts_once():
-    keys = key_set({"keys": [GOOD, dict(GOOD), {**GOOD, "x5t": "x"}, {**GOOD, "kid": "again"}]}, max_keys=9)
+    keys = key_set_from_members(
+        {"keys": [GOOD, dict(GOOD), {**GOOD, "x5t": "x"}, {**GOOD, "kid": "again"}]}, max_keys=9
+    )
     assert [usable.kid for usable in keys.keys] == ["key-1", "again"]
 
 

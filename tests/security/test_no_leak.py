@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from m2mguard import Issuer, KeyCaching, ResourceServer
-from m2mguard.errors import Refusal
+from m2mguard.errors import AnswerableError
 from m2mguard.testing import LocalIssuer, base64url
 from tests.security.forge import API, NOW, REMOVED, URL, as_json, claims, compact, header, inserted, key, mint
 
@@ -87,7 +87,7 @@ def texts_of(guard, given):
     for attempt in (guard.authenticate, lambda values: asyncio.run(guard.aauthenticate(values))):
         try:
             caller = attempt(given)
-        except Refusal as refusal:
+        except AnswerableError as refusal:
             yield from told(refusal)
             answer = guard.answer(refusal)
             yield from (repr(answer), answer.body.decode(), repr(dict(answer.headers)))

@@ -3,8 +3,8 @@
 import pytest
 
 from m2mguard import Issuer
+from m2mguard._token.claims import media_type
 from m2mguard.testing import REMOVED
-from m2mguard.token.claims import media_type
 from tests.security.forge import ACCEPTED, URL, mint, outcome, server
 
 TOKEN_TYPE = (401, "token_type")

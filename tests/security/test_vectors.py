@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from m2mguard._keys.key_set import UnusableKeySet, parse_key_set
+from m2mguard._token import jws as jose
+from m2mguard._token.base64url import base64url_decode
+from m2mguard._token.key_strength import UnusableKey
 from m2mguard.errors import InvalidToken
-from m2mguard.keys.jwks import UnusableKeySet, parse_key_set
-from m2mguard.token import jose
-from m2mguard.token.base64url import base64url_decode
-from m2mguard.token.key_numbers import UnusableKey
 
 VECTORS = Path(__file__).parents[2] / ".." / "shared" / "data" / "wycheproof"
 CONTRADICTIONS = {346: "the key is for PS256, the header says PS384", 350: "the key is for PS256, the header says PS384",

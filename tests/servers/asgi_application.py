@@ -2,7 +2,7 @@
 
 from m2mguard import ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
-from m2mguard.testing.contract.world import NOW
+from m2mguard.testing.contract._environment import NOW
 from tests.contract.asgi_harnesses import PlainASGI
 
 asgi = BearerAuthMiddleware(

@@ -5,7 +5,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
 
 from m2mguard import ResourceServer
-from m2mguard.testing.contract.world import NOW
+from m2mguard.testing.contract._environment import NOW
 from tests import django_site
 
 django_site.set_up()

@@ -12,9 +12,9 @@ import pytest
 
 from m2mguard import Requirement
 from m2mguard.testing import SHOPPING_API, SigningKey
-from m2mguard.testing.contract import ROWS, Request, Response, Row, World
-from m2mguard.testing.contract.exchange import PUBLIC
-from m2mguard.testing.contract.world import NOW
+from m2mguard.testing.contract import CASES, Case, ContractRequest, ContractResponse, Environment
+from m2mguard.testing.contract._environment import NOW
+from m2mguard.testing.contract._messages import PUBLIC
 from tests.processes import running
 
 PLAIN_WSGI = "tests.servers.wsgi_application:wsgi"
@@ -47,18 +47,18 @@ SERVERS = [
 ]
 
 
-def is_sendable(row: Row) -> bool:
+def is_sendable(case: Case) -> bool:
     """Rows whose application is the one that runs. A server refuses 100 kB by itself, and nothing is mounted here."""
     return (
-        row.requirement == Requirement()
-        and row.public == PUBLIC
-        and not (row.organization_from_route or row.issuer_is_down or row.request.mounted_at)
-        and row.request.path not in ("/failure", "/mounted/caller")
-        and "100 kB" not in row.name
+        case.requirement == Requirement()
+        and case.public == PUBLIC
+        and not (case.organization_from_route or case.issuer_is_down or case.request.mounted_at)
+        and case.request.path not in ("/failure", "/mounted/caller")
+        and "100 kB" not in case.name
     )
 
 
-def send(url: str, request: Request, authorization: tuple[bytes, ...]) -> Response:
+def send(url: str, request: ContractRequest, authorization: tuple[bytes, ...]) -> ContractResponse:
     """Send one request over a connection of its own, byte for byte as the row has it."""
     with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=15)) as connection:
         connection.putrequest(request.method, request.path + (f"?{request.query}" if request.query else ""))
@@ -75,39 +75,39 @@ def send(url: str, request: Request, authorization: tuple[bytes, ...]) -> Respon
         answer = connection.getresponse()
         # http.client expects no body after HEAD, so whatever came is taken from beneath it
         body = answer.fp.read() if request.method == "HEAD" else answer.read()
-        return Response(status=answer.status, fields=tuple(answer.getheaders()), body=body)
+        return ContractResponse(status=answer.status, fields=tuple(answer.getheaders()), body=body)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with World() as world:
-        yield world
+def environment() -> Iterator[Environment]:
+    with Environment() as environment:
+        yield environment
 
 
-def environment(world: World) -> dict[str, str]:
+def variables(environment: Environment) -> dict[str, str]:
     return {
-        "M2MGUARD_LOGTO_ENDPOINT": world.issuer.endpoint,
+        "M2MGUARD_LOGTO_ENDPOINT": environment.issuer.endpoint,
         "M2MGUARD_AUDIENCE": SHOPPING_API,
         "M2MGUARD_BURST": "100",  # keys rotate here more often than anywhere else
     }
 
 
 @pytest.mark.parametrize(("command", "processes"), SERVERS)
-def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, processes, world):
-    with running(*command, env=environment(world)) as url:
-        rows = [row for row in ROWS if is_sendable(row)]
-        assert len(rows) > 70
-        for row in rows:
-            answer = send(url, row.request, row.credentials(world.issuer))
+def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, processes, environment):
+    with running(*command, env=variables(environment)) as url:
+        cases = [case for case in CASES if is_sendable(case)]
+        assert len(cases) > 70
+        for case in cases:
+            answer = send(url, case.request, case.credentials(environment.issuer))
             try:
-                row.expected.hold(answer)  # type: ignore[union-attr]
-                if row.request.method == "HEAD":
+                case.expected.hold(answer)  # type: ignore[union-attr]
+                if case.request.method == "HEAD":
                     assert answer.body == b""
                 else:
-                    row.expected.hold_body(answer.body)  # type: ignore[union-attr]
+                    case.expected.hold_body(answer.body)  # type: ignore[union-attr]
             except AssertionError as broken:
-                raise AssertionError(f"{row.name}: {broken}") from broken
-        rotate_while_requests_run(url, world, processes)
+                raise AssertionError(f"{case.name}: {broken}") from broken
+        rotate_while_requests_run(url, environment, processes)
 
 
 class Tally:
@@ -135,8 +135,10 @@ class Tally:
             ), "a client was not answered"
 
 
-def rotate_while_requests_run(url: str, world: World, processes: int, *, rotations: int = 4, clients: int = 4) -> None:
-    issuer = world.issuer
+def rotate_while_requests_run(
+    url: str, environment: Environment, processes: int, *, rotations: int = 4, clients: int = 4
+) -> None:
+    issuer = environment.issuer
     issuer.reset_counts()
     tally = Tally(clients)
     stranger = SigningKey.generate()
@@ -146,7 +148,7 @@ def rotate_while_requests_run(url: str, world: World, processes: int, *, rotatio
             # Older than the keys: a token of another signature that may be of a newer key would have them fetched, too.
             signer = stranger.using(kid=issuer.current_key.kid)
             token = issuer.mint() if expected == 200 else issuer.mint(key=signer, issued_at=NOW - 600)
-            status = send(url, Request(), (f"Bearer {token}".encode(),)).status
+            status = send(url, ContractRequest(), (f"Bearer {token}".encode(),)).status
             tally.note(client, None if status == expected else f"{status}, not {expected}")
 
     with ThreadPoolExecutor(clients) as pool:

@@ -1,7 +1,7 @@
 """The contract's application in plain WSGI, as a server process imports it, set up by variables of the environment."""
 
 from m2mguard import ResourceServer
-from m2mguard.testing.contract.world import NOW
+from m2mguard.testing.contract._environment import NOW
 from m2mguard.wsgi import BearerAuthMiddleware
 from tests.contract.wsgi_harnesses import PlainWSGI
 

@@ -7,18 +7,18 @@ from urllib.parse import unquote
 import pytest
 
 from m2mguard import Requirement
-from m2mguard.errors import Refusal
+from m2mguard._middleware.preflight import may_run_as_another_method
+from m2mguard.errors import AnswerableError
 from m2mguard.paths import PublicPaths
-from m2mguard.preflight import may_run_as_another_method
 from m2mguard.testing.contract import (
+    CASES,
     OWN_FIELDS,
     OWN_REFUSAL,
-    ROWS,
     STREAM,
     ApplicationFailure,
     ContractBroken,
-    Response,
-    World,
+    ContractResponse,
+    Environment,
     shown,
 )
 
@@ -36,25 +36,25 @@ class Adapter:
             caller = None
             if request.path not in ("/healthz", "/docs/page"):
                 caller = self.caller_of(protection.server, request, protection.requirement)
-        except Refusal as error:
+        except AnswerableError as error:
             return self.refuse(request, protection.server.answer(error))
         match request.path:
             case "/stream":
-                return Response(status=200, fields=OWN_FIELDS, body=b"".join(STREAM))
+                return ContractResponse(status=200, fields=OWN_FIELDS, body=b"".join(STREAM))
             case "/refusal":
                 status, fields, body = OWN_REFUSAL
-                return Response(status=status, fields=fields, body=body)
+                return ContractResponse(status=status, fields=fields, body=body)
             case "/failure":
                 return self.fail()
         body = b"" if request.method == "HEAD" else json.dumps(shown(caller)).encode()
-        return Response(status=200, fields=(), body=body)
+        return ContractResponse(status=200, fields=(), body=body)
 
     def caller_of(self, server, request, requirement):
         return server.authenticate(request.authorization, requirement, request=request)
 
     def refuse(self, request, answer):
         body = b"" if request.method == "HEAD" else answer.body
-        return Response(status=answer.status, fields=tuple(answer.headers.items()), body=body)
+        return ContractResponse(status=answer.status, fields=tuple(answer.headers.items()), body=body)
 
     def fail(self):
         raise ApplicationFailure("the application's own")
@@ -77,25 +77,25 @@ class ForgetsTheRequirement(Adapter):
 
 class SendsABodyToHead(Adapter):
     def refuse(self, request, answer):
-        return Response(status=answer.status, fields=tuple(answer.headers.items()), body=answer.body)
+        return ContractResponse(status=answer.status, fields=tuple(answer.headers.items()), body=answer.body)
 
 
 class DropsTheFields(Adapter):
     def refuse(self, request, answer):
-        return Response(status=answer.status, fields=(), body=answer.body)
+        return ContractResponse(status=answer.status, fields=(), body=answer.body)
 
 
 class EchoesTheCredentials(Adapter):
     def refuse(self, request, answer):
         right = super().refuse(request, answer)
-        return Response(
+        return ContractResponse(
             status=right.status, fields=(*right.fields, ("X-Seen", str(request.authorization))), body=right.body
         )
 
 
 class SwallowsTheFailure(Adapter):
     def fail(self):
-        return Response(status=500, fields=(), body=b"")
+        return ContractResponse(status=500, fields=(), body=b"")
 
 
 class MatchesPublicPaths(Adapter):
@@ -147,29 +147,29 @@ class ForgetsTheMethod(MatchesPublicPaths):
 
 
 @pytest.fixture(scope="module")
-def world():
-    with World() as world:
-        yield world
+def environment():
+    with Environment() as environment:
+        yield environment
 
 
-def broken_rows(adapter, world):
+def broken_rows(adapter, environment):
     broken = set()
-    for row in ROWS:
-        if row.concerns(adapter):
+    for case in CASES:
+        if case.concerns(adapter):
             try:
-                row.check(adapter, world)
+                case.check(adapter, environment)
             except ContractBroken:
-                broken.add(row.name)
+                broken.add(case.name)
     return broken
 
 
 @pytest.mark.parametrize("adapter", [Adapter(), MatchesPublicPaths()], ids=lambda adapter: type(adapter).__name__)
-def test_an_adapter_that_is_right_passes(world, adapter):
-    assert broken_rows(adapter, world) == set()
+def test_an_adapter_that_is_right_passes(environment, adapter):
+    assert broken_rows(adapter, environment) == set()
 
 
 @pytest.mark.parametrize(
-    ("adapter", "row"),
+    ("adapter", "case"),
     [
         (LetsEverybodyIn(), "no credentials are 401 without an error code"),
         (LetsEverybodyIn(), "without a token the application does not get to raise it"),
@@ -189,5 +189,5 @@ def test_an_adapter_that_is_right_passes(world, adapter):
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_an_adapter_that_is_wrong_is_found_out(adapter, row, world):
-    assert row in broken_rows(adapter, world)
+def test_an_adapter_that_is_wrong_is_found_out(adapter, case, environment):
+    assert case in broken_rows(adapter, environment)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from m2mguard.testing import LocalIssuer
-from m2mguard.testing.documents import key_set, revalidated
-from m2mguard.testing.messages import Request
+from m2mguard.testing._messages import Request
+from m2mguard.testing._metadata_documents import key_set_document, revalidated
 
 RECORDED = {
     answer["name"]: answer
@@ -106,7 +106,7 @@ def test_the_etag_is_made_as_logto_makes_it():
     """Length in hexadecimal, then SHA-1 in base64: computed from the recorded body, it is the recorded one."""
     recorded = RECORDED["jwks-default"]["response"]
     request = Request(method="GET", path="/oidc/jwks", headers={}, body=b"", scheme="http")
-    assert revalidated(request, key_set(recorded["body"])).headers["ETag"] == recorded["headers"]["ETag"]
+    assert revalidated(request, key_set_document(recorded["body"])).headers["ETag"] == recorded["headers"]["ETag"]
 
 
 def test_a_304_has_the_headers_that_logtos_has(http, issuer):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from m2mguard.testing import SigningKey
-from m2mguard.testing.keyring import KeyRing
+from m2mguard.testing._keyring import KeyRing
 
 RECORDED = json.loads((Path(__file__).parent.parent / "data" / "logto" / "rotation.json").read_text())
 

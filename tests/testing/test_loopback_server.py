@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from m2mguard.testing import LocalIssuer
-from m2mguard.testing.loopback_server import LoopbackServer
+from m2mguard.testing._loopback_server import LoopbackServer
 
 
 def status_of_a_new_connection(issuer: LocalIssuer) -> int:

@@ -5,7 +5,8 @@ import importlib
 import pytest
 
 import m2mguard.testing
-from m2mguard.testing import LocalIssuer, faults, local_issuer
+from m2mguard.testing import LocalIssuer, faults
+from m2mguard.testing import _local_issuer as local_issuer
 
 
 @pytest.mark.parametrize("name", m2mguard.testing.__all__)

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from m2mguard.testing import faults
-from m2mguard.testing.switchboard import Gate
+from m2mguard.testing._fault_control import Gate
 
 InBackground = Callable[..., Future[urllib3.BaseHTTPResponse]]
 

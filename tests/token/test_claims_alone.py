@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from m2mguard._token.claims import RFC9068_CLAIMS, TokenProfile, check_claims, sub_is_client_id
 from m2mguard.errors import InvalidToken
-from m2mguard.token.claims import RFC9068_CLAIMS, TokenProfile, check, sub_is_client_id
 
 NOW = 1_000_000
 PROFILE = TokenProfile(
@@ -36,18 +36,18 @@ CLAIMS = {
 
 
 def test_good_claims_make_a_caller():
-    assert check(dict(CLAIMS), "at+jwt", PROFILE, NOW).caller.app_id == "app"
+    assert check_claims(dict(CLAIMS), "at+jwt", PROFILE, NOW).caller.app_id == "app"
 
 
 @pytest.mark.parametrize("iss", ["https://issuer.example/", "https://ISSUER.example", ["https://issuer.example"], None])
 def test_another_issuer_than_the_one_whose_key_signed_is_refused(iss):
     with pytest.raises(InvalidToken) as refused:
-        check(CLAIMS | {"iss": iss}, "at+jwt", PROFILE, NOW)
+        check_claims(CLAIMS | {"iss": iss}, "at+jwt", PROFILE, NOW)
     assert refused.value.reason == "unknown_issuer"
 
 
 def test_a_token_that_never_ends_is_refused_even_where_exp_is_not_required():
     claims = {name: value for name, value in CLAIMS.items() if name != "exp"}
     with pytest.raises(InvalidToken) as refused:
-        check(claims, "at+jwt", dataclasses.replace(PROFILE, required_claims=frozenset()), NOW)
+        check_claims(claims, "at+jwt", dataclasses.replace(PROFILE, required_claims=frozenset()), NOW)
     assert (refused.value.reason, refused.value.detail) == ("claim", "a required claim is missing: exp")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from m2mguard.caller import Caller, frozen_claims
-from m2mguard.token.claims import Verdict
-from m2mguard.token.verdicts import Remembered, VerdictCache, size_of
+from m2mguard._token.claims import Verdict
+from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
+from m2mguard.caller import Caller, freeze_claims
 
 PLENTY = 2**30
 
@@ -26,7 +26,7 @@ def caller_named(name, **claims):
         issuer="https://issuer.example",
         audience="https://shopping.api",
         expires_at=1_000.0,
-        claims=frozen_claims({"sub": name, "client_id": name, **claims}),
+        claims=freeze_claims({"sub": name, "client_id": name, **claims}),
     )
 
 
@@ -35,7 +35,7 @@ def digest_of(token):
 
 
 def remembered(name="app", *, token=None, size_bytes=2_000, **claims):
-    return Remembered(
+    return CacheEntry(
         Verdict(caller_named(name, **claims), 0.0, 1_000.0),
         "kid",
         "thumbprint",
@@ -45,7 +45,7 @@ def remembered(name="app", *, token=None, size_bytes=2_000, **claims):
 
 
 def cache_of(max_entries, max_bytes=PLENTY):
-    return VerdictCache(max_entries=max_entries, max_bytes=max_bytes, lock=threading.Lock())
+    return VerifiedTokenCache(max_entries=max_entries, max_bytes=max_bytes, lock=threading.Lock())
 
 
 def remember(cache, name, size_bytes=2_000):

@@ -3,14 +3,14 @@
 The plug-ins for HTTP clients stand beside this: `m2mguard.client.httpx2`, `.requests`, `.aiohttp` and `.grpc`.
 """
 
-from m2mguard.client.access_token import AccessToken
-from m2mguard.client.errors import (
+from m2mguard._reasons.codes import TokenRequestReason
+from m2mguard.client._access_token import AccessToken
+from m2mguard.client._errors import (
     TokenEndpointUnavailable,
     TokenRequestError,
     TokenRequestRefused,
 )
-from m2mguard.client.token_source import TokenSource
-from m2mguard.reasons.codes import TokenRequestReason
+from m2mguard.client._token_source import TokenSource
 
 __all__ = [
     "AccessToken",

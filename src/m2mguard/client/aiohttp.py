@@ -5,8 +5,8 @@ Only how aiohttp is told; which token, and whether to try again, the source deci
 
 from __future__ import annotations
 
-from m2mguard.client.destination import Destination
-from m2mguard.client.token_source import TokenSource
+from m2mguard.client._origin import Origin
+from m2mguard.client._token_source import TokenSource
 
 try:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -32,7 +32,7 @@ class TokenMiddleware:
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Destination(api_url)
+        self._destination = Origin(api_url)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """What aiohttp runs around each exchange."""

@@ -6,8 +6,8 @@ credentials see no answer. Whoever sees a call end with UNAUTHENTICATED can tell
 
 from __future__ import annotations
 
-from m2mguard.client.errors import TokenRequestError
-from m2mguard.client.token_source import TokenSource
+from m2mguard.client._errors import TokenRequestError
+from m2mguard.client._token_source import TokenSource
 
 try:
     import grpc

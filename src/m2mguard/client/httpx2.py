@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 
-from m2mguard.client.access_token import AccessToken
-from m2mguard.client.destination import Destination
-from m2mguard.client.token_source import TokenSource
+from m2mguard.client._access_token import AccessToken
+from m2mguard.client._origin import Origin
+from m2mguard.client._token_source import TokenSource
 
 try:
     import httpx2
@@ -35,7 +35,7 @@ class TokenAuth(httpx2.Auth):
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Destination(api_url)
+        self._destination = Origin(api_url)
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """What httpx2's `Client` runs."""

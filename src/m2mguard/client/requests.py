@@ -9,9 +9,9 @@ import functools
 from typing import Any
 from urllib.parse import urlsplit
 
-from m2mguard.client.access_token import AccessToken
-from m2mguard.client.destination import Destination
-from m2mguard.client.token_source import TokenSource
+from m2mguard.client._access_token import AccessToken
+from m2mguard.client._origin import Origin
+from m2mguard.client._token_source import TokenSource
 
 try:
     import requests
@@ -38,7 +38,7 @@ class TokenAuth(AuthBase):
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Destination(api_url)
+        self._destination = Origin(api_url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """What requests runs on a request before it is sent."""

@@ -8,11 +8,10 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.django needs Django: pip install "m2mguard[django]"') from _missing
 
-from m2mguard.django.configuration import resource_server
-from m2mguard.django.decorators import requires
-from m2mguard.django.metadata import resource_metadata
+from m2mguard.django._decorators import requires
+from m2mguard.django._guard import MachineRequest
+from m2mguard.django._settings import resource_server
 from m2mguard.django.middleware import M2MGuardMiddleware
-from m2mguard.django.probes import readiness
-from m2mguard.django.requests import MachineRequest
+from m2mguard.django.views import readiness, resource_metadata
 
 __all__ = ["M2MGuardMiddleware", "MachineRequest", "readiness", "requires", "resource_metadata", "resource_server"]

@@ -3,7 +3,8 @@
 from django.apps import AppConfig
 from django.core.checks import Tags, register
 
-from m2mguard.django import checks, configuration
+from m2mguard.django import _checks as checks
+from m2mguard.django import _settings as configuration
 
 
 class M2MGuardConfig(AppConfig):

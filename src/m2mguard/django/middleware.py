@@ -9,8 +9,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from m2mguard.django.configuration import Configuration, current
-from m2mguard.django.requests import aadmit, admit, response_of
+from m2mguard.django._guard import aauthenticate_request, authenticate_request, response_of
+from m2mguard.django._settings import DjangoSettings, current
 from m2mguard.wsgi import asks_for
 
 _PREFLIGHT: Final = "_m2mguard_preflight"  # on a request that passed as a preflight, without a token
@@ -50,7 +50,7 @@ class M2MGuardMiddleware:
         configuration = current()
         answer = _metadata(request, configuration)
         if answer is None and not self._is_open(request, configuration):
-            answer = admit(request, configuration.server, configuration.requires)
+            answer = authenticate_request(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or self.get_response(request)
         return _head_of(response) if hasattr(request, _PREFLIGHT) else response
@@ -59,12 +59,12 @@ class M2MGuardMiddleware:
         configuration = current()
         answer = _metadata(request, configuration)
         if answer is None and not self._is_open(request, configuration):
-            answer = await aadmit(request, configuration.server, configuration.requires)
+            answer = await aauthenticate_request(request, configuration.server, configuration.requires)
             _pass_csrf(request)
         response: HttpResponseBase = answer or await self.get_response(request)
         return _head_of(response) if hasattr(request, _PREFLIGHT) else response
 
-    def _is_open(self, request: HttpRequest, configuration: Configuration) -> bool:
+    def _is_open(self, request: HttpRequest, configuration: DjangoSettings) -> bool:
         exemptions = configuration.exemptions
         path = request.path_info.encode(
             "utf-8", "surrogatepass"
@@ -83,7 +83,7 @@ def _guard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
         return None
     delattr(request, _PREFLIGHT)
     configuration = current()
-    return admit(request, configuration.server, configuration.requires)
+    return authenticate_request(request, configuration.server, configuration.requires)
 
 
 async def _aguard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
@@ -92,7 +92,7 @@ async def _aguard_view(request: HttpRequest, *_: object) -> HttpResponse | None:
         return None
     delattr(request, _PREFLIGHT)
     configuration = current()
-    return await aadmit(request, configuration.server, configuration.requires)
+    return await aauthenticate_request(request, configuration.server, configuration.requires)
 
 
 def _head_of(response: Any) -> Any:
@@ -105,7 +105,7 @@ def _head_of(response: Any) -> Any:
     return response
 
 
-def _metadata(request: HttpRequest, configuration: Configuration) -> HttpResponse | None:
+def _metadata(request: HttpRequest, configuration: DjangoSettings) -> HttpResponse | None:
     metadata = configuration.server.resource_metadata
     if metadata is None or not asks_for(metadata, request.META, raw_path=_raw_path(request)):
         return None

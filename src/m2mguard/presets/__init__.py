@@ -3,7 +3,7 @@
 Only names. A preset is a plain `Issuer` and knows nothing that could not be written out; nothing is fetched here.
 """
 
-from m2mguard.presets.hosted import auth0, cognito, entra, google_service_accounts, okta
-from m2mguard.presets.self_hosted import hydra, keycloak, zitadel
+from m2mguard.presets._hosted import auth0, cognito, entra, google_service_accounts, okta
+from m2mguard.presets._self_hosted import hydra, keycloak, zitadel
 
 __all__ = ["auth0", "cognito", "entra", "google_service_accounts", "hydra", "keycloak", "okta", "zitadel"]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from m2mguard.testing import faults
+    from m2mguard.testing._fault_control import Gate
+    from m2mguard.testing._local_issuer import LocalIssuer
+    from m2mguard.testing._minting import REMOVED, SHOPPING_API
+    from m2mguard.testing._request_log import RequestRecord
+    from m2mguard.testing._signing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
+    from m2mguard.testing._tenant import MANAGEMENT_API, Application, Membership, Resource
+    from m2mguard.testing._throwaway_ca import ThrowawayCA
     from m2mguard.testing.faults import Fault
-    from m2mguard.testing.local_issuer import LocalIssuer
-    from m2mguard.testing.minting import REMOVED, SHOPPING_API
-    from m2mguard.testing.registry import MANAGEMENT_API, Application, Membership, Resource
-    from m2mguard.testing.request_log import RequestRecord
-    from m2mguard.testing.signing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
-    from m2mguard.testing.switchboard import Gate
-    from m2mguard.testing.throwaway_ca import ThrowawayCA
 
 __all__ = [
     "ALGORITHMS",
@@ -42,13 +42,13 @@ __all__ = [
 _MODULES: Final = MappingProxyType(
     {
         "faults": ("Fault",),
-        "local_issuer": ("LocalIssuer",),
-        "minting": ("REMOVED", "SHOPPING_API"),
-        "registry": ("MANAGEMENT_API", "Application", "Membership", "Resource"),
-        "request_log": ("RequestRecord",),
-        "signing": ("ALGORITHMS", "SigningKey", "base64url", "compact", "sign_with_secret", "thumbprint"),
-        "switchboard": ("Gate",),
-        "throwaway_ca": ("ThrowawayCA",),
+        "_local_issuer": ("LocalIssuer",),
+        "_minting": ("REMOVED", "SHOPPING_API"),
+        "_tenant": ("MANAGEMENT_API", "Application", "Membership", "Resource"),
+        "_request_log": ("RequestRecord",),
+        "_signing": ("ALGORITHMS", "SigningKey", "base64url", "compact", "sign_with_secret", "thumbprint"),
+        "_fault_control": ("Gate",),
+        "_throwaway_ca": ("ThrowawayCA",),
     }
 )
 

@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 
-from m2mguard.testing.local_issuer import LocalIssuer
-from m2mguard.testing.minting import SHOPPING_API
-from m2mguard.testing.registry import DEFAULT_APPLICATIONS
-from m2mguard.testing.signing import ALGORITHMS
+from m2mguard.testing._local_issuer import LocalIssuer
+from m2mguard.testing._minting import SHOPPING_API
+from m2mguard.testing._signing import ALGORITHMS
+from m2mguard.testing._tenant import DEFAULT_APPLICATIONS
 
 _WELCOME = r"""
 A local issuer for development; nobody else should reach it.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from m2mguard.testing.messages import Reply
+from m2mguard.testing._messages import Reply
 
 _CHUNK: Final = b" " * 65_536
 

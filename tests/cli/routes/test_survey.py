@@ -18,8 +18,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 
 from m2mguard import Requirement, ResourceServer
+from m2mguard._cli.routes import survey
 from m2mguard.asgi import BearerAuthMiddleware
-from m2mguard.cli.routes import survey
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard
 from m2mguard.starlette import requires

@@ -64,7 +64,7 @@ source = TokenSource.logto(
     transport=transport,
     on_event=events.append,
 )
-other = source.asking_for(resource=SHOPPING_API)
+other = source.for_target(resource=SHOPPING_API)
 
 # a request has failed: the child asks at once, whatever its parent knows of failures
 transport.broken = True
@@ -77,7 +77,7 @@ else:
 
 # a request is under way: the child does not wait for it, since it has not got its thread
 transport.broken = False
-source = source.asking_for(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"})
+source = source.for_target(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"})
 transport.asked.clear()
 transport.free.clear()
 caller = threading.Thread(target=source.token)

@@ -8,7 +8,7 @@ adapter, and sends a request through the framework's own test client. Then run e
         with World() as world:
             yield world
 
-    @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+    @pytest.mark.parametrize("case", ROWS, ids=lambda row: row.name)
     def test_my_adapter_keeps_the_contract(row, world):
         row.check(MyHarness(), world)
 
@@ -28,34 +28,34 @@ that protects route by route leaves them alone.
 Nothing here knows a framework.
 """
 
-from m2mguard.testing.contract.exchange import (
+from m2mguard.testing.contract._case import Case
+from m2mguard.testing.contract._cases import CASES
+from m2mguard.testing.contract._environment import Environment
+from m2mguard.testing.contract._expectations import ContractBroken
+from m2mguard.testing.contract._messages import (
     OWN_FIELDS,
     OWN_REFUSAL,
     STREAM,
     ApplicationFailure,
+    ContractRequest,
+    ContractResponse,
     Harness,
     Protection,
-    Request,
-    Response,
     shown,
 )
-from m2mguard.testing.contract.expectations import ContractBroken
-from m2mguard.testing.contract.rows import Row
-from m2mguard.testing.contract.table import ROWS
-from m2mguard.testing.contract.world import World
 
 __all__ = [
+    "CASES",
     "OWN_FIELDS",
     "OWN_REFUSAL",
-    "ROWS",
     "STREAM",
     "ApplicationFailure",
+    "Case",
     "ContractBroken",
+    "ContractRequest",
+    "ContractResponse",
+    "Environment",
     "Harness",
     "Protection",
-    "Request",
-    "Response",
-    "Row",
-    "World",
     "shown",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from m2mguard.django.configuration import resource_server
+from m2mguard.django._settings import resource_server
 
 
 class Command(BaseCommand):

@@ -1,0 +1,152 @@
+"""The client's side of a command: an App ID, its secret from a safe place, and the token request that fits the issuer."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2mguard._cli.options import NO_AUDIENCE, Setup
+from m2mguard.client._access_token import AccessToken
+from m2mguard.client._token_source import TokenSource
+from m2mguard.errors import ConfigurationError
+from m2mguard.issuer import Issuer
+from m2mguard.net._protocol import Transport
+
+MAX_SECRET_BYTES = 4_096
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """Which token a command asks for, and who asks.
+
+    Attributes:
+        app_id: the application.
+        app_secret: its secret.
+        resource: the API identifier to ask a token for, or None to ask by `parameters` only.
+        scopes: the scopes to ask for.
+        organization_id: the Logto organization, or None.
+        parameters: further form parameters.
+        token_endpoint: its URL, or None to find it by discovery.
+    """
+
+    app_id: str
+    app_secret: str = field(repr=False)
+    resource: str | None = None
+    scopes: tuple[str, ...] = ()
+    organization_id: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    token_endpoint: str | None = None
+
+
+def add_client_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    """Add the options that name an application and its secret."""
+    parser.add_argument("--app-id", metavar="ID", required=required, help="the App ID (client id) to get a token for")
+    parser.add_argument(
+        "--secret-variable", metavar="NAME", help="the variable that holds the App Secret; default: ask at the terminal"
+    )
+    parser.add_argument("--secret-file", metavar="FILE", help="the file that holds the App Secret")
+    parser.add_argument("--app-secret", "--client-secret", "--secret", dest="leaked_secret", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--resource", metavar="API", help="the API identifier to ask the token for; default: the audience"
+    )
+    parser.add_argument("--scope", action="append", default=[], help="a scope to ask for; may be repeated")
+    parser.add_argument("--organization", metavar="ID", help="the Logto organization to ask the token for")
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a further parameter of the token request, such as audience=https://shopping.api; may be repeated",
+    )
+    parser.add_argument("--token-endpoint", metavar="URL", help="where tokens are given; default: found by discovery")
+
+
+def token_request(options: argparse.Namespace, environ: Mapping[str, str], setup: Setup) -> TokenRequest:
+    """Read the options, and the secret from its place.
+
+    Raises:
+        ConfigurationError: no secret, or one on the command line.
+    """
+    audiences = [one for one in setup.settings.audience if one != NO_AUDIENCE]
+    parameters = dict(_pair(text) for text in options.parameter)
+    return TokenRequest(
+        app_id=options.app_id,
+        app_secret=_secret(options, environ),
+        resource=options.resource or (audiences[0] if audiences and not parameters else None),
+        scopes=tuple(options.scope),
+        organization_id=options.organization,
+        parameters=parameters,
+        token_endpoint=options.token_endpoint,
+    )
+
+
+def fetch_token(request: TokenRequest, issuer: Issuer, transport: Transport) -> AccessToken:
+    """Get the token. Blocks for at most ten seconds.
+
+    Raises:
+        TokenRequestError: there is none; its codes tell why.
+        ConfigurationError: an invalid value.
+    """
+    what = {"resource": request.resource, "scopes": request.scopes, "organization_id": request.organization_id}
+    how = {"timeout": _TIMEOUT_S, "transport": transport, "allow_http": issuer.allow_http}
+    if _is_logto(issuer) and not request.parameters and request.token_endpoint is None:
+        endpoint = issuer.url.removesuffix("/oidc")
+        return TokenSource.logto(endpoint, request.app_id, request.app_secret, **what, **how).token()  # type: ignore[arg-type]
+    source = TokenSource(
+        issuer.url,
+        client_id=request.app_id,
+        client_secret=request.app_secret,
+        token_endpoint=request.token_endpoint,
+        parameters=request.parameters,
+        **what,  # type: ignore[arg-type]
+        **how,  # type: ignore[arg-type]
+    )
+    return source.token()
+
+
+def _is_logto(issuer: Issuer) -> bool:
+    return issuer.organization_claim is not None and issuer.url.endswith("/oidc")
+
+
+def _secret(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
+    if options.leaked_secret is not None:
+        raise ConfigurationError(
+            "a secret on the command line can be seen by other processes and stays in the shell's history: replace it at the issuer, "
+            "and give the new one by --secret-variable, --secret-file or at the prompt."
+        )
+    if options.secret_variable is not None:
+        secret = environ.get(options.secret_variable, "")
+        if not secret:
+            raise ConfigurationError(f"--secret-variable: the variable {options.secret_variable} is not set.")
+        return secret
+    if options.secret_file is not None:
+        return _secret_in_file(options.secret_file)
+    if sys.stdin.isatty():
+        return getpass.getpass(f"App Secret of {options.app_id} (it will not be shown): ").strip()
+    raise ConfigurationError("give the App Secret by --secret-variable NAME or --secret-file FILE.")
+
+
+def _secret_in_file(name: str) -> str:
+    try:
+        with Path(name).open("rb") as file:
+            secret = file.read(MAX_SECRET_BYTES).decode().strip()
+    except UnicodeDecodeError:
+        raise ConfigurationError("--secret-file: the file is not text.") from None
+    except OSError as error:
+        raise ConfigurationError(f"--secret-file: the file cannot be read: {os.strerror(error.errno or 0)}.") from None
+    if not secret:
+        raise ConfigurationError("--secret-file: the file is empty.")
+    return secret
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise ConfigurationError("--parameter: give NAME=VALUE.")
+    return name, value

@@ -1,0 +1,81 @@
+"""Checks of the routes of an application: what each asks of its caller, and above all which ask for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from m2mguard._cli.applications import load
+from m2mguard._cli.doctor.finding import Finding, Severity
+from m2mguard._cli.formatting import quoted
+from m2mguard._cli.routes import RouteReport, survey
+from m2mguard.errors import ConfigurationError
+
+SECTION = "Routes"
+_SEVERITIES = {
+    "alarm": Severity.FAULT,
+    "warning": Severity.WARNING,
+    "note": Severity.NOTE,
+    "fine": Severity.FINE,
+}
+_CODES = {"alarm": "route_not_protected", "warning": "route_asks_for_nothing", "note": "", "fine": ""}
+_CURES = {
+    "alarm": "API: protect the route. If everybody may call it, name it as public, or tell this command so by --open PATH.",
+    "warning": "API: ask for a scope, or name the applications (app_ids) that may call it.",
+    "note": "",
+    "fine": "",
+}
+
+
+def check_routes(place: str, open_paths: Collection[str]) -> Iterator[Finding]:
+    """Say of each route of the application at `place` what it asks for.
+
+    Args:
+        place: MODULE:NAME.
+        open_paths: the paths that are open on purpose.
+    """
+    try:
+        loaded = load(place)
+    except ConfigurationError as error:
+        yield Finding(
+            code="app",
+            section=SECTION,
+            name="application",
+            severity=Severity.FAULT,
+            text=str(error),
+            cure="API: correct what the message names; then run this again.",
+            diagnosis=f"The application cannot be imported: {error}",
+        )
+        return
+    reports = survey(loaded.app)
+    if not reports:
+        yield Finding(
+            section=SECTION,
+            name="application",
+            severity=Severity.NOTE,
+            text="no routes were found; give the application itself as --app MODULE:NAME to see what each route asks for",
+        )
+    for report in reports:
+        is_meant = report.severity == "alarm" and report.path in open_paths
+        yield _finding(replace(report, severity="note", text="is open, as --open says") if is_meant else report)
+
+
+def _finding(report: RouteReport) -> Finding:
+    methods = ",".join(sorted(report.methods)) or "any"
+    route = f"{methods} {quoted(report.path)[1:-1]}"
+    diagnosis = ""
+    if report.severity == "alarm":
+        diagnosis = f"{route} is open: anybody can call it without a token ({report.where})."
+    elif report.severity == "warning" and not report.doubt:
+        diagnosis = (
+            f"{route} asks for nothing: every application with a token for this API may call it ({report.where})."
+        )
+    return Finding(
+        code=_CODES[report.severity],
+        section=SECTION,
+        name=methods,
+        severity=_SEVERITIES[report.severity],
+        text=f"{quoted(report.path)[1:-1]}: {report.text}",
+        cure="" if report.doubt else _CURES[report.severity],
+        diagnosis=diagnosis,
+    )

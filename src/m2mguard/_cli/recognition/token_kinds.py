@@ -1,0 +1,152 @@
+"""Which kind of token something is: an application's or a person's access token, an ID token, a refresh token. Pure.
+
+Each product marks its tokens in its own way. What follows for every issuer: `nonce`, `at_hash` and `c_hash` are claims of an ID token
+(OpenID Connect Core 1.0 section 3.1.3.6), and the typ `at+jwt` is that of an access token (RFC 9068 section 2.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from m2mguard._cli.recognition.recognised import IssuerKind, TokenKind
+
+Claims = Mapping[str, object]
+_ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash")
+_ENTRA_ACCESS_CLAIMS = ("azp", "azpacr", "appid", "appidacr", "scp", "idtyp")  # which its ID tokens never have
+_REFRESH = ("rt+jwt", "refresh+jwt")
+
+
+def token_kind(kind: IssuerKind | None, claims: Claims, typ: str) -> TokenKind:
+    """Tell the kind of a token.
+
+    Args:
+        kind: the product, or None where it is not known.
+        claims: the token's claims.
+        typ: the header's typ in lower case, without "application/".
+    """
+    if set(claims) <= {"iss"}:
+        return "unknown"
+    if typ in _REFRESH:
+        return "refresh"
+    tell = None if kind is None else _BY_ISSUER.get(kind)
+    if tell is not None:
+        return tell(claims, typ)
+    return _any(claims, typ)
+
+
+def _any(claims: Claims, typ: str) -> TokenKind:
+    if typ == "at+jwt":
+        return _by_subject(claims, "client_id")
+    if any(name in claims for name in _ID_TOKEN_CLAIMS) and "scope" not in claims:
+        return "id_token"
+    return "unknown"
+
+
+def _by_subject(claims: Claims, app_id_claim: str) -> TokenKind:
+    if "sub" not in claims:
+        return "unknown"
+    signs_of_a_person = {"act", "acr", "amr", "auth_time"} & claims.keys()
+    same = claims.get("sub") is not None and claims.get("sub") == claims.get(app_id_claim)
+    return "app_access" if same and not signs_of_a_person else "person_access"
+
+
+def _logto(claims: Claims, typ: str) -> TokenKind:
+    return _by_subject(claims, "client_id") if typ == "at+jwt" or "client_id" in claims else "id_token"
+
+
+def _entra(claims: Claims, _typ: str) -> TokenKind:
+    if claims.get("idtyp") == "app":
+        return "app_access"
+    person = any(name in claims for name in ("scp", "name", "preferred_username", "unique_name", "upn", "email"))
+    if any(name in claims for name in _ENTRA_ACCESS_CLAIMS):
+        return "person_access" if person or claims.get("idtyp") == "user" else "app_access"
+    return "id_token" if person or any(name in claims for name in _ID_TOKEN_CLAIMS) else "unknown"
+
+
+def _okta(claims: Claims, _typ: str) -> TokenKind:
+    if "cid" in claims or "scp" in claims:
+        return "app_access" if "uid" not in claims and claims.get("sub") == claims.get("cid") else "person_access"
+    return (
+        "id_token"
+        if any(name in claims for name in (*_ID_TOKEN_CLAIMS, "idp", "amr", "preferred_username"))
+        else "unknown"
+    )
+
+
+def _auth0(claims: Claims, typ: str) -> TokenKind:
+    subject = str(claims.get("sub", ""))
+    if claims.get("gty") == "client-credentials" or subject.endswith("@clients"):
+        return "app_access"
+    if typ == "at+jwt" or "azp" in claims or "scope" in claims or "permissions" in claims or "gty" in claims:
+        return "person_access"
+    return (
+        "id_token"
+        if any(name in claims for name in (*_ID_TOKEN_CLAIMS, "nickname", "sid", "name", "email"))
+        else "unknown"
+    )
+
+
+def _cognito(claims: Claims, _typ: str) -> TokenKind:
+    if claims.get("token_use") == "id":
+        return "id_token"
+    if claims.get("token_use") == "access":
+        return "app_access" if claims.get("sub") == claims.get("client_id") else "person_access"
+    return "unknown"
+
+
+def _keycloak(claims: Claims, typ: str) -> TokenKind:
+    match claims.get("typ"):
+        case "ID":
+            return "id_token"
+        case "Refresh" | "Offline":
+            return "refresh"
+        case "Bearer":
+            name = claims.get("preferred_username")
+            if name is not None:  # a person may have any other name, and a mapper may give every token a client_id
+                service = name == f"service-account-{claims.get('azp')}".lower()
+                return "app_access" if service else "person_access"
+            return "person_access" if "sid" in claims else "app_access"
+        case _:
+            return _any(claims, typ)
+
+
+def _zitadel(claims: Claims, _typ: str) -> TokenKind:
+    if any(name in claims for name in (*_ID_TOKEN_CLAIMS, "amr", "auth_time")):
+        return "id_token"
+    return "app_access" if "nbf" in claims or "jti" in claims else "unknown"
+
+
+def _google(claims: Claims, _typ: str) -> TokenKind:
+    return "app_access" if is_google_service_account(claims) else "id_token"
+
+
+def is_google_service_account(claims: Claims) -> bool:
+    """Whether an ID token of Google is a service account's."""
+    subject = claims.get("sub")
+    own = subject is not None and claims.get("azp") == subject
+    return own or str(claims.get("email", "")).endswith(".gserviceaccount.com")
+
+
+def _hydra(claims: Claims, _typ: str) -> TokenKind:
+    if any(name in claims for name in _ID_TOKEN_CLAIMS) and "client_id" not in claims:
+        return "id_token"
+    return _by_subject(claims, "client_id") if "client_id" in claims else "unknown"
+
+
+def _workload(_claims: Claims, _typ: str) -> TokenKind:
+    return "workload"
+
+
+def _person(claims: Claims, _typ: str) -> TokenKind:
+    return "id_token" if any(name in claims for name in _ID_TOKEN_CLAIMS) else "person_access"
+
+
+def _firebase(_claims: Claims, _typ: str) -> TokenKind:
+    return "id_token"
+
+
+_BY_ISSUER: Mapping[IssuerKind, Callable[[Claims, str], TokenKind]] = {
+    "logto": _logto, "entra": _entra, "okta": _okta, "auth0": _auth0, "cognito": _cognito, "keycloak": _keycloak, "zitadel": _zitadel,
+    "google": _google, "hydra": _hydra, "kubernetes": _workload, "github_actions": _workload, "gitlab": _workload, "aws": _workload,
+    "firebase": _firebase, "supabase": _person, "clerk": _person,
+}  # fmt: skip

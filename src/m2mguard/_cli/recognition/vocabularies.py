@@ -1,0 +1,104 @@
+"""The words of each product: what it calls an API's identifier, how a token for it is asked for, how a scope is granted. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from m2mguard._cli.recognition.recognised import IssuerKind, Vocabulary
+
+_NONE = Vocabulary(
+    audience="the audience of the token",
+    how_to_ask="with {api} as its audience",
+    how_to_grant="there are no scopes: let the route name the callers by app_ids",
+)
+
+VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
+    "logto": Vocabulary(
+        audience="the API identifier (Console, API resources)",
+        how_to_ask="with resource={api}",
+        how_to_grant="give the application a machine-to-machine role that has the permission (Console, Roles)",
+    ),
+    "entra": Vocabulary(
+        audience="the Application ID URI or, in version 2 tokens, the Application (client) ID (App registrations, Expose an API)",
+        how_to_ask="with scope=APPLICATION_ID_URI/.default, where APPLICATION_ID_URI is the one of this API ({api} in its tokens)",
+        how_to_grant="add an app role to the API's registration, give it to the calling app under API permissions, and grant admin consent",
+        machine="the optional claim idtyp, which must be added to the API's registration (Token configuration, access token)",
+    ),
+    "okta": Vocabulary(
+        audience="the Audience of the custom authorization server (Security, API)",
+        how_to_ask="from the custom authorization server whose Audience is {api}, with scope=",
+        how_to_grant="add the scope to the authorization server, and an access policy with a rule that lets this client have it",
+    ),
+    "auth0": Vocabulary(
+        audience="the Identifier of the API (Applications, APIs)",
+        how_to_ask="with audience={api}",
+        how_to_grant="authorize the application for the API (APIs, Machine to Machine Applications) and tick the permission",
+        machine="gty, which Auth0 writes for client credentials by itself",
+    ),
+    "cognito": Vocabulary(
+        audience="the identifier of the resource server, which stands in front of each scope",
+        how_to_ask="with scope={api}/SCOPE",
+        how_to_grant="allow the custom scope for the app client (App client, Login pages, Custom scopes)",
+    ),
+    "keycloak": Vocabulary(
+        audience="the audience that an Audience mapper of a client scope writes",
+        how_to_ask="by a client that has a client scope whose Audience mapper writes {api}",
+        how_to_grant="add the scope as a client scope of the calling client",
+        machine="client_id and preferred_username, which the client scopes service_account and profile write",
+    ),
+    "zitadel": Vocabulary(
+        audience="the id of the project",
+        how_to_ask="with scope=urn:zitadel:iam:org:project:id:{api}:aud",
+        how_to_grant="authorize the service user in the project; roles are not scopes, so let the route name it by app_ids",
+        machine="the list of service users in the settings, since nothing in a token tells one from a person",
+    ),
+    "google": Vocabulary(
+        audience="the audience that the caller names",
+        how_to_ask="as an ID token of a service account with audience={api}",
+        how_to_grant="there are no scopes: let the route name the service accounts by app_ids",
+        machine="the list of service accounts in the settings",
+    ),
+    "hydra": Vocabulary(
+        audience="an audience that the client is allowed to ask for (audience of the OAuth 2.0 client)",
+        how_to_ask="with audience={api}",
+        how_to_grant="add the scope to the client's scope",
+    ),
+    "kubernetes": Vocabulary(
+        audience="the audience of the projected token or the TokenRequest",
+        how_to_ask="as a projected service account token with audience: {api}",
+        how_to_grant="there are no scopes: let the route name the service accounts by app_ids",
+    ),
+    "github_actions": Vocabulary(
+        audience="the audience that the workflow asks for",
+        how_to_ask="as an OIDC token with audience={api}",
+        how_to_grant="there are no scopes: let the route name what may call by app_ids",
+    ),
+    "gitlab": Vocabulary(
+        audience="the aud of id_tokens in the job",
+        how_to_ask="by id_tokens with aud: {api} in the job",
+        how_to_grant="there are no scopes: let the route name what may call by app_ids",
+    ),
+    "aws": _NONE,
+    "firebase": _NONE,
+    "supabase": _NONE,
+    "clerk": _NONE,
+    "pingone": Vocabulary(
+        audience="the audience of the resource (Connections, Resources)",
+        how_to_ask="with a scope of the resource whose audience is {api}",
+        how_to_grant="add the scope of the resource to the application",
+    ),
+    "authentik": Vocabulary(
+        audience="the client id of the provider",
+        how_to_ask="from the provider whose client id is {api}",
+        how_to_grant="add a scope mapping to the provider",
+    ),
+}
+"""Each product's words."""
+
+NAMES: Mapping[IssuerKind, str] = {
+    "logto": "Logto", "entra": "Entra", "okta": "Okta", "auth0": "Auth0", "cognito": "Cognito", "keycloak": "Keycloak",
+    "zitadel": "Zitadel", "google": "Google", "hydra": "Ory Hydra", "kubernetes": "Kubernetes", "github_actions": "GitHub Actions",
+    "gitlab": "GitLab", "aws": "AWS", "firebase": "Firebase", "supabase": "Supabase", "clerk": "Clerk", "pingone": "PingOne",
+    "authentik": "authentik",
+}  # fmt: skip
+"""Each product's name."""

@@ -1,0 +1,93 @@
+"""A transport that records what was asked and how that ended, so that a command can say where keys came from, or why not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from m2mguard._reasons.codes import TransportProblem
+from m2mguard.net._protocol import Response, Transport, TransportError
+from m2mguard.net._retry_after import http_date_s
+
+_MOST_AGE_DIGITS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One exchange.
+
+    Attributes:
+        url: what was asked.
+        outcome: how it ended, in our own words.
+        problem: why there was no answer, or None if there was one.
+        status: the answer's status, or None without an answer.
+        headers: the answer's, by lower-case names. Values are the issuer's own: escape them before you print them.
+        body: the answer's, which is never shown as it is.
+        elapsed_s: how many seconds it took.
+        clock_offset_s: how many seconds this machine's clock is ahead of the answer's `Date` and `Age`, give or take a second
+            and the time the exchange took; None without a `Date`.
+    """
+
+    url: str
+    outcome: str
+    problem: TransportProblem | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    elapsed_s: float = 0.0
+    clock_offset_s: float | None = None
+
+
+class RecordingTransport:
+    """Makes exchanges through another transport, and records each.
+
+    Args:
+        transport: the one that makes them.
+        wall_clock: seconds since the epoch, default `time.time`.
+    """
+
+    def __init__(self, transport: Transport, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._transport = transport
+        self._wall_clock = wall_clock
+        self.exchanges: list[Exchange] = []
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
+    ) -> Response:
+        """Make one exchange. Blocks and raises as the other transport does."""
+        began = time.monotonic()
+        try:
+            response = self._transport.request(
+                method, url, headers=headers, body=body, timeout_s=timeout_s, max_bytes=max_bytes
+            )
+        except TransportError as error:
+            elapsed = time.monotonic() - began
+            self.exchanges.append(Exchange(url=url, outcome=str(error), problem=error.code, elapsed_s=elapsed))
+            raise
+        self.exchanges.append(
+            Exchange(
+                url=url,
+                outcome=f"status {response.status}",
+                status=response.status,
+                headers=response.headers,
+                body=response.body,
+                elapsed_s=time.monotonic() - began,
+                clock_offset_s=self._offset_s(response.headers),
+            )
+        )
+        return response
+
+    def _offset_s(self, headers: Mapping[str, str]) -> float | None:
+        date = http_date_s(headers.get("date", "").strip())
+        if date is None:
+            return None
+        age = headers.get("age", "").strip()  # a cache on the way keeps the issuer's Date (RFC 9111 section 5.1)
+        age_s = int(age) if age.isascii() and age.isdigit() and len(age) < _MOST_AGE_DIGITS else 0
+        return self._wall_clock() - (date + age_s)
+
+
+def clock_offset_s(exchanges: list[Exchange]) -> float | None:
+    """How many seconds this machine's clock is ahead of the issuer's, by the exchange that says the least; None where none says."""
+    offsets = [exchange.clock_offset_s for exchange in exchanges if exchange.clock_offset_s is not None]
+    return min(offsets, key=abs, default=None)

@@ -1,0 +1,157 @@
+"""The URL patterns of a Django site, Django REST framework's views among them. Imports Django only where the site has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from m2mguard._cli.routes.report import ObservedRoute, RouteReport, above_guard, reports, where_is
+from m2mguard._middleware.marks import RouteGuard, guards_of
+
+_ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
+_ANY_METHOD: tuple[str, ...] = ()
+
+
+def is_django() -> bool:
+    """Whether this process has a configured Django site."""
+    conf = sys.modules.get("django.conf")
+    return conf is not None and bool(conf.settings.configured)
+
+
+def survey_django(seen: tuple[ObservedRoute, ...] = ()) -> Iterator[RouteReport]:
+    """Every URL pattern, with the guards of the middleware, the view and its class."""
+    from django.urls import get_resolver
+
+    yield from _patterns(get_resolver().url_patterns, "/", (*seen, *_middleware()))
+
+
+def _middleware() -> Iterator[ObservedRoute]:
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    from m2mguard.django._settings import current
+    from m2mguard.django.middleware import M2MGuardMiddleware
+
+    for name in settings.MIDDLEWARE:
+        found = import_string(name)
+        if isinstance(found, type) and issubclass(found, M2MGuardMiddleware):
+            configuration = current()
+            yield ObservedRoute(
+                guard=RouteGuard(
+                    requirement=configuration.requires,
+                    server=configuration.server,
+                    public=configuration.exemptions.public,
+                )
+            )
+
+
+def _patterns(patterns: Any, prefix: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
+    for one in patterns:
+        path = prefix + str(one.pattern).removeprefix("^").removesuffix("$")
+        if hasattr(one, "url_patterns"):
+            if getattr(one, "app_name", None) == "admin":
+                yield from reports(
+                    path,
+                    _ANY_METHOD,
+                    seen,
+                    where="django.contrib.admin",
+                    open_on_purpose="Django's admin, which asks for a login",
+                )
+            else:
+                yield from _patterns(one.url_patterns, path, seen)
+        else:
+            yield from _view(one.callback, path, seen)
+
+
+def _view(view: Any, path: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
+    found = (*seen, *(replace(one, above=above_guard(view)) for one in _seen(guards_of(view))))
+    rest = getattr(view, "cls", None)
+    if rest is not None and hasattr(rest, "authentication_classes"):
+        yield from _rest_view(view, rest, path, found)
+        return
+    owner = getattr(view, "view_class", None)
+    doubt = _doubt(view)
+    if owner is None:
+        yield from reports(path, _ANY_METHOD, found, where=where_is(view), doubt=doubt)
+        return
+    names = [name.upper() for name in owner.http_method_names if hasattr(owner, name) and name != "options"]
+    single = {name: guards_of(getattr(owner, name.lower())) for name in names}
+    if any(single.values()):
+        for name, guards in single.items():
+            yield from reports(
+                path, (name,), (*found, *_seen(guards)), where=where_is(getattr(owner, name.lower())), doubt=doubt
+            )
+        return
+    yield from reports(path, sorted(set(names) - {"HEAD"}), found, where=where_is(owner), doubt=doubt)
+
+
+def _seen(guards: tuple[RouteGuard, ...]) -> tuple[ObservedRoute, ...]:
+    from m2mguard.django._settings import resource_server
+
+    return tuple(
+        ObservedRoute(
+            guard=RouteGuard(requirement=one.requirement, server=one.server or resource_server(), public=one.public)
+        )
+        for one in guards
+    )
+
+
+def _doubt(view: Any) -> str:
+    """Why the survey cannot tell: something of Django's may ask for a login."""
+    from django.conf import settings
+
+    while view is not None:
+        if getattr(view, "__globals__", {}).get("__name__") == _ASKS_FOR_A_LOGIN:
+            return "Django asks for a login"
+        if getattr(view, "login_required", None) is False:
+            return ""
+        view = getattr(view, "__wrapped__", None)
+    return (
+        "Django asks for a login (LoginRequiredMiddleware)"
+        if any("LoginRequired" in name for name in settings.MIDDLEWARE)
+        else ""
+    )
+
+
+def _rest_view(view: Any, owner: Any, path: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
+    """A view of Django REST framework; a view set has one report for each action."""
+    actions: dict[str, str] = dict(getattr(view, "actions", None) or {})
+    if not actions:
+        names = [name for name in owner.http_method_names if hasattr(owner, name) and name not in ("options", "head")]
+        actions = dict.fromkeys(names, "")
+    told: dict[tuple[Any, ...], list[str]] = {}
+    for method, action in actions.items():
+        if method != "head":
+            guards, doubt = _of_rest(view, owner, method, action)
+            told.setdefault((guards, doubt, action), []).append(method.upper())
+    for (guards, doubt, action), methods in told.items():
+        where = f"{where_is(owner)}.{action}" if action else where_is(owner)
+        yield from reports(path, sorted(methods), (*seen, *_seen(guards)), where=where, doubt=doubt)
+
+
+def _of_rest(view: Any, owner: Any, _method: str, action: str) -> tuple[tuple[RouteGuard, ...], str]:
+    from m2mguard.drf import M2MAuthentication, requirements_of
+
+    made = owner(**getattr(view, "initkwargs", {}))
+    made.action, made.request, made.args, made.kwargs, made.format_kwarg = action or None, None, (), {}, None
+    classes = [one for one in made.authentication_classes if isinstance(one, type)]
+    ours = [one for one in classes if issubclass(one, M2MAuthentication)]
+    if not ours:
+        return (), f"{where_is(classes[0])} may ask for something" if classes and _asks(made) else ""
+    try:
+        asked = requirements_of(made)
+    except Exception as error:  # noqa: BLE001  # the user's own code, which may want a request
+        return (
+            RouteGuard(server=ours[0].server),
+        ), f"get_permissions() raised {type(error).__name__} without a request"
+    return (
+        RouteGuard(server=ours[0].server),
+        *(RouteGuard(requirement=one, server=ours[0].server) for one in asked),
+    ), ""
+
+
+def _asks(made: Any) -> bool:
+    """Whether some permission of the view is not Django REST framework's `AllowAny`."""
+    return any(getattr(one, "__name__", "") != "AllowAny" for one in made.permission_classes)

@@ -1,0 +1,101 @@
+"""The steps of one verification in the library's order, and which of them refused.
+
+The refusing step is read from the codes of the library's error; it is never recomputed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from m2mguard._cli.context import ExplainContext
+from m2mguard._cli.output import Status
+from m2mguard._cli.step_texts import STEPS
+from m2mguard._reasons.codes import Reason
+from m2mguard.errors import AnswerableError, KeysUnavailable
+
+_REASONS: Mapping[Reason, str] = {
+    "missing": "field",
+    "other_scheme": "field",
+    "several_credentials": "field",
+    "credential_grammar": "field",
+    "malformed": "form",
+    "unknown_issuer": "issuer",
+    "algorithm": "algorithm",
+    "unknown_key": "key",
+    "keys_unavailable": "key",
+    "key_not_fetched": "key",
+    "issuer": "issuer",
+    "signature": "signature",
+    "token_type": "type",
+    "claim": "scopes",
+    "audience": "audience",
+    "expired": "expiry",
+    "not_yet_valid": "start",
+    "not_a_machine": "machine",
+    "organization": "route org",
+    "application": "route app",
+    "scope": "route scopes",
+}
+_PROBLEMS: Mapping[tuple[Reason, str], str] = {
+    ("malformed", "header"): "header",
+    ("malformed", "too_long"): "field",
+    ("unknown_key", "kid_too_long"): "header",
+    ("algorithm", "not_for_key"): "key",
+    ("claim", "bound"): "binding",
+    ("claim", "wrong_value"): "kind",
+    ("claim", "missing"): "claims",
+    ("claim", "contradiction"): "organization",
+    ("claim", "is_machine_failed"): "machine",
+}
+_CLAIMS: Mapping[str, str] = {
+    "exp": "expiry",
+    "nbf": "start",
+    "iat": "start",
+    "sub": "app id",
+    "client_id": "app id",
+    "jti": "token id",
+    "organization_id": "organization",
+}
+
+
+def refused_at(error: AnswerableError, context: ExplainContext) -> str:
+    """The name of the step at which the library refused."""
+    issuer = context.issuer
+    if (error.reason, error.problem) == ("claim", "wrong_type"):
+        names = dict(_CLAIMS)
+        if issuer is not None:
+            names[issuer.app_id_claim] = "app id"
+            names[issuer.organization_claim or ""] = "organization"
+        return names.get(error.claim or "", "scopes")
+    if (error.reason, error.problem) == ("claim", "missing") and issuer is not None:
+        optional = error.claim not in issuer.required_claims and ", " not in (error.claim or "")
+        return ("expiry" if error.claim == "exp" else "app id") if optional else "claims"
+    return _PROBLEMS.get((error.reason, error.problem or ""), _REASONS[error.reason])
+
+
+class Step(NamedTuple):
+    """One step: its name, how it ended, and what the token says there and what was expected."""
+
+    name: str
+    status: Status
+    text: str
+
+
+def steps(context: ExplainContext, error: AnswerableError | None) -> list[Step]:
+    """The steps, up to the last that there is something to show of."""
+    refused = None if error is None else refused_at(error, context)
+    found: list[Step] = []
+    status = Status.PASSED
+    for name, describe in STEPS:
+        text = describe(context)
+        if text is None:
+            continue
+        if name != refused:
+            found.append(Step(name, status, text))
+            continue
+        found.append(Step(name, Status.UNKNOWN if isinstance(error, KeysUnavailable) else Status.REFUSED, text))
+        status = Status.NOT_REACHED
+        if context.token.claims is None:
+            break
+    return found

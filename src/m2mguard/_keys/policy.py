@@ -1,0 +1,204 @@
+"""May these keys still be served, and must somebody ask the issuer? One pure decision over a snapshot and a record of fetches.
+
+No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages. The first rule that fits decides.
+"Servable" is a snapshot before its stale edge. "Older" is a token issued more than a minute before our keys were fetched; any other may be
+newer than they are. All waits of one caller share one bound.
+
+    keys          the token's key   asking the issuer                         decision
+    ------------  ----------------  ----------------------------------------  ----------------------------------------------
+    none or past  any               failed, or took too long, since we asked  UNAVAILABLE until the next fetch
+    the stale     any               in flight, and a waiter timed out         UNAVAILABLE
+    edge          any               in flight                                 WAIT, at most timeout from its beginning
+                  any               failed a moment ago                       UNAVAILABLE until the next fetch
+                  not among them    no permit                                 UNAVAILABLE until the next permit
+                  any               may be asked                              WAIT, at most timeout, for a new fetch
+
+    fresh         known             any                                       SERVE
+    past refresh  known             may be asked                              SERVE_AND_REFRESH
+    ahead         known             is being asked, or failed a moment ago    SERVE
+    past ttl      known             we are back                               SERVE, or SERVE_AND_REFRESH if it may be asked
+                  known             failed of late, a waiter timed out, or    the same
+                                    in flight for max_wait
+                  known             in flight                                 WAIT, at most max_wait from its beginning
+                  known             may be asked                              WAIT, at most max_wait, for a new fetch
+
+    servable      unknown           failed or took too long, since we asked   UNAVAILABLE: we could not tell
+                  unknown           has answered what was asked after us      REFUSE: nobody knows that key
+                  unknown, older    any                                       REFUSE: the fetch after it did not bring its key
+                  unknown           has taken longer than max_wait            UNAVAILABLE: we could not tell
+                  unknown           in flight for max_wait, a waiter timed    UNAVAILABLE: we could not tell
+                                    out
+                  unknown           in flight                                 WAIT, at most max_wait from its beginning
+                  unknown           a permit is free                          WAIT, at most max_wait, for a new fetch
+    past ttl      unknown           may be asked, no failure for a cool-down  the same, without a permit
+    servable      unknown           no permit                                 UNAVAILABLE until the next permit
+
+A token whose signature is not that of our key of its `kid` is one of an unknown key, too: some issuers replace a key under its `kid`. Where
+the issuer cannot be asked about it, REFUSE takes the place of UNAVAILABLE: we hold that key, and the signature is not its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from m2mguard._keys.fetch_history import RETRY_FIRST_S, FetchHistory, Waiter
+from m2mguard._keys.key_caching import KeyCaching
+from m2mguard._keys.snapshot import KeyRequest, Snapshot, servable
+from m2mguard._reasons.codes import FetchCause
+
+
+class KeyAction(Enum):
+    """What to do about one token's key."""
+
+    SERVE = auto()
+    SERVE_AND_REFRESH = auto()
+    WAIT = auto()
+    REFUSE = auto()
+    UNAVAILABLE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDecision:
+    """What to do.
+
+    Attributes:
+        action: see `Action`.
+        cause: why a fetch is to begin now, or None.
+        is_about_unknown: whether that fetch is on account of a key that we do not have, so that it needs a permit.
+        is_known: whether it is for a token that `Snapshot.looks_like_ours`.
+        wait_until: with WAIT, until when.
+        retry_after: with UNAVAILABLE, seconds until asking again makes sense.
+        throttled: whether the issuer would have been asked, had there been a permit.
+    """
+
+    action: KeyAction
+    cause: FetchCause | None = None
+    is_about_unknown: bool = False
+    is_known: bool = False
+    wait_until: float = 0.0
+    retry_after: float = RETRY_FIRST_S
+    throttled: bool = False
+
+
+_SERVE = KeyDecision(action=KeyAction.SERVE)
+_REFUSE = KeyDecision(action=KeyAction.REFUSE)
+_COULD_NOT_TELL = KeyDecision(action=KeyAction.UNAVAILABLE)
+
+
+def decide(
+    snapshot: Snapshot | None,
+    attempts: FetchHistory,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Waiter | None = None,
+) -> KeyDecision:
+    """Decide about one token's key.
+
+    Args:
+        snapshot: the keys at hand, or None.
+        attempts: what is known of asking the issuer.
+        request: what the token says about its key.
+        now: the time.
+        caching: the numbers.
+        asked: what this caller has already waited for, or None.
+    """
+    if snapshot is None or not servable(snapshot, now):
+        return _without_keys(snapshot, attempts, request, now, caching, asked)
+    if request.is_answered_by(snapshot.keys):
+        return _known_key(snapshot, attempts, now, caching, asked)
+    decision = _unknown_key(snapshot, attempts, request, now, caching, asked)
+    if request.rejected and decision.action is KeyAction.UNAVAILABLE:
+        return KeyDecision(action=KeyAction.REFUSE, throttled=decision.throttled)
+    return decision
+
+
+def _without_keys(
+    snapshot: Snapshot | None,
+    attempts: FetchHistory,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Waiter | None,
+) -> KeyDecision:
+    if asked is not None and (_wait_failed(attempts, asked) or now >= asked.since + caching.timeout):
+        return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=max(RETRY_FIRST_S, attempts.retry_at - now))
+    since = now if asked is None else asked.since
+    if attempts.in_flight_since is not None:
+        if attempts.timed_out:
+            return _COULD_NOT_TELL
+        return KeyDecision(action=KeyAction.WAIT, wait_until=min(attempts.in_flight_since, since) + caching.timeout)
+    about_unknown = snapshot is None or not request.is_answered_by(snapshot.keys)
+    is_known = snapshot is not None and snapshot.looks_like_ours(request)
+    next_allowed_in = (
+        attempts.next_allowed_in(now, caching, is_known=is_known) if about_unknown and caching.burst else 0.0
+    )
+    retry_in = max(next_allowed_in, attempts.retry_at - now)
+    if retry_in > 0:
+        return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=retry_in, throttled=next_allowed_in > 0)
+    return KeyDecision(
+        action=KeyAction.WAIT,
+        cause="cold",
+        is_about_unknown=about_unknown,
+        is_known=is_known,
+        wait_until=since + caching.timeout,
+    )
+
+
+def _known_key(
+    snapshot: Snapshot, attempts: FetchHistory, now: float, caching: KeyCaching, asked: Waiter | None
+) -> KeyDecision:
+    if now < snapshot.refresh_at:
+        return _SERVE
+    expired = now >= snapshot.expires_at
+    cause: FetchCause | None = None if not attempts.may_ask(now) else "expired" if expired else "refresh_ahead"
+    if expired and asked is None and not attempts.failing(now) and not attempts.timed_out:
+        wait_until = (now if attempts.in_flight_since is None else attempts.in_flight_since) + caching.max_wait
+        if now < wait_until:
+            return KeyDecision(action=KeyAction.WAIT, cause=cause, wait_until=wait_until)
+    return KeyDecision(action=KeyAction.SERVE_AND_REFRESH, cause=cause) if cause else _SERVE
+
+
+def _unknown_key(
+    snapshot: Snapshot,
+    attempts: FetchHistory,
+    request: KeyRequest,
+    now: float,
+    caching: KeyCaching,
+    asked: Waiter | None,
+) -> KeyDecision:
+    if asked is not None:
+        if _wait_failed(attempts, asked):
+            return _COULD_NOT_TELL
+        if snapshot.fetched_at >= asked.since:
+            return _REFUSE
+    if snapshot.is_newer_than(request):
+        return _REFUSE
+    if asked is not None and now >= asked.since + caching.max_wait:
+        return _COULD_NOT_TELL
+    since = now if asked is None else asked.since
+    in_flight_since = attempts.in_flight_since
+    if in_flight_since is not None:
+        wait_until = min(in_flight_since, since) + caching.max_wait
+        if attempts.timed_out or now >= wait_until:
+            return _COULD_NOT_TELL
+        return KeyDecision(action=KeyAction.WAIT, wait_until=wait_until)
+    is_known = snapshot.looks_like_ours(request)
+    next_allowed_in = attempts.next_allowed_in(now, caching, is_known=is_known)
+    if next_allowed_in == 0:
+        return KeyDecision(
+            action=KeyAction.WAIT,
+            cause="unknown_key",
+            is_about_unknown=True,
+            is_known=is_known,
+            wait_until=since + caching.max_wait,
+        )
+    expired = now >= snapshot.expires_at
+    if expired and attempts.may_ask(now) and not attempts.failing(now, for_s=caching.cooldown):
+        return KeyDecision(action=KeyAction.WAIT, cause="expired", wait_until=since + caching.max_wait)
+    return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=next_allowed_in, throttled=True)
+
+
+def _wait_failed(attempts: FetchHistory, asked: Waiter) -> bool:
+    return asked.timed_out or attempts.failed_since(asked.since)

@@ -1,0 +1,44 @@
+"""Why a token could not be checked, and the answer is 503: one entry for each `KeysUnavailableReason`. Data only."""
+
+from __future__ import annotations
+
+from m2mguard._reasons.entry import Entry, table
+
+KEYS = table(
+    Entry(
+        code="keys_unavailable",
+        status=503,
+        sentence="the issuer's keys are not available, so the token cannot be checked",
+        meaning=(
+            "This API has no usable keys of the token's issuer, and could not fetch them in time. Nobody can say whether "
+            "the token is good."
+        ),
+        causes=(
+            "The issuer is down or slow, or this machine cannot reach it (DNS, firewall, proxy, TLS).",
+            "The issuer's URL is wrong, so there is no key set.",
+            "The API has just started and its first fetch is under way.",
+        ),
+        cures=(
+            "API: run `m2mguard doctor` on the machine where the API runs; it names the cause.",
+            "Caller: try again after the seconds in `Retry-After`.",
+        ),
+    ),
+    Entry(
+        code="key_not_fetched",
+        status=503,
+        sentence="the token names a key that this API does not have, and the issuer could not be asked about it yet",
+        meaning=(
+            "The token names a key (`kid`) that is new to this API. The issuer is down, or was asked so recently that it "
+            "may not be asked again."
+        ),
+        causes=(
+            "The issuer rotated its keys and is not reachable.",
+            "Somebody sends many tokens with invented key ids, and the number of requests to the issuer is limited.",
+        ),
+        cures=(
+            "Caller: try again after the seconds in `Retry-After`; the key will have been asked for by then.",
+            "API: if it lasts, run `m2mguard doctor` on the machine where the API runs.",
+        ),
+    ),
+)
+"""Each `reason` of a `KeysUnavailable`."""

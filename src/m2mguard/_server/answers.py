@@ -1,0 +1,93 @@
+"""One table from error to answer: status, headers, JSON body. The same for all frameworks, and nothing of the token in it.
+
+Pure: no framework, no logging, no clock. RFC 6750 section 3 for the challenge, RFC 9110 section 10.2.3 for Retry-After.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from m2mguard._validation import secure_url
+from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientScope, KeysUnavailable
+
+_QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
+DEFAULT_REALM = "api"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer, ready to be sent.
+
+    Attributes:
+        status: the HTTP status.
+        headers: name to value; each name occurs once. Read-only.
+        body: the JSON object as UTF-8 bytes. A HEAD request gets the headers without it.
+        detail: the same object as a dict, for frameworks that write JSON themselves.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """How one resource server introduces itself in `WWW-Authenticate`.
+
+    Args:
+        realm: the protection space (RFC 9110 section 11.5), default "api".
+        resource_metadata_url: where the RFC 9728 document lies, named in every challenge when given (RFC 9728 section 5.1).
+
+    Raises:
+        ConfigurationError: a value that would break the header, or a metadata URL that is not https.
+    """
+
+    realm: str = DEFAULT_REALM
+    resource_metadata_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.realm, str) or not _QUOTABLE.fullmatch(self.realm):
+            raise ConfigurationError("realm: give a non-empty printable ASCII string without quotes or backslashes.")
+        if self.resource_metadata_url is not None:
+            secure_url("resource_metadata_url", self.resource_metadata_url)
+
+    def answer(self, error: AnswerableError) -> Answer:
+        """Turn an error into the answer for the caller."""
+        detail = {"error": error.error or "unauthorized", "error_description": error.description}
+        if isinstance(error, KeysUnavailable):
+            return _json(error.status, detail, {"Retry-After": str(max(1, math.ceil(error.retry_after)))})
+        return _json(error.status, detail, {"WWW-Authenticate": self.header(error)})
+
+    def header(self, error: AnswerableError) -> str:
+        """The value of `WWW-Authenticate` for a 400, 401 or 403."""
+        parameters = {"realm": self.realm}
+        if error.error is not None:
+            parameters["error"] = error.error
+            parameters["error_description"] = error.description
+        if isinstance(error, InsufficientScope) and error.scopes:
+            parameters["scope"] = " ".join(error.scopes)
+        if self.resource_metadata_url is not None:
+            parameters["resource_metadata"] = self.resource_metadata_url
+        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+
+
+def readiness_answer(*, ready: bool) -> Answer:
+    """The answer to a readiness probe: 200 or 503, and nothing about issuers or keys, since anybody may ask."""
+    if ready:
+        return _json(200, {"status": "ready"}, {})
+    return _json(503, {"status": "not ready"}, {"Retry-After": "1"})
+
+
+def _json(status: int, detail: Mapping[str, str], more: Mapping[str, str]) -> Answer:
+    body = json.dumps(detail).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    return Answer(
+        status=status, headers=MappingProxyType({**headers, **more}), body=body, detail=MappingProxyType(dict(detail))
+    )

@@ -1,0 +1,210 @@
+"""Settings from outside the code: environment variables and frameworks' configuration, read into `ResourceServer`'s arguments.
+
+One table says which there are. Whatever is not in it is refused by name, so that a misspelt setting cannot be overlooked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from m2mguard._keys.key_caching import KeyCaching
+from m2mguard._token.strict_json import parse_object
+from m2mguard._validation import did_you_mean
+from m2mguard.errors import ConfigurationError
+from m2mguard.issuer import Issuer, issuer_of_url
+from m2mguard.net._transport import HttpTransport, plain_http_origins
+
+_TRUE = frozenset(("1", "true", "yes", "on"))
+_FALSE = frozenset(("0", "false", "no", "off"))
+
+
+def _text(value: str) -> str:
+    return value.strip()
+
+
+def _words(value: str) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", value) if word]
+
+
+def _switch(value: str) -> bool:
+    word = value.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("give true or false")
+    return word in _TRUE
+
+
+def _json_object(value: str) -> dict[str, Any]:
+    return parse_object(value.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """How a setting that came as text is read, and which argument of which object it becomes."""
+
+    read: Callable[[str], Any]
+    part: str
+    argument: str
+
+
+def _settings(part: str, **readers: Callable[[str], Any]) -> dict[str, _Setting]:
+    return {name.upper(): _Setting(read=read, part=part, argument=name) for name, read in readers.items()}
+
+
+_NUMBERS: dict[str, Callable[[str], Any]] = {
+    field.name: int if field.type == "int" else float for field in fields(KeyCaching)
+}
+SETTINGS: Mapping[str, _Setting] = {
+    **_settings(
+        "server",
+        issuer=_words,
+        preset=_text,
+        audience=_words,
+        leeway=float,
+        verdict_cache_size=int,
+        key_directory=_text,
+        machine_only=_switch,
+        realm=_text,
+        resource_url=_text,
+        scopes_supported=_words,
+        resource_metadata_url=_text,
+        caching=_text,
+        transport=_text,
+        on_event=_text,
+        clock=_text,
+        monotonic=_text,
+    ),
+    **_settings("logto", logto_endpoint=_text),
+    **_settings(
+        "issuer",
+        aliases=_words,
+        jwks_uri=_text,
+        jwks=_json_object,
+        allow_http=_switch,
+        organizations=_switch,
+        algorithms=_words,
+        token_types=_words,
+        required_claims=_words,
+        claim_values=_json_object,
+        audience_in_scope=_switch,
+        app_id_claim=_text,
+        organization_claim=_text,
+        scope_lists=_words,
+    ),
+    **_settings("transport", ca_file=_text),
+    **_settings("caching", **_NUMBERS),
+}
+_ONLY_IN_CODE = frozenset(("CACHING", "TRANSPORT", "ON_EVENT", "CLOCK", "MONOTONIC"))
+
+
+def from_environment(environ: Mapping[str, str], prefix: str = "M2MGUARD_") -> dict[str, Any]:
+    """Read every variable that begins with the prefix, as `ResourceServer`'s arguments. Raises as `server_arguments`."""
+    return server_arguments(variables(environ, prefix), prefix=prefix)
+
+
+def variables(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The variables that begin with the prefix, without it. An empty one counts as not set."""
+    return {
+        name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value.strip()
+    }
+
+
+def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Collection[str] = ()) -> dict[str, Any]:
+    """Turn settings into the keyword arguments of `ResourceServer`.
+
+    Args:
+        given: setting names in upper case to values; text is read (lists are separated by spaces or commas), anything else is
+            taken as it is.
+        prefix: what the names begin with where they come from, for the messages.
+        others: names of settings that somebody else reads, for the messages.
+
+    Raises:
+        ConfigurationError: a setting that does not exist, cannot be read, is missing, or contradicts another.
+    """
+    parts: dict[str, dict[str, Any]] = {setting.part: {} for setting in SETTINGS.values()}
+    for name, value in given.items():
+        setting = SETTINGS.get(name)
+        if setting is None:
+            known = [f"{prefix}{one}" for one in sorted({*SETTINGS, *others})]
+            raise ConfigurationError(f"unknown setting {prefix}{name}. {did_you_mean(f'{prefix}{name}', known)}")
+        parts[setting.part][setting.argument] = _read(f"{prefix}{name}", name, setting, value)
+    arguments = parts["server"]
+    named = {name: arguments.pop(name.lower(), None) for name in ("ISSUER", "PRESET")}
+    named["LOGTO_ENDPOINT"] = parts["logto"].get("logto_endpoint")
+    arguments["issuers"] = _issuers(named, parts["issuer"], prefix)
+    if "audience" not in arguments:
+        raise ConfigurationError(
+            f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry."
+        )
+    if parts["caching"]:
+        if "caching" in arguments:
+            raise ConfigurationError(f"{prefix}CACHING stands beside single numbers of it; give one or the other.")
+        arguments["caching"] = KeyCaching(**parts["caching"])
+    if parts["transport"]:
+        if "transport" in arguments:
+            raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")
+        caching = arguments.get("caching") or KeyCaching()
+        urls = [url for one in arguments["issuers"] if isinstance(one, Issuer) for url in (one.url, one.jwks_uri)]
+        arguments["transport"] = HttpTransport(
+            connect_timeout=caching.connect_timeout, http_origins=plain_http_origins(*urls), **parts["transport"]
+        )
+    return arguments
+
+
+def _read(shown: str, name: str, setting: _Setting, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name in _ONLY_IN_CODE:
+        raise ConfigurationError(f"{shown} cannot be given as text; set it in code.")
+    try:
+        return setting.read(value)
+    except ValueError:
+        wanted = {float: "a number", int: "a whole number", _switch: "true or false"}.get(setting.read, "valid JSON")
+        raise ConfigurationError(f"{shown} cannot be read; give {wanted}.") from None
+
+
+def _issuers(named: Mapping[str, Any], details: Mapping[str, Any], prefix: str) -> list[Any]:
+    """The issuers that are named in one of three ways, with the details that are given for a single one."""
+    ways = [f"{prefix}{name}" for name, value in named.items() if value]
+    if len(ways) > 1:
+        raise ConfigurationError(
+            f"{' and '.join(ways)} both name an issuer; give one. For a tenant with several names give {prefix}ALIASES, for several "
+            "issuers build each in code."
+        )
+    if named["LOGTO_ENDPOINT"]:
+        return [_detailed(Issuer.logto, named["LOGTO_ENDPOINT"], details, first=("allow_http", "aliases"))]
+    if named["PRESET"]:
+        return [_detailed(_preset, named["PRESET"], details)]
+    given = named["ISSUER"]
+    issuers = [given] if isinstance(given, Issuer) else list(given) if isinstance(given, Collection) else []
+    if not issuers:
+        raise ConfigurationError(
+            f"{prefix}ISSUER is missing: give the issuer's URL, or {prefix}LOGTO_ENDPOINT such as https://tenant.logto.app."
+        )
+    if not details:
+        return issuers
+    if len(issuers) > 1 or not isinstance(issuers[0], str):
+        names = ", ".join(f"{prefix}{name.upper()}" for name in details)
+        raise ConfigurationError(
+            f"{names} can be given for one issuer URL only; for several issuers build each Issuer in code."
+        )
+    return [_detailed(issuer_of_url, issuers[0], details, first=("allow_http",))]
+
+
+def _preset(text: str) -> Issuer:
+    from m2mguard.presets._named import issuer_named
+
+    return issuer_named(text)
+
+
+def _detailed(
+    make: Callable[..., Issuer], given: str, details: Mapping[str, Any], *, first: tuple[str, ...] = ()
+) -> Issuer:
+    """Make an issuer, and change the details that are given; those named in `first` are needed to make it."""
+    issuer = make(given, **{name: details[name] for name in first if name in details})
+    if details.get("organizations") and issuer.organization_claim is None:
+        raise ConfigurationError("ORGANIZATIONS is for Logto's organizations: give LOGTO_ENDPOINT.")
+    later = {name: value for name, value in details.items() if name not in first}
+    return replace(issuer, **later) if later else issuer

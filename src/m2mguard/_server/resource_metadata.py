@@ -1,0 +1,88 @@
+"""Protected resource metadata: what an API says about itself, so that a client can find out who issues tokens for it (RFC 9728).
+
+Pure: built once, from settings and never from a Host or anything else of a request. Adapters serve it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from m2mguard._server.answers import Answer
+from m2mguard._server.requirement import scope_names
+from m2mguard._validation import endpoint_url
+from m2mguard.errors import ConfigurationError
+from m2mguard.paths import unambiguous_path
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"  # RFC 9728 section 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceMetadata:
+    """The metadata document of one API, and where it lies. Immutable.
+
+    Args:
+        resource_url: the API's resource identifier, an https URL (http on loopback) without a query or percent-encoding.
+        authorization_servers: the issuers of its tokens.
+        scopes_supported: scopes to ask for. An empty list is left out of the document (RFC 9728 section 3.2).
+
+    Attributes:
+        path: where the document lies on the API's host: the well-known path, and then that of the resource URL.
+        url: its URL, for `resource_metadata` in challenges.
+        answer: the document, ready to be sent to anybody who asks by GET or HEAD.
+
+    Raises:
+        ConfigurationError: a value that cannot be meant.
+    """
+
+    resource_url: str
+    authorization_servers: Collection[str]
+    scopes_supported: Collection[str] = ()
+    path: str = field(init=False)
+    url: str = field(init=False)
+    answer: Answer = field(init=False, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        parts = endpoint_url("resource_url", self.resource_url)
+        if "%" in parts.path:
+            raise ConfigurationError("resource_url must not have percent-encoding in its path.")
+        document: dict[str, str | list[str]] = {
+            "resource": self.resource_url,
+            "authorization_servers": list(self.authorization_servers),
+            "scopes_supported": list(scope_names("scopes_supported", self.scopes_supported)),
+            "bearer_methods_supported": ["header"],
+        }
+        document = {name: value for name, value in document.items() if value}
+        path = WELL_KNOWN + ("" if parts.path == "/" else parts.path)
+        body = json.dumps(document).encode()
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        answer = Answer(status=200, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(document))
+        object.__setattr__(self, "path", path)
+        object.__setattr__(self, "url", f"{parts.scheme}://{parts.netloc}{path}")
+        object.__setattr__(self, "answer", answer)
+
+    def is_asked_for(self, method: str, path: str, *, root_path: str = "", raw_path: bytes | None = None) -> bool:
+        """Tell whether a request asks for the document: GET or HEAD for exactly its path.
+
+        Args:
+            method: of the request.
+            path: as for `PublicPaths.match`, and so are the others.
+            root_path: where the application is mounted.
+            raw_path: the path as it was sent, where the server tells.
+        """
+        return method in ("GET", "HEAD") and unambiguous_path(path, root_path, raw_path) == self.path
+
+
+def configured_metadata(
+    resource_url: str | None, authorization_servers: Collection[str], scopes_supported: Collection[str]
+) -> ResourceMetadata | None:
+    """The metadata of a resource server, or None where its settings have no `resource_url`. Raises ConfigurationError."""
+    if resource_url is not None:
+        return ResourceMetadata(
+            resource_url=resource_url, authorization_servers=authorization_servers, scopes_supported=scopes_supported
+        )
+    if scopes_supported:
+        raise ConfigurationError("scopes_supported has no effect without resource_url, of whose metadata it is part.")
+    return None

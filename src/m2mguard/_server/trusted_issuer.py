@@ -1,0 +1,173 @@
+"""Whom a resource server trusts: its issuers, each with its keys and with how a good token of it looks. Built once, from settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from m2mguard._clocks import Clocks
+from m2mguard._keys.fetch import KeyFetcher
+from m2mguard._keys.key_caching import KeyCaching
+from m2mguard._keys.key_source import KeySource
+from m2mguard._keys.snapshot import servable
+from m2mguard._reporting.reporter import Reporter
+from m2mguard._server.settings import ServerSettings
+from m2mguard._token.claims import TokenProfile
+from m2mguard.events import PlainHttpAllowed
+from m2mguard.health import IssuerHealth, KeyHealth
+from m2mguard.issuer import Issuer
+from m2mguard.net._protocol import Transport
+from m2mguard.net._transport import plain_http_origins, transport_for
+
+MAX_KNOWN_APPLICATIONS = 10_000
+
+if TYPE_CHECKING:
+    from m2mguard._keys.key_file import KeyFile
+
+
+class KnownApplications:
+    """The App IDs of one issuer whose tokens were verified before. Only verified tokens add to it. Safe to share between threads."""
+
+    __slots__ = ("_app_ids",)
+
+    def __init__(self) -> None:
+        self._app_ids: set[str] = set()
+
+    def add(self, app_id: str) -> None:
+        """Remember an application. Where there are too many, all others are forgotten."""
+        if app_id not in self._app_ids:
+            if len(self._app_ids) >= MAX_KNOWN_APPLICATIONS:
+                self._app_ids = set()
+            self._app_ids.add(app_id)
+
+    def __contains__(self, app_id: object) -> bool:
+        return isinstance(app_id, str) and app_id in self._app_ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedIssuer:
+    """An issuer, its keys, and how its tokens for this API look."""
+
+    issuer: Issuer
+    source: KeySource
+    profile: TokenProfile
+    applications: KnownApplications
+
+    def health(self, wall_clock_s: float) -> IssuerHealth:
+        """How its keys stand, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
+        status = self.source.status()
+        snapshot, now, failure = status.snapshot, status.now, status.last_failure
+        if snapshot is None:
+            return IssuerHealth(
+                issuer=self.issuer.url,
+                ready=False,
+                failures=status.attempts.failures,
+                last_error=None if failure is None else failure.detail,
+                last_problem=None if failure is None else failure.problem,
+            )
+        keys = tuple(
+            KeyHealth(key_id=key.kid or "", thumbprint=key.thumbprint, algorithms=tuple(sorted(key.algorithms)))
+            for key in snapshot.keys.keys
+        )
+        if self.issuer.jwks is not None:
+            return IssuerHealth(issuer=self.issuer.url, ready=True, keys=keys)
+        to_wall_clock = wall_clock_s - now
+        return IssuerHealth(
+            issuer=self.issuer.url,
+            ready=servable(snapshot, now),
+            keys=keys,
+            fetched_at=snapshot.fetched_at + to_wall_clock,
+            age=now - snapshot.fetched_at,
+            stale=now >= snapshot.expires_at,
+            stale_until=snapshot.stale_until + to_wall_clock,
+            next_refresh=snapshot.refresh_at + to_wall_clock,
+            failures=status.attempts.failures,
+            last_error=None if failure is None else failure.detail,
+            last_problem=None if failure is None else failure.problem,
+        )
+
+
+def trusted_issuers(settings: ServerSettings, *, clocks: Clocks, reporter: Reporter) -> dict[str, TrustedIssuer]:
+    """Build the trust in each issuer, by each of its names. Nothing is fetched."""
+    caching, directory = settings.caching, settings.key_directory
+    plain = {issuer.url: _http_origins(issuer) for issuer in settings.issuers}
+    transport = transport_for(
+        settings.transport,
+        http_origins=[origin for origins in plain.values() for origin in origins],
+        connect_timeout=caching.connect_timeout,
+    )
+    for url, origins in plain.items():
+        if origins:
+            reporter.emit(PlainHttpAllowed(issuer=url, origins=origins))
+
+    def key_file(issuer: Issuer) -> KeyFile | None:
+        if directory is None or issuer.jwks is not None:
+            return None
+        from m2mguard._keys.key_file import KeyFile
+
+        return KeyFile(
+            directory=directory,
+            issuer=issuer.url,
+            clock=clocks.wall,
+            max_age_s=max(caching.ttl, caching.stale_for),
+            max_bytes=2 * caching.max_bytes,
+            max_keys=caching.max_keys,
+        )
+
+    trusted = [
+        TrustedIssuer(
+            issuer=issuer,
+            source=_source(issuer, caching, transport, clocks, reporter, key_file(issuer)),
+            profile=_profile(issuer, settings),
+            applications=KnownApplications(),
+        )
+        for issuer in settings.issuers
+    ]
+    return {name: one for one in trusted for name in one.issuer.names}
+
+
+def _http_origins(issuer: Issuer) -> tuple[str, ...]:
+    """The origins that `allow_http` lets us ask over plain http; none where nothing is fetched."""
+    return () if issuer.jwks is not None else plain_http_origins(issuer.url, issuer.jwks_uri)
+
+
+def _source(
+    issuer: Issuer,
+    caching: KeyCaching,
+    transport: Transport,
+    clocks: Clocks,
+    reporter: Reporter,
+    key_file: KeyFile | None,
+) -> KeySource:
+    static = issuer.static_keys()
+    fetcher = KeyFetcher(
+        issuer=issuer.url, jwks_uri=issuer.jwks_uri, transport=transport, caching=caching, clocks=clocks
+    )
+    return KeySource(
+        fetcher=fetcher if static is None else None,
+        issuer=issuer.url,
+        caching=caching,
+        clocks=clocks,
+        reporter=reporter,
+        static=static,
+        key_file=key_file,
+    )
+
+
+def _profile(issuer: Issuer, settings: ServerSettings) -> TokenProfile:
+    return TokenProfile(
+        issuer=issuer.url,
+        issuer_names=frozenset(issuer.names),
+        audiences=settings.audience,
+        any_organization=issuer.organizations,
+        token_types=frozenset(issuer.token_types),
+        required_claims=frozenset(issuer.required_claims),
+        claim_values=tuple((name, frozenset(values)) for name, values in issuer.claim_values.items()),
+        audience_in_scope=issuer.audience_in_scope,
+        app_id_claim=issuer.app_id_claim,
+        organization_claim=issuer.organization_claim,
+        is_machine=issuer.is_machine,
+        machine_only=settings.machine_only,
+        scope_lists=tuple(issuer.scope_lists),
+        leeway=settings.leeway,
+    )

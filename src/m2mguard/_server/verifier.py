@@ -1,0 +1,251 @@
+"""Verifies one token: cache look-up, parsing, key look-up, signature, claims.
+
+Everything here is pure CPU except the waits of a `KeySource`. What a route asks of the Caller is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import NamedTuple
+
+from m2mguard._clocks import Clocks
+from m2mguard._keys.key_set import KeySet
+from m2mguard._keys.snapshot import KeyRequest
+from m2mguard._reporting.reporter import Reporter
+from m2mguard._server.trusted_issuer import TrustedIssuer
+from m2mguard._token.bearer import bearer_token, plain_credential
+from m2mguard._token.claims import Claims, Verdict, app_id_claim, check_claims, named_app_id
+from m2mguard._token.jws import Header, ParsedToken, VerificationKey, parse_compact
+from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
+from m2mguard.caller import Caller
+from m2mguard.errors import AuthError, InvalidToken
+from m2mguard.events import TokenAccepted
+from m2mguard.health import VerdictHealth
+from m2mguard.net._flight import Resumable, after_fork_in_child, new_lock
+
+VERDICT_CACHE_BYTES = 64 * 2**20
+MAX_KNOWN_HEADERS = 256
+Candidates = tuple[VerificationKey, ...]
+
+
+class _Token(NamedTuple):
+    """A token on its way: the hash it is remembered by, its parts, and the issuer it names. Nothing in it is verified."""
+
+    digest: bytes
+    compact: ParsedToken
+    trusted: TrustedIssuer
+
+    def key_request(self, tried: Candidates = ()) -> KeyRequest:
+        """What it says about its key, which is none of those that were tried."""
+        claims, profile, alg = self.compact.claims, self.trusted.profile, self.compact.header.alg
+        app_ids = (claims.get(app_id_claim(profile, is_machine=is_machine)) for is_machine in (True, False))
+        return _key_request(
+            self.compact.header,
+            claims,
+            is_known=any(app_id in self.trusted.applications for app_id in app_ids),
+            rejected=frozenset(key.identity(alg) if alg in key.algorithms else key.thumbprint for key in tried),
+        )
+
+
+class Verifier:
+    """Turns tokens into Callers, and remembers the good ones. Safe to share between threads and tasks, and across `fork`.
+
+    Args:
+        trusted: whose tokens are accepted, by issuer URL.
+        max_remembered: how many good tokens are remembered, 0 for none.
+        clocks: what the time is.
+        reporter: told of accepted tokens, where somebody listens.
+    """
+
+    def __init__(
+        self,
+        trusted: Mapping[str, TrustedIssuer],
+        *,
+        max_remembered: int,
+        clocks: Clocks,
+        reporter: Reporter,
+    ) -> None:
+        self._trusted = trusted
+        self._max_remembered = max_remembered
+        self._now = clocks.wall
+        self._ages = clocks.ages
+        self._reporter = reporter
+        self._hits = 0
+        self._misses = 0
+        self.forget()
+        after_fork_in_child(self.forget)  # the parent's lock may be held by a thread that the child does not have
+
+    def forget(self) -> None:
+        """Forget every remembered token."""
+        self._verdicts = VerifiedTokenCache(
+            max_entries=self._max_remembered, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock()
+        )
+        self._known_headers: dict[bytes, Header] = {}
+
+    def health(self) -> VerdictHealth:
+        """How many tokens are remembered, and how often that has helped."""
+        return VerdictHealth(remembered=len(self._verdicts), hits=self._hits, misses=self._misses)
+
+    def authenticate(self, fields: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
+        """As `of`, for the values of a request's Authorization fields.
+
+        Only good tokens are remembered, so what is remembered needs no look at its grammar.
+
+        Raises:
+            MissingToken, InvalidRequest, InvalidToken, InsufficientScope: as `ResourceServer.authenticate`.
+        """
+        credential = plain_credential(fields)
+        if credential is None:
+            return self.of(bearer_token(fields))
+        digest, now_s = sha256(credential).digest(), self._ages()
+        found = self._verdicts.find(digest, now_s)
+        if found is not None:
+            return self._from_cache(found, now_s) or self._revalidate(credential, found)
+        token = bearer_token(fields).encode("ascii")
+        return self._verify_new(token, digest, now_s) if token == credential else self.of(token)
+
+    def of(self, token: str | bytes) -> Caller | Resumable[Caller]:
+        """The Caller of a token, at once where its keys are fresh; else the steps that lead to it. No wait, and no lock on a hit.
+
+        Raises:
+            InvalidToken, InsufficientScope: as `ResourceServer.verify`; the steps raise KeysUnavailable, too.
+        """
+        if isinstance(token, str):
+            token = token.encode("ascii", "replace")  # "?" is in no token
+        elif not isinstance(token, bytes):
+            raise InvalidToken("malformed", problem="not_text")
+        digest, now_s = sha256(token).digest(), self._ages()
+        found = self._verdicts.find(digest, now_s)
+        if found is None:
+            return self._verify_new(token, digest, now_s)
+        return self._from_cache(found, now_s) or self._revalidate(token, found)
+
+    def _from_cache(self, found: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
+        """The Caller of a remembered token, if it still holds by these keys, or by the issuer's where they are fresh; else None."""
+        verdict = found.verdict
+        if keys is None:
+            keys = self._trusted[verdict.caller.issuer].source.fresh_keys(now_s)
+        if keys is None or found.key_identity not in keys.identities:
+            return None
+        if not verdict.valid_from <= self._now() < verdict.valid_until:
+            return None
+        self._hits += 1  # without a lock: a free-threaded interpreter may lose one now and then
+        if self._reporter.has_listener:
+            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=True))
+        return verdict.caller
+
+    def _verify_new(self, raw: bytes, digest: bytes, now_s: float) -> Caller | Resumable[Caller]:
+        compact = parse_compact(raw, self._known_headers)
+        token = _Token(digest, compact, self._trusted_issuer(compact))
+        keys = token.trusted.source.fresh_keys(now_s)
+        if keys is not None and (key := _signing_key(compact, keys.candidates(compact.header.kid, compact.header.alg))):
+            return self._check(token, key)
+        return self._verify_after_refresh(token, keys)
+
+    def _verify_after_refresh(self, token: _Token, fresh: KeySet | None) -> Resumable[Caller]:
+        """The way of a token whose key has to be asked for, or whose issuer's keys are due to be refreshed.
+
+        Args:
+            token: the token.
+            fresh: fresh keys, none of which has signed it; None where the keys are not fresh.
+        """
+        source, header, since = token.trusted.source, token.compact.header, self._ages()
+        keys, asks = fresh, source.fresh_keys(since) is None
+        if keys is None:
+            keys = yield from source.key_set_for(token.key_request(), since)
+            key = _signing_key(token.compact, keys.candidates(header.kid, header.alg))
+            if key is not None:
+                return self._check(token, key)
+        tried = keys.candidates(header.kid, header.alg)
+        try:
+            keys = yield from source.key_set_for(token.key_request(tried), since, again=asks)
+        except InvalidToken:
+            raise _refusal(header, tried, keys) from None
+        candidates = keys.candidates(header.kid, header.alg)
+        key = _signing_key(token.compact, candidates)
+        if key is None:
+            raise _refusal(header, candidates, keys)
+        return self._check(token, key)
+
+    def _revalidate(self, raw: bytes, found: CacheEntry) -> Resumable[Caller]:
+        """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
+        trusted = self._trusted[found.verdict.caller.issuer]
+        keys = yield from trusted.source.key_set_for(_key_request(found.header, found.verdict.caller.claims))
+        caller = self._from_cache(found, self._ages(), keys)
+        if caller is not None:
+            return caller
+        compact = parse_compact(raw, self._known_headers)
+        return (
+            yield from self._verify_after_refresh(_Token(found.digest, compact, self._trusted_issuer(compact)), None)
+        )
+
+    def _check(self, token: _Token, key: VerificationKey) -> Caller:
+        """Check the claims of a token whose signature is good."""
+        compact, trusted = token.compact, token.trusted
+        try:
+            verdict = check_claims(compact.claims, compact.header.typ, trusted.profile, self._now())
+        except AuthError as error:
+            error.issuer = trusted.issuer.url
+            error.app_id = named_app_id(compact.claims, trusted.profile)
+            raise
+        trusted.applications.add(verdict.caller.app_id)
+        self._remember(token, verdict, key.identity(compact.header.alg))
+        return verdict.caller
+
+    def _remember(self, token: _Token, verdict: Verdict, key_identity: str) -> None:
+        self._misses += 1
+        compact = token.compact
+        segment, header = compact.header_segment, compact.header
+        if segment not in self._known_headers:  # good tokens only, so that nobody else can fill it
+            if len(self._known_headers) >= MAX_KNOWN_HEADERS:
+                self._known_headers = {}  # another one, since a thread may be about to read from this
+            self._known_headers[segment] = header
+        self._verdicts.remember(CacheEntry(verdict, header, key_identity, token.digest, size_of(compact.payload)))
+        if self._reporter.has_listener:
+            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
+
+    def _trusted_issuer(self, compact: ParsedToken) -> TrustedIssuer:
+        """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
+        issuer = compact.claims.get("iss")
+        trusted = self._trusted[issuer] if isinstance(issuer, str) and issuer in self._trusted else None
+        if trusted is None:
+            raise InvalidToken("unknown_issuer", claim="iss", expected=tuple(self._trusted))
+        if compact.header.alg not in trusted.issuer.algorithms:
+            accepted = tuple(sorted(trusted.issuer.algorithms))
+            raise InvalidToken("algorithm", problem="not_accepted", claim="alg", expected=accepted)
+        return trusted
+
+
+def _key_request(
+    header: Header, claims: Claims, *, is_known: bool = True, rejected: frozenset[str] = frozenset()
+) -> KeyRequest:
+    issued_at = claims.get("iat")
+    return KeyRequest(
+        kid=header.kid,
+        alg=header.alg,
+        issued_at=issued_at if isinstance(issued_at, int | float) else None,
+        is_known=is_known,
+        rejected=rejected,
+    )
+
+
+def _signing_key(compact: ParsedToken, candidates: Candidates) -> VerificationKey | None:
+    """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
+    alg = compact.header.alg
+    for key in candidates:
+        if alg in key.algorithms and key.verify(alg, compact.signing_input, compact.signature):
+            return key
+    return None
+
+
+def _refusal(header: Header, candidates: Candidates, keys: KeySet | None) -> InvalidToken:
+    """Why no key of an issuer has signed a token."""
+    if any(header.alg in key.algorithms for key in candidates):
+        return InvalidToken("signature")
+    if candidates:
+        accepted = tuple(sorted(frozenset[str]().union(*(key.algorithms for key in candidates))))
+        return InvalidToken("algorithm", problem="not_for_key", claim="alg", expected=accepted)
+    if header.kid is None and keys is not None and keys.is_ambiguous(header.alg):
+        return InvalidToken("unknown_key", problem="no_kid", claim="kid")
+    return InvalidToken("unknown_key", claim="kid")

@@ -1,0 +1,136 @@
+"""One token request: discovery where needed, the exchange, the answer. When to ask is not decided here.
+
+Blocks, so it runs on a flight's thread. The secret goes from the credentials into the transport and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from m2mguard._clocks import Clock, Clocks
+from m2mguard.client._client_credentials import Client, ClientCredentials
+from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError
+from m2mguard.client._token_request import TokenTarget, encoded
+from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, parse_token_response
+from m2mguard.errors import ConfigurationError
+from m2mguard.net._discovery import DiscoveryFailed, discover
+from m2mguard.net._protocol import Response, Transport, TransportError
+
+METADATA_TTL_S = 3600.0
+MAX_BYTES = 262_144
+
+
+@dataclass(slots=True, kw_only=True)
+class TokenFetcher:
+    """Makes token requests for one application. Safe to share between threads.
+
+    Attributes:
+        issuer: the issuer's URL; the token endpoint's where that is all we know.
+        token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
+        client: who asks.
+        rules: how the issuer answers.
+        transport: makes the exchanges.
+        timeout_s: the longest a request may take in all, reading the secret included.
+        clocks: what time it is, for the age of the issuer's metadata, and for dates in answers.
+        monotonic: seconds on a clock that never steps, for the time-out.
+    """
+
+    issuer: str
+    token_endpoint: str | None
+    client: Client
+    rules: AnswerRules
+    transport: Transport
+    timeout_s: float
+    clocks: Clocks
+    monotonic: Clock
+    _discovered: str | None = field(default=None, init=False)
+    _rediscover_at: float = field(default=0.0, init=False)
+
+    def fetch(self, target: TokenTarget) -> Granted:
+        """Ask for a token.
+
+        Raises:
+            TokenRequestRefused: the endpoint refuses.
+            TokenEndpointUnavailable: no answer, or none that can be used.
+        """
+        try:
+            return self._fetch(target, self.monotonic() + self.timeout_s)
+        except TokenEndpointUnavailable:
+            self._rediscover_at = self.clocks.ages()  # it may have moved
+            raise
+
+    def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
+        credentials = self._credentials()
+        try:
+            response = self.transport.request(
+                "POST",
+                self._endpoint(deadline),
+                headers={
+                    "Accept": "application/json",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    **credentials.headers(),
+                },
+                body=encoded(credentials, target),
+                timeout_s=self._left(deadline),
+                max_bytes=MAX_BYTES,
+            )
+            asked = SentRequest(target=target, credentials=credentials)
+            return parse_token_response(response, asked, self.rules, now_s=self.clocks.wall())
+        except TokenRequestError:
+            raise
+        except TransportError as error:
+            raise TokenEndpointUnavailable(
+                "no_answer", f"the token endpoint cannot be asked: {error}", problem=error.code
+            ) from None
+        except DiscoveryFailed as error:
+            raise TokenEndpointUnavailable(
+                "discovery", f"the token endpoint cannot be found: {error}", problem=error.code
+            ) from None
+        except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no token
+            raise TokenEndpointUnavailable(
+                "no_answer", f"the transport failed ({type(error).__name__})", problem="other"
+            ) from None
+
+    def _credentials(self) -> ClientCredentials:
+        """The credentials of this moment. What a callable raises may hold the secret, so only its type is told."""
+        try:
+            secret = self.client.current_secret()
+        except Exception as error:  # noqa: BLE001 - the callable is not ours, and may raise anything
+            what = f"the callable client_secret raised {type(error).__name__}; it must return the secret"
+            raise TokenEndpointUnavailable("client_secret", what) from None
+        try:
+            return self.client.credentials(secret)
+        except ConfigurationError as error:
+            raise TokenEndpointUnavailable(
+                "client_secret", f"what client_secret returned is invalid: {error}"
+            ) from None
+
+    def _endpoint(self, deadline: float) -> str:
+        if self.token_endpoint is not None:
+            return self.token_endpoint
+        now = self.clocks.ages()
+        if self._discovered is not None and now < self._rediscover_at:
+            return self._discovered
+        try:
+            self._discovered = discover(self.issuer, "token_endpoint", lambda url: self._get(url, deadline))
+            self._rediscover_at = now + METADATA_TTL_S
+        except Exception:
+            if self._discovered is None:
+                raise
+        return self._discovered  # what was found once is a better guess than none
+
+    def _get(self, url: str, deadline: float) -> Response:
+        return self.transport.request(
+            "GET",
+            url,
+            headers={"Accept": "application/json"},
+            body=None,
+            timeout_s=self._left(deadline),
+            max_bytes=MAX_BYTES,
+        )
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - self.monotonic()
+        if left <= 0:
+            raise TransportError("the issuer took too long", code="timeout")
+        return left

@@ -1,1 +1,0 @@
-"""The issuer's keys: parsed, kept fresh, handed out. Only `source` has effects, and those go through `net`."""

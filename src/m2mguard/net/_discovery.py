@@ -1,0 +1,111 @@
+"""Issuer metadata: the URLs of an issuer's endpoints (OpenID Connect Discovery 1.0 section 4, RFC 8414 sections 3 and 5).
+
+The metadata must name the issuer exactly, and may not send us to another origin.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from m2mguard._reasons.codes import DiscoveryProblem
+from m2mguard._token.strict_json import NotStrictJson, parse_object
+from m2mguard._validation import origin_of, secure_url
+from m2mguard.errors import ConfigurationError
+from m2mguard.net._protocol import Response
+
+Get = Callable[[str], Response]
+"""Fetches a URL, within the time and size limits of its maker."""
+
+
+class DiscoveryFailed(Exception):
+    """The metadata is not available, or must not be believed.
+
+    Args:
+        message: one sentence in our own words, without anything that the issuer sent.
+        code: the kind.
+
+    Attributes:
+        code: what went wrong, for programs; the sentence may change, the code does not.
+
+            * `no_metadata`: every well-known URL is answered with a status from 400 to 499.
+            * `metadata_status`: a well-known URL is answered with another status than 200 and those, such as a redirect or an outage.
+            * `metadata_not_json`: the metadata is not one strict JSON object.
+            * `other_issuer`: the metadata names another issuer, or none.
+            * `no_endpoint`: the metadata has no such endpoint.
+            * `bad_endpoint`: the endpoint is not the URL of an https resource.
+            * `other_origin`: the endpoint has another origin than the issuer.
+    """
+
+    code: DiscoveryProblem
+
+    def __init__(self, message: str, *, code: DiscoveryProblem) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def well_known_urls(issuer: str) -> tuple[str, ...]:
+    """Where metadata may be, each URL once.
+
+    In this order: OpenID Connect's name after the issuer's path (OIDC Discovery section 4.1), OAuth's name before it (RFC 8414
+    section 3.1), OpenID Connect's name before it (RFC 8414 section 5). An issuer without a path has two.
+    """
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    base = f"{parts.scheme}://{parts.netloc}"
+    urls = (
+        f"{base}{path}/.well-known/openid-configuration",
+        f"{base}/.well-known/oauth-authorization-server{path}",
+        f"{base}/.well-known/openid-configuration{path}",
+    )
+    return tuple(dict.fromkeys(urls))
+
+
+def discover(issuer: str, endpoint: str, get: Get) -> str:
+    """Find the URL of one of the issuer's endpoints.
+
+    Goes on to the next well-known URL after any status from 400 to 499: where there is no metadata, some servers want
+    credentials first. Any other trouble ends the search.
+
+    Args:
+        issuer: the configured issuer.
+        endpoint: the metadata member, such as `jwks_uri` or `token_endpoint`.
+        get: fetches a URL; what it raises passes through. Called once per URL that is asked, three times at most.
+
+    Raises:
+        DiscoveryFailed: no metadata at any of the URLs, another issuer's metadata, or an endpoint that is missing, not https or of
+            another origin; its `code` tells.
+    """
+    statuses = []
+    for url in well_known_urls(issuer):
+        response = get(url)
+        if response.status == 200:
+            return _endpoint(issuer, endpoint, response.body)
+        if not 400 <= response.status < 500:
+            raise DiscoveryFailed(
+                f"the issuer's metadata was answered with status {response.status}", code="metadata_status"
+            )
+        statuses.append(str(response.status))
+    raise DiscoveryFailed(
+        f"the issuer has no metadata at any well-known URL (status {', '.join(statuses)})", code="no_metadata"
+    )
+
+
+def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
+    try:
+        metadata = parse_object(body.removeprefix(codecs.BOM_UTF8))
+    except NotStrictJson as error:
+        raise DiscoveryFailed(f"the issuer's metadata is {error}", code="metadata_not_json") from None
+    if metadata.get("issuer") != issuer:
+        raise DiscoveryFailed("the metadata is another issuer's", code="other_issuer")
+    url = metadata.get(endpoint)  # a null member counts as absent
+    if url is None:
+        raise DiscoveryFailed(f"the metadata has no {endpoint}", code="no_endpoint")
+    try:
+        secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
+    except ConfigurationError as error:
+        raise DiscoveryFailed(f"the metadata's {error}", code="bad_endpoint") from None
+    if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
+        raise DiscoveryFailed(f"the metadata's {endpoint} has another origin than the issuer", code="other_origin")
+    return url

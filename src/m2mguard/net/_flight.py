@@ -1,0 +1,135 @@
+"""One shared piece of I/O for any number of callers: one daemon thread does it, sync and async callers wait for it with a bound.
+
+What is fetched, and what becomes of it, is the owner's business. A waiter that gives up or is cancelled ends its own wait only.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, TypeVar
+
+from m2mguard.net._event_loops import Waiters, current_event_loop, waiters_on
+
+T = TypeVar("T")
+
+
+class CannotStart(Exception):
+    """No thread can be started: the process is at its limit, or shutting down."""
+
+
+class Flight:
+    """One piece of I/O under way. Safe to share between threads, asyncio and trio loops, and greenlets.
+
+    Args:
+        work: does the I/O and keeps what it brought; it must not raise. Runs once, on a daemon thread of its own.
+        name: the thread's name.
+    """
+
+    __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_waiters", "_work")
+
+    def __init__(self, work: Callable[[], None], *, name: str) -> None:
+        self._work = work
+        self._name = name
+        self._lock = threading.Lock()
+        self._landed = threading.Event()
+        self._waiters: dict[Any, Waiters] = {}  # by event loop
+
+    def launch(self) -> None:
+        """Start the thread.
+
+        Raises:
+            CannotStart: no thread can be had. The work is not done, since here it might block an event loop; whoever waits is woken.
+        """
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError:
+            self.land()
+            raise CannotStart("no thread can be started for the fetch") from None
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self.land()
+
+    def land(self) -> None:
+        """Wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
+        with self._lock:
+            self._landed.set()
+            waiters, self._waiters = self._waiters, {}
+        for waiting in waiters.values():
+            waiting.wake()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until the flight has landed, at most `timeout_s` seconds. Tells whether it has."""
+        return self._landed.wait(timeout_s)
+
+    async def wait_async(self, timeout_s: float) -> bool:
+        """Await the landing on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has landed.
+
+        Nothing is imported on the event loop. Waiters of one loop share one call into it; each may time out or be cancelled alone.
+        """
+        loop = current_event_loop()
+        with self._lock:
+            if self._landed.is_set():
+                return True
+            waiters = self._waiters.get(loop)
+            if waiters is None:
+                waiters = self._waiters[loop] = waiters_on(loop)
+        await waiters.wait(timeout_s)
+        return self._landed.is_set()
+
+
+class Wait(NamedTuple):
+    """A step that cannot go on before a flight has landed, or `timeout_s` seconds are over."""
+
+    flight: Flight
+    timeout_s: float
+
+
+Resumable = Generator[Wait, bool, T]
+"""Work that is pure CPU but for waits: it yields each `Wait`, is sent whether the flight landed, and returns its result."""
+
+
+def run_sync(steps: Resumable[T]) -> T:
+    """Run steps to their end, blocking the thread at each wait."""
+    try:
+        wait = next(steps)
+        while True:
+            wait = steps.send(wait.flight.wait(wait.timeout_s))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def run_async(steps: Resumable[T]) -> T:
+    """Run steps to their end, awaiting at each wait."""
+    try:
+        wait = next(steps)
+        while True:
+            wait = steps.send(await wait.flight.wait_async(wait.timeout_s))
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def new_lock() -> threading.Lock:
+    """Create a lock. Only `net` may import `threading`."""
+    return threading.Lock()
+
+
+def after_fork_in_child(method: Callable[[], None]) -> None:
+    """Call a bound method in every child process after `fork`, for as long as its object lives.
+
+    `os.register_at_fork` cannot be undone, so some hundred bytes stay for each dead object. Such objects are few in a process.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def reset() -> None:
+        live = reference()
+        if live is not None:
+            live()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=reset)

@@ -1,0 +1,138 @@
+"""What a test has told the issuer to do wrong, and what to hold back; switched from any thread while requests run.
+
+Knows endpoints by name; nothing of their answers.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from m2mguard.testing._request_log import AnyEndpoint, Endpoint, endpoints_named
+from m2mguard.testing.faults import Fault
+
+
+class Gate:
+    """Requests wait behind it until `release`; a test can wait for them to arrive. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arrived = 0
+        self._released = False
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def arrived(self) -> int:
+        """How many requests have come to the gate so far."""
+        with self._changed:
+            return self._arrived
+
+    def wait_for(self, count: int = 1, *, timeout: float = 10.0) -> None:
+        """Block until this many requests have come to the gate.
+
+        Raises:
+            TimeoutError: fewer had come after `timeout` seconds.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._arrived >= count, timeout):
+                raise TimeoutError(f"{self._arrived} of {count} requests arrived within {timeout} s")
+
+    def release(self) -> None:
+        """Let the waiting requests, and all later ones, pass."""
+        with self._changed:
+            self._released = True
+            waiting = list(self._waiting)
+        for future in waiting:
+            future.get_loop().call_soon_threadsafe(_wake, future)
+
+    async def enter(self) -> None:
+        """Count the request whose task this is, and wait until the gate is open."""
+        future = asyncio.get_running_loop().create_future()
+        with self._changed:
+            self._arrived += 1
+            self._changed.notify_all()
+            if self._released:
+                return
+            self._waiting.add(future)
+        try:
+            await future
+        finally:
+            with self._changed:
+                self._waiting.discard(future)
+
+
+@dataclass(slots=True, kw_only=True)
+class _ActiveFault:
+    fault: Fault
+    remaining: int | None
+    gate: Gate = field(default_factory=Gate)
+
+
+class FaultControl:
+    """At most one fault, and any number of gates, for each endpoint."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: dict[Endpoint, _ActiveFault] = {}
+        self._gates: list[tuple[tuple[Endpoint, ...], Gate]] = []
+
+    def misbehave(self, endpoint: AnyEndpoint, fault: Fault, times: int | None) -> None:
+        """Apply this fault to the next `times` requests (None: all) of each endpoint, instead of an earlier one."""
+        if times is not None and times < 1:
+            raise ValueError(f"times is a number of requests, 1 or more, not {times}")
+        self._exchange(
+            endpoint, {name: _ActiveFault(fault=fault, remaining=times) for name in endpoints_named(endpoint)}
+        )
+
+    def behave(self, endpoint: AnyEndpoint) -> None:
+        """Lift the fault of each endpoint meant."""
+        self._exchange(endpoint, {})
+
+    def _exchange(self, endpoint: AnyEndpoint, new: dict[Endpoint, _ActiveFault]) -> None:
+        with self._lock:
+            lifted = [self._orders.pop(name) for name in endpoints_named(endpoint) if name in self._orders]
+            self._orders.update(new)
+        for order in lifted:  # whoever hung on it asks again, and meets the new order
+            order.gate.release()
+
+    @contextlib.contextmanager
+    def hold(self, endpoint: AnyEndpoint) -> Iterator[Gate]:
+        """Make requests wait behind a gate, which opens at the end of the block at the latest."""
+        gate = Gate()
+        entry = (endpoints_named(endpoint), gate)
+        with self._lock:
+            self._gates.append(entry)
+        try:
+            yield gate
+        finally:
+            with self._lock:
+                self._gates.remove(entry)
+            gate.release()
+
+    async def admit(self, endpoint: Endpoint) -> Fault | None:
+        """Wait as long as gates and faults demand; return the fault of the answer, if any."""
+        with self._lock:
+            gates = [gate for names, gate in self._gates if endpoint in names]
+        for gate in gates:
+            await gate.enter()
+        while (order := self._take(endpoint)) is not None:
+            await asyncio.sleep(order.fault.delay_s)
+            if not order.fault.hang:
+                return order.fault
+            await order.gate.enter()
+        return None
+
+    def _take(self, endpoint: Endpoint) -> _ActiveFault | None:
+        with self._lock:
+            order = self._orders.get(endpoint)
+            if order is None or order.remaining == 0:
+                return None
+            if order.remaining is not None:
+                order.remaining -= 1
+            return order
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,192 @@
+"""`LocalIssuer`: Logto's machine side, served over real HTTP on loopback, which rotates and misbehaves on demand.
+
+Ties the parts of `m2mguard.testing` together; each behaviour has its own module.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, Self
+
+from m2mguard.testing import _metadata_documents as documents
+from m2mguard.testing._fault_control import FaultControl, Gate
+from m2mguard.testing._loopback_server import LoopbackServer
+from m2mguard.testing._management_api import ManagementApi
+from m2mguard.testing._messages import Reply, Request
+from m2mguard.testing._minting import TokenMint
+from m2mguard.testing._request_log import AnyEndpoint, Endpoint, RequestLog, RequestRecord
+from m2mguard.testing._signing import SigningKey
+from m2mguard.testing._tenant import DEFAULT_APPLICATIONS, DEFAULT_RESOURCES, Application, Resource
+from m2mguard.testing._token_endpoint import TokenEndpoint
+from m2mguard.testing.faults import Fault
+
+
+class LocalIssuer(TokenMint):
+    """A local Logto for tests and demonstrations: a context manager that serves while its block runs.
+
+    It knows its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
+    All of it runs in one daemon thread, however many requests wait.
+    Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
+
+    Args:
+        algorithm: of the first key; a member of `ALGORITHMS`, default ES384.
+        key: the first key itself, instead of a new one.
+        host: the name of this machine in URLs; default `127.0.0.1`.
+        listen: the address to listen on; default `127.0.0.1`. Any other lets other machines reach the issuer, whose secrets are published.
+        port: default 0, a free one.
+        path: of the issuer below the endpoint; default `/oidc`, may be empty.
+        issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
+        metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form;
+            `inserted_openid`: only that form with OpenID Connect's name (RFC 8414 section 5).
+        clock: seconds since the epoch, for the times in tokens; default `time.time`, looked up at each call.
+        applications: App ID → what was registered; default `app-orders` and `app-admin`.
+        resources: API identifier → what was registered; default the shopping API and the Management API.
+        token_lifetime: seconds, default 3600.
+        ssl_context: a server's; given, everything is https.
+
+    Raises:
+        ValueError: an unknown algorithm, or an application has a scope that its API does not have.
+        OSError: the port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        algorithm: str = "ES384",
+        key: SigningKey | None = None,
+        host: str = "127.0.0.1",
+        listen: str = "127.0.0.1",
+        port: int = 0,
+        path: str = "/oidc",
+        issuer: str | None = None,
+        metadata_form: Literal["appended", "inserted", "inserted_openid"] = "appended",
+        clock: Callable[[], float] | None = None,
+        applications: Mapping[str, Application] = DEFAULT_APPLICATIONS,
+        resources: Mapping[str, Resource] = DEFAULT_RESOURCES,
+        token_lifetime: float = 3600,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._server = LoopbackServer(handler=self._handle, port=port, listen=listen, ssl_context=ssl_context)
+        self.endpoint: Final = f"{'http' if ssl_context is None else 'https'}://{host}:{self._server.port}"
+        self.jwks_uri: Final = f"{self.endpoint}{path}/jwks"
+        self.token_endpoint: Final = f"{self.endpoint}{path}/token"
+        super().__init__(
+            issuer=issuer or self.endpoint + path,
+            key=key or SigningKey.generate(algorithm),
+            clock=_now if clock is None else clock,
+            token_lifetime=token_lifetime,
+        )
+        self._path = path
+        self._metadata_paths = {
+            "appended": (f"{path}/.well-known/openid-configuration", f"{path}/.well-known/oauth-authorization-server"),
+            "inserted": (f"/.well-known/oauth-authorization-server{path}",),
+            "inserted_openid": (f"/.well-known/openid-configuration{path}",),
+        }[metadata_form]
+        self._tokens = TokenEndpoint(mint=self, applications=applications, resources=resources)
+        self._management = ManagementApi(mint=self, applications=applications)
+        self._switchboard = FaultControl()
+        self._log = RequestLog()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    @property
+    def port(self) -> int:
+        """The port of this issuer, the same for all its life."""
+        return self._server.port
+
+    def start(self) -> None:
+        """Serve from now on; blocks until it does. After a `stop`, on the same port."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Close every connection and refuse new ones; blocks until it is so. Keys, faults and counts stay."""
+        self._server.stop()
+
+    def misbehave(self, endpoint: AnyEndpoint, fault: Fault, *, times: int | None = None) -> None:
+        """Answer wrongly until `behave`, or `times` times; replaces an earlier fault of the same endpoint.
+
+        Args:
+            endpoint: `discovery`, `jwks`, `token`, `applications`, `other`, or `all`.
+            fault: see `m2mguard.testing.faults`.
+            times: how many requests of each endpoint it applies to, 1 or more; default all.
+
+        Raises:
+            ValueError: there is no such endpoint (so for every method that takes one), or `times` is less than 1.
+        """
+        self._switchboard.misbehave(endpoint, fault, times)
+
+    def behave(self, endpoint: AnyEndpoint = "all") -> None:
+        """Lift the fault of this endpoint, or all of them; requests that hang are answered now."""
+        self._switchboard.behave(endpoint)
+
+    def hold(self, endpoint: AnyEndpoint = "all") -> contextlib.AbstractContextManager[Gate]:
+        """Make requests that arrive inside the block wait behind the gate it yields, until released or its end."""
+        return self._switchboard.hold(endpoint)
+
+    @property
+    def requests(self) -> list[RequestRecord]:
+        """Every request received since construction or `reset_counts`, in order of arrival."""
+        return self._log.records
+
+    def count(self, endpoint: AnyEndpoint = "all") -> int:
+        """How many requests were received, whatever they were answered."""
+        return self._log.count(endpoint)
+
+    def wait_for_requests(self, endpoint: AnyEndpoint, count: int, *, timeout: float = 10.0) -> None:
+        """Block until `count` reaches this number.
+
+        Raises:
+            TimeoutError: it had not after `timeout` seconds.
+        """
+        self._log.wait_for(endpoint, count, timeout)
+
+    def reset_counts(self) -> None:
+        """Forget the requests received so far."""
+        self._log.reset()
+
+    async def _handle(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        endpoint = self._endpoint(request.path)
+        self._log.add(endpoint, request)
+        fault = await self._switchboard.admit(endpoint)
+        reply = self._reply(endpoint, request)
+        if request.method == "HEAD":
+            reply = dataclasses.replace(reply, body=b"")
+        if fault is None or fault.only_waits:
+            return await Fault().send(documents.revalidated(request, reply), writer)
+        return await fault.send(fault.alter(reply), writer)
+
+    def _endpoint(self, path: str) -> Endpoint:
+        if "/.well-known/" in path:
+            return "discovery"
+        known: dict[str, Endpoint] = {
+            f"{self._path}/jwks": "jwks",
+            f"{self._path}/token": "token",
+            "/api/applications": "applications",
+        }
+        return known.get(path, "other")
+
+    def _reply(self, endpoint: Endpoint, request: Request) -> Reply:
+        match endpoint, request.method:
+            case "discovery", "GET" if request.path in self._metadata_paths:
+                base = f"{request.scheme}://{request.headers.get('host', '')}{self._path}"
+                return documents.metadata_document(issuer=self.url, base=base, algorithm=self.current_key.algorithm)
+            case "jwks", "GET":
+                return documents.key_set_document(self.jwks)
+            case "token", "POST":
+                return self._tokens.answer(request)
+            case "applications", "GET":
+                return self._management.answer(request)
+            case _:
+                return documents.not_found()
+
+
+def _now() -> float:
+    return time.time()  # looked up now: a test may have replaced it

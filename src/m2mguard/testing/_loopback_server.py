@@ -1,0 +1,118 @@
+"""A real HTTP/1.1 server on loopback, in one daemon thread, whatever the number of connections.
+
+Knows sockets, connections and the thread; what is answered, and how, is the handler's.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Final
+
+from m2mguard.testing._messages import BadRequestError, Reply, Request
+
+Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[bool]]
+"""Answers one request by writing to its connection, and says whether the connection may serve another."""
+
+_BACKLOG: Final = 4096
+_START_TIMEOUT_S: Final = 10.0
+
+
+class LoopbackServer:
+    """Serves between `start` and `stop`, always on the same port; on loopback unless told otherwise.
+
+    The port is bound, and so known and kept from others, from construction to `close`; it refuses connections while
+    the server is stopped. `start`, `stop` and `close` are for one thread at a time.
+
+    Args:
+        handler: runs on the server's event loop, once per request.
+        port: 0 takes a free one.
+        listen: the address to listen on; default 127.0.0.1.
+        ssl_context: given, the server speaks TLS.
+    """
+
+    def __init__(
+        self, *, handler: Handler, port: int = 0, listen: str = "127.0.0.1", ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._listen = listen
+        self._handler = handler
+        self._ssl_context = ssl_context
+        self._socket: socket.socket | None = self._bind(port)
+        self.port: Final[int] = self._socket.getsockname()[1]
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Accept connections from now on. Does nothing when already started."""
+        if self._thread is not None:
+            return
+        listener = self._socket or self._bind(self.port)
+        self._socket = listener
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, started)), name="m2mguard-local-issuer", daemon=True
+        )
+        self._thread.start()
+        started.result(_START_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """Close the listening socket and every connection; when this returns, new connections are refused."""
+        if self._thread is None or self._loop is None or self._stopping is None:
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._thread = self._loop = self._stopping = None
+        self._socket = self._bind(self.port)
+
+    def close(self) -> None:
+        """Stop, and give up the port."""
+        self.stop()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    async def _serve(self, listener: socket.socket, started: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = await asyncio.start_server(
+            self._converse, sock=listener, ssl=self._ssl_context, backlog=_BACKLOG, start_serving=True
+        )
+        started.set_result(None)
+        await self._stopping.wait()
+        with contextlib.suppress(OSError):  # ends the listening in forked children too
+            listener.shutdown(socket.SHUT_RDWR)
+        server.close()
+        for _ in range(3):  # what asyncio needs until a connection just accepted has a conversation, which can end it
+            await asyncio.sleep(0)
+        conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for conversation in conversations:
+            conversation.cancel()
+        await asyncio.gather(*conversations, return_exceptions=True)
+        await asyncio.sleep(0)  # ended connections let go of their sockets
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        scheme = "http" if self._ssl_context is None else "https"
+        try:
+            while (request := await Request.read(reader, scheme=scheme)) is not None:
+                if not await self._handler(request, writer) or not request.keeps_alive:
+                    break
+        except BadRequestError as error:
+            reply = Reply(status=400, headers={"Content-Type": "text/plain"}, body=str(error).encode())
+            writer.write(reply.head(length=len(reply.body), close=True) + reply.body)
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # cancelled: the server stops
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    def _bind(self, port: int) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._listen else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        weakref.finalize(self, bound.close)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((self._listen, port))
+        return bound

@@ -1,0 +1,185 @@
+"""Tokens shaped as Logto's, of every kind it issues, and with any member overridden or removed.
+
+Knows claims and headers; nothing of HTTP, applications or what was granted.
+"""
+
+import difflib
+import enum
+import inspect
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypedDict, Unpack
+
+from m2mguard.testing._keyring import KeyRing
+from m2mguard.testing._signing import SigningKey
+
+SHOPPING_API: Final = "https://shopping.api"
+"""The API identifier of every default and example."""
+
+
+class Removed(enum.Enum):
+    """The type of `REMOVED`."""
+
+    REMOVED = "removed"
+
+
+REMOVED: Final = Removed.REMOVED
+"""As the value of a claim or a header member: leave that member out."""
+
+
+class MintOptions(TypedDict, total=False):
+    """What every `mint…` method takes besides its own arguments.
+
+    Args:
+        key: signs, and gives `alg` and `kid`; default the current key.
+        header: header members to set or, with `REMOVED`, to leave out.
+        claims: claims to set or, with `REMOVED`, to leave out.
+        lifetime: seconds from `iat` to `exp`, may be negative; default the issuer's.
+        issued_at: `iat` in seconds since the epoch; default the clock's whole second.
+    """
+
+    key: SigningKey
+    header: Mapping[str, object]
+    claims: Mapping[str, object]
+    lifetime: float
+    issued_at: float
+
+
+class TokenMint(KeyRing):
+    """Mints tokens without asking who may have them. Any thread may call any method; none opens a connection.
+
+    Args:
+        issuer: the `iss` of every token.
+        key: the first Current key.
+        clock: seconds since the epoch.
+        token_lifetime: seconds from `iat` to `exp`.
+    """
+
+    def __init__(self, *, issuer: str, key: SigningKey, clock: Callable[[], float], token_lifetime: float) -> None:
+        super().__init__(key=key)
+        self.url: Final[str] = issuer
+        self.token_lifetime: Final[float] = token_lifetime
+        self.clock: Final[Callable[[], float]] = clock
+
+    def mint(
+        self,
+        app_id: str = "app-orders",
+        *,
+        audience: str | list[str] = SHOPPING_API,
+        scopes: Iterable[str] = (),
+        organization_id: str | None = None,
+        **options: Unpack[MintOptions],
+    ) -> str:
+        """Return a machine's access token for an API resource (RFC 9068, with exactly Logto's members).
+
+        Args:
+            app_id: the `sub` and `client_id`.
+            audience: the API identifier.
+            scopes: what was granted, default nothing; the claim `scope` is then absent.
+            organization_id: given, the token is an organization-level one of the same audience.
+            options: see `MintOptions`.
+
+        Raises:
+            TypeError: a keyword that does not exist, or one string as `scopes`; so for every `mint…` method.
+            ValueError: an empty scope, or one with a space in it; so for every `mint…` method.
+        """
+        _check_keywords(self.mint, options)
+        return self._access_token(app_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
+
+    def mint_organization_token(
+        self,
+        app_id: str = "app-orders",
+        *,
+        organization_id: str = "org-blue",
+        scopes: Iterable[str] = (),
+        **options: Unpack[MintOptions],
+    ) -> str:
+        """Return a machine's organization token: its audience is the organization, and `scope` may be empty."""
+        _check_keywords(self.mint_organization_token, options)
+        audience = f"urn:logto:organization:{organization_id}"
+        return self._access_token(app_id, app_id, audience, _joined(scopes), None, options)
+
+    def mint_user_token(
+        self,
+        user_id: str = "user-alice",
+        *,
+        app_id: str = "app-web",
+        audience: str | list[str] = SHOPPING_API,
+        scopes: Iterable[str] = (),
+        organization_id: str | None = None,
+        **options: Unpack[MintOptions],
+    ) -> str:
+        """Return a person's access token: as a machine's, but `sub` is not the `client_id`."""
+        _check_keywords(self.mint_user_token, options)
+        return self._access_token(user_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
+
+    def mint_id_token(
+        self, user_id: str = "user-alice", *, app_id: str = "app-web", **options: Unpack[MintOptions]
+    ) -> str:
+        """Return an ID token: no `typ`, no `client_id`, and the audience is the client."""
+        _check_keywords(self.mint_id_token, options)
+        claims = {"sub": user_id, "username": user_id, "aud": app_id, **self._times(options), "iss": self.url}
+        return self._sign({"typ": REMOVED}, claims, options)
+
+    def mint_opaque_token(self) -> str:
+        """Return 43 characters that mean nothing: what Logto gives a person who asked for no resource."""
+        return _identifier()
+
+    def _access_token(
+        self,
+        subject: str,
+        client_id: str,
+        audience: str | list[str],
+        scope: str | Removed,
+        organization_id: str | None,
+        options: MintOptions,
+    ) -> str:
+        claims = {
+            "organization_id": REMOVED if organization_id is None else organization_id,
+            "jti": _identifier(),
+            "sub": subject,
+            **self._times(options),
+            "scope": scope,
+            "client_id": client_id,
+            "iss": self.url,
+            "aud": audience,
+        }
+        return self._sign({"typ": "at+jwt"}, claims, options)
+
+    def _times(self, options: MintOptions) -> dict[str, object]:
+        issued_at = options.get("issued_at", int(self.clock()))
+        return {"iat": issued_at, "exp": issued_at + options.get("lifetime", self.token_lifetime)}
+
+    def _sign(self, typ: Mapping[str, object], claims: Mapping[str, object], options: MintOptions) -> str:
+        key = options.get("key", self.current_key)
+        header = {"alg": key.algorithm, **typ, "kid": key.kid, **options.get("header", {})}
+        return key.sign_compact(_present(header), _present({**claims, **options.get("claims", {})}))
+
+
+def _present(members: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in members.items() if value is not REMOVED}
+
+
+def _check_keywords(method: Callable[..., str], options: MintOptions) -> None:
+    unknown = next((name for name in options if name not in MintOptions.__annotations__), None)
+    if unknown is None:
+        return
+    named = [name for name in inspect.signature(method).parameters if name != "options"]
+    known = [*named, *MintOptions.__annotations__]
+    near = difflib.get_close_matches(unknown, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}; other members go into claims={{…}}"
+    raise TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown!r}: {hint}")
+
+
+def _joined(scopes: Iterable[str]) -> str:
+    if isinstance(scopes, str):
+        raise TypeError("scopes is a list of scopes, not one string")
+    names = list(scopes)
+    for name in names:
+        if not name or " " in name:
+            raise ValueError(f"{name!r} is not one scope: give each scope as a string of its own")
+    return " ".join(names)
+
+
+def _identifier() -> str:
+    return secrets.token_urlsafe(32)
