@@ -83,7 +83,7 @@ def first_seen(server: ResourceServer, tokens: list[str]) -> Batch:
     def batch(times: int) -> float:
         taken = 0.0
         for part in range(0, times, len(tokens)):
-            server._verification.forget()
+            server._verifier.forget()
             taken += again(min(len(tokens), times - part))
         return taken
 

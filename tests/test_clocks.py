@@ -6,7 +6,7 @@ import time
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard._clocks import AgeClock, clocks
+from m2mguard._clocks import AgeClock, clocks_from
 from tests.manual_clock import ManualClock
 
 
@@ -107,7 +107,7 @@ def test_threads_that_meet_one_jump_count_it_once(ages, wall):
 
 
 def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
-    own = clocks(None, None)
+    own = clocks_from(None, None)
     monkeypatch.setattr(time, "time", lambda: 42.0)
     assert own.wall() == 42.0
     before = own.ages()
@@ -118,7 +118,7 @@ def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
 @pytest.mark.parametrize("name", ["clock", "monotonic"])
 def test_what_cannot_be_called_is_no_clock(name):
     with pytest.raises(ConfigurationError, match=f"{name} must be callable"):
-        clocks(**{"clock": None, "monotonic": None, name: 7})
+        clocks_from(**{"clock": None, "monotonic": None, name: 7})
 
 
 def test_both_clocks_that_go_back_change_nothing(ages, monotonic, wall):

@@ -66,14 +66,22 @@ class AgeClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clocks:
-    """What the time is: `wall` for times in tokens, in seconds since the epoch; `ages` for how old something is; `jitter` gives 0…1."""
+    """The time, and chance. Immutable.
+
+    Attributes:
+        wall: seconds since the epoch, for times in tokens.
+        ages: seconds for how old something is, see `AgeClock`.
+        monotonic: seconds on a clock that never steps, for how long anybody waits.
+        jitter: gives a number from 0 to 1.
+    """
 
     wall: Clock
     ages: Clock
+    monotonic: Clock
     jitter: Clock = random.random
 
 
-def clocks(clock: Clock | None, monotonic: Clock | None) -> Clocks:
+def clocks_from(clock: Clock | None, monotonic: Clock | None) -> Clocks:
     """The clocks that a constructor was given; None stands for those of this process.
 
     Raises:
@@ -82,8 +90,8 @@ def clocks(clock: Clock | None, monotonic: Clock | None) -> Clocks:
     for name, function in (("clock", clock), ("monotonic", monotonic)):
         if function is not None and not callable(function):
             raise ConfigurationError(f"{name} must be callable.")
-    wall = _wall if clock is None else clock
-    return Clocks(wall=wall, ages=AgeClock(_monotonic if monotonic is None else monotonic, wall))
+    wall, steady = clock or _wall, monotonic or _monotonic
+    return Clocks(wall=wall, ages=AgeClock(steady, wall), monotonic=steady)
 
 
 def _wall() -> float:

@@ -139,7 +139,7 @@ def test_an_async_function_is_refused_when_the_source_is_made(make_source):
 
 def test_no_repr_shows_what_the_callable_holds(make_source):
     source = make_source(app_secret=functools.partial(str, CANARY))
-    fetcher = source._keeper._fetcher
+    fetcher = source._cached._fetcher
     assert CANARY not in f"{source!r} {fetcher!r} {fetcher.client!r} {vars(source)!r}"
 
 

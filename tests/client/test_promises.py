@@ -13,17 +13,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from m2mguard._clocks import JUMP_S, clocks
+from m2mguard._clocks import JUMP_S, clocks_from
 from m2mguard._reporting.reporter import Reporter
 from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
-from m2mguard.client import _cached_token as keeping
-from m2mguard.client._cached_token import FLIGHT_GRACE_S, CachedToken
+from m2mguard.client._cached_token import CachedToken
 from m2mguard.client._client_credentials import Client
 from m2mguard.client._policy import JUST_FETCHED_S, REPLACEMENT_WAIT_S
 from m2mguard.client._token_request import TokenTarget
 from m2mguard.client._token_response import Granted
 from m2mguard.events import Event
-from m2mguard.net._flight import Flight
+from m2mguard.net._shared_fetch import GRACE_S
+from tests.held_flight import HeldFlight
 from tests.manual_clock import ManualClock
 
 TIMEOUT_S = 5.0
@@ -31,16 +31,6 @@ CLIENT = Client(client_id="app", client_secret="secret")
 SECONDS = st.one_of(
     st.floats(0, 2), st.floats(0, 70), st.sampled_from([0.0, 0.5, 1.0, 5.0, 6.0, 30.0, 60.0, 3240.0, 3600.0])
 )
-
-
-class Airborne(Flight):
-    """A flight that lands only when the machine says so."""
-
-    def launch(self) -> None:
-        """Take off, without a thread."""
-
-    def end(self) -> None:
-        self._run()
 
 
 @dataclass
@@ -67,7 +57,7 @@ class Request:
     number: int
     began_at: float
     started_at: float
-    flight: Airborne
+    flight: HeldFlight
 
 
 class Time:
@@ -76,7 +66,7 @@ class Time:
     def __init__(self) -> None:
         self.wall = ManualClock(1_790_000_000.0)
         self.monotonic = ManualClock(5_000.0)
-        self.clocks = clocks(self.wall, self.monotonic)
+        self.clocks = clocks_from(self.wall, self.monotonic)
 
     @property
     def now(self) -> float:
@@ -88,16 +78,15 @@ class Time:
 
 
 class TokenPromises(RuleBasedStateMachine):
-    @initialize(dice=st.sampled_from([0.0, 0.5, 1.0]))
-    def begin(self, dice: float) -> None:
+    @initialize(jitter=st.sampled_from([0.0, 0.5, 1.0]))
+    def begin(self, jitter: float) -> None:
         self.clock = Time()
         self.fetcher = Fetcher()
         self.events: list[Event] = []
-        self.keeper = CachedToken(
+        self.cached = CachedToken(
             fetcher=cast(Any, self.fetcher),
             target=TokenTarget(),
-            clocks=replace(self.clock.clocks, jitter=lambda: dice),
-            monotonic=self.clock.monotonic,
+            clocks=replace(self.clock.clocks, jitter=lambda: jitter),
             reporter=Reporter(self.events.append, monotonic=self.clock.monotonic),
         )
         self.best: tuple[int, str, float, float] | None = (
@@ -135,8 +124,8 @@ class TokenPromises(RuleBasedStateMachine):
     def a_token_is_granted(self, which: int, lifetime_s: float) -> None:
         request = self.flying.pop(which % len(self.flying))
         self.fetcher.outcome = Granted(value=f"token-{request.number}", lifetime_s=lifetime_s, scopes=frozenset())
-        in_flight = self.keeper._in_flight
-        request.flight.end()
+        in_flight = self.cached._in_flight
+        request.flight.run()
         began_at = request.began_at
         if self.clock.now >= began_at + lifetime_s and self._slept(request) and self._is(in_flight, request):
             began_at = self.clock.now  # it was asked for once more
@@ -162,8 +151,8 @@ class TokenPromises(RuleBasedStateMachine):
         request = self.flying.pop(which % len(self.flying))
         kind = TokenRequestRefused if refused else TokenEndpointUnavailable
         self.fetcher.outcome = kind("other" if refused else "status", "detail")
-        in_flight = self.keeper._in_flight
-        request.flight.end()
+        in_flight = self.cached._in_flight
+        request.flight.run()
         self._failed(request, in_flight, 30.0 if refused else 0.5)
 
     def _failed(self, request: Request, in_flight: Any, back_off_s: float) -> None:
@@ -176,7 +165,7 @@ class TokenPromises(RuleBasedStateMachine):
     @rule()
     def a_caller_comes(self) -> None:
         valid = self._valid()
-        steps = self.keeper.token()
+        steps = self.cached.token()
         try:
             wait = next(steps)
         except StopIteration as end:
@@ -208,17 +197,17 @@ class TokenPromises(RuleBasedStateMachine):
     @rule(granted=st.sampled_from(["token-1", "token-2", "the newest"]), waiting=st.booleans())
     def an_api_rejects_a_token(self, granted: str, waiting: bool) -> None:
         assert self.best is not None
-        held = self.keeper._held
+        held = self.cached._held
         assert held is not None
         current = granted == "the newest"
         rejected = held.token if current else AccessToken(value=granted, scopes=frozenset(), expires_at=0.0)
         _, newest, asked_at, ends_at = self.best
         before = self.begun
         if waiting:
-            waits = next(self.keeper.replacement(rejected), None) is not None
+            waits = next(self.cached.replacement(rejected), None) is not None
             assert current or not waits
         else:
-            self.keeper.reject(rejected)
+            self.cached.reject(rejected)
         counts = rejected.value == newest and self.clock.now >= asked_at + min(JUST_FETCHED_S, (ends_at - asked_at) / 2)
         if counts:
             self.rejected = newest
@@ -237,26 +226,26 @@ class TokenPromises(RuleBasedStateMachine):
         assert self.clock.wall.now < token.expires_at, "a token was given out that is expired by its own expires_at"
 
     def _note_what_began(self) -> None:
-        attempt = self.keeper._in_flight
+        attempt = self.cached._in_flight
         if attempt is None and self.flying and self.flying[-1].number == self.begun > self.given_up:
             self.given_up = self.begun
-            if self.clock.monotonic.now >= self.flying[-1].started_at + TIMEOUT_S + FLIGHT_GRACE_S:
-                self.silent_until = self.clock.now + 0.5
+            if self.clock.monotonic.now >= self.flying[-1].started_at + TIMEOUT_S + GRACE_S:
+                self.silent_until = self.flying[-1].began_at + TIMEOUT_S + 0.5
                 self.failed_since = True
         if attempt is None or attempt.number == self.begun:
             return
         assert attempt.number == self.begun + 1, "a call made two requests"
         assert self.clock.now >= self.silent_until, "a request was made during the back-off"
         for request in self.flying:
-            assert self.clock.now >= request.began_at + TIMEOUT_S + FLIGHT_GRACE_S, "two requests at once"
+            assert self.clock.now >= request.began_at + TIMEOUT_S + GRACE_S, "two requests at once"
         assert attempt.began_at == self.clock.now, "the age of a token does not count from its request"
         self.begun = attempt.number
-        assert isinstance(attempt.flight, Airborne)
+        assert isinstance(attempt.flight, HeldFlight)
         self.flying.append(
             Request(
                 number=attempt.number,
                 began_at=attempt.began_at,
-                started_at=attempt.started_at,
+                started_at=attempt.began_monotonic,
                 flight=attempt.flight,
             )
         )
@@ -264,13 +253,13 @@ class TokenPromises(RuleBasedStateMachine):
     @invariant()
     def no_valid_token_is_lost(self) -> None:
         if self.best is not None:
-            assert self.keeper._held is not None
-            assert self.keeper._held.token.value == self.best[1]
+            assert self.cached._held is not None
+            assert self.cached._held.token.value == self.best[1]
 
 
 @pytest.fixture(autouse=True)
-def flights_that_wait(monkeypatch):
-    monkeypatch.setattr(keeping, "Flight", Airborne)
+def held_flights(monkeypatch):
+    monkeypatch.setattr("m2mguard.net._shared_fetch.Flight", HeldFlight)
 
 
 TestTokenPromises = TokenPromises.TestCase

@@ -38,7 +38,7 @@ def test_who_joins_a_renewal_on_account_of_a_rejection_gets_what_it_brings(issue
     with issuer.hold("token") as gate:
         source.token()
         gate.wait_for(1)
-        steps = source._keeper.replacement(token)
+        steps = source._cached.replacement(token)
         joined = next(steps)
     with pytest.raises(StopIteration) as ended:
         steps.send(joined.flight.wait(10))
@@ -130,7 +130,7 @@ def test_a_slow_endpoint_holds_the_next_call_up_for_a_second_at_most(issuer, sou
     with issuer.hold("token") as gate:
         source.reject(token)
         gate.wait_for(1)
-        steps = source._keeper.token()
+        steps = source._cached.token()
         wait = next(steps)
         assert wait.timeout_s == 1
         with pytest.raises(StopIteration) as ended:

@@ -55,7 +55,7 @@ def test_nothing_of_a_good_request_comes_out(issuer, make_source, events, caplog
     assert token.authorization == f"Bearer {TOKEN}"
     seen = [events.next(TokenRenewed), *drained(events)]
     assert_clean(token, f"{token}", source, *seen, *caplog.records, caplog.text)
-    assert_clean(*vars(source).values(), source._keeper._held, source._keeper._fetcher, source._keeper._fetcher.client)
+    assert_clean(*vars(source).values(), source._cached._held, source._cached._fetcher, source._cached._fetcher.client)
     assert APP_ID in caplog.text  # something was logged at all
 
 

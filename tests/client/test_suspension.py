@@ -215,12 +215,12 @@ def test_after_a_sleep_nobody_waits_for_a_request_from_before_it(make, issuer, w
 def test_how_long_a_caller_waits_is_counted_by_the_monotonic_clock_alone(make, issuer, wall, monotonic):
     source = make(timeout=10)
     with issuer.hold("token"):
-        first = source._keeper.token()
+        first = source._cached.token()
         flight, seconds = next(first)
         assert seconds == 10
         monotonic.advance(3)
         wall.advance(3 + 6)  # a jump, but of less than the time-out
-        later_flight, later_seconds = next(source._keeper.token())
+        later_flight, later_seconds = next(source._cached.token())
         assert (later_flight is flight, later_seconds) == (True, 7)
     assert flight.wait(10)
 

@@ -117,7 +117,7 @@ def test_a_request_may_take_longer_than_a_claims_script_of_logtos_may_run(issuer
     assert inspect.signature(TokenSource.logto).parameters["timeout"].default == 10
     source = make_source()
     with issuer.hold("token"):
-        steps = source._keeper.token()
+        steps = source._cached.token()
         assert next(steps).timeout_s == 10
     assert source.token().scopes == {"read:orders"}
 

@@ -15,13 +15,13 @@ PARENT = """
         server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
         token = issuer.mint()
         [trusted] = server._trusted.values()
-        ledger = trusted.source._ledger
+        state = trusted.source._state
 
         def child():
             # No alarm clock but this: whoever inherits a held lock hangs for ever.
             caller = server.verify(token)
             assert caller.app_id == "app-orders"
-            assert ledger.status().attempts.failures == 0
+            assert state.status().history.failures == 0
             assert threading.active_count() == 1 + sum(t.name.startswith("m2mguard-keys") for t in threading.enumerate())
             os._exit(7)
 
@@ -44,7 +44,7 @@ SCENES = {
             waiting = threading.Thread(target=server.verify, args=(token,))
             waiting.start()
             gate.wait_for(1)
-            with ledger._lock, server._verification._verdicts._lock:
+            with state._lock, server._verifier._cache._lock:
                 pid = in_a_child()
             gate.wait_for(2)  # the child's own
             gate.release()

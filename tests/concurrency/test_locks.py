@@ -59,9 +59,9 @@ class Moments:
 @pytest.fixture
 def moments(monkeypatch):
     moments = Moments()
-    wait, launch, land = Flight.wait, Flight.launch, Flight.land
+    wait, start, finish = Flight.wait, Flight.start, Flight.finish
     monkeypatch.setattr(WatchedLock, "made", [])
-    for module in ("m2mguard._keys.key_state", "m2mguard._server.verifier"):
+    for module in ("m2mguard.net._shared_fetch", "m2mguard._server.verifier"):
         monkeypatch.setattr(f"{module}.new_lock", WatchedLock)
 
     def watched(name, method):
@@ -72,8 +72,8 @@ def moments(monkeypatch):
         return call
 
     monkeypatch.setattr(Flight, "wait", watched("wait", wait))
-    monkeypatch.setattr(Flight, "launch", watched("launch", launch))
-    monkeypatch.setattr(Flight, "land", watched("land", land))
+    monkeypatch.setattr(Flight, "start", watched("start", start))
+    monkeypatch.setattr(Flight, "finish", watched("finish", finish))
     return moments
 
 
@@ -109,7 +109,7 @@ def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, moments):
     server.verify(issuer.mint())
     assert len(WatchedLock.made) >= 2
     assert moments.held == []
-    assert min(moments.seen[moment] for moment in ("wait", "launch", "land", "request", "callback")) >= 3
+    assert min(moments.seen[moment] for moment in ("wait", "start", "finish", "request", "callback")) >= 3
 
 
 def test_while_a_fetch_is_in_the_air_and_callers_wait_every_lock_is_free(issuer, moments):

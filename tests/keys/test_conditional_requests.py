@@ -3,8 +3,9 @@
 import pytest
 
 from m2mguard import InvalidToken, Issuer, ResourceServer
-from m2mguard._keys.fetch import METADATA_TTL_S, UNCONDITIONAL_AFTER_S
+from m2mguard._keys.fetch import UNCONDITIONAL_AFTER_S
 from m2mguard.events import KeysRefreshed
+from m2mguard.net._discovery import METADATA_TTL_S
 from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 
 NOT_MODIFIED = faults.Fault(status=304, body=b"")

@@ -85,9 +85,9 @@ def test_the_stale_edge_is_that_of_the_fetch_and_not_of_the_reading(issuer, star
     server = start()
     token = issuer.mint(issued_at=wall())
     server.verify(token)
-    server._clocks.ages._monotonic.advance(599)
+    server._runtime.clocks.ages._monotonic.advance(599)
     server.verify(token)
-    server._clocks.ages._monotonic.advance(2)
+    server._runtime.clocks.ages._monotonic.advance(2)
     with pytest.raises(KeysUnavailable):
         server.verify(token)
 
@@ -136,7 +136,7 @@ def test_a_304_dates_the_file_anew(issuer, start, saved, wall):
     server.warm_up()
     end_of_fetching()
     wall.advance(1000)
-    server._clocks.ages._monotonic.advance(1000)
+    server._runtime.clocks.ages._monotonic.advance(1000)
     server.refresh()
     end_of_fetching()
     assert json.loads(saved.read_text())["fetched_at"] == pytest.approx(wall(), abs=1)
@@ -425,7 +425,7 @@ def test_a_purge_removes_the_file_only_when_nothing_in_flight_can_write_it_again
     monkeypatch.setattr(
         KeyFile,
         "forget",
-        lambda self: (snapshots.append(server._trusted[issuer.url].source._ledger.snapshot), forget(self)),
+        lambda self: (snapshots.append(server._trusted[issuer.url].source._state.snapshot), forget(self)),
     )
     server.purge()
     end_of_fetching()
@@ -449,7 +449,7 @@ def test_concurrent_workers_leave_one_whole_file(issuer, start, directory):
 def test_no_request_and_no_event_loop_touches_the_disk(issuer, start, saved, monkeypatch):
     touched = []
     for name in ("load", "save", "forget"):
-        whole = getattr(type(start()._trusted[issuer.url].source._archive._file), name)
+        whole = getattr(type(start()._trusted[issuer.url].source._file._file), name)
 
         def watched(self, *args, name=name, whole=whole, **kwargs):
             touched.append((name, threading.current_thread().name.startswith("m2mguard-keys")))

@@ -7,12 +7,13 @@ import pytest
 
 from m2mguard import KeyCaching, KeysUnavailable
 from m2mguard._clocks import Clocks
-from m2mguard._keys.fetch import Fetched, FetchFailure
+from m2mguard._keys.fetch import Fetched
 from m2mguard._keys.key_set import key_set_from_members
 from m2mguard._keys.key_state import KeyState
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard.events import KeysRefreshed, KeysUnavailableEvent, RefreshFailed, StaleServed
 from m2mguard.testing import faults
+from tests.held_flight import HeldFlight
 
 QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
 OUTAGES = {
@@ -183,21 +184,24 @@ def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
     assert health.issuers[0].last_error == "the key set has no list of keys"
 
 
-def test_a_fetch_for_an_unknown_key_that_is_given_up_and_lands_late_is_counted_once(issuer, clock):
+def test_a_fetch_for_an_unknown_key_that_is_given_up_and_ends_late_is_counted_once(issuer, clock, monkeypatch):
     """What it has cost the issuer makes the next permit come later, once."""
     caching = KeyCaching()
-    ledger = KeyState(fly=lambda attempt: None, caching=caching, clocks=Clocks(wall=clock, ages=clock))
-    fetched = Fetched(
-        keys=key_set_from_members(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j", discovered_at=clock()
-    )
-    first = ledger.demand()
-    assert first is not None
-    ledger.land_good(first, fetched)
-    overdue = ledger.rule(KeyRequest(kid="another", alg="ES256"), None).begun
-    assert overdue is not None
-    overdue.count_request()
+    clocks = Clocks(wall=clock, ages=clock, monotonic=clock)
+    fetched = Fetched(keys=key_set_from_members(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j")
+    monkeypatch.setattr("m2mguard.net._shared_fetch.Flight", HeldFlight)
+
+    def fetch(fetch):
+        fetch.count_request()
+        return fetched
+
+    state = KeyState(fetch=fetch, caching=caching, clocks=clocks, on_kept=lambda *_: None, on_failure=lambda *_: None)
+    state.start_fetch().flight.run()
+    overdue = state.resolve(KeyRequest(kid="another", alg="ES256"), None).wait_for
     clock.advance(caching.timeout + 2)
-    assert ledger.give_up_overdue(FetchFailure(problem="overdue", detail="late")) is not None
-    next_allowed_at = ledger.status().attempts.next_allowed_at
-    ledger.land_good(overdue, fetched)
-    assert ledger.status().attempts.next_allowed_at == next_allowed_at > clock.now - caching.timeout - 2
+    state.fetch_if_unusable()
+    assert state.status().last_failure.problem == "overdue"
+    next_allowed_at = state.status().history.next_allowed_at
+    overdue.flight.run()
+    assert state.status().last_failure is None
+    assert state.status().history.next_allowed_at == next_allowed_at > clock.now - caching.timeout - 2

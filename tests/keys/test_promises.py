@@ -1,7 +1,7 @@
 """The promises about keys, held against whatever order of events Hypothesis can think of.
 
-The machine drives a `KeyState`, which holds `decide` and `Attempts`, with a clock of its own and without any I/O: it decides when an
-attempt lands, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
+The machine drives a `KeyState`, which is a `SharedFetch` and asks `decide`, with a clock of its own and without any I/O: it decides when
+a fetch ends, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
 
 Three kinds of callers ask: applications that were verified before, others, and strangers who invent key ids. What is promised: a
 stranger delays a known application by nothing, and anybody by `cooldown / burst` at the most; a token that may be good is never refused;
@@ -10,25 +10,25 @@ invented key ids cost the issuer `burst` requests in a cool-down.
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from m2mguard import KeyCaching
 from m2mguard._clocks import Clocks
-from m2mguard._keys.fetch import Fetched, FetchFailure
-from m2mguard._keys.fetch_history import Waiter
+from m2mguard._keys.fetch import Fetched, FetchFailed, FetchFailure
+from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_set import KeySet, key_set_from_members
-from m2mguard._keys.key_state import KeyState
+from m2mguard._keys.key_state import KeyFetch, KeyState
 from m2mguard._keys.policy import KeyAction, KeyDecision
-from m2mguard._keys.rulings import Attempt
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard.testing import SigningKey
+from tests.held_flight import HeldFlight
 from tests.manual_clock import ManualClock
 
 JWKS = {kid: SigningKey.generate("ES256", kid=kid).public_jwk for kid in ("a", "b", "c")}
 FORGED = ("x", "y", "z")
-FAILED = FetchFailure(problem="no_connection", detail="failed")
 EPOCH = 1_790_000_000.0 - 1_000_000.0  # what the wall clock shows when the other one shows 0
 MINUTE = 60.0
 SECONDS = st.one_of(
@@ -54,12 +54,12 @@ def published(kids: frozenset[str]) -> KeySet:
 class Caller:
     request: KeyRequest
     since: float
-    waits_for: Attempt
+    waits_for: KeyFetch
 
 
 @dataclass
 class InFlight:
-    attempt: Attempt
+    fetch: KeyFetch
     kids: frozenset[str]  # what the issuer published when it began
 
 
@@ -79,8 +79,12 @@ class KeyPromises(RuleBasedStateMachine):
     def begin(self, caching: KeyCaching, jitter: float) -> None:
         self.caching = caching
         self.clock = ManualClock()
-        clocks = Clocks(wall=lambda: EPOCH + self.clock(), ages=self.clock, jitter=lambda: jitter)
-        self.ledger = KeyState(fly=lambda attempt: None, caching=caching, clocks=clocks)
+        clocks = Clocks(wall=lambda: EPOCH + self.clock(), ages=self.clock, monotonic=self.clock, jitter=lambda: jitter)
+        self.state = KeyState(
+            fetch=self._answer, caching=caching, clocks=clocks, on_kept=self._on_kept, on_failure=self._on_failure
+        )
+        self.answer: Fetched | None = None  # what the fetch that ends next brings; None: it fails
+        self.kept: list[KeyFetch] = []
         self.kids = frozenset("a")  # what the issuer publishes
         self.published_since = {"a": self.clock.now}
         self.best: tuple[int, float, frozenset[str]] | None = None  # the newest good answer: number, begun at, key ids
@@ -104,30 +108,50 @@ class KeyPromises(RuleBasedStateMachine):
             self.published_since[kid] = self.clock.now
         self.kids = kids
 
+    def _answer(self, fetch: KeyFetch) -> Fetched:
+        fetch.requests = 2 if fetch.cause == "cold" else 1
+        if self.answer is None:
+            raise FetchFailed("no_connection", "failed")
+        return self.answer
+
+    def _on_kept(self, fetch: KeyFetch, fetched: Fetched, before: KeySet | None) -> None:
+        assert before is None or self.best is not None
+        self.kept.append(fetch)
+
+    def _on_failure(self, fetch: KeyFetch, failure: FetchFailure, history: KeyFetchHistory) -> None:
+        self.failed_at = history.failed_at
+        if failure.problem != "overdue":
+            assert history.failed_at == self.clock.now
+            self._count(fetch)
+            return
+        assert self.clock.now >= fetch.began_at + self.caching.timeout + 1
+        assert history.failed_at == fetch.began_at + self.caching.timeout, "an overdue fetch failed at another time"
+        if fetch.cause != "cold":
+            self._count(fetch)
+
     @precondition(lambda self: self.flying)
     @rule(which=st.integers(0, 99), good=st.booleans(), is_late=st.booleans())
-    def an_attempt_lands(self, which: int, good: bool, is_late: bool) -> None:
+    def a_fetch_ends(self, which: int, good: bool, is_late: bool) -> None:
         """With what was published when it began, or what is now: an answer may be as old as its question."""
-        landing = self.flying.pop(which % len(self.flying))
-        attempt, kids = landing.attempt, self.kids if is_late else landing.kids
-        attempt.requests = 2 if attempt.cause == "cold" else 1
-        held = self.ledger.snapshot
+        ending = self.flying.pop(which % len(self.flying))
+        fetch, kids = ending.fetch, self.kids if is_late else ending.kids
+        held = self.state.snapshot
         before = self.best[2] if self.best else None
+        self.answer = Fetched(keys=published(kids), max_age=None, etag=None, jwks_uri="") if good else None
+        assert isinstance(fetch.flight, HeldFlight)
+        fetch.flight.run()
+        assert fetch.flight.wait(0), "whoever waits was not woken"
         if not good:
-            if self.ledger.land_failed(attempt, FAILED) is not None:
-                self.failed_at = self.clock.now
-                self._count(attempt)
-            assert self.ledger.snapshot is held, "a failed fetch removed or changed keys"
+            assert self.state.snapshot is held, "a failed fetch removed or changed keys"
             return
-        answer = Fetched(keys=published(kids), max_age=None, etag=None, jwks_uri="", discovered_at=0)
-        wanted, _ = self.ledger.land_good(attempt, answer)
-        assert wanted == (attempt.number > max(self.void, self.best[0] if self.best else 0))
+        wanted = fetch.number > max(self.void, self.best[0] if self.best else 0)
+        assert wanted == (fetch in self.kept)
         if wanted:
-            self.best = (attempt.number, attempt.began_at, kids)
+            self.best = (fetch.number, fetch.began_at, kids)
             self.failed_at = None
-            news = attempt.request is None or attempt.request.kid in kids or (before is not None and kids - before)
+            news = fetch.request is None or fetch.request.kid in kids or (before is not None and kids - before)
             if not news:
-                self._count(attempt)
+                self._count(fetch)
 
     # What callers do
 
@@ -148,7 +172,7 @@ class KeyPromises(RuleBasedStateMachine):
         request = self._request(kid, is_known=is_known)
         self._ask(request, self.clock.now, None)
         if self.flying:
-            self.an_attempt_lands(len(self.flying) - 1, good, True)
+            self.a_fetch_ends(len(self.flying) - 1, good, True)
         if self.waiting:
             self.a_caller_is_back(len(self.waiting) - 1, False)
 
@@ -156,51 +180,48 @@ class KeyPromises(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99), timed_out=st.booleans())
     def a_caller_is_back(self, which: int, timed_out: bool) -> None:
         caller = self.waiting[which % len(self.waiting)]
-        landed = caller.waits_for is not self.ledger._in_flight
-        if not landed and not timed_out:
+        ended = caller.waits_for is not self.state._in_flight
+        if not ended and not timed_out:
             return
-        if not landed:  # its time is over: in real time, so with an injected clock that may be at any moment
-            self.ledger.waiter_timed_out(caller.waits_for)
+        if not ended:  # its time is over: in real time, so with an injected clock that may be at any moment
+            self.state.waiter_timed_out(caller.waits_for)
         self.waiting.remove(caller)
-        self._ask(caller.request, caller.since, Waiter(since=caller.since, timed_out=not landed))
+        self._ask(caller.request, caller.since, Waiter(since=caller.since, timed_out=not ended))
 
     # What operators do
 
     @rule()
     def refresh(self) -> None:
-        attempt = self.ledger.demand()
-        assert attempt is not None
-        self._note(attempt)
+        fetch = self.state.start_fetch()
+        assert fetch is self._note_what_began()
 
     @rule()
     def warm_up(self) -> None:
         self.give_up_overdue()
-        attempt, begun = self.ledger.join_or_demand()
-        if begun:
-            assert attempt is not None
-            self._note(attempt)
-        elif attempt is None:
+        in_flight = self.state._in_flight
+        fetch = self.state.join_or_start_fetch()
+        assert self._note_what_began() is (None if fetch is in_flight else fetch)
+        if fetch is None:
             assert self.best is not None
             assert self.clock.now < self.best[1] + self.caching.ttl, "warm_up took old keys for fresh ones"
 
     @rule()
     def a_readiness_probe(self) -> None:
         self.give_up_overdue()
-        status = self.ledger.status()
-        attempt = self.ledger.fetch_if_unusable()
-        if attempt is not None:
+        status = self.state.status()
+        self.state.fetch_if_unusable()
+        if self._note_what_began() is not None:
             assert status.snapshot is None or self.clock.now >= status.snapshot.stale_until
-            assert status.attempts.may_ask(self.clock.now)
-            self._note(attempt)
+            assert status.history.may_ask(self.clock.now)
 
     @rule()
     def purge(self) -> None:
-        self.ledger.purge()
+        self.state.purge()
         self.best = None
         self.failed_at = None
         self.void = self.begun
         self.cost = Cost()
-        assert self.ledger.snapshot is None
+        assert self.state.snapshot is None
 
     # The promises
 
@@ -219,9 +240,10 @@ class KeyPromises(RuleBasedStateMachine):
         self.give_up_overdue()
         fit = self.best is not None and now < self.best[1] + max(caching.stale_for, caching.ttl)
         known = fit and self.best is not None and request.kid in self.best[2]
-        before = self.ledger.status().attempts
-        ruling = self.ledger.rule(request, asked)
-        decision = ruling.decision
+        before = self.state.status().history
+        resolution = self.state.resolve(request, asked)
+        began = self._note_what_began()
+        decision = resolution.decision
         match decision.action:
             case KeyAction.SERVE | KeyAction.SERVE_AND_REFRESH:
                 assert known, "served a key that the newest good answer does not hold, or past the stale edge"
@@ -238,12 +260,11 @@ class KeyPromises(RuleBasedStateMachine):
                     self._check_delay(request, decision, fit=fit)
             case KeyAction.WAIT:
                 self._check_wait(decision.wait_until, since, asked, fit=fit, known=known)
-                assert ruling.wait_for is not None
-                self.waiting.append(Caller(request, since, ruling.wait_for))
-        if ruling.begun is not None:
-            assert before.in_flight_since is None, "two attempts at once"
-            self._check_permission(ruling.begun, now, fit=fit, known=known)
-            self._note(ruling.begun)
+                assert resolution.wait_for is not None
+                self.waiting.append(Caller(request, since, resolution.wait_for))
+        if began is not None:
+            assert before.in_flight_since is None, "two fetches at once"
+            self._check_permission(began, now, fit=fit, known=known)
         self.clock.advance(1e-6)  # no two moments are the same one
 
     def _check_delay(self, request: KeyRequest, decision: KeyDecision, *, fit: bool) -> None:
@@ -268,46 +289,45 @@ class KeyPromises(RuleBasedStateMachine):
             recently = self.failed_at is not None and self.clock.now < self.failed_at + 120
             assert not recently, "a known key waited for an issuer that fails"
 
-    def _check_permission(self, attempt: Attempt, now: float, *, fit: bool, known: bool) -> None:
+    def _check_permission(self, fetch: KeyFetch, now: float, *, fit: bool, known: bool) -> None:
         burst, cooldown = self.caching.burst, self.caching.cooldown
-        if attempt.cause == "unknown_key":
+        if fetch.cause == "unknown_key":
             assert fit
             assert not known
             assert burst
-            kept = 1 if attempt.is_known and burst > 1 else 0  # beside what strangers have used
+            kept = 1 if fetch.is_known and burst > 1 else 0  # beside what strangers have used
             assert self.cost.since(now - cooldown + 1e-6) < burst + kept, (
                 "more requests about unknown keys than permitted"
             )
         elif self.failed_at is not None:
             assert now >= self.failed_at + 0.5, "no back-off after a failure"
-        if attempt.cause == "refresh_ahead":
+        if fetch.cause == "refresh_ahead":
             assert known
 
-    def _count(self, attempt: Attempt) -> None:
-        if attempt.request is not None:
-            cost = self.cost.known if attempt.is_known else self.cost.strangers
-            cost.append((attempt.began_at, attempt.requests))
+    def _count(self, fetch: KeyFetch) -> None:
+        if fetch.request is not None:
+            cost = self.cost.known if fetch.is_known else self.cost.strangers
+            cost.append((fetch.began_at, max(1, fetch.requests)))
 
-    def _note(self, attempt: Attempt) -> None:
+    def _note_what_began(self) -> KeyFetch | None:
+        if self.state._begun == self.begun:
+            return None
         self.begun += 1
-        self.flying.append(InFlight(attempt, self.kids))
+        assert self.state._begun == self.begun, "one call began two fetches"
+        fetch = self.state._in_flight
+        assert fetch is not None
+        self.flying.append(InFlight(fetch, self.kids))
+        return fetch
 
     @rule()
     def give_up_overdue(self) -> None:
-        given_up = self.ledger.give_up_overdue(FAILED)
-        if given_up is not None:
-            attempt, attempts = given_up
-            assert self.clock.now >= attempt.began_at + self.caching.timeout + 1
-            self.failed_at = attempts.failed_at
-            if attempt.cause != "cold":
-                attempt.requests = 1
-                self._count(attempt)
+        self.state._give_up_overdue()
 
     @invariant()
     def the_state_agrees_with_the_model(self) -> None:
-        if not hasattr(self, "ledger"):
+        if not hasattr(self, "state"):
             return
-        snapshot = self.ledger.snapshot
+        snapshot = self.state.snapshot
         if self.best is None:
             assert snapshot is None
         else:
@@ -315,6 +335,11 @@ class KeyPromises(RuleBasedStateMachine):
             assert {key.kid for key in snapshot.keys.keys} == self.best[2]
             assert snapshot.fetched_at == self.best[1]
             assert self.best[1] <= snapshot.refresh_at <= snapshot.expires_at <= snapshot.stale_until
+
+
+@pytest.fixture(autouse=True)
+def held_flights(monkeypatch):
+    monkeypatch.setattr("m2mguard.net._shared_fetch.Flight", HeldFlight)
 
 
 TestKeyPromises = KeyPromises.TestCase

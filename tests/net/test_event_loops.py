@@ -17,16 +17,16 @@ class Held(Flight):
     """Work that ends when a test says so."""
 
     def __init__(self):
-        self.finish = threading.Event()
-        super().__init__(lambda: self.finish.wait(10), name="held")
+        self.may_end = threading.Event()
+        super().__init__(lambda: self.may_end.wait(10), name="held")
 
 
 @pytest.fixture
 def flight():
     flight = Held()
-    flight.launch()
+    flight.start()
     yield flight
-    flight.finish.set()
+    flight.may_end.set()
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -44,14 +44,14 @@ def test_waiters_are_woken_or_give_up_at_their_own_bound(flight, run):
     async def main():
         waiting = [asyncio.create_task(flight.wait_async(10)) for _ in range(3)]
         assert [await flight.wait_async(bound) for bound in (0, 0.01, -1)] == [False, False, False]
-        flight.finish.set()
+        flight.may_end.set()
         assert await asyncio.gather(*waiting) == [True, True, True]
         assert await flight.wait_async(0) is True
 
     run(main())
 
 
-def test_a_cancelled_waiter_is_cancelled_alone_also_while_the_flight_lands(flight, run):
+def test_a_cancelled_waiter_is_cancelled_alone_also_while_the_flight_finishes(flight, run):
     async def main():
         errors = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
@@ -59,7 +59,7 @@ def test_a_cancelled_waiter_is_cancelled_alone_also_while_the_flight_lands(fligh
         await all_wait(flight)
         waiting[0].cancel()
         await all_wait(flight)
-        flight.land()
+        flight.finish()
         waiting[1].cancel()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
         assert [isinstance(one, asyncio.CancelledError) for one in ended[:2]] == [True, True]
@@ -79,7 +79,7 @@ def test_waiting_starts_no_task_and_leaves_neither_future_nor_timer(flight, run)
         await asyncio.wait(waiting[:3])
         [waiters] = flight._waiters.values()
         assert len(waiters._futures) == 1
-        flight.finish.set()
+        flight.may_end.set()
         assert await waiting[3] is True
         assert (waiters._futures, flight._waiters) == (set(), {})
         assert all(timer.cancelled() for timer in getattr(loop, "_scheduled", ()))
@@ -88,12 +88,12 @@ def test_waiting_starts_no_task_and_leaves_neither_future_nor_timer(flight, run)
 
 
 def test_every_event_loop_of_the_process_is_woken(flight):
-    landed = []
+    finished = []
     ready = threading.Barrier(5)
 
     async def wait():
         ready.wait(10)
-        landed.append(await flight.wait_async(10))
+        finished.append(await flight.wait_async(10))
 
     async def wait_in_trio():
         await wait()
@@ -103,22 +103,22 @@ def test_every_event_loop_of_the_process_is_woken(flight):
     for thread in threads:
         thread.start()
     ready.wait(10)
-    flight.finish.set()
+    flight.may_end.set()
     for thread in threads:
         thread.join(10)
-    assert landed == [True] * 4
+    assert finished == [True] * 4
 
 
 def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
     """Each library's task waits; were one taken for the other's, it would never be resumed."""
-    landed = {}
+    finished = {}
 
     gave_up = asyncio.Event()
 
     async def guest():
-        landed["trio, too short"] = await flight.wait_async(0.01)
+        finished["trio, too short"] = await flight.wait_async(0.01)
         gave_up.set()
-        landed["trio"] = await flight.wait_async(10)
+        finished["trio"] = await flight.wait_async(10)
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -128,15 +128,15 @@ def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
             run_sync_soon_threadsafe=loop.call_soon_threadsafe,
             done_callback=ended.set_result,
         )
-        landed["asyncio, too short"] = await flight.wait_async(0.01)
+        finished["asyncio, too short"] = await flight.wait_async(0.01)
         await gave_up.wait()
-        landing = loop.call_later(0.01, flight.finish.set)
-        landed["asyncio"] = await flight.wait_async(10)
+        landing = loop.call_later(0.01, flight.may_end.set)
+        finished["asyncio"] = await flight.wait_async(10)
         (await ended).unwrap()
         landing.cancel()
 
     asyncio.run(main())
-    assert landed == {"trio, too short": False, "asyncio, too short": False, "trio": True, "asyncio": True}
+    assert finished == {"trio, too short": False, "asyncio, too short": False, "trio": True, "asyncio": True}
 
 
 def test_trio_inside_an_asyncio_task_is_trio(flight):
@@ -144,7 +144,7 @@ def test_trio_inside_an_asyncio_task_is_trio(flight):
 
     async def main():
         assert [trio.run(flight.wait_async, bound) for bound in (0.01, 0, -1)] == [False, False, False]
-        threading.Timer(0.01, flight.finish.set).start()
+        threading.Timer(0.01, flight.may_end.set).start()
         assert trio.run(flight.wait_async, 10) is True
 
     asyncio.run(main())
@@ -158,7 +158,7 @@ def test_a_loop_that_was_closed_with_waiters_does_not_keep_others_from_being_wok
     with contextlib.closing(asyncio.new_event_loop()) as other:
         waiting = other.create_task(flight.wait_async(10))
         other.run_until_complete(asyncio.sleep(0))
-        flight.finish.set()
+        flight.may_end.set()
         assert other.run_until_complete(waiting) is True
     abandoned._log_destroy_pending = False  # it is meant to be
 
@@ -180,7 +180,7 @@ def test_waiting_imports_nothing_on_the_event_loop(library, run, other):
             flight = Flight(int, name="quick")
             before = set(sys.modules)
             assert await flight.wait_async(0.01) is False
-            flight.launch()
+            flight.start()
             assert await flight.wait_async(10) is True
             assert set(sys.modules) == before, set(sys.modules) - before
             assert not {{"anyio", {other!r}}} & before

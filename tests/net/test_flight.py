@@ -23,26 +23,26 @@ class Held:
 
     def __init__(self):
         self.runs = 0
-        self.land = threading.Event()
+        self.may_end = threading.Event()
         self.flight = Flight(self._work, name="held")
 
     def _work(self):
         self.runs += 1
-        assert self.land.wait(10)
+        assert self.may_end.wait(10)
 
 
 @pytest.fixture
 def held():
     held = Held()
-    held.flight.launch()
+    held.flight.start()
     yield held
-    held.land.set()
+    held.may_end.set()
 
 
 def test_waiting_ends_at_the_bound_or_at_the_landing(held):
     assert held.flight.wait(0) is False
     assert held.flight.wait(0.01) is False
-    held.land.set()
+    held.may_end.set()
     assert held.flight.wait(10) is True
     assert held.flight.wait(0) is True
 
@@ -50,7 +50,7 @@ def test_waiting_ends_at_the_bound_or_at_the_landing(held):
 def test_the_work_runs_on_a_daemon_thread_that_ends_with_it(held):
     [thread] = [thread for thread in threading.enumerate() if thread.name == "held"]
     assert thread.daemon
-    held.land.set()
+    held.may_end.set()
     thread.join(10)
     assert not thread.is_alive()
 
@@ -64,7 +64,7 @@ def test_awaiting_ends_at_the_bound_or_at_the_landing(held, backend):
             async with anyio.create_task_group() as group:
                 group.start_soon(held.flight.wait_async, 10)
                 await anyio.sleep(0.01)
-                held.land.set()
+                held.may_end.set()
         assert await held.flight.wait_async(0) is True
 
     anyio.run(main, backend=backend)
@@ -88,7 +88,7 @@ def test_a_cancelled_waiter_ends_its_own_wait_only(held, backend):
             first.cancel()
             await anyio.sleep(0.01)
             assert outcomes == []
-            held.land.set()
+            held.may_end.set()
 
     anyio.run(main, backend=backend)
     assert outcomes == [True] * 5
@@ -102,7 +102,7 @@ def test_a_task_cancelled_the_asyncio_way_leaves_the_others_waiting(held):
         tasks[0].cancel()
         with pytest.raises(asyncio.CancelledError):
             await tasks[0]
-        held.land.set()
+        held.may_end.set()
         assert await asyncio.gather(*tasks[1:]) == [True, True]
 
     asyncio.run(main())
@@ -117,7 +117,7 @@ def test_a_loop_that_has_ended_does_not_keep_others_from_being_woken(held, run):
     outcome = []
     waiting = threading.Thread(target=lambda: outcome.append(anyio.run(held.flight.wait_async, 10)))
     waiting.start()
-    held.land.set()
+    held.may_end.set()
     waiting.join()
     assert outcome == [True]
 
@@ -130,7 +130,7 @@ def test_work_that_raises_still_wakes_everybody(monkeypatch):
         raise ZeroDivisionError
 
     flight = Flight(work, name="raises")
-    flight.launch()
+    flight.start()
     assert flight.wait(10)
     for thread in threading.enumerate():
         if thread.name == "raises":
@@ -139,10 +139,10 @@ def test_work_that_raises_still_wakes_everybody(monkeypatch):
 
 
 def test_work_can_land_early_and_go_on(held):
-    held.flight.land()
+    held.flight.finish()
     assert held.flight.wait(0)
     assert held.runs == 1
-    held.flight.land()
+    held.flight.finish()
 
 
 def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path):
@@ -155,7 +155,7 @@ def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path
         resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
         flight = Flight(lambda: print("the work was done"), name="never")
         try:
-            flight.launch()
+            flight.start()
         except CannotStart as error:
             print(error, flight.wait(0))
     """
@@ -166,7 +166,7 @@ def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path
 def test_steps_are_driven_alike_by_threads_and_loops():
     def steps(flight):
         first = yield Wait(flight, 0)
-        flight.land()
+        flight.finish()
         second = yield Wait(flight, 0)
         return first, second
 

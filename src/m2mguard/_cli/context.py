@@ -92,7 +92,7 @@ class ExplainContext:
 def read_token(field_value: str) -> UnverifiedToken:
     """Read an Authorization field's value as far as the library can."""
     try:
-        text = bearer_token([field_value])
+        text = bearer_token([field_value]).decode("ascii")
     except AuthError:
         return UnverifiedToken()
     segments = text.count(".") + 1

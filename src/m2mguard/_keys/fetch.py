@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from m2mguard._clocks import Clocks
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, parse_key_set
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard._reasons.codes import FetchProblem
-from m2mguard.net._discovery import DiscoveryFailed, discover
-from m2mguard.net._protocol import Response, Transport, TransportError
+from m2mguard.net._discovery import METADATA_TTL_S, DiscoveryFailed, Endpoint
+from m2mguard.net._protocol import Response, TransportError
 from m2mguard.net._retry_after import http_date_s, retry_after_s
+from m2mguard.net._runtime import Runtime
+from m2mguard.net._shared_fetch import FetchError
 
-METADATA_TTL_S = 3600.0
 UNCONDITIONAL_AFTER_S = 3600.0  # a broken cache on the way can answer 304 for so long at the most
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
@@ -38,12 +40,11 @@ class FetchFailure:
     retry_after_s: float = 0.0
 
 
-class FetchFailed(Exception):
+class FetchFailed(FetchError[FetchFailure]):
     """No usable key set could be fetched; `failure` says why."""
 
     def __init__(self, problem: FetchProblem, detail: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(detail)
-        self.failure: FetchFailure = FetchFailure(problem=problem, detail=detail, retry_after_s=retry_after_s)
+        super().__init__(FetchFailure(problem=problem, detail=detail, retry_after_s=retry_after_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,6 @@ class Fetched:
         max_age: the `Cache-Control: max-age` in seconds, or None where there is none or `no-cache` is beside it.
         etag: the key set's validator, or None.
         jwks_uri: where it was found.
-        discovered_at: when the metadata said so, on the clock for ages.
         received_at: when the document itself came, which a 304 does not change, on the clock for ages.
         date: the answer's `Date` in seconds since the epoch, or None.
         document: the key set as it was received.
@@ -66,7 +66,6 @@ class Fetched:
     max_age: int | None
     etag: str | None
     jwks_uri: str
-    discovered_at: float
     received_at: float = 0.0
     date: float | None = None
     document: bytes = field(default=b"", repr=False)
@@ -86,16 +85,18 @@ class KeyFetcher:
     Attributes:
         issuer: the issuer's URL.
         jwks_uri: the configured URL of the key set, or None to discover it.
-        transport: makes the exchanges.
         caching: time and size limits.
-        clocks: what the time is.
+        runtime: the transport and the clocks.
     """
 
     issuer: str
     jwks_uri: str | None
-    transport: Transport
     caching: KeyCaching
-    clocks: Clocks
+    runtime: Runtime
+    _endpoint: Endpoint = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_endpoint", Endpoint(self.issuer, "jwks_uri", configured=self.jwks_uri))
 
     def fetch(
         self,
@@ -118,18 +119,19 @@ class KeyFetcher:
         Raises:
             FetchFailed: no answer, an answer of another status than 200 or 304, or one that holds no usable key set.
         """
-        started_at = self.clocks.ages()
+        ages = self.runtime.clocks.ages
+        started_at = ages()
         last: Response | None = None
 
         def get(url: str, etag: str | None = None, *, share: float = 1.0) -> Response:
             nonlocal last
-            left = started_at + self.caching.timeout * share - self.clocks.ages()
+            left = started_at + self.caching.timeout * share - ages()
             if left <= 0:
                 raise FetchFailed("timeout", "the issuer took too long")
             headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
             last = None
             on_request()
-            last = self.transport.request(
+            last = self.runtime.transport.request(
                 "GET", url, headers=headers, body=None, timeout_s=left, max_bytes=self.caching.max_bytes
             )
             if len(last.body) > self.caching.max_bytes:
@@ -137,50 +139,42 @@ class KeyFetcher:
             return last
 
         try:
-            jwks_uri, discovered_at = self._jwks_uri(
-                known, started_at, get, failed_since=failed_since, only_keys=wanted is not None
+            if known is None:
+                self._endpoint.forget()
+            elif failed_since and wanted is None:
+                self._endpoint.doubt()
+            jwks_uri = self._endpoint.find(
+                get if known is None else functools.partial(get, share=0.5),
+                started_at,
+                max_age_s=METADATA_TTL_S if known is None or wanted is None else math.inf,
             )
             etag = _usable_etag(known, jwks_uri, started_at) if known is not None and not failed_since else None
-            fetched = self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, discovered_at, started_at)
-            if wanted is None or wanted.is_answered_by(fetched.keys) or not self._may_have_moved(fetched, started_at):
+            fetched = self._fetched(get(jwks_uri, etag), known if etag else None, jwks_uri, started_at)
+            if (
+                wanted is None
+                or wanted.is_answered_by(fetched.keys)
+                or self._endpoint.age_s(started_at) < self.caching.ttl
+            ):
                 return fetched
             return self._moved(fetched, started_at, get)
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no key set
             problem, detail = _why(error)
             last = None if problem == "other" else last
-        wait = 0.0 if last is None else retry_after_s(last.headers, now_s=self.clocks.wall())
+        wait = 0.0 if last is None else retry_after_s(last.headers, now_s=self.runtime.clocks.wall())
         raise FetchFailed(problem, detail, retry_after_s=wait)
-
-    def _may_have_moved(self, fetched: Fetched, now: float) -> bool:
-        return self.jwks_uri is None and now >= fetched.discovered_at + self.caching.ttl
 
     def _moved(self, fetched: Fetched, now: float, get: _Get) -> Fetched:
         """The key set at the place that the metadata names now, if that is another one and has usable keys; else what was fetched."""
-        try:
-            jwks_uri = discover(self.issuer, "jwks_uri", get)
+        with contextlib.suppress(
+            TransportError, DiscoveryFailed, FetchFailed, UnusableKeySet
+        ):  # the key set that we have is good
+            jwks_uri = self._endpoint.find(get, now, max_age_s=0)
+            self._endpoint.found_at = now
             if jwks_uri != fetched.jwks_uri:
-                return self._fetched(get(jwks_uri), None, jwks_uri, now, now)
-        except (TransportError, DiscoveryFailed, FetchFailed, UnusableKeySet):
-            pass  # the key set that we have is good
-        return replace(fetched, discovered_at=now)
+                return self._fetched(get(jwks_uri), None, jwks_uri, now)
+        return fetched
 
-    def _jwks_uri(
-        self, known: Fetched | None, now: float, get: _Get, *, failed_since: bool, only_keys: bool
-    ) -> tuple[str, float]:
-        if self.jwks_uri is not None:
-            return self.jwks_uri, now
-        if known is None:
-            return discover(self.issuer, "jwks_uri", get), now
-        if only_keys or (not failed_since and now < known.discovered_at + METADATA_TTL_S):
-            return known.jwks_uri, known.discovered_at
-        try:
-            return discover(self.issuer, "jwks_uri", functools.partial(get, share=0.5)), now
-        except (TransportError, DiscoveryFailed, FetchFailed):
-            return known.jwks_uri, known.discovered_at  # what worked once is a better guess than none
-
-    def _fetched(
-        self, response: Response, known: Fetched | None, jwks_uri: str, discovered_at: float, started_at: float
-    ) -> Fetched:
+    def _fetched(self, response: Response, known: Fetched | None, jwks_uri: str, started_at: float) -> Fetched:
         max_age = _max_age(response.headers.get("cache-control", ""))
         etag = response.headers.get("etag")
         date = http_date_s(response.headers.get("date", "").strip())
@@ -189,7 +183,6 @@ class KeyFetcher:
                 known,
                 max_age=max_age,
                 etag=etag or known.etag,
-                discovered_at=discovered_at,
                 date=date,
                 not_modified=True,
             )
@@ -200,7 +193,6 @@ class KeyFetcher:
             max_age=max_age,
             etag=etag,
             jwks_uri=jwks_uri,
-            discovered_at=discovered_at,
             received_at=started_at,
             date=date,
             document=response.body,

@@ -1,52 +1,39 @@
-"""What is known of asking an issuer for its keys: permits, failures, back-off, and the fetch in flight. A pure record.
+"""The record of one issuer's fetches of keys: what every shared fetch has, and a rate limit on fetches for unknown keys. Pure.
 
 No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
 
-Permits are for fetches on account of a key that we do not have. Each request of such a fetch that brings nothing new makes the next
-permit come `cooldown / burst` later. One permit is kept for applications whose tokens were verified before, so that a stranger who
-invents key ids delays them by nothing. It is there again a third of that time after such an application has asked for nothing, at the
-soonest, and a whole cool-down after it was used.
+The rate limit is for fetches on account of a key that we do not have. Each request of such a fetch that brings nothing new makes the next
+such fetch possible `cooldown / burst` later. One fetch is reserved for applications whose tokens were verified before, so that a stranger
+who invents key ids does not delay them. The reserved one is free again a third of that time after such an application has asked for
+nothing, at the soonest, and a whole cool-down after it was used.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from m2mguard._keys.key_caching import KeyCaching
+from m2mguard.net._fetch_history import FetchHistory, doubled_s
 
-RETRY_LEAST_S = 0.5
-RETRY_FIRST_S = 1.0
-RETRY_LAST_S = 60.0
-MAX_DEBT = 2  # cool-downs: nobody waits longer for a permit, whatever a fetch has cost
-FAILING_FOR_S = 2 * RETRY_LAST_S  # a failure older than this no longer counts
+RETRY_LEAST_S: Final = 0.5
+MAX_DEBT: Final = 2  # cool-downs: nobody waits longer for the next fetch, whatever the last one has cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchHistory:
-    """What is known of asking the issuer. Never changed, only replaced.
+class KeyFetchHistory(FetchHistory):
+    """What is known of earlier fetches of keys. Never changed, only replaced.
 
     Attributes:
-        next_allowed_at: when the next permit for an unknown key is free.
-        reserved_allowed_at: when the permit that is kept for known applications is free.
-        failures: how many fetches in a row have failed.
-        failed_at: when the last of them did.
-        retry_at: until then nobody asks again, unless about an unknown key.
-        closed_until: until then nobody asks at all: the issuer has said so by `Retry-After`.
-        in_flight_since: when the fetch in flight began, or None.
-        timed_out: whether somebody has waited for that fetch until their time was over.
+        next_allowed_at: when the next fetch for an unknown key is allowed.
+        reserved_allowed_at: when the fetch that is reserved for known applications is allowed.
     """
 
     next_allowed_at: float = 0.0
     reserved_allowed_at: float = 0.0
-    failures: int = 0
-    failed_at: float = 0.0
-    retry_at: float = 0.0
-    closed_until: float = 0.0
-    in_flight_since: float | None = None
-    timed_out: bool = False
 
     def next_allowed_in(self, now: float, caching: KeyCaching, *, is_known: bool) -> float:
-        """Seconds until the issuer may be asked about an unknown key: 0 where a permit is free.
+        """Seconds until the issuer may be asked about an unknown key: 0 if it may be asked now.
 
         Args:
             now: the time.
@@ -55,38 +42,14 @@ class FetchHistory:
         """
         if caching.burst == 0:
             return caching.cooldown
-        free_at = self.next_allowed_at
+        allowed_at = self.next_allowed_at
         if is_known and caching.burst > 1:
-            free_at = min(free_at, self.reserved_allowed_at)
-        return max(0.0, free_at - now, self.closed_until - now)
-
-    def may_ask(self, now: float) -> bool:
-        """Tell whether a fetch may begin: none is in flight, and the back-off is over."""
-        return self.in_flight_since is None and now >= self.retry_at
-
-    def failing(self, now: float, *, for_s: float = FAILING_FOR_S) -> bool:
-        """Tell whether the last fetch failed, and did so within the last `for_s` seconds."""
-        return self.failures > 0 and now < self.failed_at + for_s
-
-    def failed_since(self, then: float) -> bool:
-        """Tell whether the last fetch failed, and did so no earlier than `then`."""
-        return self.failures > 0 and self.failed_at >= then
-
-    def started(self, now: float) -> FetchHistory:
-        """Record that a fetch is in flight."""
-        return replace(self, in_flight_since=now, timed_out=False)
-
-    def waiter_timed_out(self) -> FetchHistory:
-        """Record that somebody waited for the fetch in flight until their time was over."""
-        return replace(self, timed_out=self.in_flight_since is not None)
-
-    def finished(self) -> FetchHistory:
-        """Record that the fetch in flight has ended."""
-        return replace(self, in_flight_since=None, timed_out=False)
+            allowed_at = min(allowed_at, self.reserved_allowed_at)
+        return max(0.0, allowed_at - now, self.closed_until - now)
 
     def record_unknown_kid_fetch(
         self, at: float, caching: KeyCaching, *, requests: int, is_known: bool
-    ) -> FetchHistory:
+    ) -> KeyFetchHistory:
         """Record that a fetch for an unknown key, begun at `at`, took so many requests and brought no new key.
 
         Args:
@@ -96,33 +59,16 @@ class FetchHistory:
             is_known: as for `next_allowed_in`.
         """
         pace = caching.cooldown / max(1, caching.burst)
-        next_allowed_at = min(max(self.next_allowed_at, at) + pace * max(1, requests), at + MAX_DEBT * caching.cooldown)
-        reserved_allowed_at = self.reserved_allowed_at
+        next_at = min(max(self.next_allowed_at, at) + pace * max(1, requests), at + MAX_DEBT * caching.cooldown)
+        reserved_at = self.reserved_allowed_at
         if is_known:
-            used_the_kept_one = at < self.next_allowed_at
-            reserved_allowed_at = at + (caching.cooldown if used_the_kept_one else pace / 3)
+            used_the_reserved_one = at < self.next_allowed_at
+            reserved_at = at + (caching.cooldown if used_the_reserved_one else pace / 3)
         return replace(
             self,
-            next_allowed_at=max(self.next_allowed_at, next_allowed_at),
-            reserved_allowed_at=max(self.reserved_allowed_at, reserved_allowed_at),
+            next_allowed_at=max(self.next_allowed_at, next_at),
+            reserved_allowed_at=max(self.reserved_allowed_at, reserved_at),
         )
-
-    def succeeded(self) -> FetchHistory:
-        """Record a good answer, be it of the fetch in flight or of an earlier one that was given up."""
-        return replace(self, failures=0, failed_at=0.0, retry_at=0.0, closed_until=0.0)
-
-    def failed(self, at: float, *, jitter: float, retry_after: float = 0.0) -> FetchHistory:
-        """Record a failure.
-
-        Args:
-            at: when.
-            jitter: 0…1, the share of the back-off that is waited (full jitter, but never next to nothing).
-            retry_after: seconds for which the issuer wants to be left alone, or 0.
-        """
-        backoff = min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
-        wait = max(RETRY_LEAST_S, backoff * jitter, retry_after)
-        closed_until = max(self.closed_until, at + retry_after) if retry_after else self.closed_until
-        return replace(self, failures=self.failures + 1, failed_at=at, retry_at=at + wait, closed_until=closed_until)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +77,8 @@ class Waiter:
 
     since: float
     timed_out: bool
+
+
+def backoff_s(failures: int, *, jitter: float) -> float:
+    """Seconds until the next fetch after so many failures in a row: 1 to 60, doubling, full jitter, half a second at the least."""
+    return max(RETRY_LEAST_S, doubled_s(failures) * jitter)

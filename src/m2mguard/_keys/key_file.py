@@ -1,7 +1,7 @@
 """The opt-in key-set file: an issuer's last good keys on disk, so that a worker can start while the issuer is down.
 
-It blocks, so it runs on a flight's thread only. What makes it trustworthy is that nobody but its owner may write it; the checksum finds
-accidents, not attackers. Only public members of usable keys are written. When it is read or written is not decided here.
+It blocks, so it runs on a fetch's thread only. It can be trusted because nobody but its owner may write it; the checksum finds accidents,
+not attackers. Only public members of usable keys are written.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2mguard._keys.fetch import Fetched
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members, read_document
+from m2mguard._keys.key_state import KeyFetch, KeyState
 from m2mguard._keys.private_directory import NotPrivate, private_directory, replace_file
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard.errors import ConfigurationError
+from m2mguard.events import KeyFileRejected, KeysLoadedFromFile
+from m2mguard.net._flight import CannotStart, Flight
+from m2mguard.net._runtime import Runtime
 
 MAX_AHEAD_S = 60.0  # a file dated later than that is not believed: the clock, or the file, is wrong
 _FORMAT = 1
@@ -142,6 +147,75 @@ class KeyFile:
         if len(content) > self.max_bytes:
             raise KeyFileUnusable("the key file is too long")
         return content
+
+
+class KeyFilePersistence:
+    """Keeps one key cache in its key file. Failures are reported, never raised. Safe to share as the cache is.
+
+    It blocks on the disk, so all of it runs on a fetch's thread: a request or an event loop never waits for a disk.
+
+    Args:
+        file: where the keys are kept.
+        state: the key cache.
+        issuer: the issuer's URL, for events.
+        runtime: the clocks, and the reporter, which is told what was loaded, and what went wrong.
+    """
+
+    def __init__(self, file: KeyFile, state: KeyState, *, issuer: str, runtime: Runtime) -> None:
+        self._file = file
+        self._state = state
+        self._issuer = issuer
+        self._clocks = runtime.clocks
+        self._reporter = runtime.reporter
+        self._purged = False  # once keys were withdrawn by hand, none are taken from the file any more
+
+    def load(self, fetch: KeyFetch) -> bool:
+        """Load keys from the file if there are none. Tells whether that ended the fetch, since callers wait for it. Blocks on the disk."""
+        if self._purged or self._state.snapshot is not None:
+            return False
+        try:
+            found = self._file.load()
+        except KeyFileUnusable as error:
+            self._reject(error)
+            return False
+        if found is not None:
+            keys, age_s = found
+            if self._state.load(fetch, keys, age_s=age_s):
+                key_ids = tuple(key.kid or "" for key in keys.keys)
+                self._reporter.emit(KeysLoadedFromFile(issuer=self._issuer, key_ids=key_ids, age_s=age_s))
+        return fetch.dropped
+
+    def save(self, fetch: KeyFetch, fetched: Fetched) -> None:
+        """Keep what a fetch has brought, unless a purge came in between. Blocks on the disk.
+
+        A purge first makes fetches void and then removes the file. So either we see here that ours is void, or the file
+        that we have written is removed after us.
+        """
+        try:
+            if self._state.is_void(fetch):
+                return
+            self._file.save(fetched.document, age_s=self._clocks.ages() - fetch.began_at)
+            if self._state.is_void(fetch):
+                self._file.forget()
+        except KeyFileUnusable as error:
+            self._reject(error)
+
+    def purge(self) -> None:
+        """Remove the file, in the background. The key cache must be purged already."""
+        self._purged = True
+        try:
+            Flight(self._forget, name="m2mguard-keys-purge").start()
+        except CannotStart as error:
+            self._reject(error)
+
+    def _forget(self) -> None:
+        try:
+            self._file.forget()
+        except KeyFileUnusable as error:
+            self._reject(error)
+
+    def _reject(self, error: Exception) -> None:
+        self._reporter.emit(KeyFileRejected(issuer=self._issuer, error=str(error)))
 
 
 def _checked(content: bytes) -> Mapping[str, object]:

@@ -42,10 +42,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from m2mguard._keys.fetch_history import RETRY_FIRST_S, FetchHistory, Waiter
+from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard._reasons.codes import FetchCause
+from m2mguard.net._fetch_history import RETRY_FIRST_S
 
 
 class KeyAction(Enum):
@@ -88,7 +89,7 @@ _COULD_NOT_TELL = KeyDecision(action=KeyAction.UNAVAILABLE)
 
 def decide(
     snapshot: Snapshot | None,
-    attempts: FetchHistory,
+    history: KeyFetchHistory,
     request: KeyRequest,
     now: float,
     caching: KeyCaching,
@@ -98,17 +99,17 @@ def decide(
 
     Args:
         snapshot: the keys at hand, or None.
-        attempts: what is known of asking the issuer.
+        history: what is known of asking the issuer.
         request: what the token says about its key.
         now: the time.
         caching: the numbers.
         asked: what this caller has already waited for, or None.
     """
     if snapshot is None or not servable(snapshot, now):
-        return _without_keys(snapshot, attempts, request, now, caching, asked)
+        return _without_keys(snapshot, history, request, now, caching, asked)
     if request.is_answered_by(snapshot.keys):
-        return _known_key(snapshot, attempts, now, caching, asked)
-    decision = _unknown_key(snapshot, attempts, request, now, caching, asked)
+        return _known_key(snapshot, history, now, caching, asked)
+    decision = _unknown_key(snapshot, history, request, now, caching, asked)
     if request.rejected and decision.action is KeyAction.UNAVAILABLE:
         return KeyDecision(action=KeyAction.REFUSE, throttled=decision.throttled)
     return decision
@@ -116,25 +117,25 @@ def decide(
 
 def _without_keys(
     snapshot: Snapshot | None,
-    attempts: FetchHistory,
+    history: KeyFetchHistory,
     request: KeyRequest,
     now: float,
     caching: KeyCaching,
     asked: Waiter | None,
 ) -> KeyDecision:
-    if asked is not None and (_wait_failed(attempts, asked) or now >= asked.since + caching.timeout):
-        return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=max(RETRY_FIRST_S, attempts.retry_at - now))
+    if asked is not None and (_wait_failed(history, asked) or now >= asked.since + caching.timeout):
+        return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=max(RETRY_FIRST_S, history.retry_at - now))
     since = now if asked is None else asked.since
-    if attempts.in_flight_since is not None:
-        if attempts.timed_out:
+    if history.in_flight_since is not None:
+        if history.timed_out:
             return _COULD_NOT_TELL
-        return KeyDecision(action=KeyAction.WAIT, wait_until=min(attempts.in_flight_since, since) + caching.timeout)
+        return KeyDecision(action=KeyAction.WAIT, wait_until=min(history.in_flight_since, since) + caching.timeout)
     about_unknown = snapshot is None or not request.is_answered_by(snapshot.keys)
     is_known = snapshot is not None and snapshot.looks_like_ours(request)
     next_allowed_in = (
-        attempts.next_allowed_in(now, caching, is_known=is_known) if about_unknown and caching.burst else 0.0
+        history.next_allowed_in(now, caching, is_known=is_known) if about_unknown and caching.burst else 0.0
     )
-    retry_in = max(next_allowed_in, attempts.retry_at - now)
+    retry_in = max(next_allowed_in, history.retry_at - now)
     if retry_in > 0:
         return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=retry_in, throttled=next_allowed_in > 0)
     return KeyDecision(
@@ -147,14 +148,14 @@ def _without_keys(
 
 
 def _known_key(
-    snapshot: Snapshot, attempts: FetchHistory, now: float, caching: KeyCaching, asked: Waiter | None
+    snapshot: Snapshot, history: KeyFetchHistory, now: float, caching: KeyCaching, asked: Waiter | None
 ) -> KeyDecision:
     if now < snapshot.refresh_at:
         return _SERVE
     expired = now >= snapshot.expires_at
-    cause: FetchCause | None = None if not attempts.may_ask(now) else "expired" if expired else "refresh_ahead"
-    if expired and asked is None and not attempts.failing(now) and not attempts.timed_out:
-        wait_until = (now if attempts.in_flight_since is None else attempts.in_flight_since) + caching.max_wait
+    cause: FetchCause | None = None if not history.may_ask(now) else "expired" if expired else "refresh_ahead"
+    if expired and asked is None and not history.failing(now) and not history.timed_out:
+        wait_until = (now if history.in_flight_since is None else history.in_flight_since) + caching.max_wait
         if now < wait_until:
             return KeyDecision(action=KeyAction.WAIT, cause=cause, wait_until=wait_until)
     return KeyDecision(action=KeyAction.SERVE_AND_REFRESH, cause=cause) if cause else _SERVE
@@ -162,14 +163,14 @@ def _known_key(
 
 def _unknown_key(
     snapshot: Snapshot,
-    attempts: FetchHistory,
+    history: KeyFetchHistory,
     request: KeyRequest,
     now: float,
     caching: KeyCaching,
     asked: Waiter | None,
 ) -> KeyDecision:
     if asked is not None:
-        if _wait_failed(attempts, asked):
+        if _wait_failed(history, asked):
             return _COULD_NOT_TELL
         if snapshot.fetched_at >= asked.since:
             return _REFUSE
@@ -178,14 +179,14 @@ def _unknown_key(
     if asked is not None and now >= asked.since + caching.max_wait:
         return _COULD_NOT_TELL
     since = now if asked is None else asked.since
-    in_flight_since = attempts.in_flight_since
+    in_flight_since = history.in_flight_since
     if in_flight_since is not None:
         wait_until = min(in_flight_since, since) + caching.max_wait
-        if attempts.timed_out or now >= wait_until:
+        if history.timed_out or now >= wait_until:
             return _COULD_NOT_TELL
         return KeyDecision(action=KeyAction.WAIT, wait_until=wait_until)
     is_known = snapshot.looks_like_ours(request)
-    next_allowed_in = attempts.next_allowed_in(now, caching, is_known=is_known)
+    next_allowed_in = history.next_allowed_in(now, caching, is_known=is_known)
     if next_allowed_in == 0:
         return KeyDecision(
             action=KeyAction.WAIT,
@@ -195,10 +196,10 @@ def _unknown_key(
             wait_until=since + caching.max_wait,
         )
     expired = now >= snapshot.expires_at
-    if expired and attempts.may_ask(now) and not attempts.failing(now, for_s=caching.cooldown):
+    if expired and history.may_ask(now) and not history.failing(now, for_s=caching.cooldown):
         return KeyDecision(action=KeyAction.WAIT, cause="expired", wait_until=since + caching.max_wait)
     return KeyDecision(action=KeyAction.UNAVAILABLE, retry_after=next_allowed_in, throttled=True)
 
 
-def _wait_failed(attempts: FetchHistory, asked: Waiter) -> bool:
-    return asked.timed_out or attempts.failed_since(asked.since)
+def _wait_failed(history: KeyFetchHistory, asked: Waiter) -> bool:
+    return asked.timed_out or history.failed_since(asked.since)

@@ -42,6 +42,10 @@ class Reporter:
         self._monotonic = monotonic
         self._seen: dict[tuple[object, ...], tuple[float, int]] = {}
 
+    def fresh(self) -> Reporter:
+        """Another reporter with the same listener, for a subject whose repeats are counted apart."""
+        return Reporter(self._on_event, monotonic=self._monotonic)
+
     def emit(self, event: Event) -> None:
         """Log an event, and hand it on."""
         level = level_of(event)

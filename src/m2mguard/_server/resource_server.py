@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from m2mguard._clocks import clocks
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.key_source import KeySource
 from m2mguard._reporting.reporter import Reporter, Route, refusal_event
@@ -24,7 +23,7 @@ from m2mguard._server.settings import (
     checked_issuers,
     own_organizations,
 )
-from m2mguard._server.trusted_issuer import trusted_issuers
+from m2mguard._server.trusted_issuer import http_origins, trusted_issuers
 from m2mguard._server.verifier import Verifier
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientScope
@@ -33,6 +32,7 @@ from m2mguard.health import Health
 from m2mguard.issuer import Issuer
 from m2mguard.net._flight import Flight, Resumable, Wait, run_async, run_sync
 from m2mguard.net._protocol import Transport
+from m2mguard.net._runtime import Runtime
 
 if TYPE_CHECKING:
     from m2mguard._server.resource_metadata import ResourceMetadata
@@ -112,9 +112,15 @@ class ResourceServer:
             resource_metadata_url=resource_metadata_url,
         )
         self._own_organizations = own_organizations(self.settings.audience)
-        self._clocks = clocks(clock, monotonic)
-        self._reporter = Reporter(on_event, monotonic=self._clocks.ages)
-        self._trusted = trusted_issuers(self.settings, clocks=self._clocks, reporter=self._reporter)
+        self._runtime = Runtime.from_arguments(
+            clock=clock,
+            monotonic=monotonic,
+            transport=transport,
+            on_event=on_event,
+            plain_http={issuer.url: http_origins(issuer) for issuer in self.settings.issuers},
+            connect_timeout=self.settings.caching.connect_timeout,
+        )
+        self._trusted = trusted_issuers(self.settings, self._runtime)
         self._issuers = tuple({id(one): one for one in self._trusted.values()}.values())
         self.resource_metadata: ResourceMetadata | None = None
         if resource_url is not None or scopes_supported:
@@ -130,12 +136,7 @@ class ResourceServer:
         self._challenge = Challenge(
             realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
         )
-        self._verification = Verifier(
-            self._trusted,
-            max_remembered=verdict_cache_size,
-            clocks=self._clocks,
-            reporter=self._reporter,
-        )
+        self._verifier = Verifier(self._trusted, max_cached=verdict_cache_size, runtime=self._runtime)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ResourceServer:
@@ -192,14 +193,10 @@ class ResourceServer:
             KeysUnavailable: 503, the issuer's keys are not available.
             ConfigurationError: as `check_requirement`.
         """
-        try:
-            found = self._verification.of(token)
-            caller = found if isinstance(found, Caller) else run_sync(found)
+        with self._reported(route):
+            caller = run_sync(self._verifier.verify(token))
             self._check(caller, requirement, request)
-        except AnswerableError as error:
-            self._report(error, route)
-            raise
-        return caller
+            return caller
 
     async def averify(
         self,
@@ -210,14 +207,10 @@ class ResourceServer:
         route: Route | None = None,
     ) -> Caller:
         """As `verify`, awaiting instead of blocking."""
-        try:
-            found = self._verification.of(token)
-            caller = found if isinstance(found, Caller) else await run_async(found)
+        with self._reported(route):
+            caller = await run_async(self._verifier.verify(token))
             self._check(caller, requirement, request)
-        except AnswerableError as error:
-            self._report(error, route)
-            raise
-        return caller
+            return caller
 
     def authenticate(
         self,
@@ -240,14 +233,10 @@ class ResourceServer:
             InvalidRequest: 400, the field is malformed or there are several.
             InvalidToken, InsufficientScope, KeysUnavailable, ConfigurationError: as `verify`.
         """
-        try:
-            found = self._verification.authenticate(headers)
-            caller = found if isinstance(found, Caller) else run_sync(found)
+        with self._reported(route):
+            caller = run_sync(self._verifier.authenticate(headers))
             self._check(caller, requirement, request)
-        except AnswerableError as error:
-            self._report(error, route)
-            raise
-        return caller
+            return caller
 
     async def aauthenticate(
         self,
@@ -258,14 +247,10 @@ class ResourceServer:
         route: Route | None = None,
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
-        try:
-            found = self._verification.authenticate(headers)
-            caller = found if isinstance(found, Caller) else await run_async(found)
+        with self._reported(route):
+            caller = await run_async(self._verifier.authenticate(headers))
             self._check(caller, requirement, request)
-        except AnswerableError as error:
-            self._report(error, route)
-            raise
-        return caller
+            return caller
 
     def authorize(
         self,
@@ -280,11 +265,8 @@ class ResourceServer:
         Raises:
             InsufficientScope: 403, the requirement is not met.
         """
-        try:
+        with self._reported(route):
             self._check(caller, requirement, request)
-        except AnswerableError as error:
-            self._report(error, route)
-            raise
 
     def check_requirement(self, requirement: Requirement) -> None:
         """Check that a requirement says which issuer it means. For adapters, as early as they know it. Pure CPU.
@@ -308,37 +290,35 @@ class ResourceServer:
 
     def warm_up(self, timeout: float = 5) -> Health:
         """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""
-        run_sync(self._landed(KeySource.warm_up, timeout))
+        run_sync(self._finished(KeySource.warm_up, timeout))
         return self.health()
 
     async def awarm_up(self, timeout: float = 5) -> Health:
         """As `warm_up`, awaiting instead of blocking."""
-        await run_async(self._landed(KeySource.warm_up, timeout))
+        await run_async(self._finished(KeySource.warm_up, timeout))
         return self.health()
 
     def refresh(self) -> Health:
         """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
-        run_sync(self._landed(KeySource.refresh, self.settings.caching.timeout))
+        run_sync(self._finished(KeySource.refresh, self.settings.caching.timeout))
         return self.health()
 
     async def arefresh(self) -> Health:
         """As `refresh`, awaiting instead of blocking."""
-        await run_async(self._landed(KeySource.refresh, self.settings.caching.timeout))
+        await run_async(self._finished(KeySource.refresh, self.settings.caching.timeout))
         return self.health()
 
     def purge(self) -> None:
         """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
         for trusted in self._issuers:
             trusted.source.purge()
-        self._verification.forget()
+        self._verifier.forget()
 
     def health(self) -> Health:
         """The state of the keys. No I/O, no waiting."""
-        now = self._clocks.wall()
+        now = self._runtime.clocks.wall()
         issuers = tuple(trusted.health(now) for trusted in self._issuers)
-        return Health(
-            ready=any(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verification.health()
-        )
+        return Health(ready=any(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verifier.health())
 
     def readiness(self) -> Answer:
         """The answer to a readiness probe: 200 when the tokens of at least one issuer can be checked, else 503. No waiting.
@@ -368,13 +348,30 @@ class ResourceServer:
             error.app_id, error.issuer = caller.app_id, caller.issuer
             raise
 
-    def _report(self, error: AnswerableError, route: Route | None) -> None:
-        event = refusal_event(error, route)
-        if event is not None:
-            self._reporter.emit(event)
+    def _reported(self, route: Route | None) -> _Reported:
+        return _Reported(self._runtime.reporter, route)
 
-    def _landed(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Resumable[None]:
+    def _finished(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Resumable[None]:
         flights = [begin(trusted.source) for trusted in self._issuers]
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
+
+
+class _Reported:
+    """Reports the refusal that its block ends with. A class, since `contextmanager` would cost more than the look into the cache."""
+
+    __slots__ = ("_reporter", "_route")
+
+    def __init__(self, reporter: Reporter, route: Route | None) -> None:
+        self._reporter = reporter
+        self._route = route
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if isinstance(error, AnswerableError):
+            event = refusal_event(error, self._route)
+            if event is not None:
+                self._reporter.emit(event)

@@ -1,23 +1,19 @@
-"""Whom a resource server trusts: its issuers, each with its keys and with how a good token of it looks. Built once, from settings."""
+"""The issuers that a resource server trusts, each with its keys and with how a good token of it looks. Built once, from settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from m2mguard._clocks import Clocks
 from m2mguard._keys.fetch import KeyFetcher
-from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.key_source import KeySource
 from m2mguard._keys.snapshot import servable
-from m2mguard._reporting.reporter import Reporter
 from m2mguard._server.settings import ServerSettings
 from m2mguard._token.claims import TokenProfile
-from m2mguard.events import PlainHttpAllowed
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
-from m2mguard.net._protocol import Transport
-from m2mguard.net._transport import plain_http_origins, transport_for
+from m2mguard.net._runtime import Runtime
+from m2mguard.net._transport import plain_http_origins
 
 MAX_KNOWN_APPLICATIONS = 10_000
 
@@ -61,7 +57,7 @@ class TrustedIssuer:
             return IssuerHealth(
                 issuer=self.issuer.url,
                 ready=False,
-                failures=status.attempts.failures,
+                failures=status.history.failures,
                 last_error=None if failure is None else failure.detail,
                 last_problem=None if failure is None else failure.problem,
             )
@@ -81,43 +77,18 @@ class TrustedIssuer:
             stale=now >= snapshot.expires_at,
             stale_until=snapshot.stale_until + to_wall_clock,
             next_refresh=snapshot.refresh_at + to_wall_clock,
-            failures=status.attempts.failures,
+            failures=status.history.failures,
             last_error=None if failure is None else failure.detail,
             last_problem=None if failure is None else failure.problem,
         )
 
 
-def trusted_issuers(settings: ServerSettings, *, clocks: Clocks, reporter: Reporter) -> dict[str, TrustedIssuer]:
-    """Build the trust in each issuer, by each of its names. Nothing is fetched."""
-    caching, directory = settings.caching, settings.key_directory
-    plain = {issuer.url: _http_origins(issuer) for issuer in settings.issuers}
-    transport = transport_for(
-        settings.transport,
-        http_origins=[origin for origins in plain.values() for origin in origins],
-        connect_timeout=caching.connect_timeout,
-    )
-    for url, origins in plain.items():
-        if origins:
-            reporter.emit(PlainHttpAllowed(issuer=url, origins=origins))
-
-    def key_file(issuer: Issuer) -> KeyFile | None:
-        if directory is None or issuer.jwks is not None:
-            return None
-        from m2mguard._keys.key_file import KeyFile
-
-        return KeyFile(
-            directory=directory,
-            issuer=issuer.url,
-            clock=clocks.wall,
-            max_age_s=max(caching.ttl, caching.stale_for),
-            max_bytes=2 * caching.max_bytes,
-            max_keys=caching.max_keys,
-        )
-
+def trusted_issuers(settings: ServerSettings, runtime: Runtime) -> dict[str, TrustedIssuer]:
+    """Build what is known of each trusted issuer, by each of its names. Nothing is fetched."""
     trusted = [
         TrustedIssuer(
             issuer=issuer,
-            source=_source(issuer, caching, transport, clocks, reporter, key_file(issuer)),
+            source=_source(issuer, settings, runtime),
             profile=_profile(issuer, settings),
             applications=KnownApplications(),
         )
@@ -126,31 +97,35 @@ def trusted_issuers(settings: ServerSettings, *, clocks: Clocks, reporter: Repor
     return {name: one for one in trusted for name in one.issuer.names}
 
 
-def _http_origins(issuer: Issuer) -> tuple[str, ...]:
+def http_origins(issuer: Issuer) -> tuple[str, ...]:
     """The origins that `allow_http` lets us ask over plain http; none where nothing is fetched."""
     return () if issuer.jwks is not None else plain_http_origins(issuer.url, issuer.jwks_uri)
 
 
-def _source(
-    issuer: Issuer,
-    caching: KeyCaching,
-    transport: Transport,
-    clocks: Clocks,
-    reporter: Reporter,
-    key_file: KeyFile | None,
-) -> KeySource:
-    static = issuer.static_keys()
-    fetcher = KeyFetcher(
-        issuer=issuer.url, jwks_uri=issuer.jwks_uri, transport=transport, caching=caching, clocks=clocks
-    )
+def _source(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> KeySource:
     return KeySource(
-        fetcher=fetcher if static is None else None,
+        fetcher=KeyFetcher(issuer=issuer.url, jwks_uri=issuer.jwks_uri, caching=settings.caching, runtime=runtime),
         issuer=issuer.url,
-        caching=caching,
-        clocks=clocks,
-        reporter=reporter,
-        static=static,
-        key_file=key_file,
+        caching=settings.caching,
+        runtime=runtime,
+        static=issuer.static_keys(),
+        key_file=_key_file(issuer, settings, runtime),
+    )
+
+
+def _key_file(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> KeyFile | None:
+    caching, directory = settings.caching, settings.key_directory
+    if directory is None or issuer.jwks is not None:
+        return None
+    from m2mguard._keys.key_file import KeyFile
+
+    return KeyFile(
+        directory=directory,
+        issuer=issuer.url,
+        clock=runtime.clocks.wall,
+        max_age_s=max(caching.ttl, caching.stale_for),
+        max_bytes=2 * caching.max_bytes,
+        max_keys=caching.max_keys,
     )
 
 

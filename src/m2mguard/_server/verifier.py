@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-from m2mguard._clocks import Clocks
 from m2mguard._keys.key_set import KeySet
 from m2mguard._keys.snapshot import KeyRequest
-from m2mguard._reporting.reporter import Reporter
 from m2mguard._server.trusted_issuer import TrustedIssuer
 from m2mguard._token.bearer import bearer_token, plain_credential
 from m2mguard._token.claims import Claims, Verdict, app_id_claim, check_claims, named_app_id
@@ -23,6 +21,7 @@ from m2mguard.errors import AuthError, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
 from m2mguard.net._flight import Resumable, after_fork_in_child, new_lock
+from m2mguard.net._runtime import Runtime
 
 VERDICT_CACHE_BYTES = 64 * 2**20
 MAX_KNOWN_HEADERS = 256
@@ -53,24 +52,22 @@ class Verifier:
 
     Args:
         trusted: whose tokens are accepted, by issuer URL.
-        max_remembered: how many good tokens are remembered, 0 for none.
-        clocks: what the time is.
-        reporter: told of accepted tokens, where somebody listens.
+        max_cached: how many good tokens are kept in the cache, 0 for none.
+        runtime: the clocks, and the reporter, which is told of accepted tokens if somebody listens.
     """
 
     def __init__(
         self,
         trusted: Mapping[str, TrustedIssuer],
         *,
-        max_remembered: int,
-        clocks: Clocks,
-        reporter: Reporter,
+        max_cached: int,
+        runtime: Runtime,
     ) -> None:
         self._trusted = trusted
-        self._max_remembered = max_remembered
-        self._now = clocks.wall
-        self._ages = clocks.ages
-        self._reporter = reporter
+        self._max_cached = max_cached
+        self._now = runtime.clocks.wall
+        self._ages = runtime.clocks.ages
+        self._reporter = runtime.reporter
         self._hits = 0
         self._misses = 0
         self.forget()
@@ -78,48 +75,50 @@ class Verifier:
 
     def forget(self) -> None:
         """Forget every remembered token."""
-        self._verdicts = VerifiedTokenCache(
-            max_entries=self._max_remembered, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock()
-        )
+        self._cache = VerifiedTokenCache(max_entries=self._max_cached, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock())
         self._known_headers: dict[bytes, Header] = {}
 
     def health(self) -> VerdictHealth:
         """How many tokens are remembered, and how often that has helped."""
-        return VerdictHealth(remembered=len(self._verdicts), hits=self._hits, misses=self._misses)
+        return VerdictHealth(remembered=len(self._cache), hits=self._hits, misses=self._misses)
 
     def authenticate(self, fields: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
-        """As `of`, for the values of a request's Authorization fields.
-
-        Only good tokens are remembered, so what is remembered needs no look at its grammar.
+        """As `verify`, for the values of a request's Authorization fields.
 
         Raises:
             MissingToken, InvalidRequest, InvalidToken, InsufficientScope: as `ResourceServer.authenticate`.
         """
         credential = plain_credential(fields)
         if credential is None:
-            return self.of(bearer_token(fields))
-        digest, now_s = sha256(credential).digest(), self._ages()
-        found = self._verdicts.find(digest, now_s)
-        if found is not None:
-            return self._from_cache(found, now_s) or self._revalidate(credential, found)
-        token = bearer_token(fields).encode("ascii")
-        return self._verify_new(token, digest, now_s) if token == credential else self.of(token)
+            return self._verify(bearer_token(fields))
+        return self._verify(credential, unchecked=fields)
 
-    def of(self, token: str | bytes) -> Caller | Resumable[Caller]:
-        """The Caller of a token, at once where its keys are fresh; else the steps that lead to it. No wait, and no lock on a hit.
+    def verify(self, token: str | bytes) -> Caller | Resumable[Caller]:
+        """The Caller of a token, at once if its keys are fresh, else resumable work that ends with it. No wait, and no lock on a hit.
 
         Raises:
-            InvalidToken, InsufficientScope: as `ResourceServer.verify`; the steps raise KeysUnavailable, too.
+            InvalidToken, InsufficientScope: as `ResourceServer.verify`; the work raises KeysUnavailable, too.
         """
         if isinstance(token, str):
             token = token.encode("ascii", "replace")  # "?" is in no token
         elif not isinstance(token, bytes):
             raise InvalidToken("malformed", problem="not_text")
+        return self._verify(token)
+
+    def _verify(self, token: bytes, *, unchecked: Sequence[str | bytes] | None = None) -> Caller | Resumable[Caller]:
+        """Look a token up in the cache, or verify it.
+
+        Args:
+            token: the token.
+            unchecked: the fields that it was taken from, if their grammar is still to be checked. A cached token was checked before.
+        """
         digest, now_s = sha256(token).digest(), self._ages()
-        found = self._verdicts.find(digest, now_s)
-        if found is None:
-            return self._verify_new(token, digest, now_s)
-        return self._from_cache(found, now_s) or self._revalidate(token, found)
+        entry = self._cache.get(digest, now_s)
+        if entry is not None:
+            return self._from_cache(entry, now_s) or self._revalidate(token, entry)
+        if unchecked is not None:
+            bearer_token(unchecked)
+        return self._verify_new(token, digest, now_s)
 
     def _from_cache(self, found: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
         """The Caller of a remembered token, if it still holds by these keys, or by the issuer's where they are fresh; else None."""
@@ -201,7 +200,7 @@ class Verifier:
             if len(self._known_headers) >= MAX_KNOWN_HEADERS:
                 self._known_headers = {}  # another one, since a thread may be about to read from this
             self._known_headers[segment] = header
-        self._verdicts.remember(CacheEntry(verdict, header, key_identity, token.digest, size_of(compact.payload)))
+        self._cache.put(CacheEntry(verdict, header, key_identity, token.digest, size_of(compact.payload)))
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
 

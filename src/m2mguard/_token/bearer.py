@@ -1,6 +1,6 @@
-"""The grammar of the Authorization field: many field values in, one bearer token out (RFC 6750 section 2.1, RFC 9110 section 11.4).
+"""The grammar of the Authorization field: one bearer token out of its values (RFC 6750 section 2.1, RFC 9110 section 11.4).
 
-Pure. It knows nothing of JWTs: a well-formed credential that is no good token is the business of `jose`.
+Pure. It knows nothing of JWTs: whether a well-formed credential is a token is checked in `jws`.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ _OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's va
 
 
 def plain_credential(values: Sequence[str | bytes]) -> bytes | None:
-    """What follows "Bearer " in the one field there is. Its grammar is not looked at: it may be a token, or anything else.
+    """What follows "Bearer " in the only field, without white space around it: what `bearer_token` returns, if that returns.
 
-    None for every other way to send a request, `bearer_token` tells them apart.
+    Its grammar is not checked: it may be a token, or anything else. None if there is not one such field.
     """
     if len(values) != 1:
         return None
     value = values[0]
     if isinstance(value, str):
         value = value.encode("latin-1", "replace")
-    return value[_SCHEME_BYTES:] if isinstance(value, bytes) and value.startswith(_SCHEME) else None
+    if not isinstance(value, bytes) or not value.startswith(_SCHEME):
+        return None
+    return value[_SCHEME_BYTES:].lstrip(b" ").rstrip(_OPTIONAL_WHITE_SPACE)
 
 
-def bearer_token(values: Sequence[str | bytes]) -> str:
+def bearer_token(values: Sequence[str | bytes]) -> bytes:
     """Take the bearer token out of a request's Authorization field values.
 
     Args:
@@ -50,7 +52,7 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
         raise InvalidRequest("several_credentials")
     value = values[0]
     if isinstance(value, str):
-        # A character outside Latin-1 cannot stand in a field value, and "?" is outside the grammar of a credential.
+        # A field value holds no character outside Latin-1, and "?" is outside the grammar of a credential.
         value = value.encode("latin-1", "replace")
     elif not isinstance(value, bytes):
         raise InvalidRequest("credential_grammar", problem="not_text")
@@ -59,7 +61,7 @@ def bearer_token(values: Sequence[str | bytes]) -> str:
     if found:
         if len(value) > MAX_FIELD_BYTES:
             raise InvalidToken("malformed", problem="too_long")
-        return found[1].decode("ascii")
+        return found[1]
     if not value:
         raise MissingToken("missing", problem="empty_field")
     if _BEARER_SCHEME.match(value):

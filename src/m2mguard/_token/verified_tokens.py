@@ -1,7 +1,7 @@
-"""The verified-token cache: a good verdict, remembered by its token's hash, and forgotten with its key, its time, or the keys' own end.
+"""The cache of verified tokens, by the SHA-256 of the whole token. Only good verdicts enter.
 
-Only good verdicts enter. A look takes no lock and never waits: it leaves a note of the use, and whoever adds a verdict reads the
-notes first. Locks are given from outside, since nothing in this room starts or locks threads of its own.
+`get` takes no lock and never waits: it only appends a note of the use. `put` applies the notes under the lock, which is given from
+outside, since nothing in this package starts threads.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from contextlib import AbstractContextManager
 from m2mguard._token.claims import Verdict
 from m2mguard._token.jws import Header
 
-_ENTRY_BYTES = 850  # all but the claims: a Caller, its tuples, the cache's own books; as measured
+_ENTRY_BYTES = 850  # all but the claims: a Caller, its tuples, the cache's own lists; as measured
 _VALUE_BYTES = 85  # a string or number without its characters, and its place in a dict
 _CONTAINER_BYTES = 75  # what an object or array takes more than that, without its members
 _BACKSLASH, _OPENING_BRACKET = b"\\["
 
 
 class CacheEntry:
-    """A good verdict, what it depends on, and its place in the cache's books.
+    """A good verdict, what it depends on, and its place in the order of use.
 
     Attributes:
-        verdict: the Caller, and from when until when it holds.
+        verdict: the Caller, and from when until when it is valid.
         header: the token's header, by which its key was found.
         key_identity: the identity of the key that signed the token, for the token's algorithm.
-        size_bytes: what remembering it takes in memory.
+        size_bytes: what it takes in memory.
         used_s: when it was used last.
-        noted: whether a note of that use already waits to be read.
+        noted: whether that use is already noted.
     """
 
     __slots__ = ("digest", "header", "key_identity", "noted", "size_bytes", "used_s", "verdict")
@@ -58,10 +58,10 @@ class _Entries(OrderedDict[bytes, CacheEntry]):
 class VerifiedTokenCache:
     """Good verdicts by the SHA-256 of the whole token, least recently used out first.
 
-    Safe to share between threads and tasks; `find` takes no lock.
+    Safe to share between threads and tasks; `get` takes no lock.
 
     Args:
-        max_entries: how many tokens at the most; 0 remembers nothing.
+        max_entries: how many tokens at the most; 0 keeps none.
         max_bytes: how much memory at the most.
         lock: guards changes; never held across I/O.
     """
@@ -76,7 +76,7 @@ class VerifiedTokenCache:
         self._size_bytes = 0
         self._used: deque[CacheEntry] = deque()  # at most one note per entry; appending needs no lock
 
-    def find(self, digest: bytes, now_s: float) -> CacheEntry | None:
+    def get(self, digest: bytes, now_s: float) -> CacheEntry | None:
         """Look a token up. The caller must still check time and key; `now_s` is on the monotonic clock."""
         found: CacheEntry | None = self._entries[digest]
         if found is not None:
@@ -86,45 +86,45 @@ class VerifiedTokenCache:
                 self._used.append(found)
         return found
 
-    def remember(self, remembered: CacheEntry) -> None:
-        """Keep a good verdict; what was used least recently makes room."""
-        if not self._max_entries or remembered.size_bytes > self._max_bytes:
+    def put(self, entry: CacheEntry) -> None:
+        """Keep a good verdict. The least recently used ones make room."""
+        if not self._max_entries or entry.size_bytes > self._max_bytes:
             return
         with self._lock:
             if self._used:
-                self._read_notes()
+                self._apply_notes()
             entries = self._entries
-            replaced = entries.pop(remembered.digest, None)
+            replaced = entries.pop(entry.digest, None)
             if replaced is not None:
                 self._size_bytes -= replaced.size_bytes
-            room_bytes = self._max_bytes - remembered.size_bytes
+            room_bytes = self._max_bytes - entry.size_bytes
             while len(entries) >= self._max_entries or self._size_bytes > room_bytes:  # first: readers take no lock
                 self._size_bytes -= entries.popitem(last=False)[1].size_bytes
-            entries[remembered.digest] = remembered
-            self._size_bytes += remembered.size_bytes
+            entries[entry.digest] = entry
+            self._size_bytes += entry.size_bytes
 
-    def _read_notes(self) -> None:
-        """Bring the order of use up to date. The lock is held; readers may go on leaving notes."""
+    def _apply_notes(self) -> None:
+        """Bring the order of use up to date. The lock is held; readers may still append notes."""
         used = []
         while self._used:
             used.append(self._used.popleft())
             used[-1].noted = False
-        for remembered in sorted(used, key=_last_used):
-            if self._entries[remembered.digest] is remembered:
-                self._entries.move_to_end(remembered.digest)
+        for entry in sorted(used, key=_last_used):
+            if self._entries[entry.digest] is entry:
+                self._entries.move_to_end(entry.digest)
 
     def __len__(self) -> int:
         return len(self._entries)
 
 
-def _last_used(remembered: CacheEntry) -> float:
-    return remembered.used_s
+def _last_used(entry: CacheEntry) -> float:
+    return entry.used_s
 
 
 def size_of(payload: bytes) -> int:
-    """What remembering the Caller of a token takes in memory, in bytes, told from the shape of its JSON: rather more than less.
+    """An upper estimate of the memory that a token's Caller takes, in bytes, from the shape of its JSON.
 
-    A character takes one byte, or four where any of them is outside ASCII; every name, value and container has its price.
+    One byte per character, or four if any is outside ASCII, plus a fixed cost per name, value and container.
     """
     width = 1 if payload.isascii() and _BACKSLASH not in payload else 4  # "\\u2603" is such a character, too
     commas = payload.count(b",")

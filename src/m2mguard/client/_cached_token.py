@@ -1,6 +1,6 @@
-"""The driver of one token: holds it, asks `renewal` what to do, and shares one flight among all who wait.
+"""One access token, kept fresh: asks `_policy` what to do, and shares one token request among all who wait.
 
-The lock guards a few assignments and is never held across I/O, a wait or a callback. Readers of a token that is not due take no lock.
+The machine is `SharedFetch`; here is what it keeps of a token request. Readers of a token that is not due take no lock.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from m2mguard._clocks import JUMP_S, Clock, Clocks
+from m2mguard._clocks import Clocks
 from m2mguard._reasons.codes import TokenFetchCause
 from m2mguard._reporting.reporter import Reporter
 from m2mguard.client._access_token import AccessToken
@@ -17,36 +17,42 @@ from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError,
 from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._policy import (
     Held,
-    RequestHistory,
     TokenAction,
     TokenDecision,
+    backoff_s,
     decide_call,
     decide_replacement,
-    held_from_grant,
 )
 from m2mguard.client._token_request import TokenTarget
 from m2mguard.client._token_response import Granted
 from m2mguard.events import RenewalFailed, ScopesDropped, TokenEvent, TokenRenewed
-from m2mguard.net._flight import CannotStart, Flight, Resumable, Wait, new_lock
+from m2mguard.net._fetch_history import FetchHistory
+from m2mguard.net._flight import Resumable, Wait
+from m2mguard.net._shared_fetch import EarlyEnd, Fetch, FetchError, SharedFetch
 
-FLIGHT_GRACE_S = 1.0  # beyond the time-out: only a name look-up that hangs can last so long
+_ENDED_EARLY: dict[EarlyEnd, str] = {
+    "overdue": "the token request did not end in time",
+    "not_started": "no thread can be started for the token request",
+    "other": "the token request broke off",
+}
 
 
-class _Attempt:
-    """One token request: its number, why it is made, when it began on both clocks, on whose account, and the flight that carries it."""
+class TokenFetch(Fetch):
+    """One token request.
 
-    __slots__ = ("began_at", "cause", "flight", "instead_of", "number", "started_at")
-    flight: Flight
+    Attributes:
+        cause: why it is made.
+        instead_of: the token that an API rejected and that it is to replace, or None.
+    """
 
-    def __init__(self, *, number: int, cause: TokenFetchCause, began_at: float, started_at: float) -> None:
-        self.number = number
-        self.cause = cause
-        self.began_at = began_at  # by the clock of ages: the token may be as old as that
-        self.started_at = started_at  # by the monotonic clock alone: how long anybody waits
+    __slots__ = ("cause", "instead_of")
+
+    def __init__(self, cause: TokenFetchCause) -> None:
+        self.cause: TokenFetchCause = cause
         self.instead_of: AccessToken | None = None
 
 
-class CachedToken:
+class CachedToken(SharedFetch[TokenFetch, Granted, TokenRequestError, FetchHistory]):
     """One token, kept fresh. Safe to share between threads, event loops and greenlets; its owner calls `after_fork` in a child.
 
     Nothing happens before the first use.
@@ -54,226 +60,153 @@ class CachedToken:
     Args:
         fetcher: makes a token request.
         target: which token.
-        clocks: what time it is, for the ages of tokens.
-        monotonic: seconds on a clock that never steps, for how long anybody waits.
-        reporter: told what happens, on the flight's thread.
+        clocks: the time, and the jitter.
+        reporter: told what happens, on the fetch's thread.
     """
 
-    def __init__(
-        self, *, fetcher: TokenFetcher, target: TokenTarget, clocks: Clocks, monotonic: Clock, reporter: Reporter
-    ) -> None:
+    def __init__(self, *, fetcher: TokenFetcher, target: TokenTarget, clocks: Clocks, reporter: Reporter) -> None:
+        super().__init__(name="m2mguard-token", clocks=clocks, timeout_s=fetcher.timeout_s, history=FetchHistory())
         self._fetcher = fetcher
         self._target = target
-        self._clocks = clocks
-        self._monotonic = monotonic
         self._reporter = reporter
         self._held: Held | None = None
-        self._attempts = RequestHistory()
-        self._failure: TokenRequestError | None = None
         self._missing: frozenset[str] = frozenset()
-        self._lock = new_lock()
-        self._in_flight: _Attempt | None = None
-        self._launched = 0  # attempts are numbered: a later one knows better than an earlier one
-        self._landed = 0
 
     def fresh(self) -> AccessToken | None:
-        """The token, where nothing needs to be decided; None otherwise. Takes no lock."""
+        """The token if nothing needs to be decided, else None. Takes no lock."""
         held = self._held
         if held is None or self._clocks.ages() >= held.renew_at or self._clocks.wall() >= held.token.expires_at:
             return None
         return held.token
 
     def token(self) -> Resumable[AccessToken]:
-        """Resumable that end with a valid token.
+        """Resumable work that ends with a valid token.
 
         Raises:
-            TokenRequestError: there is none to be had, in one of the two families.
+            TokenRequestError: no token is available, in one of the two families.
         """
-        held, action, wait = self._settle(decide_call)
-        landed = True
-        if wait is not None:
-            landed = yield wait
-            held, action, _ = self._settle(decide_call, waited=True)
+        held, action, fetch, wait = self._decide(decide_call)
+        finished = True
+        while wait is not None:
+            finished = yield wait
+            held, action, fetch, wait = self._decide(decide_call, waited_for=fetch)
         if held is None or action is not TokenAction.SERVE:
-            raise self._no_token(in_time=landed)
+            raise self._no_token(in_time=finished)
         return held.token
 
     def replacement(self, rejected: AccessToken) -> Resumable[AccessToken | None]:
-        """Resumable that end with the token to try in place of one that an API rejected, or None where none would help."""
-        decide_on = functools.partial(decide_replacement, rejected=rejected)
-        held, action, wait = self._settle(decide_on)
-        if wait is not None:
+        """Resumable work that ends with the token to try in place of one that an API rejected, or None if none would help."""
+        rule = functools.partial(decide_replacement, rejected=rejected)
+        held, action, fetch, wait = self._decide(rule)
+        while wait is not None:
             yield wait
-            held, action, _ = self._settle(decide_on, waited=True)
+            held, action, fetch, wait = self._decide(rule, waited_for=fetch)
         return held.token if held is not None and action is TokenAction.SERVE else None
 
     def reject(self, rejected: AccessToken) -> None:
-        """Note that an API rejected a token, and start a request for another where `replacement` would wait for one."""
-        self._settle(functools.partial(decide_replacement, rejected=rejected))
+        """Record that an API rejected a token, and start a request for another where `replacement` would wait for one."""
+        self._decide(functools.partial(decide_replacement, rejected=rejected))
 
-    def after_fork(self) -> None:
-        """The child has none of the parent's threads: a fresh lock, no flight, no memory of attempts; the token is still good."""
-        self._lock = new_lock()
-        self._in_flight = None
-        self._attempts = RequestHistory()
+    def _decide(
+        self, decide_on: Callable[..., TokenDecision], *, waited_for: TokenFetch | None = None
+    ) -> tuple[Held | None, TokenAction, TokenFetch | None, Wait | None]:
+        """Decide about one call; start the request that the decision asks for; say what to wait for. Nobody waits twice for one."""
+        waited = waited_for is not None and not waited_for.dropped
 
-    def _settle(
-        self, decide_on: Callable[..., TokenDecision], *, waited: bool = False
-    ) -> tuple[Held | None, TokenAction, Wait | None]:
-        """Decide; start the flight that the decision asks for; tell what to wait for."""
-        self._give_up_overdue()
-        begun = wait = None
-        with self._lock:
-            now, held = self._clocks.ages(), self._held
+        def rule(
+            now: float, history: FetchHistory
+        ) -> tuple[tuple[Held | None, TokenDecision, float], TokenFetch | None]:
+            held = self._held
             if held is not None and self._clocks.wall() >= held.token.expires_at:
                 held = held.as_ended(now)
-            decision = decide_on(held, self._attempts, now, self._fetcher.timeout_s, waited=waited)
+            decision = decide_on(held, history, now, self.timeout_s, waited=waited)
             if decision.counts and held is not None:
                 held = self._held = held.as_rejected(now)
-            if decision.cause:
-                begun = self._take_off(decision.cause, now)
-            attempt = self._in_flight
-            if attempt is not None and held is not None and held.rejected:
-                attempt.instead_of = held.token
-            if attempt is not None and decision.action is TokenAction.WAIT:
-                left = attempt.started_at + self._fetcher.timeout_s - self._monotonic()
-                wait = Wait(attempt.flight, max(0.0, min(decision.wait_s, left)))
-        if begun is not None:
-            self._launch(begun)
-        return held, decision.action, wait
+            begins = TokenFetch(decision.cause) if decision.cause else None
+            serving = begins or self._in_flight
+            if serving is not None and held is not None and held.rejected:
+                serving.instead_of = held.token
+            return (held, decision, self._clocks.monotonic()), begins
 
-    def _take_off(self, cause: TokenFetchCause, now: float) -> _Attempt:
-        """Note an attempt that begins now. The lock is held; the caller launches it after letting it go."""
-        self._launched += 1
-        attempt = _Attempt(number=self._launched, cause=cause, began_at=now, started_at=self._monotonic())
-        attempt.flight = Flight(lambda: self._fly(attempt), name=f"m2mguard-token-{self._launched}")
-        self._attempts = self._attempts.started()
-        self._in_flight = attempt
-        return attempt
+        (held, decision, monotonic), fetch = self.decide(rule)
+        if fetch is None or decision.action is not TokenAction.WAIT:
+            return held, decision.action, fetch, None
+        left = fetch.began_monotonic + self.timeout_s - monotonic
+        return held, decision.action, fetch, Wait(fetch.flight, max(0.0, min(decision.wait_s, left)))
 
-    def _launch(self, attempt: _Attempt) -> None:
-        try:
-            attempt.flight.launch()
-        except CannotStart as error:
-            self._land_failed(attempt, TokenEndpointUnavailable("no_answer", str(error), problem="not_started"))
+    def _no_token(self, *, in_time: bool) -> TokenRequestError:
+        with self._lock:
+            failure, retry_at = self._failure, self._history.retry_at
+        if failure is None or not in_time:
+            return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time", problem="timeout")
+        return failure.again(max(0.0, retry_at - self._clocks.ages()))
 
-    def _fly(self, attempt: _Attempt) -> None:
-        """Make the request, on the flight's thread."""
-        error: TokenRequestError | None = TokenEndpointUnavailable("no_answer", "the token request broke off")
-        try:
-            self._land_good(attempt, self._fetch(attempt))
-            error = None
-        except TokenRequestError as failure:
-            error = failure
-        finally:
-            if error is not None:
-                self._land_failed(attempt, error)
+    # --- what the shared fetch asks for ---
 
-    def _fetch(self, attempt: _Attempt) -> Granted:
+    def _fetch(self, fetch: TokenFetch) -> Granted:
         """Make the request; once more if the machine was suspended meanwhile, which ends connections and tokens."""
         try:
-            return self._fetch_once(attempt)
-        except TokenEndpointUnavailable as error:
-            suspended = error.reason in ("no_answer", "unusable_answer") and self._was_suspended(attempt)
-            if not suspended or self._in_flight is not attempt:
-                raise
-        attempt.began_at, attempt.started_at = self._clocks.ages(), self._monotonic()
-        return self._fetch_once(attempt)
+            return self._fetch_once(fetch)
+        except TokenRequestError as error:
+            cut_off = isinstance(error, TokenEndpointUnavailable) and error.reason in ("no_answer", "unusable_answer")
+            if not (cut_off and fetch.was_suspended(self._clocks) and self._in_flight is fetch):
+                raise FetchError(error.again(error.retry_after)) from None
+        fetch.stamp(self._clocks)
+        try:
+            return self._fetch_once(fetch)
+        except TokenRequestError as error:
+            raise FetchError(error.again(error.retry_after)) from None
 
-    def _fetch_once(self, attempt: _Attempt) -> Granted:
+    def _fetch_once(self, fetch: TokenFetch) -> Granted:
         granted = self._fetcher.fetch(self._target)
-        if self._clocks.ages() >= attempt.began_at + granted.lifetime_s:
+        if self._clocks.ages() >= fetch.began_at + granted.lifetime_s:
             raise TokenEndpointUnavailable("unusable_answer", "the token had expired before it arrived")
         return granted
 
-    def _was_suspended(self, attempt: _Attempt) -> bool:
-        """Tell whether the machine was suspended since the attempt began, or the wall clock set forward: they look the same."""
-        return self._clocks.ages() - attempt.began_at > self._monotonic() - attempt.started_at + JUMP_S
-
-    def _land_good(self, attempt: _Attempt, granted: Granted) -> None:
+    def _keep(self, fetch: TokenFetch, result: Granted) -> Callable[[], None]:
         wall = self._clocks.wall()  # before the other clock: a thread that has to wait in between errs on the safe side
-        expires_at = wall + attempt.began_at + granted.lifetime_s - self._clocks.ages()
-        token = AccessToken(value=granted.value, scopes=granted.scopes, expires_at=expires_at)
-        missing = frozenset(self._target.scopes) - granted.scopes
-        with self._lock:
-            wanted = attempt.number > self._landed
-            newly_missing = missing != self._missing
-            if wanted:
-                self._landed = attempt.number
-                self._missing = missing
-                self._held = held_from_grant(
-                    token,
-                    granted.lifetime_s,
-                    asked_at=attempt.began_at,
-                    dice=self._clocks.jitter(),
-                    instead_of=attempt.instead_of,
-                )
-            if self._in_flight is attempt:
-                self._in_flight = None
-                self._attempts = RequestHistory()
-        attempt.flight.land()
-        if wanted:
-            self._report(TokenRenewed, cause=attempt.cause, lifetime_s=granted.lifetime_s)
-        if wanted and missing and newly_missing:
+        expires_at = wall + fetch.began_at + result.lifetime_s - self._clocks.ages()
+        self._held = Held.from_grant(
+            AccessToken(value=result.value, scopes=result.scopes, expires_at=expires_at),
+            result.lifetime_s,
+            asked_at=fetch.began_at,
+            jitter=self._clocks.jitter(),
+            instead_of=fetch.instead_of,
+        )
+        missing = frozenset(self._target.scopes) - result.scopes
+        newly_missing, self._missing = missing != self._missing, missing
+        return lambda: self._report_grant(fetch, result, missing if newly_missing else frozenset())
+
+    def _ended_early(self, problem: EarlyEnd) -> TokenRequestError:
+        return TokenEndpointUnavailable(
+            "no_answer", _ENDED_EARLY[problem], problem=None if problem == "other" else problem
+        )
+
+    def _backoff(self, failure: TokenRequestError, failures: int) -> tuple[float, float]:
+        refused = isinstance(failure, TokenRequestRefused)
+        return backoff_s(failures, refused=refused, jitter=self._clocks.jitter()), failure.retry_after
+
+    def _report_grant(self, fetch: TokenFetch, granted: Granted, missing: frozenset[str]) -> None:
+        self._report(TokenRenewed, cause=fetch.cause, lifetime_s=granted.lifetime_s)
+        if missing:
             self._report(
                 ScopesDropped,
                 missing=tuple(sorted(missing)),
                 detail="asked for and not granted: give the application a role with these permissions, or do not ask",
             )
 
-    def _land_failed(self, attempt: _Attempt, error: TokenRequestError) -> None:
-        with self._lock:
-            concerns_us = self._in_flight is attempt
-            if concerns_us:
-                self._in_flight = None
-                self._failure = error.again(0.0)
-                self._attempts = self._attempts.failed(
-                    self._clocks.ages(),
-                    refused=isinstance(error, TokenRequestRefused),
-                    retry_after=error.retry_after,
-                    dice=self._clocks.jitter(),
-                )
-            held, attempts, now = self._held, self._attempts, self._clocks.ages()
-        attempt.flight.land()
-        if concerns_us:
-            self._report(
-                RenewalFailed,
-                cause=attempt.cause,
-                reason=error.reason,
-                problem=error.problem,
-                detail=error.detail,
-                failures=attempts.failures,
-                retry_in_s=max(0.0, attempts.retry_at - now),
-                remaining_s=0.0 if held is None else max(0.0, held.expires_at - now),
-            )
-
-    def _give_up_overdue(self) -> None:
-        """Count an attempt past its age limit as failed, so that another can start.
-
-        An attempt that has become old because the machine was suspended is not a failure, but its connection is most likely dead:
-        the next one starts at once.
-        """
-        attempt = self._in_flight
-        if attempt is None:
-            return
-        limit = self._fetcher.timeout_s + FLIGHT_GRACE_S
-        if self._monotonic() >= attempt.started_at + limit:
-            self._land_failed(
-                attempt,
-                TokenEndpointUnavailable("no_answer", "the token request did not end in time", problem="overdue"),
-            )
-        elif self._clocks.ages() >= attempt.began_at + limit:
-            with self._lock:
-                if self._in_flight is attempt:
-                    self._in_flight = None
-                    self._attempts = self._attempts.forgotten()
-
-    def _no_token(self, *, in_time: bool) -> TokenRequestError:
-        with self._lock:
-            failure, retry_at = self._failure, self._attempts.retry_at
-        if failure is None or not in_time:
-            return TokenEndpointUnavailable("no_answer", "the token endpoint did not answer in time", problem="timeout")
-        return failure.again(max(0.0, retry_at - self._clocks.ages()))
+    def _report_failure(self, fetch: TokenFetch, failure: TokenRequestError, history: FetchHistory) -> None:
+        held, now = self._held, self._clocks.ages()
+        self._report(
+            RenewalFailed,
+            cause=fetch.cause,
+            reason=failure.reason,
+            problem=failure.problem,
+            detail=failure.detail,
+            failures=history.failures,
+            retry_in_s=max(0.0, history.retry_at - now),
+            remaining_s=0.0 if held is None else max(0.0, held.expires_at - now),
+        )
 
     def _report(self, kind: type[TokenEvent], **what: Any) -> None:
         self._reporter.emit(

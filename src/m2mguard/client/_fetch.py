@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from m2mguard._clocks import Clock, Clocks
 from m2mguard.client._client_credentials import Client, ClientCredentials
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError
 from m2mguard.client._token_request import TokenTarget, encoded
 from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, parse_token_response
 from m2mguard.errors import ConfigurationError
-from m2mguard.net._discovery import DiscoveryFailed, discover
-from m2mguard.net._protocol import Response, Transport, TransportError
+from m2mguard.net._discovery import DiscoveryFailed, Endpoint
+from m2mguard.net._protocol import Response, TransportError
+from m2mguard.net._runtime import Runtime
 
-METADATA_TTL_S = 3600.0
 MAX_BYTES = 262_144
 
 
@@ -29,22 +28,20 @@ class TokenFetcher:
         token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
         client: who asks.
         rules: how the issuer answers.
-        transport: makes the exchanges.
         timeout_s: the longest a request may take in all, reading the secret included.
-        clocks: what time it is, for the age of the issuer's metadata, and for dates in answers.
-        monotonic: seconds on a clock that never steps, for the time-out.
+        runtime: the transport and the clocks.
     """
 
     issuer: str
     token_endpoint: str | None
     client: Client
     rules: AnswerRules
-    transport: Transport
     timeout_s: float
-    clocks: Clocks
-    monotonic: Clock
-    _discovered: str | None = field(default=None, init=False)
-    _rediscover_at: float = field(default=0.0, init=False)
+    runtime: Runtime
+    _endpoint: Endpoint = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._endpoint = Endpoint(self.issuer, "token_endpoint", configured=self.token_endpoint)
 
     def fetch(self, target: TokenTarget) -> Granted:
         """Ask for a token.
@@ -54,17 +51,17 @@ class TokenFetcher:
             TokenEndpointUnavailable: no answer, or none that can be used.
         """
         try:
-            return self._fetch(target, self.monotonic() + self.timeout_s)
+            return self._fetch(target, self.runtime.clocks.monotonic() + self.timeout_s)
         except TokenEndpointUnavailable:
-            self._rediscover_at = self.clocks.ages()  # it may have moved
+            self._endpoint.doubt()  # it may have moved
             raise
 
     def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
         credentials = self._credentials()
         try:
-            response = self.transport.request(
+            response = self.runtime.transport.request(
                 "POST",
-                self._endpoint(deadline),
+                self._endpoint.find(lambda url: self._get(url, deadline), self.runtime.clocks.ages()),
                 headers={
                     "Accept": "application/json",
                     "Content-Type": "application/x-www-form-urlencoded",
@@ -75,7 +72,7 @@ class TokenFetcher:
                 max_bytes=MAX_BYTES,
             )
             asked = SentRequest(target=target, credentials=credentials)
-            return parse_token_response(response, asked, self.rules, now_s=self.clocks.wall())
+            return parse_token_response(response, asked, self.rules, now_s=self.runtime.clocks.wall())
         except TokenRequestError:
             raise
         except TransportError as error:
@@ -105,22 +102,8 @@ class TokenFetcher:
                 "client_secret", f"what client_secret returned is invalid: {error}"
             ) from None
 
-    def _endpoint(self, deadline: float) -> str:
-        if self.token_endpoint is not None:
-            return self.token_endpoint
-        now = self.clocks.ages()
-        if self._discovered is not None and now < self._rediscover_at:
-            return self._discovered
-        try:
-            self._discovered = discover(self.issuer, "token_endpoint", lambda url: self._get(url, deadline))
-            self._rediscover_at = now + METADATA_TTL_S
-        except Exception:
-            if self._discovered is None:
-                raise
-        return self._discovered  # what was found once is a better guess than none
-
     def _get(self, url: str, deadline: float) -> Response:
-        return self.transport.request(
+        return self.runtime.transport.request(
             "GET",
             url,
             headers={"Accept": "application/json"},
@@ -130,7 +113,7 @@ class TokenFetcher:
         )
 
     def _left(self, deadline: float) -> float:
-        left = deadline - self.monotonic()
+        left = deadline - self.runtime.clocks.monotonic()
         if left <= 0:
             raise TransportError("the issuer took too long", code="timeout")
         return left

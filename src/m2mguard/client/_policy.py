@@ -1,6 +1,6 @@
-"""May this token still be given out, and must somebody ask for another? One pure decision over a token and a record of attempts.
+"""May this token still be given out, and must somebody ask for another? One pure decision over a token and the history of its requests.
 
-No clock, no dice, no lock and no I/O: times are arguments, in seconds on the clock of ages (`clocks.Clocks.ages`).
+No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
 
     the token              the endpoint                    decision
     ---------------------  ------------------------------  ----------------------------------------------------
@@ -23,13 +23,12 @@ from enum import Enum, auto
 
 from m2mguard._reasons.codes import TokenFetchCause
 from m2mguard.client._access_token import AccessToken
+from m2mguard.net._fetch_history import RETRY_LAST_S, FetchHistory, doubled_s
 
 MARGIN = 0.1
 MARGIN_LEAST_S = 30.0
 MARGIN_MOST = 0.5  # of the life: a token that lives less than a minute is not renewed as soon as it is there
 MARGIN_JITTER = 0.2
-RETRY_FIRST_S = 1.0
-RETRY_LAST_S = 60.0
 JUST_FETCHED_S = 30.0
 REPLACEMENT_WAIT_S = (
     1.0  # a rejected token may still be good for another API, so a slow endpoint must not hold its callers up
@@ -64,6 +63,34 @@ class Held:
     instead_of: AccessToken | None = None
     rejected: bool = False
 
+    @classmethod
+    def from_grant(
+        cls,
+        token: AccessToken,
+        lifetime_s: float,
+        *,
+        asked_at: float,
+        jitter: float,
+        instead_of: AccessToken | None = None,
+    ) -> Held:
+        """Say until when a token is good for what.
+
+        Args:
+            token: what was granted.
+            lifetime_s: its `expires_in`.
+            asked_at: when the request began, not when it ended: the token may be as old as that.
+            jitter: 0 to 1; the margin before the end of the token grows by up to 20 % with it.
+            instead_of: the rejected token that it replaces, or None.
+        """
+        margin = max(MARGIN * lifetime_s, MARGIN_LEAST_S) * (1 + MARGIN_JITTER * jitter)
+        return cls(
+            token=token,
+            asked_at=asked_at,
+            renew_at=asked_at + lifetime_s - min(margin, MARGIN_MOST * lifetime_s),
+            expires_at=asked_at + lifetime_s,
+            instead_of=instead_of,
+        )
+
     def as_rejected(self, now: float) -> Held:
         """Note that an API rejected it: it is to be renewed now."""
         return replace(self, rejected=True, renew_at=min(self.renew_at, now))
@@ -71,68 +98,6 @@ class Held:
     def as_ended(self, now: float) -> Held:
         """Note that the wall clock says that its end has come: that clock may be ahead of the one of ages by up to a second or two."""
         return replace(self, expires_at=min(self.expires_at, now), renew_at=min(self.renew_at, now))
-
-
-def held_from_grant(
-    token: AccessToken, lifetime_s: float, *, asked_at: float, dice: float, instead_of: AccessToken | None = None
-) -> Held:
-    """Date a token.
-
-    Args:
-        token: what was granted.
-        lifetime_s: its `expires_in`.
-        asked_at: when the request began, not when it ended: the token may be as old as that.
-        dice: 0…1, where in the 20 % before the time of renewal this one is renewed.
-        instead_of: the rejected token that it replaces, or None.
-    """
-    margin = max(MARGIN * lifetime_s, MARGIN_LEAST_S) * (1 + MARGIN_JITTER * dice)
-    return Held(
-        token=token,
-        asked_at=asked_at,
-        renew_at=asked_at + lifetime_s - min(margin, MARGIN_MOST * lifetime_s),
-        expires_at=asked_at + lifetime_s,
-        instead_of=instead_of,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestHistory:
-    """What is known of asking the endpoint. Never changed, only replaced.
-
-    Attributes:
-        failures: how many attempts in a row have failed.
-        retry_at: until then nobody asks again.
-        in_flight: whether an attempt is under way.
-    """
-
-    failures: int = 0
-    retry_at: float = 0.0
-    in_flight: bool = False
-
-    def started(self) -> RequestHistory:
-        """Note that an attempt is under way."""
-        return replace(self, in_flight=True)
-
-    def forgotten(self) -> RequestHistory:
-        """Note that the attempt under way is waited for no longer, and did not fail either."""
-        return replace(self, in_flight=False)
-
-    def failed(self, now: float, *, refused: bool, retry_after: float, dice: float) -> RequestHistory:
-        """Note a failure.
-
-        Args:
-            now: the time.
-            refused: whether the endpoint refused for good, so that only somebody's hand can change the answer.
-            retry_after: seconds that the endpoint asked for, or 0.
-            dice: 0…1, where between half of the back-off and all of it the next attempt lies.
-        """
-        backoff = RETRY_LAST_S if refused else min(RETRY_LAST_S, RETRY_FIRST_S * 2.0 ** min(self.failures, 10))
-        wait = max(backoff * (0.5 + 0.5 * dice), retry_after)
-        return RequestHistory(failures=self.failures + 1, retry_at=now + wait)
-
-    def may_ask(self, now: float) -> bool:
-        """Tell whether an attempt may begin."""
-        return not self.in_flight and now >= self.retry_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,31 +127,31 @@ def valid(held: Held | None, now: float) -> bool:
 
 
 def decide_call(
-    held: Held | None, attempts: RequestHistory, now: float, timeout_s: float, *, waited: bool = False
+    held: Held | None, history: FetchHistory, now: float, timeout_s: float, *, waited: bool = False
 ) -> TokenDecision:
     """Decide about one call for a token.
 
     Args:
         held: the token at hand, or None.
-        attempts: what is known of asking the endpoint.
+        history: what is known of earlier requests.
         now: the time.
         timeout_s: the longest an attempt may take.
         waited: whether this caller was told to WAIT and is back. Nobody waits twice.
     """
     if held is not None and valid(held, now):
-        due = now >= held.renew_at and attempts.may_ask(now)
+        due = now >= held.renew_at and history.may_ask(now)
         cause: TokenFetchCause | None = ("rejected" if held.rejected else "renewal") if due else None
-        if held.rejected and (due or attempts.in_flight) and not attempts.failures and not waited:
+        if held.rejected and (due or history.in_flight) and not history.failures and not waited:
             return TokenDecision(action=TokenAction.WAIT, cause=cause, wait_s=min(REPLACEMENT_WAIT_S, timeout_s))
         return TokenDecision(action=TokenAction.SERVE, cause=cause) if due else _SERVE
     if waited:
         return _FAIL
-    return _ask(attempts, now, timeout_s, "first" if held is None else "expired")
+    return _ask(history, now, timeout_s, "first" if held is None else "expired")
 
 
 def decide_replacement(
     held: Held | None,
-    attempts: RequestHistory,
+    history: FetchHistory,
     now: float,
     timeout_s: float,
     *,
@@ -204,12 +169,20 @@ def decide_replacement(
         return _SERVE if held.instead_of == rejected and valid(held, now) else _FAIL
     if waited or now < held.asked_at + min(JUST_FETCHED_S, MARGIN_MOST * (held.expires_at - held.asked_at)):
         return _FAIL
-    return replace(_ask(attempts, now, timeout_s, "rejected"), counts=True)
+    return replace(_ask(history, now, timeout_s, "rejected"), counts=True)
 
 
-def _ask(attempts: RequestHistory, now: float, timeout_s: float, cause: TokenFetchCause) -> TokenDecision:
-    if attempts.in_flight:
+def _ask(history: FetchHistory, now: float, timeout_s: float, cause: TokenFetchCause) -> TokenDecision:
+    if history.in_flight:
         return TokenDecision(action=TokenAction.WAIT, wait_s=timeout_s)
-    if not attempts.may_ask(now):
+    if not history.may_ask(now):
         return _FAIL
     return TokenDecision(action=TokenAction.WAIT, cause=cause, wait_s=timeout_s)
+
+
+def backoff_s(failures: int, *, refused: bool, jitter: float) -> float:
+    """Seconds until the next request after so many failures in a row: 1 to 60, doubling, of which jitter takes up to half.
+
+    After a refusal only a change of the configuration helps, so the back-off is the longest at once.
+    """
+    return (RETRY_LAST_S if refused else doubled_s(failures)) * (0.5 + 0.5 * jitter)

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Literal
 
-from m2mguard._clocks import Clock, clocks
-from m2mguard._reporting.reporter import Reporter
+from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url, number
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._client_credentials import Client, ClientAuthentication
@@ -20,10 +18,11 @@ from m2mguard.client._token_pool import TokenPool
 from m2mguard.client._token_request import TokenTarget, token_target
 from m2mguard.client._token_response import AnswerRules, bearer_token_types
 from m2mguard.errors import ConfigurationError
-from m2mguard.events import Event, PlainHttpAllowed
+from m2mguard.events import Event
 from m2mguard.net._flight import run_async, run_sync
 from m2mguard.net._protocol import Transport
-from m2mguard.net._transport import plain_http_origins, transport_for
+from m2mguard.net._runtime import Runtime
+from m2mguard.net._transport import plain_http_origins
 
 TOKEN_TYPES = ("Bearer", "BearerToken", None)
 
@@ -92,7 +91,7 @@ class TokenSource:
     ) -> None:
         if missing_scope not in ("granted", "dropped"):
             raise ConfigurationError("missing_scope must be 'granted' or 'dropped'.")
-        family = _new_family(
+        pool = _new_pool(
             issuer,
             token_endpoint,
             Client(client_id=client_id, client_secret=client_secret, authentication=client_authentication),
@@ -104,12 +103,12 @@ class TokenSource:
             clock=clock,
             monotonic=monotonic,
         )
-        self._join(family, token_target(resource, scopes, organization_id, parameters))
+        self._join(pool, token_target(resource, scopes, organization_id, parameters))
 
-    def _join(self, family: TokenPool, target: TokenTarget) -> None:
-        self._family = family
+    def _join(self, pool: TokenPool, target: TokenTarget) -> None:
+        self._pool = pool
         self._target = target
-        self._keeper = family.keeper(target)
+        self._cached = pool.cached_token(target)
 
     @classmethod
     def logto(
@@ -154,7 +153,7 @@ class TokenSource:
             raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
         _require_either(resource, organization_id)
         source = object.__new__(cls)
-        family = _new_family(
+        pool = _new_pool(
             f"{base}/oidc",
             f"{base}/oidc/token",
             Client(client_id=app_id, client_secret=app_secret),
@@ -168,7 +167,7 @@ class TokenSource:
             clock=clock,
             monotonic=monotonic,
         )
-        source._join(family, token_target(resource, scopes, organization_id, None))
+        source._join(pool, token_target(resource, scopes, organization_id, None))
         return source
 
     def for_target(
@@ -185,7 +184,7 @@ class TokenSource:
         Arguments and errors are those of `TokenSource`.
         """
         source = object.__new__(type(self))
-        source._join(self._family, token_target(resource, scopes, organization_id, parameters))
+        source._join(self._pool, token_target(resource, scopes, organization_id, parameters))
         return source
 
     def token(self) -> AccessToken:
@@ -197,13 +196,13 @@ class TokenSource:
             TokenRequestRefused: the endpoint refuses; the message says what to change.
             TokenEndpointUnavailable: the endpoint cannot be asked, or not soon enough.
         """
-        token = self._keeper.fresh()
-        return run_sync(self._keeper.token()) if token is None else token
+        token = self._cached.fresh()
+        return run_sync(self._cached.token()) if token is None else token
 
     async def atoken(self) -> AccessToken:
         """As `token`, awaiting instead of blocking. A caller that is cancelled ends its own wait only."""
-        token = self._keeper.fresh()
-        return await run_async(self._keeper.token()) if token is None else token
+        token = self._cached.fresh()
+        return await run_async(self._cached.token()) if token is None else token
 
     def replace(self, rejected: AccessToken) -> AccessToken | None:
         """The token to try once more with, after an API has answered 401 to one of this source; for HTTP client plug-ins.
@@ -217,11 +216,11 @@ class TokenSource:
         Blocks for at most `timeout` seconds. Returns None instead of raising if no token is available: the API's 401 is then the
         better answer.
         """
-        return run_sync(self._keeper.replacement(rejected))
+        return run_sync(self._cached.replacement(rejected))
 
     async def areplace(self, rejected: AccessToken) -> AccessToken | None:
         """As `replace`, awaiting instead of blocking."""
-        return await run_async(self._keeper.replacement(rejected))
+        return await run_async(self._cached.replacement(rejected))
 
     def reject(self, rejected: AccessToken) -> None:
         """Report that an API has answered 401 to a token of this source, where the request cannot be repeated.
@@ -234,7 +233,7 @@ class TokenSource:
 
         Never blocks and never raises; for sync and async code alike.
         """
-        self._keeper.reject(rejected)
+        self._cached.reject(rejected)
 
     def __repr__(self) -> str:
         return f"TokenSource(resource={self._target.resource!r}, scopes={self._target.scopes!r})"
@@ -247,7 +246,7 @@ def _require_either(resource: str | None, organization_id: str | None) -> None:
         )
 
 
-def _new_family(
+def _new_pool(
     issuer: str | None,
     token_endpoint: str | None,
     client: Client,
@@ -267,25 +266,21 @@ def _new_family(
         if url is not None:
             endpoint_url(setting, url, allow_http=allow_http)
     number("timeout", timeout, least=0.1, most=60)
-    if on_event is not None and not callable(on_event):
-        raise ConfigurationError("on_event must be callable.")
-    plain = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
-    transport = transport_for(transport, http_origins=plain)
-    both, alone = clocks(clock, monotonic), _process_monotonic if monotonic is None else monotonic
-    fetcher = TokenFetcher(
-        issuer=named,
-        token_endpoint=token_endpoint,
-        client=client,
-        rules=rules,
+    runtime = Runtime.from_arguments(
+        clock=clock,
+        monotonic=monotonic,
         transport=transport,
-        timeout_s=timeout,
-        clocks=both,
-        monotonic=alone,
+        on_event=on_event,
+        plain_http={named: plain_http_origins(issuer if token_endpoint is None else token_endpoint)},
     )
-    if plain:
-        Reporter(on_event, monotonic=alone).emit(PlainHttpAllowed(issuer=named, origins=plain))
-    return TokenPool(fetcher=fetcher, clocks=both, monotonic=alone, on_event=on_event)
-
-
-def _process_monotonic() -> float:
-    return time.monotonic()
+    return TokenPool(
+        fetcher=TokenFetcher(
+            issuer=named,
+            token_endpoint=token_endpoint,
+            client=client,
+            rules=rules,
+            timeout_s=timeout,
+            runtime=runtime,
+        ),
+        runtime=runtime,
+    )

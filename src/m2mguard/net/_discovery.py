@@ -6,6 +6,7 @@ The metadata must name the issuer exactly, and may not send us to another origin
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from m2mguard._validation import origin_of, secure_url
 from m2mguard.errors import ConfigurationError
 from m2mguard.net._protocol import Response
 
+METADATA_TTL_S = 3600.0
 Get = Callable[[str], Response]
 """Fetches a URL, within the time and size limits of its maker."""
 
@@ -90,6 +92,59 @@ def discover(issuer: str, endpoint: str, get: Get) -> str:
     raise DiscoveryFailed(
         f"the issuer has no metadata at any well-known URL (status {', '.join(statuses)})", code="no_metadata"
     )
+
+
+class Endpoint:
+    """One endpoint of an issuer: a configured URL, or the one that its metadata names. Safe to share between threads.
+
+    A URL from the metadata is asked for again after an hour. If that fails, the old one stays: it is a better guess than none.
+
+    Args:
+        issuer: the configured issuer.
+        name: the metadata member, such as `jwks_uri`.
+        configured: the configured URL, which needs no metadata; or None.
+
+    Attributes:
+        found_at: when the metadata named the URL, on the clock for ages.
+    """
+
+    def __init__(self, issuer: str, name: str, *, configured: str | None) -> None:
+        self._issuer = issuer
+        self._name = name
+        self._configured = configured
+        self._url: str | None = None
+        self.found_at: float = -math.inf
+
+    def find(self, get: Get, now: float, *, max_age_s: float = METADATA_TTL_S) -> str:
+        """The URL, from the metadata if it is not known or older than `max_age_s` seconds.
+
+        Raises:
+            DiscoveryFailed: as `discover`, if no URL is known.
+        """
+        if self._configured is not None:
+            return self._configured
+        if self._url is not None and self.age_s(now) < max_age_s:
+            return self._url
+        try:
+            self._url = discover(self._issuer, self._name, get)
+        except Exception:
+            if self._url is None:
+                raise
+        else:
+            self.found_at = now
+        return self._url
+
+    def age_s(self, now: float) -> float:
+        """Seconds since the metadata named the URL; 0 for a configured one."""
+        return 0.0 if self._configured is not None else now - self.found_at
+
+    def doubt(self) -> None:
+        """Ask the metadata at the next use: the endpoint may have moved."""
+        self.found_at = -math.inf
+
+    def forget(self) -> None:
+        """Forget the URL."""
+        self._url = None
 
 
 def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:

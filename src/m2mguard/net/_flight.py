@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 from m2mguard.net._event_loops import Waiters, current_event_loop, waiters_on
 
@@ -21,23 +21,23 @@ class CannotStart(Exception):
 
 
 class Flight:
-    """One piece of I/O under way. Safe to share between threads, asyncio and trio loops, and greenlets.
+    """One piece of I/O in flight. Safe to share between threads, asyncio and trio loops, and greenlets.
 
     Args:
         work: does the I/O and keeps what it brought; it must not raise. Runs once, on a daemon thread of its own.
         name: the thread's name.
     """
 
-    __slots__ = ("__weakref__", "_landed", "_lock", "_name", "_waiters", "_work")
+    __slots__ = ("__weakref__", "_finished", "_lock", "_name", "_waiters", "_work")
 
     def __init__(self, work: Callable[[], None], *, name: str) -> None:
         self._work = work
         self._name = name
         self._lock = threading.Lock()
-        self._landed = threading.Event()
+        self._finished = threading.Event()
         self._waiters: dict[Any, Waiters] = {}  # by event loop
 
-    def launch(self) -> None:
+    def start(self) -> None:
         """Start the thread.
 
         Raises:
@@ -46,72 +46,84 @@ class Flight:
         try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
         except RuntimeError:
-            self.land()
+            self.finish()
             raise CannotStart("no thread can be started for the fetch") from None
 
     def _run(self) -> None:
         try:
             self._work()
         finally:
-            self.land()
+            self.finish()
 
-    def land(self) -> None:
-        """Wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
+    def finish(self) -> None:
+        """End it, and wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
         with self._lock:
-            self._landed.set()
+            self._finished.set()
             waiters, self._waiters = self._waiters, {}
         for waiting in waiters.values():
             waiting.wake()
 
     def wait(self, timeout_s: float) -> bool:
-        """Block until the flight has landed, at most `timeout_s` seconds. Tells whether it has."""
-        return self._landed.wait(timeout_s)
+        """Block until it has finished, at most `timeout_s` seconds. Tells whether it has."""
+        return self._finished.wait(timeout_s)
 
     async def wait_async(self, timeout_s: float) -> bool:
-        """Await the landing on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has landed.
+        """Await its end on asyncio or trio, at most `timeout_s` seconds, without a thread. Tells whether it has finished.
 
         Nothing is imported on the event loop. Waiters of one loop share one call into it; each may time out or be cancelled alone.
         """
         loop = current_event_loop()
         with self._lock:
-            if self._landed.is_set():
+            if self._finished.is_set():
                 return True
             waiters = self._waiters.get(loop)
             if waiters is None:
                 waiters = self._waiters[loop] = waiters_on(loop)
         await waiters.wait(timeout_s)
-        return self._landed.is_set()
+        return self._finished.is_set()
 
 
 class Wait(NamedTuple):
-    """A step that cannot go on before a flight has landed, or `timeout_s` seconds are over."""
+    """A wait of resumable work: until a flight has finished, or `timeout_s` seconds are over."""
 
     flight: Flight
     timeout_s: float
 
 
 Resumable = Generator[Wait, bool, T]
-"""Work that is pure CPU but for waits: it yields each `Wait`, is sent whether the flight landed, and returns its result."""
+"""Work that is pure CPU but for its waits: it yields each `Wait`, is sent whether the flight finished, and returns its result."""
 
 
-def run_sync(steps: Resumable[T]) -> T:
-    """Run steps to their end, blocking the thread at each wait."""
+@overload
+def run_sync(work: Resumable[T]) -> T: ...
+@overload
+def run_sync(work: T | Resumable[T]) -> T: ...
+def run_sync(work: object) -> object:
+    """The result of resumable work, blocking the thread at each wait; a ready result is returned as it is."""
+    if not isinstance(work, Generator):
+        return work
     try:
-        wait = next(steps)
+        wait = next(work)
         while True:
-            wait = steps.send(wait.flight.wait(wait.timeout_s))
+            wait = work.send(wait.flight.wait(wait.timeout_s))
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        return end.value
 
 
-async def run_async(steps: Resumable[T]) -> T:
-    """Run steps to their end, awaiting at each wait."""
+@overload
+async def run_async(work: Resumable[T]) -> T: ...
+@overload
+async def run_async(work: T | Resumable[T]) -> T: ...
+async def run_async(work: object) -> object:
+    """The result of resumable work, awaiting at each wait; a ready result is returned as it is."""
+    if not isinstance(work, Generator):
+        return work
     try:
-        wait = next(steps)
+        wait = next(work)
         while True:
-            wait = steps.send(await wait.flight.wait_async(wait.timeout_s))
+            wait = work.send(await wait.flight.wait_async(wait.timeout_s))
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
+        return end.value
 
 
 def new_lock() -> threading.Lock:

@@ -7,25 +7,26 @@ import pytest
 from m2mguard.client import AccessToken
 from m2mguard.client._policy import (
     REPLACEMENT_WAIT_S,
-    RequestHistory,
+    Held,
     TokenAction,
     TokenDecision,
+    backoff_s,
     decide_call,
     decide_replacement,
-    held_from_grant,
 )
+from m2mguard.net._fetch_history import FetchHistory
 
 TIMEOUT_S = 5.0
 TOKEN = AccessToken(value="first", scopes=frozenset(), expires_at=0.0)
 NEXT = AccessToken(value="next", scopes=frozenset(), expires_at=0.0)
-HELD = held_from_grant(TOKEN, 1000.0, asked_at=0.0, dice=0.0)  # renewed from 900 on, valid before 1000
-IDLE = RequestHistory()
-FLYING = RequestHistory().started()
-FAILED = RequestHistory().failed(950.0, refused=False, retry_after=0.0, dice=1.0)  # asked again from 951 on
+HELD = Held.from_grant(TOKEN, 1000.0, asked_at=0.0, jitter=0.0)  # renewed from 900 on, valid before 1000
+IDLE = FetchHistory()
+IN_FLIGHT = FetchHistory().started(0.0)
+FAILED = FetchHistory().failed(950.0, backoff_s=1.0)  # asked again from 951 on
 
 
 @pytest.mark.parametrize(
-    ("lifetime_s", "dice", "margin_s"),
+    ("lifetime_s", "jitter", "margin_s"),
     [
         (3600.0, 0.0, 360.0),
         (3600.0, 1.0, 432.0),
@@ -38,31 +39,31 @@ FAILED = RequestHistory().failed(950.0, refused=False, retry_after=0.0, dice=1.0
     ],
 )
 def test_a_token_is_renewed_a_tenth_of_its_life_before_the_end_at_least_half_a_minute_at_most_half_its_life(
-    lifetime_s, dice, margin_s
+    lifetime_s, jitter, margin_s
 ):
-    held = held_from_grant(TOKEN, lifetime_s, asked_at=7.0, dice=dice)
+    held = Held.from_grant(TOKEN, lifetime_s, asked_at=7.0, jitter=jitter)
     assert held.expires_at == 7.0 + lifetime_s
     assert held.expires_at - held.renew_at == pytest.approx(margin_s)
 
 
-@pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
-def test_a_valid_token_is_always_served(attempts):
+@pytest.mark.parametrize("history", [IDLE, IN_FLIGHT, FAILED])
+def test_a_valid_token_is_always_served(history):
     for now in (0.0, 899.9, 900.0, 950.5, 999.9):
-        assert decide_call(HELD, attempts, now, TIMEOUT_S).action is TokenAction.SERVE
+        assert decide_call(HELD, history, now, TIMEOUT_S).action is TokenAction.SERVE
 
 
 @pytest.mark.parametrize(
-    ("attempts", "now", "cause"),
+    ("history", "now", "cause"),
     [
         (IDLE, 899.9, None),
         (IDLE, 900.0, "renewal"),
-        (FLYING, 960.0, None),
+        (IN_FLIGHT, 960.0, None),
         (FAILED, 950.9, None),
         (FAILED, 951.0, "renewal"),
     ],
 )
-def test_a_renewal_is_started_when_it_is_due_and_the_endpoint_may_be_asked(attempts, now, cause):
-    assert decide_call(HELD, attempts, now, TIMEOUT_S).cause == cause
+def test_a_renewal_is_started_when_it_is_due_and_the_endpoint_may_be_asked(history, now, cause):
+    assert decide_call(HELD, history, now, TIMEOUT_S).cause == cause
 
 
 @pytest.mark.parametrize(("held", "now", "cause"), [(None, 10.0, "first"), (HELD, 1000.0, "expired")])
@@ -73,7 +74,7 @@ def test_without_a_valid_token_a_caller_starts_a_request_and_waits_for_it(held, 
 
 def test_without_a_valid_token_a_later_caller_joins_the_request():
     """Only for what is left of its time: see test_token_source.py."""
-    assert decide_call(None, FLYING, 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.WAIT, wait_s=TIMEOUT_S)
+    assert decide_call(None, IN_FLIGHT, 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.WAIT, wait_s=TIMEOUT_S)
 
 
 def test_without_a_valid_token_nobody_waits_or_asks_until_the_back_off_is_over():
@@ -81,28 +82,25 @@ def test_without_a_valid_token_nobody_waits_or_asks_until_the_back_off_is_over()
     assert decide_call(None, FAILED, 951.0, TIMEOUT_S).cause == "first"
 
 
-@pytest.mark.parametrize("attempts", [IDLE, FLYING, FAILED])
-def test_nobody_waits_twice(attempts):
-    assert decide_call(None, attempts, 990.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.FAIL)
+@pytest.mark.parametrize("history", [IDLE, IN_FLIGHT, FAILED])
+def test_nobody_waits_twice(history):
+    assert decide_call(None, history, 990.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.FAIL)
 
 
 def test_the_back_off_doubles_to_a_minute_and_is_never_less_than_half_of_that():
-    attempts, waits = IDLE, []
-    for _ in range(9):
-        attempts = attempts.failed(100.0, refused=False, retry_after=0.0, dice=0.0)
-        waits.append(attempts.retry_at - 100.0)
+    waits = [backoff_s(failures, refused=False, jitter=0.0) for failures in range(9)]
     assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
-    assert attempts.failed(100.0, refused=False, retry_after=0.0, dice=1.0).retry_at == 160.0
+    assert backoff_s(8, refused=False, jitter=1.0) == 60.0
 
 
 def test_after_a_refusal_nobody_asks_for_half_a_minute_or_more():
-    assert IDLE.failed(100.0, refused=True, retry_after=0.0, dice=0.0).retry_at == 130.0
-    assert IDLE.failed(100.0, refused=True, retry_after=0.0, dice=1.0).retry_at == 160.0
+    assert backoff_s(0, refused=True, jitter=0.0) == 30.0
+    assert backoff_s(0, refused=True, jitter=1.0) == 60.0
 
 
 def test_the_endpoint_can_ask_for_a_longer_back_off_not_for_a_shorter_one():
-    assert IDLE.failed(100.0, refused=False, retry_after=90.0, dice=1.0).retry_at == 190.0
-    assert IDLE.failed(100.0, refused=True, retry_after=1.0, dice=1.0).retry_at == 160.0
+    assert IDLE.failed(100.0, backoff_s=1.0, retry_after_s=90.0).retry_at == 190.0
+    assert IDLE.failed(100.0, backoff_s=60.0, retry_after_s=1.0).retry_at == 160.0
 
 
 def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
@@ -111,23 +109,23 @@ def test_a_rejected_token_that_is_current_and_not_new_is_replaced():
 
 
 def test_who_meets_the_rejection_while_a_request_is_under_way_joins_it():
-    assert decide_replacement(HELD, FLYING, 952.0, TIMEOUT_S, rejected=TOKEN) == TokenDecision(
+    assert decide_replacement(HELD, IN_FLIGHT, 952.0, TIMEOUT_S, rejected=TOKEN) == TokenDecision(
         action=TokenAction.WAIT, wait_s=TIMEOUT_S, counts=True
     )
 
 
 @pytest.mark.parametrize(
-    ("held", "attempts", "now", "waited"),
+    ("held", "history", "now", "waited"),
     [
         (None, IDLE, 500.0, False),
         (HELD, IDLE, 29.9, False),  # it was just fetched
-        (held_from_grant(TOKEN, 20.0, asked_at=0.0, dice=0.0), IDLE, 9.9, False),  # just fetched, for its life
+        (Held.from_grant(TOKEN, 20.0, asked_at=0.0, jitter=0.0), IDLE, 9.9, False),  # just fetched, for its life
         (HELD, IDLE, 500.0, True),  # a request for another brought none
-        (held_from_grant(NEXT, 1000.0, asked_at=0.0, dice=0.0), IDLE, 500.0, False),  # it is not the current one
+        (Held.from_grant(NEXT, 1000.0, asked_at=0.0, jitter=0.0), IDLE, 500.0, False),  # it is not the current one
     ],
 )
-def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, attempts, now, waited):
-    assert decide_replacement(held, attempts, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == TokenDecision(
+def test_a_rejected_token_is_not_replaced_where_another_would_not_help(held, history, now, waited):
+    assert decide_replacement(held, history, now, TIMEOUT_S, rejected=TOKEN, waited=waited) == TokenDecision(
         action=TokenAction.FAIL
     )
 
@@ -154,30 +152,30 @@ def test_a_token_that_has_ended_by_the_wall_clock_is_given_out_no_more():
 
 def test_while_a_rejected_token_is_replaced_a_caller_waits_a_second_at_most():
     expected = TokenDecision(action=TokenAction.WAIT, wait_s=REPLACEMENT_WAIT_S)
-    assert decide_call(REJECTED, FLYING, 501.0, TIMEOUT_S) == expected
+    assert decide_call(REJECTED, IN_FLIGHT, 501.0, TIMEOUT_S) == expected
     assert decide_call(REJECTED, IDLE, 501.0, TIMEOUT_S) == replace(expected, cause="rejected")
-    assert decide_call(REJECTED, FLYING, 501.0, 0.2).wait_s == 0.2
+    assert decide_call(REJECTED, IN_FLIGHT, 501.0, 0.2).wait_s == 0.2
 
 
 def test_a_rejected_token_is_served_after_the_wait_and_while_the_endpoint_fails():
-    assert decide_call(REJECTED, FLYING, 502.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.SERVE)
+    assert decide_call(REJECTED, IN_FLIGHT, 502.0, TIMEOUT_S, waited=True) == TokenDecision(action=TokenAction.SERVE)
     assert decide_call(REJECTED, FAILED, 950.9, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
     assert decide_call(REJECTED, FAILED, 951.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE, cause="rejected")
-    assert decide_call(REJECTED, FAILED.started(), 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
+    assert decide_call(REJECTED, FAILED.started(951.0), 952.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
 
 
 def test_nobody_waits_for_the_renewal_of_a_token_that_no_api_rejected():
-    assert decide_call(HELD, FLYING, 950.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
+    assert decide_call(HELD, IN_FLIGHT, 950.0, TIMEOUT_S) == TokenDecision(action=TokenAction.SERVE)
 
 
-def test_an_attempt_that_is_forgotten_did_not_fail_and_another_may_begin():
-    assert FLYING.forgotten() == IDLE
-    assert FAILED.started().forgotten() == FAILED
+def test_a_request_that_is_dropped_did_not_fail_and_another_may_begin():
+    assert IN_FLIGHT.finished() == IDLE
+    assert FAILED.started(951.0).finished() == FAILED
 
 
 @pytest.mark.parametrize("waited", [False, True])
 def test_all_who_met_the_same_rejection_get_what_was_fetched_on_account_of_it(waited):
-    replaced = held_from_grant(NEXT, 1000.0, asked_at=500.0, dice=0.0, instead_of=TOKEN)
+    replaced = Held.from_grant(NEXT, 1000.0, asked_at=500.0, jitter=0.0, instead_of=TOKEN)
     assert (
         decide_replacement(replaced, IDLE, 501.0, TIMEOUT_S, rejected=TOKEN, waited=waited).action is TokenAction.SERVE
     )
@@ -186,7 +184,8 @@ def test_all_who_met_the_same_rejection_get_what_was_fetched_on_account_of_it(wa
 
 
 @pytest.mark.parametrize(
-    ("held", "now", "starts"), [(HELD, 30.0, True), (held_from_grant(TOKEN, 20.0, asked_at=0.0, dice=0.0), 10.0, True)]
+    ("held", "now", "starts"),
+    [(HELD, 30.0, True), (Held.from_grant(TOKEN, 20.0, asked_at=0.0, jitter=0.0), 10.0, True)],
 )
 def test_a_token_is_not_new_any_more_after_half_a_minute_or_half_its_life(held, now, starts):
     assert (decide_replacement(held, IDLE, now, TIMEOUT_S, rejected=TOKEN).cause == "rejected") is starts

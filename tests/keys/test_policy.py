@@ -5,28 +5,29 @@ import dataclasses
 import pytest
 
 from m2mguard import KeyCaching
-from m2mguard._keys.fetch_history import FAILING_FOR_S, FetchHistory, Waiter
+from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_set import KeySet, key_set_from_members
 from m2mguard._keys.policy import KeyAction, KeyDecision, decide
 from m2mguard._keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable
 from m2mguard._reasons.codes import FetchCause
+from m2mguard.net._fetch_history import FAILING_FOR_S
 from m2mguard.testing import SigningKey
 
 CACHING = KeyCaching()
 FETCHED_AT = 1000.0
 PUBLISHED_AT = 1_790_000_000.0  # the same moment on the wall clock
 FRESH, DUE, EXPIRED, STALE_EDGE = FETCHED_AT + 1, FETCHED_AT + 250, FETCHED_AT + 300, FETCHED_AT + 3600
-NEVER_ASKED = FetchHistory()
+NEVER_ASKED = KeyFetchHistory()
 KNOWN_KEY = KeyRequest(kid="known", alg="ES256")
 UNKNOWN_KEY = KeyRequest(kid="unknown", alg="ES256")
 
 
-def failed(at: float, *, failures: int = 1, retry_in: float = 10, next_allowed_at: float = 0.0) -> FetchHistory:
-    return FetchHistory(failures=failures, failed_at=at, retry_at=at + retry_in, next_allowed_at=next_allowed_at)
+def failed(at: float, *, failures: int = 1, retry_in: float = 10, next_allowed_at: float = 0.0) -> KeyFetchHistory:
+    return KeyFetchHistory(failures=failures, failed_at=at, retry_at=at + retry_in, next_allowed_at=next_allowed_at)
 
 
-def in_flight(since: float, *, timed_out: bool = False) -> FetchHistory:
-    return FetchHistory(in_flight_since=since, timed_out=timed_out)
+def in_flight(since: float, *, timed_out: bool = False) -> KeyFetchHistory:
+    return KeyFetchHistory(in_flight_since=since, timed_out=timed_out)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ WITHOUT_KEYS = [
         unavailable(9, throttled=True),
     ),
     ("the back-off is over, and a permit is free", failed(40, next_allowed_at=50), 50, None, cold(55)),
-    ("the issuer wants to be left alone", FetchHistory(closed_until=90), 50, None, unavailable(40, throttled=True)),
+    ("the issuer wants to be left alone", KeyFetchHistory(closed_until=90), 50, None, unavailable(40, throttled=True)),
     ("back, timed out", in_flight(48), 50, back(48, timed_out=True), unavailable(1)),
     ("back, and the fetch failed since", failed(50, retry_in=7), 50, back(48), unavailable(7)),
     ("back, and the back-off is already over: a second at least", failed(50, retry_in=0), 50, back(48), unavailable(1)),
@@ -99,10 +100,10 @@ WITHOUT_KEYS = [
 
 
 @pytest.mark.parametrize(
-    ("attempts", "now", "asked", "decision"), [row[1:] for row in WITHOUT_KEYS], ids=[row[0] for row in WITHOUT_KEYS]
+    ("history", "now", "asked", "decision"), [row[1:] for row in WITHOUT_KEYS], ids=[row[0] for row in WITHOUT_KEYS]
 )
-def test_without_keys(attempts, now, asked, decision):
-    assert decide(None, attempts, KNOWN_KEY, now, CACHING, asked) == decision
+def test_without_keys(history, now, asked, decision):
+    assert decide(None, history, KNOWN_KEY, now, CACHING, asked) == decision
 
 
 def test_past_the_stale_edge_keys_are_as_good_as_none(snapshot):
@@ -113,7 +114,7 @@ def test_past_the_stale_edge_keys_are_as_good_as_none(snapshot):
 
 
 def test_past_the_stale_edge_only_a_token_of_a_key_that_we_had_needs_no_permit(snapshot):
-    no_permit = FetchHistory(next_allowed_at=STALE_EDGE + 7, reserved_allowed_at=STALE_EDGE + 7)
+    no_permit = KeyFetchHistory(next_allowed_at=STALE_EDGE + 7, reserved_allowed_at=STALE_EDGE + 7)
     assert decide(snapshot, no_permit, KNOWN_KEY, STALE_EDGE, CACHING) == wait(STALE_EDGE + 5, "cold")
     assert decide(snapshot, no_permit, UNKNOWN_KEY, STALE_EDGE, CACHING) == unavailable(7, throttled=True)
 
@@ -150,7 +151,7 @@ KNOWN = [
     ),
     (
         "a permit is for unknown keys only",
-        FetchHistory(next_allowed_at=2 * EXPIRED),
+        KeyFetchHistory(next_allowed_at=2 * EXPIRED),
         EXPIRED,
         None,
         wait(EXPIRED + 1, "expired"),
@@ -159,16 +160,16 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(
-    ("attempts", "now", "asked", "decision"), [row[1:] for row in KNOWN], ids=[row[0] for row in KNOWN]
+    ("history", "now", "asked", "decision"), [row[1:] for row in KNOWN], ids=[row[0] for row in KNOWN]
 )
-def test_a_known_key(snapshot, attempts, now, asked, decision):
-    assert decide(snapshot, attempts, KNOWN_KEY, now, CACHING, asked) == decision
+def test_a_known_key(snapshot, history, now, asked, decision):
+    assert decide(snapshot, history, KNOWN_KEY, now, CACHING, asked) == decision
 
 
 UNKNOWN = [
     ("a permit is free: wait for a new fetch", NEVER_ASKED, FRESH, None, ask(FRESH + 1)),
-    ("the next permit is free from this moment", FetchHistory(next_allowed_at=FRESH), FRESH, None, ask(FRESH + 1)),
-    ("nobody waits for a permit", FetchHistory(next_allowed_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
+    ("the next permit is free from this moment", KeyFetchHistory(next_allowed_at=FRESH), FRESH, None, ask(FRESH + 1)),
+    ("nobody waits for a permit", KeyFetchHistory(next_allowed_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
     (
         "no permit, and the last answer was bad",
         failed(FRESH, next_allowed_at=FRESH + 9),
@@ -179,7 +180,7 @@ UNKNOWN = [
     ("a permit is used although the issuer failed", failed(FRESH), FRESH, None, ask(FRESH + 1)),
     (
         "but not while the issuer wants to be left alone",
-        FetchHistory(closed_until=FRESH + 40),
+        KeyFetchHistory(closed_until=FRESH + 40),
         FRESH,
         None,
         unavailable(40, throttled=True),
@@ -202,7 +203,7 @@ UNKNOWN = [
     ),
     ("back, and the fetch had begun before: ask again", NEVER_ASKED, FRESH, back(FRESH - 0.4), ask(FRESH + 0.6)),
     ("back, and another is in flight: wait for what is left", in_flight(DUE - 0.1), DUE, back(DUE - 0.4), wait(DUE + 0.6)),
-    ("past ttl, without a permit", FetchHistory(next_allowed_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
+    ("past ttl, without a permit", KeyFetchHistory(next_allowed_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
     ("past ttl, without a permit, failed within the cool-down", failed(EXPIRED - 29, next_allowed_at=EXPIRED + 9), EXPIRED,
      None, unavailable(9, throttled=True)),
     ("past ttl, without a permit, failed before the cool-down", failed(EXPIRED - 30, next_allowed_at=EXPIRED + 9), EXPIRED,
@@ -211,10 +212,10 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(
-    ("attempts", "now", "asked", "decision"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN]
+    ("history", "now", "asked", "decision"), [row[1:] for row in UNKNOWN], ids=[row[0] for row in UNKNOWN]
 )
-def test_an_unknown_key(snapshot, attempts, now, asked, decision):
-    assert decide(snapshot, attempts, UNKNOWN_KEY, now, CACHING, asked) == decision
+def test_an_unknown_key(snapshot, history, now, asked, decision):
+    assert decide(snapshot, history, UNKNOWN_KEY, now, CACHING, asked) == decision
 
 
 @pytest.mark.parametrize(
@@ -230,17 +231,17 @@ def test_an_unknown_key(snapshot, attempts, now, asked, decision):
 )
 def test_a_token_older_than_the_keys_is_refused_and_asks_nobody(snapshot, issued_at, is_older):
     request = dataclasses.replace(UNKNOWN_KEY, issued_at=issued_at)
-    for attempts in (NEVER_ASKED, failed(FRESH), FetchHistory(next_allowed_at=FRESH + 9)):
-        decision = decide(snapshot, attempts, request, FRESH, CACHING)
+    for history in (NEVER_ASKED, failed(FRESH), KeyFetchHistory(next_allowed_at=FRESH + 9)):
+        decision = decide(snapshot, history, request, FRESH, CACHING)
         assert (decision == REFUSE) is is_older
-        assert decide(snapshot, attempts, dataclasses.replace(request, kid="known"), FRESH, CACHING) == SERVE
+        assert decide(snapshot, history, dataclasses.replace(request, kid="known"), FRESH, CACHING) == SERVE
 
 
 def test_a_permit_is_kept_for_known_applications(snapshot):
     known = dataclasses.replace(UNKNOWN_KEY, is_known=True)
-    attempts = FetchHistory(next_allowed_at=FRESH + 9)
-    assert decide(snapshot, attempts, known, FRESH, CACHING) == ask(FRESH + 1, is_known=True)
-    used = dataclasses.replace(attempts, reserved_allowed_at=FRESH + 4)
+    history = KeyFetchHistory(next_allowed_at=FRESH + 9)
+    assert decide(snapshot, history, known, FRESH, CACHING) == ask(FRESH + 1, is_known=True)
+    used = dataclasses.replace(history, reserved_allowed_at=FRESH + 4)
     assert decide(snapshot, used, known, FRESH, CACHING) == unavailable(4, throttled=True)
     assert decide(snapshot, used, known, FRESH, KeyCaching(burst=1)) == unavailable(9, throttled=True)
 
@@ -248,10 +249,10 @@ def test_a_permit_is_kept_for_known_applications(snapshot):
 def test_an_issuer_that_names_keys_by_thumbprint_names_none_otherwise(keys):
     key = SigningKey.generate("ES256")
     thumbprints = dated(key_set_from_members({"keys": [key.public_jwk]}, max_keys=1), at=FETCHED_AT)
-    attempts = FetchHistory(next_allowed_at=FRESH + 9)
+    history = KeyFetchHistory(next_allowed_at=FRESH + 9)
 
     def decision(snapshot, kid):
-        return decide(snapshot, attempts, KeyRequest(kid=kid, alg="ES256", is_known=True), FRESH, CACHING)
+        return decide(snapshot, history, KeyRequest(kid=kid, alg="ES256", is_known=True), FRESH, CACHING)
 
     assert decision(thumbprints, SigningKey.generate("RS256").kid) == ask(FRESH + 1, is_known=True)
     for invented in ("forged-1", "x" * 42, "x" * 44, "+" * 43):
@@ -263,8 +264,8 @@ def test_a_signature_that_is_not_our_keys_may_ask_once_and_is_refused_otherwise(
     tampered = dataclasses.replace(KNOWN_KEY, rejected=frozenset(key.identity("ES256") for key in keys.keys))
     assert decide(snapshot, NEVER_ASKED, tampered, FRESH, CACHING) == ask(FRESH + 1)
     assert decide(snapshot, NEVER_ASKED, tampered, FRESH, CACHING, back(FETCHED_AT)) == REFUSE
-    for attempts in (FetchHistory(next_allowed_at=FRESH + 9), in_flight(FRESH, timed_out=True)):
-        assert decide(snapshot, attempts, tampered, FRESH, CACHING).action is KeyAction.REFUSE
+    for history in (KeyFetchHistory(next_allowed_at=FRESH + 9), in_flight(FRESH, timed_out=True)):
+        assert decide(snapshot, history, tampered, FRESH, CACHING).action is KeyAction.REFUSE
     assert decide(snapshot, failed(FRESH), tampered, FRESH, CACHING, back(FRESH)).action is KeyAction.REFUSE
     another = dataclasses.replace(tampered, rejected=frozenset(["another"]))
     assert decide(snapshot, NEVER_ASKED, another, FRESH, CACHING) == SERVE

@@ -227,13 +227,13 @@ def test_a_flood_of_bad_tokens_changes_nothing(issuer, server):
             server.verify(issuer.mint_user_token())
     assert server.verify(good) is caller
     assert server.health().verdicts == VerdictHealth(remembered=1, hits=1, misses=1)
-    assert len(server._verification._known_headers) == 1
+    assert len(server._verifier._known_headers) == 1
 
 
 def test_known_headers_are_bounded_even_where_the_issuer_varies_them(issuer, server):
     for number in range(300):
         assert server.verify(issuer.mint(header={"n": number}))
-    assert len(server._verification._known_headers) <= 256
+    assert len(server._verifier._known_headers) <= 256
 
 
 def test_a_known_header_is_no_pass_for_another_payload(issuer, server):

@@ -6,9 +6,12 @@ import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, ResourceServer
 from m2mguard._clocks import Clocks
-from m2mguard._keys.fetch import METADATA_TTL_S, FetchFailed, KeyFetcher
+from m2mguard._keys.fetch import FetchFailed, KeyFetcher
+from m2mguard._reporting.reporter import Reporter
 from m2mguard.events import KeysRefreshed, RefreshFailed
 from m2mguard.net import HttpTransport, Response, TransportError
+from m2mguard.net._discovery import METADATA_TTL_S
+from m2mguard.net._runtime import Runtime
 from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 from tests.manual_clock import ManualClock
 
@@ -149,13 +152,17 @@ class Answers:
         return self.answer
 
 
+def runtime(transport, clock):
+    clocks = Clocks(wall=time.time, ages=clock, monotonic=clock)
+    return Runtime(clocks=clocks, transport=transport, reporter=Reporter(None, monotonic=clock))
+
+
 def fetcher(transport, clock=None, **numbers):
     return KeyFetcher(
         issuer="https://id.example",
         jwks_uri="https://id.example/jwks",
-        transport=transport,
         caching=KeyCaching(**numbers),
-        clocks=Clocks(wall=time.time, ages=clock or ManualClock()),
+        runtime=runtime(transport, clock or ManualClock()),
     )
 
 
@@ -176,8 +183,9 @@ def fetcher(transport, clock=None, **numbers):
 def test_whatever_a_transport_does_is_a_failed_fetch_in_safe_words(answer, words):
     with pytest.raises(FetchFailed) as caught:
         fetcher(Answers(answer)).fetch(None, failed_since=False)
-    assert words is None or str(caught.value) == words
-    assert "secret" not in str(caught.value)
+    detail = caught.value.failure.detail
+    assert words is None or detail == words
+    assert "secret" not in detail + str(caught.value)
 
 
 def test_the_transport_is_told_how_long_and_how_much():
@@ -205,9 +213,8 @@ def test_discovery_and_key_set_share_one_deadline(issuer):
     made = KeyFetcher(
         issuer=issuer.url,
         jwks_uri=None,
-        transport=slow,
         caching=KeyCaching(),
-        clocks=Clocks(wall=time.time, ages=clock),
+        runtime=runtime(slow, clock),
     )
     made.fetch(None, failed_since=False)
     assert slow.given == [5, 2]

@@ -49,25 +49,25 @@ def cache_of(max_entries, max_bytes=PLENTY):
 
 
 def remember(cache, name, size_bytes=2_000):
-    cache.remember(remembered(name, size_bytes=size_bytes))
+    cache.put(remembered(name, size_bytes=size_bytes))
 
 
 def held(cache, names):
     """Which of these are remembered. Looking is a use, so a test looks last."""
-    return {name for name in names if cache.find(digest_of(name.encode()), now_s=PLENTY) is not None}
+    return {name for name in names if cache.get(digest_of(name.encode()), now_s=PLENTY) is not None}
 
 
 def test_what_was_remembered_is_found_by_its_own_token_only():
     cache = cache_of(8)
     verdict = remembered(token=b"a.b.c")
-    cache.remember(verdict)
-    assert cache.find(digest_of(b"a.b.c"), now_s=0.0) is verdict
-    assert cache.find(digest_of(b"a.b.d"), now_s=0.0) is None
+    cache.put(verdict)
+    assert cache.get(digest_of(b"a.b.c"), now_s=0.0) is verdict
+    assert cache.get(digest_of(b"a.b.d"), now_s=0.0) is None
 
 
 def test_the_token_itself_is_not_kept():
     cache = cache_of(8)
-    cache.remember(remembered(token=b"header.payload.signature"))
+    cache.put(remembered(token=b"header.payload.signature"))
     [kept] = cache._entries.values()
     assert "signature" not in repr({name: getattr(kept, name) for name in kept.__slots__})
 
@@ -76,7 +76,7 @@ def test_a_cache_of_no_entries_remembers_nothing():
     cache = cache_of(0)
     remember(cache, "a")
     assert len(cache) == 0
-    assert cache.find(digest_of(b"a"), now_s=0.0) is None
+    assert cache.get(digest_of(b"a"), now_s=0.0) is None
 
 
 def test_the_least_recently_used_makes_room():
@@ -84,7 +84,7 @@ def test_the_least_recently_used_makes_room():
     for name in "abc":
         remember(cache, name)
     for now_s, name in enumerate("bacb", start=3):
-        assert cache.find(digest_of(name.encode()), now_s=now_s)
+        assert cache.get(digest_of(name.encode()), now_s=now_s)
     remember(cache, "d")
     assert held(cache, "abcd") == {"b", "c", "d"}
 
@@ -97,7 +97,7 @@ def test_the_order_of_forgetting_is_that_of_an_exact_lru(max_entries, steps):
     for now_s, (step, number) in enumerate(steps):
         digest = digest_of(b"%d" % number)
         if step == "find":
-            assert (cache.find(digest, now_s=now_s) is not None) == (number in model)
+            assert (cache.get(digest, now_s=now_s) is not None) == (number in model)
         else:
             remember(cache, str(number))
             model[number] = None
@@ -113,7 +113,7 @@ def test_a_flood_of_good_tokens_does_not_drive_out_one_that_is_in_use():
     cache = cache_of(16)
     remember(cache, "used")
     for number in range(1_000):
-        assert cache.find(digest_of(b"used"), now_s=0.0)  # even on a clock that stands still
+        assert cache.get(digest_of(b"used"), now_s=0.0)  # even on a clock that stands still
         remember(cache, f"flood {number}")
     assert len(cache) == 16
 
@@ -166,7 +166,7 @@ def test_the_weight_of_a_verdict_is_never_less_than_what_the_allocator_says(clai
     tracemalloc.start()
     try:
         for number in range(count):
-            cache.remember(
+            cache.put(
                 remembered(f"app {number}", token=b"%d" % number, size_bytes=size_of(payload), **json.loads(payload))
             )
         real = tracemalloc.get_traced_memory()[0]
@@ -181,7 +181,7 @@ def test_notes_of_use_do_not_pile_up():
         remember(cache, name)
     for now_s in range(1_000):
         for name in "abcd":
-            cache.find(digest_of(name.encode()), now_s=now_s)
+            cache.get(digest_of(name.encode()), now_s=now_s)
     assert len(cache._used) == 4
     remember(cache, "e")
     assert not cache._used
@@ -208,7 +208,7 @@ def test_threads_share_it_without_a_wrong_answer_an_error_or_an_entry_too_many()
         while time.monotonic() < ends_at:
             turn += 7
             name = names[turn % len(names)]
-            found = cache.find(digest_of(name.encode()), now_s=turn)
+            found = cache.get(digest_of(name.encode()), now_s=turn)
             if found is None:
                 remember(cache, name)
             elif found.verdict.caller.app_id != name:
