@@ -19,7 +19,7 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
-from m2mguard._reasons.codes import InsufficientScopeReason, InvalidTokenReason
+from m2mguard.errors import InsufficientScopeReason, InvalidTokenReason
 from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
 
 

@@ -9,14 +9,26 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
-from m2mguard._middleware.marks import RouteGuard, mark
-from m2mguard._middleware.preflight import is_preflight, may_run_as_another_method
+from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
-from m2mguard.paths import WEBSOCKET, PublicPaths
+from m2mguard.exemptions import Exemptions
+from m2mguard.paths import WEBSOCKET
+
+__all__ = [
+    "ASGIApp",
+    "BearerAuthMiddleware",
+    "Message",
+    "OnError",
+    "Receive",
+    "Scope",
+    "Send",
+    "caller_of",
+    "readiness",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -79,8 +91,7 @@ class BearerAuthMiddleware:
             raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
         if requires is not None:
             server.check_requirement(requires)
-        if preflight not in ("protect", "exempt"):
-            raise ConfigurationError('preflight must be "protect" or "exempt".')
+        exemptions = Exemptions(public=public, preflight=preflight)
         if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
             raise ConfigurationError(
                 "on_error must be a plain (not async) callable that takes the error and the scope."
@@ -89,9 +100,8 @@ class BearerAuthMiddleware:
         self._server = server
         self._metadata = server.resource_metadata
         self._requires = requires
-        self._public = PublicPaths(public) or None
-        mark(self, RouteGuard(requirement=requires, server=server, public=self._public))
-        self._exempt_preflights = preflight == "exempt"
+        self._exemptions = exemptions
+        mark(self, RouteGuard(requirement=requires, server=server, public=exemptions.public))
         self._on_error = on_error
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -102,14 +112,15 @@ class BearerAuthMiddleware:
             return
         if kind not in ("http", "websocket"):
             raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and knows no other")
+        head = _Head(scope)
         metadata = self._metadata
-        if metadata is not None and metadata.is_asked_for(scope.get("method", ""), **_path_of(scope)):
+        if metadata is not None and metadata.is_asked_for(head.method, **head.path_as_text):
             await send_answer(metadata.answer, scope, send)
             return
-        if self._is_public(scope):
+        if self._exemptions.is_public(head):
             await self.app(_anonymous(scope), receive, send)
             return
-        if self._exempt_preflights and is_preflight(scope.get("method", ""), _fields(scope), _query(scope)):
+        if self._exemptions.is_exempt_preflight(head):
             await self.app(_anonymous(scope), _without_body(receive), _without_answers_body(send))
             return
         try:
@@ -120,19 +131,6 @@ class BearerAuthMiddleware:
             await self._refuse(error, scope, send)
             return
         await self.app({**scope, "auth": caller, "user": caller}, receive, send)
-
-    def _is_public(self, scope: Scope) -> bool:
-        public = self._public
-        if public is None:
-            return False
-        path = _path_of(scope)
-        if path["raw_path"] is None:
-            path["path"] = path["path"].encode("utf-8", "surrogatepass")  # decoded by the server as ASGI demands
-        if not public.match(**path, method=scope.get("method", WEBSOCKET)):
-            return False
-        if may_run_as_another_method(_fields(scope), _query(scope)):
-            return public.match(**path)
-        return True
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)
@@ -199,17 +197,39 @@ class _Readiness:
         await send_answer(self._server.readiness(), scope, send)
 
 
-def _path_of(scope: Scope) -> dict[str, Any]:
-    return {"path": scope["path"], "root_path": scope.get("root_path", ""), "raw_path": scope.get("raw_path")}
+class _Head:
+    """The head of a request, read from its scope."""
 
+    __slots__ = ("_scope",)
 
-def _fields(scope: Scope) -> Iterable[tuple[str, str]]:
-    return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
 
+    @property
+    def method(self) -> str:
+        method: str = self._scope.get("method", WEBSOCKET)
+        return method
 
-def _query(scope: Scope) -> str:
-    query: bytes = scope.get("query_string", b"")
-    return query.decode("latin-1")
+    @property
+    def path_as_text(self) -> dict[str, Any]:
+        scope = self._scope
+        return {"path": scope["path"], "root_path": scope.get("root_path", ""), "raw_path": scope.get("raw_path")}
+
+    @property
+    def path(self) -> dict[str, Any]:
+        path = self.path_as_text
+        if path["raw_path"] is None:
+            path["path"] = path["path"].encode("utf-8", "surrogatepass")  # decoded by the server as ASGI demands
+        return path
+
+    @property
+    def fields(self) -> Iterable[tuple[str, str]]:
+        return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"])
+
+    @property
+    def query(self) -> str:
+        query: bytes = self._scope.get("query_string", b"")
+        return query.decode("latin-1")
 
 
 def _anonymous(scope: Scope) -> Scope:
@@ -246,3 +266,7 @@ def _without_answers_body(send: Send) -> Send:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return send_head
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+__all__ = ["Caller"]
+
 _MUTABLE = frozenset((dict, list))  # what a JSON parser makes of objects and arrays
 
 
@@ -142,3 +144,7 @@ def thaw(value: object) -> object:
 
 def _restore(members: dict[str, Any]) -> Caller:
     return Caller(**members | {"claims": freeze_claims(members["claims"])})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

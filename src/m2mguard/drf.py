@@ -26,6 +26,8 @@ from m2mguard.django import resource_server
 from m2mguard.errors import AnswerableError, MissingToken
 from m2mguard.wsgi import authorization_fields, route_of
 
+__all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest"]
+
 _ANY_ORGANIZATION = Requirement(organization=ANY_ORGANIZATION)
 _VERIFIED = "_m2mguard_verified"  # on a request while its view is asked for permissions
 _WORDED_BY_DRF = frozenset(("content-type", "content-length"))  # its renderers write the body
@@ -261,3 +263,7 @@ if importlib.util.find_spec("drf_spectacular") is not None:
             scopes = [*_required_scopes(view), *(scope for one in asked for scope in one.scopes)]
             choices = itertools.product(*(one.any_scope for one in asked if one.any_scope))
             return [{self.name: list(dict.fromkeys((*scopes, *choice)))} for choice in choices]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,6 +19,27 @@ from m2mguard._reasons.codes import (
     TokenProblem,
 )
 
+__all__ = [
+    "AnswerableError",
+    "AuthError",
+    "ConfigurationError",
+    "FetchProblem",
+    "InsufficientScope",
+    "InsufficientScopeReason",
+    "InvalidRequest",
+    "InvalidRequestReason",
+    "InvalidToken",
+    "InvalidTokenReason",
+    "KeysUnavailable",
+    "KeysUnavailableReason",
+    "M2MGuardError",
+    "MissingToken",
+    "MissingTokenReason",
+    "Reason",
+    "Refusal",
+    "TokenProblem",
+]
+
 
 class M2MGuardError(Exception):
     """Everything m2mguard raises on purpose."""
@@ -33,7 +54,7 @@ class AnswerableError(M2MGuardError):
 
     Args:
         reason: the code.
-        detail: one sentence for the operator, without any value from the token. Default: the one of `m2mguard._reasons`.
+        detail: one sentence for the operator, without any value from the token. Default: the one for the reason.
         problem: a more exact code, where one reason has several ways to be wrong.
         claim: the claim or header member in question.
         expected: what would have been accepted, as the settings or the route say.
@@ -43,7 +64,7 @@ class AnswerableError(M2MGuardError):
         status: the HTTP status, an int.
         error: the error code of RFC 6750 section 3.1 (for a 503, of RFC 6749 section 4.1.2.1), or None where the challenge has no code.
         description: one fixed sentence that may be told to the caller.
-        reason: one code of `m2mguard._reasons.codes.Reason`, for programs, logs and metrics; never told to the caller.
+        reason: one code of `Reason`, for programs, logs and metrics; never told to the caller.
         problem: the more exact code, or None.
         detail: one sentence for the operator; never told to the caller, never with a value taken from the token.
         claim: the name of the claim or header member in question, or None.
@@ -89,6 +110,10 @@ class AnswerableError(M2MGuardError):
 
 class AuthError(AnswerableError):
     """The request cannot be accepted as it is, and sending it again will not help: 400, 401 or 403."""
+
+
+Refusal = AuthError
+"""The older name of `AuthError`."""
 
 
 class MissingToken(AuthError):
@@ -180,3 +205,7 @@ class KeysUnavailable(AnswerableError):
         super().__init__(reason, detail, problem=problem)
         self.args: tuple[object, ...] = (reason, self.detail, retry_after)
         self.retry_after = retry_after
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

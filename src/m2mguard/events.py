@@ -14,6 +14,25 @@ from m2mguard._reasons.codes import (
     TokenRequestReason,
 )
 
+__all__ = [
+    "Event",
+    "KeyFileRejected",
+    "KeyWithdrawn",
+    "KeysLoadedFromFile",
+    "KeysRefreshed",
+    "KeysUnavailableEvent",
+    "PlainHttpAllowed",
+    "RefreshFailed",
+    "RenewalFailed",
+    "ScopesDropped",
+    "StaleServed",
+    "TokenAccepted",
+    "TokenEvent",
+    "TokenRefused",
+    "TokenRenewed",
+    "UnknownKeyThrottled",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -182,3 +201,7 @@ class ScopesDropped(TokenEvent):
 
     missing: tuple[str, ...]
     detail: str
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

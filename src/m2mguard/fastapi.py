@@ -19,12 +19,14 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
-from m2mguard._middleware.marks import RouteGuard, mark
+from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable, route_of
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
+
+__all__ = ["M2MAuth", "RefusedRequest", "RequiresCaller", "resource_metadata"]
 
 Organization = str | Callable[[HTTPConnection[Any]], str | None] | None
 
@@ -235,3 +237,7 @@ def _documented(description: str, headers: dict[str, Any]) -> dict[str, Any]:
     refusal = {"type": "object", "properties": {"error": text, "error_description": text}, "required": ["error"]}
     schema = {"type": "object", "properties": {"detail": refusal}, "required": ["detail"]}
     return {"description": description, "headers": headers, "content": {"application/json": {"schema": schema}}}
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,12 +12,13 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
-from m2mguard._middleware.marks import RouteGuard, guards_of, mark
+from m2mguard._route_marks import RouteGuard, guards_of, mark
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
-from m2mguard.wsgi import CALLER, Exemptions, authorization_fields, caller_of, route_of
+from m2mguard.exemptions import Exemptions
+from m2mguard.wsgi import CALLER, Head, authorization_fields, caller_of, route_of
 
 try:
     from flask import Blueprint, Flask, Request, Response, current_app, request
@@ -29,6 +30,8 @@ except ImportError as _missing:
 
 if TYPE_CHECKING:
     from m2mguard._server.resource_metadata import ResourceMetadata
+
+__all__ = ["M2MGuard", "current_caller", "readiness"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -176,9 +179,9 @@ class M2MGuard:
         exemptions = Exemptions(public=public)
 
         def guard() -> None:
-            if exemptions.is_public(request.environ) or request.endpoint == METADATA_ENDPOINT:
+            if exemptions.is_public(Head(request.environ)) or request.endpoint == METADATA_ENDPOINT:
                 return
-            if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(request.environ)):
+            if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(Head(request.environ))):
                 _authenticate(requirement)
 
         mark(guard, RouteGuard(requirement=requirement, server=self._server, public=exemptions.public))
@@ -210,7 +213,7 @@ class M2MGuard:
 
     def _guard_automatic_options(self) -> None:
         """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
-        if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(request.environ):
+        if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(Head(request.environ)):
             for guard in guards_of(current_app.view_functions[cast(str, request.endpoint)]):
                 _authenticate(guard.requirement or Requirement())
 
@@ -305,3 +308,7 @@ def _commands() -> AppGroup:
         raise SystemExit(0 if found.ready else 1)
 
     return group
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

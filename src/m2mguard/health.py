@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from m2mguard._reasons.codes import FetchProblem
 
+__all__ = ["Health", "IssuerHealth", "KeyHealth", "VerdictHealth"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyHealth:
@@ -68,3 +70,7 @@ class Health:
     ready: bool
     issuers: tuple[IssuerHealth, ...]
     verdicts: VerdictHealth = VerdictHealth()
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -17,6 +17,8 @@ from m2mguard._token.jws import SUPPORTED_ALGORITHMS
 from m2mguard._validation import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 
+__all__ = ["Issuer"]
+
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
 LOGTO_ORGANIZATION_CLAIM = "organization_id"
 _INDISPENSABLE_CLAIMS = frozenset(("iss", "exp"))
@@ -233,3 +235,7 @@ def _token_types(value: object) -> frozenset[str | None]:
             )
     types: set[str | None] = {media_type(name) for name in names}
     return frozenset(types | {None} if None in value else types)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

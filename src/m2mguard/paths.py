@@ -12,6 +12,8 @@ from typing import Final
 
 from m2mguard.errors import ConfigurationError
 
+__all__ = ["WEBSOCKET", "PublicPaths"]
+
 WEBSOCKET: Final = "WEBSOCKET"
 """The method by which an entry names the handshakes of WebSockets."""
 
@@ -170,3 +172,7 @@ def _parsed(entry: object) -> tuple[Methods, str]:
         return None, found["path"]
     methods = frozenset(found["methods"].split(","))
     return methods | {"HEAD"} if "GET" in methods else methods, found["path"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

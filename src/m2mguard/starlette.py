@@ -24,6 +24,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.starlette needs Starlette: pip install "m2mguard[starlette]"') from _missing
 
+__all__ = ["caller_of", "lifespan", "requires", "resource_metadata"]
+
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
@@ -117,3 +119,7 @@ def lifespan(server: ResourceServer, then: Lifespan | None = None, *, timeout: f
 
 def _of_scope(of_connection: Callable[[HTTPConnection[Any]], str | None]) -> Callable[[asgi.Scope], str | None]:
     return lambda scope: of_connection(HTTPConnection(scope))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

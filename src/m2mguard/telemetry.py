@@ -26,6 +26,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.telemetry needs OpenTelemetry: pip install "m2mguard[telemetry]"') from _missing
 
+__all__ = ["COUNTERS", "Metrics"]
+
 COUNTERS: Mapping[str, str] = {
     "m2mguard.tokens": "Tokens that were checked",
     "m2mguard.tokens.unchecked": "Tokens that could not be checked, because the issuer's keys cannot be had",
@@ -88,3 +90,7 @@ class Metrics:
             self._counters[counted.counter].add(1, attributes)
         if self._then is not None:
             self._then(event)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

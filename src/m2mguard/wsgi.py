@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
-from m2mguard._middleware.marks import RouteGuard, mark
-from m2mguard._middleware.preflight import is_preflight, may_run_as_another_method
+from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
-from m2mguard.paths import PublicPaths
+from m2mguard.exemptions import Exemptions
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from m2mguard._server.resource_metadata import ResourceMetadata
 
     OnError = Callable[[AnswerableError, WSGIEnvironment], Answer | None]
+
+__all__ = ["BearerAuthMiddleware", "caller_of", "readiness"]
 
 CALLER: Final = "m2mguard.caller"
 _ASCII_BUT_SPACE: Final = bytes(range(0x21, 0x7F))
@@ -94,11 +95,12 @@ class BearerAuthMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one WSGI request."""
         environ.pop(CALLER, None)
-        if self._metadata is not None and asks_for(self._metadata, environ):
+        head = Head(environ)
+        if self._metadata is not None and head.asks_for(self._metadata):
             return _send(self._metadata.answer, environ, start_response)
-        if self._exemptions.is_public(environ):
+        if self._exemptions.is_public(head):
             return self.app(environ, start_response)
-        if self._exemptions.is_exempt_preflight(environ):
+        if self._exemptions.is_exempt_preflight(head):
             return _pass_preflight(self.app, environ, start_response)
         try:
             caller = self._server.authenticate(
@@ -153,62 +155,55 @@ def route_of(environ: WSGIEnvironment) -> tuple[str, str]:
     return environ.get("REQUEST_METHOD", ""), path
 
 
-class Exemptions:
-    """The requests that need no token, as the WSGI family tells them: by path and method, never by Host.
+class Head:
+    """The head of a request, read from its WSGI environ.
 
     Args:
-        public: as for `BearerAuthMiddleware`.
-        preflight: as for `BearerAuthMiddleware`.
-
-    Attributes:
-        preflights: whether preflights are exempt.
-        public: the public paths.
-
-    Raises:
-        ConfigurationError: an invalid argument.
+        environ: the WSGI environ, or Django's `META`.
+        path: the decoded path in UTF-8, if it is not `PATH_INFO`, which shows its bytes as Latin-1 (PEP 3333).
+        raw_path: the path as it was sent, if the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it there.
     """
 
-    __slots__ = ("preflights", "public")
+    __slots__ = ("_environ", "_path", "_raw_path")
 
-    def __init__(self, *, public: Iterable[str] = (), preflight: Literal["protect", "exempt"] = "protect") -> None:
-        if preflight not in ("protect", "exempt"):
-            raise ConfigurationError('preflight must be "protect" or "exempt".')
-        self.public: PublicPaths = PublicPaths(public)
-        self.preflights: bool = preflight == "exempt"
+    def __init__(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> None:
+        self._environ = environ
+        self._path = path
+        self._raw_path = raw_path
 
-    def is_public(self, environ: WSGIEnvironment, *, path: bytes | None = None, raw_path: bytes | None = None) -> bool:
-        """Tell whether the path of a request is public.
+    @property
+    def method(self) -> str:
+        """As sent."""
+        method: str = self._environ["REQUEST_METHOD"]
+        return method
 
-        Args:
-            environ: the WSGI environ, or Django's `META`.
-            path: the decoded path in UTF-8, where it is not `PATH_INFO`, which shows its bytes as Latin-1 (PEP 3333).
-            raw_path: the path as it was sent, where the environ does not hold it. gunicorn, uWSGI, mod_wsgi and Werkzeug put it
-                there.
-        """
-        if not self.public:
-            return False
+    @property
+    def path(self) -> dict[str, Any]:
+        """The decoded path, and the path as it was sent."""
+        path = self._path
         if path is None:
-            path = environ.get("PATH_INFO", "").encode("latin-1", "replace")
-        sent = _raw_path(environ) or raw_path
-        if not self.public.match(path, method=environ["REQUEST_METHOD"], raw_path=sent):
-            return False
-        if may_run_as_another_method(_fields(environ), environ.get("QUERY_STRING", "")):
-            return self.public.match(path, raw_path=sent)
-        return True
+            path = self._environ.get("PATH_INFO", "").encode("latin-1", "replace")
+        return {"path": path, "raw_path": _raw_path(self._environ) or self._raw_path}
 
-    def is_exempt_preflight(self, environ: WSGIEnvironment) -> bool:
-        """Tell whether a request is a preflight and exempt; what it may reach without a token is for the adapter to limit."""
-        return self.preflights and is_preflight(
-            environ["REQUEST_METHOD"], _fields(environ), environ.get("QUERY_STRING", "")
-        )
+    @property
+    def fields(self) -> Iterable[tuple[str, str]]:
+        """Names, with underscores, and values."""
+        for name, value in self._environ.items():
+            if name.startswith("HTTP_"):
+                yield name[5:], value
+            elif name == "CONTENT_LENGTH":
+                yield name, value
 
+    @property
+    def query(self) -> str:
+        """As sent."""
+        query: str = self._environ.get("QUERY_STRING", "")
+        return query
 
-def _fields(environ: WSGIEnvironment) -> Iterable[tuple[str, str]]:
-    for name, value in environ.items():
-        if name.startswith("HTTP_"):
-            yield name[5:], value
-        elif name == "CONTENT_LENGTH":
-            yield name, value
+    def asks_for(self, metadata: ResourceMetadata) -> bool:
+        """Tell whether it asks for the API's metadata."""
+        raw_path = _raw_path(self._environ) or self._raw_path
+        return metadata.is_asked_for(self.method, self._environ.get("PATH_INFO", ""), raw_path=raw_path)
 
 
 def _pass_preflight(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
@@ -241,15 +236,13 @@ def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartRespons
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 
-def asks_for(metadata: ResourceMetadata, environ: WSGIEnvironment, *, raw_path: bytes | None = None) -> bool:
-    """Tell whether a request asks for the API's metadata. Arguments as for `Exemptions.is_public`."""
-    path = environ.get("PATH_INFO", "")
-    return metadata.is_asked_for(environ["REQUEST_METHOD"], path, raw_path=_raw_path(environ) or raw_path)
-
-
 def _raw_path(environ: WSGIEnvironment) -> bytes | None:
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if sent is None:
         return None
     # Werkzeug's test client gives it as it was typed, and gunicorn hands on what a client forgot to encode
     return quote(sent.partition("?")[0].encode("latin-1", "replace"), safe=_ASCII_BUT_SPACE).encode()
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

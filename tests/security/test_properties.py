@@ -72,7 +72,7 @@ def test_a_field_is_a_token_or_one_of_two_refusals(field):
     refusal = refusal_of(lambda: bearer_token([field]))
     assert (refusal is None) is bool(well_formed)
     if refusal is None:
-        assert bearer_token([field]) == rest.lstrip(" ")
+        assert bearer_token([field]) == rest.lstrip(" ").encode()
     else:
         other = not text or not text.lower().startswith("bearer") or text[6:7] in TCHAR
         assert type(refusal) is (MissingToken if other else InvalidRequest)

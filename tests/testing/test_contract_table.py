@@ -7,8 +7,8 @@ from urllib.parse import unquote
 import pytest
 
 from m2mguard import Requirement
-from m2mguard._middleware.preflight import may_run_as_another_method
 from m2mguard.errors import AnswerableError
+from m2mguard.exemptions import may_run_as_another_method
 from m2mguard.paths import PublicPaths
 from m2mguard.testing.contract import (
     CASES,

@@ -12,7 +12,7 @@ from types import ModuleType
 from m2mguard._cli.importing import CannotLoad, attribute, called, module_named
 from m2mguard._cli.routes import survey
 from m2mguard._cli.routes.starlette_apps import guards_of_middleware, is_starlette
-from m2mguard._middleware.marks import guards_of
+from m2mguard._route_marks import guards_of
 from m2mguard._server.resource_server import ResourceServer
 
 _USUAL_NAMES = ("app", "application", "server", "create_app", "make_app", "asgi", "wsgi")

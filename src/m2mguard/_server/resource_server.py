@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.key_source import KeySource
-from m2mguard._reporting.reporter import Reporter, Route, refusal_event
+from m2mguard._reporting.reporter import Route, refusal_event
 from m2mguard._server.answers import DEFAULT_REALM, Answer, Challenge, readiness_answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.settings import (
@@ -193,10 +193,7 @@ class ResourceServer:
             KeysUnavailable: 503, the issuer's keys are not available.
             ConfigurationError: as `check_requirement`.
         """
-        with self._reported(route):
-            caller = run_sync(self._verifier.verify(token))
-            self._check(caller, requirement, request)
-            return caller
+        return self._accept(self._verifier.verify, token, requirement, request, route)
 
     async def averify(
         self,
@@ -207,10 +204,7 @@ class ResourceServer:
         route: Route | None = None,
     ) -> Caller:
         """As `verify`, awaiting instead of blocking."""
-        with self._reported(route):
-            caller = await run_async(self._verifier.verify(token))
-            self._check(caller, requirement, request)
-            return caller
+        return await self._accept_async(self._verifier.verify, token, requirement, request, route)
 
     def authenticate(
         self,
@@ -233,10 +227,7 @@ class ResourceServer:
             InvalidRequest: 400, the field is malformed or there are several.
             InvalidToken, InsufficientScope, KeysUnavailable, ConfigurationError: as `verify`.
         """
-        with self._reported(route):
-            caller = run_sync(self._verifier.authenticate(headers))
-            self._check(caller, requirement, request)
-            return caller
+        return self._accept(self._verifier.authenticate, headers, requirement, request, route)
 
     async def aauthenticate(
         self,
@@ -247,10 +238,7 @@ class ResourceServer:
         route: Route | None = None,
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
-        with self._reported(route):
-            caller = await run_async(self._verifier.authenticate(headers))
-            self._check(caller, requirement, request)
-            return caller
+        return await self._accept_async(self._verifier.authenticate, headers, requirement, request, route)
 
     def authorize(
         self,
@@ -265,8 +253,7 @@ class ResourceServer:
         Raises:
             InsufficientScope: 403, the requirement is not met.
         """
-        with self._reported(route):
-            self._check(caller, requirement, request)
+        self._accept(lambda caller: caller, caller, requirement, request, route)
 
     def check_requirement(self, requirement: Requirement) -> None:
         """Check that a requirement says which issuer it means. For adapters, as early as they know it. Pure CPU.
@@ -331,6 +318,40 @@ class ResourceServer:
             trusted.source.fetch_if_unusable()
         return readiness_answer(ready=self.health().ready)
 
+    def _accept(
+        self,
+        verify: Callable[[Any], Caller | Resumable[Caller]],
+        credentials: object,
+        requirement: Requirement | None,
+        request: object,
+        route: Route | None,
+    ) -> Caller:
+        """Verify credentials and check the requirement; report a refusal."""
+        try:
+            caller = run_sync(verify(credentials))
+            self._check(caller, requirement, request)
+        except AnswerableError as error:
+            self._report(error, route)
+            raise
+        return caller
+
+    async def _accept_async(
+        self,
+        verify: Callable[[Any], Caller | Resumable[Caller]],
+        credentials: object,
+        requirement: Requirement | None,
+        request: object,
+        route: Route | None,
+    ) -> Caller:
+        """As `_accept`, awaiting instead of blocking."""
+        try:
+            caller = await run_async(verify(credentials))
+            self._check(caller, requirement, request)
+        except AnswerableError as error:
+            self._report(error, route)
+            raise
+        return caller
+
     def _check(self, caller: Caller, requirement: Requirement | None, request: object) -> None:
         own = self._own_organizations
         own_organization = own[caller.audience] if caller.audience in own else None  # noqa: SIM401 - `get` can make threads wait
@@ -348,30 +369,13 @@ class ResourceServer:
             error.app_id, error.issuer = caller.app_id, caller.issuer
             raise
 
-    def _reported(self, route: Route | None) -> _Reported:
-        return _Reported(self._runtime.reporter, route)
+    def _report(self, error: AnswerableError, route: Route | None) -> None:
+        event = refusal_event(error, route)
+        if event is not None:
+            self._runtime.reporter.emit(event)
 
     def _finished(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Resumable[None]:
         flights = [begin(trusted.source) for trusted in self._issuers]
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))
-
-
-class _Reported:
-    """Reports the refusal that its block ends with. A class, since `contextmanager` would cost more than the look into the cache."""
-
-    __slots__ = ("_reporter", "_route")
-
-    def __init__(self, reporter: Reporter, route: Route | None) -> None:
-        self._reporter = reporter
-        self._route = route
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        if isinstance(error, AnswerableError):
-            event = refusal_event(error, self._route)
-            if event is not None:
-                self._reporter.emit(event)

@@ -116,8 +116,8 @@ class Verifier:
         entry = self._cache.get(digest, now_s)
         if entry is not None:
             return self._from_cache(entry, now_s) or self._revalidate(token, entry)
-        if unchecked is not None:
-            bearer_token(unchecked)
+        if unchecked is not None and (checked := bearer_token(unchecked)) != token:
+            return self._verify(checked)  # there is more than one space before it, or white space after it
         return self._verify_new(token, digest, now_s)
 
     def _from_cache(self, found: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:

@@ -19,7 +19,7 @@ _OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's va
 
 
 def plain_credential(values: Sequence[str | bytes]) -> bytes | None:
-    """What follows "Bearer " in the only field, without white space around it: what `bearer_token` returns, if that returns.
+    """What follows "Bearer " in the only field: nearly always what `bearer_token` returns.
 
     Its grammar is not checked: it may be a token, or anything else. None if there is not one such field.
     """
@@ -28,9 +28,7 @@ def plain_credential(values: Sequence[str | bytes]) -> bytes | None:
     value = values[0]
     if isinstance(value, str):
         value = value.encode("latin-1", "replace")
-    if not isinstance(value, bytes) or not value.startswith(_SCHEME):
-        return None
-    return value[_SCHEME_BYTES:].lstrip(b" ").rstrip(_OPTIONAL_WHITE_SPACE)
+    return value[_SCHEME_BYTES:] if isinstance(value, bytes) and value.startswith(_SCHEME) else None
 
 
 def bearer_token(values: Sequence[str | bytes]) -> bytes:

@@ -13,6 +13,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.client.aiohttp needs aiohttp: pip install "m2mguard[aiohttp]"') from _missing
 
+__all__ = ["TokenMiddleware"]
+
 
 class TokenMiddleware:
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions.
@@ -52,3 +54,7 @@ class TokenMiddleware:
         response.release()
         request.headers["Authorization"] = another.authorization
         return await handler(request)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,6 +14,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.client.grpc needs grpcio: pip install "m2mguard[grpc]"') from _missing
 
+__all__ = ["TokenPlugin", "call_credentials"]
+
 
 class TokenPlugin(grpc.AuthMetadataPlugin):
     """Puts a source's token into the `authorization` metadata of each call. gRPC runs it on a thread of its own, where it may block.
@@ -46,3 +48,7 @@ def call_credentials(source: TokenSource) -> grpc.CallCredentials:
         source: gives the tokens.
     """
     return grpc.metadata_call_credentials(TokenPlugin(source), name="m2mguard")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

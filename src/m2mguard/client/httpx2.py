@@ -16,6 +16,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.client.httpx2 needs httpx2: pip install "m2mguard[httpx2]"') from _missing
 
+__all__ = ["TokenAuth"]
+
 
 class TokenAuth(httpx2.Auth):
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between clients.
@@ -86,3 +88,7 @@ def _rejects(response: httpx2.Response, token: AccessToken) -> bool:
 def _may_be_repeated(request: httpx2.Request, response: httpx2.Response) -> bool:
     """After a redirect the answer is another request's: then the first one was accepted, and must not be repeated."""
     return response.request is request and isinstance(request.stream, httpx2.ByteStream)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

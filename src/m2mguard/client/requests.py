@@ -19,6 +19,8 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.client.requests needs requests: pip install "m2mguard[requests]"') from _missing
 
+__all__ = ["TokenAuth"]
+
 
 class TokenAuth(AuthBase):
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between sessions and threads.
@@ -69,3 +71,7 @@ class TokenAuth(AuthBase):
         answer = response.connection.send(repeated, **how)
         answer.history.append(response)
         return answer
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

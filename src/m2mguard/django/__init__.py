@@ -15,3 +15,7 @@ from m2mguard.django.middleware import M2MGuardMiddleware
 from m2mguard.django.views import readiness, resource_metadata
 
 __all__ = ["M2MGuardMiddleware", "MachineRequest", "readiness", "requires", "resource_metadata", "resource_server"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

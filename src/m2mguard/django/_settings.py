@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.errors import ConfigurationError
-from m2mguard.wsgi import Exemptions
+from m2mguard.exemptions import Exemptions
 
 SETTING: Final = "M2MGUARD"
 MIDDLEWARE_KEYS: Final = frozenset(("PUBLIC", "PREFLIGHT", "REQUIRES"))

@@ -6,6 +6,8 @@ from django.core.checks import Tags, register
 from m2mguard.django import _checks as checks
 from m2mguard.django import _settings as configuration
 
+__all__ = ["M2MGuardConfig"]
+
 
 class M2MGuardConfig(AppConfig):
     """`INSTALLED_APPS = ["m2mguard.django"]`."""
@@ -19,3 +21,7 @@ class M2MGuardConfig(AppConfig):
         register(checks.setting_is_valid, Tags.security)
         register(checks.middleware_keys_have_effect, Tags.security)
         register(checks.ready_for_deployment, Tags.security, deploy=True)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,7 +11,9 @@ from django.http.response import HttpResponseBase
 
 from m2mguard.django._guard import aauthenticate_request, authenticate_request, response_of
 from m2mguard.django._settings import DjangoSettings, current
-from m2mguard.wsgi import asks_for
+from m2mguard.wsgi import Head
+
+__all__ = ["M2MGuardMiddleware"]
 
 _PREFLIGHT: Final = "_m2mguard_preflight"  # on a request that passed as a preflight, without a token
 
@@ -65,13 +67,12 @@ class M2MGuardMiddleware:
         return _head_of(response) if hasattr(request, _PREFLIGHT) else response
 
     def _is_open(self, request: HttpRequest, configuration: DjangoSettings) -> bool:
-        exemptions = configuration.exemptions
-        path = request.path_info.encode(
-            "utf-8", "surrogatepass"
-        )  # what Django's router sees; `META` may show it as Latin-1
-        if exemptions.is_public(request.META, path=path, raw_path=_raw_path(request)):
+        # `path_info` is what Django's router sees; `META` may show it as Latin-1.
+        path = request.path_info.encode("utf-8", "surrogatepass")
+        head = Head(request.META, path=path, raw_path=_raw_path(request))
+        if configuration.exemptions.is_public(head):
             return True
-        if self._exempts_preflights and exemptions.is_exempt_preflight(request.META):
+        if self._exempts_preflights and configuration.exemptions.is_exempt_preflight(head):
             setattr(request, _PREFLIGHT, True)
             return True
         return False
@@ -107,7 +108,7 @@ def _head_of(response: Any) -> Any:
 
 def _metadata(request: HttpRequest, configuration: DjangoSettings) -> HttpResponse | None:
     metadata = configuration.server.resource_metadata
-    if metadata is None or not asks_for(metadata, request.META, raw_path=_raw_path(request)):
+    if metadata is None or not Head(request.META, raw_path=_raw_path(request)).asks_for(metadata):
         return None
     return response_of(metadata.answer, request)
 
@@ -121,3 +122,7 @@ def _raw_path(request: HttpRequest) -> bytes | None:
 def _pass_csrf(request: HttpRequest) -> None:
     """No browser adds a bearer token by itself, so a request that carries one was not forged by another site."""
     request.csrf_processing_done = True  # type: ignore[attr-defined]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

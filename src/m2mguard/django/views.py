@@ -44,3 +44,7 @@ def resource_metadata() -> URLPattern:
 
     pattern: URLPattern = path(metadata.path.removeprefix("/"), document, name="m2mguard_resource_metadata")
     return pattern
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,3 +5,7 @@ from m2mguard.net._protocol import Response, Transport, TransportError
 from m2mguard.net._transport import HttpTransport
 
 __all__ = ["HttpTransport", "Response", "Transport", "TransportError", "TransportProblem"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Generator
+from types import GeneratorType
 from typing import Any, NamedTuple, TypeVar, overload
 
 from m2mguard.net._event_loops import Waiters, current_event_loop, waiters_on
@@ -100,7 +101,7 @@ def run_sync(work: Resumable[T]) -> T: ...
 def run_sync(work: T | Resumable[T]) -> T: ...
 def run_sync(work: object) -> object:
     """The result of resumable work, blocking the thread at each wait; a ready result is returned as it is."""
-    if not isinstance(work, Generator):
+    if not isinstance(work, GeneratorType):
         return work
     try:
         wait = next(work)
@@ -116,7 +117,7 @@ async def run_async(work: Resumable[T]) -> T: ...
 async def run_async(work: T | Resumable[T]) -> T: ...
 async def run_async(work: object) -> object:
     """The result of resumable work, awaiting at each wait; a ready result is returned as it is."""
-    if not isinstance(work, Generator):
+    if not isinstance(work, GeneratorType):
         return work
     try:
         wait = next(work)

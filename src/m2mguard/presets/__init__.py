@@ -7,3 +7,7 @@ from m2mguard.presets._hosted import auth0, cognito, entra, google_service_accou
 from m2mguard.presets._self_hosted import hydra, keycloak, zitadel
 
 __all__ = ["auth0", "cognito", "entra", "google_service_accounts", "hydra", "keycloak", "okta", "zitadel"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

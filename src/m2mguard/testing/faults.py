@@ -12,6 +12,23 @@ from typing import Final, Literal
 
 from m2mguard.testing._messages import Reply
 
+__all__ = [
+    "Fault",
+    "body",
+    "delay",
+    "disconnect",
+    "drip",
+    "empty_key_set",
+    "gzip_bomb",
+    "hang",
+    "html",
+    "huge",
+    "members",
+    "redirect",
+    "status",
+    "truncated",
+]
+
 _CHUNK: Final = b" " * 65_536
 
 
@@ -174,3 +191,7 @@ def gzip_bomb(size_bytes: int = 20_000_000) -> Fault:
 def drip(part: Literal["head", "body"] = "body", *, interval_s: float = 1.0) -> Fault:
     """Send the header or the body one byte at a time."""
     return Fault(drip=part, drip_interval_s=interval_s)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from m2mguard import ResourceServer
     from m2mguard.testing import LocalIssuer
 
+__all__ = ["m2m_audience", "m2m_issuer", "m2m_server", "m2m_token"]
+
 
 @pytest.fixture
 def m2m_audience() -> str:
@@ -44,3 +46,7 @@ def m2m_server(m2m_issuer: LocalIssuer, m2m_audience: str) -> ResourceServer:
     from m2mguard import Issuer, ResourceServer
 
     return ResourceServer(Issuer.logto(m2m_issuer.endpoint), audience=m2m_audience)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from m2mguard._cli.routes.report import ObservedRoute, RouteReport, above_guard, reports, where_is
-from m2mguard._middleware.marks import RouteGuard, guards_of
+from m2mguard._route_marks import RouteGuard, guards_of
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
 _ANY_METHOD: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from m2mguard._middleware.preflight import is_preflight, may_run_as_another_method
+from m2mguard.exemptions import is_preflight, may_run_as_another_method
 
 PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "DELETE"}
 

@@ -1,0 +1,31 @@
+"""What a user may import: the modules without an underscore, and in each of them the names of `__all__` and no others."""
+
+import importlib
+import pkgutil
+
+import pytest
+
+import m2mguard
+from tests import django_site
+
+django_site.set_up()  # before any module of Django REST framework is imported
+
+FOUND = (found.name for found in pkgutil.walk_packages(m2mguard.__path__, "m2mguard."))
+PUBLIC = ["m2mguard", *(name for name in sorted(FOUND) if "._" not in name and ".management" not in name)]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_module_lists_its_names_and_dir_shows_no_other(name):
+    module = importlib.import_module(name)
+    assert dir(module) == sorted(module.__all__)
+    assert not [public for public in module.__all__ if public.startswith("_") and public != "__version__"]
+    for public in module.__all__:
+        assert getattr(module, public) is not None
+
+
+def test_the_public_modules_are_those_of_the_table_of_contents():
+    top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
+    assert top == [
+        "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "flask", "health", "issuer",
+        "net", "paths", "presets", "starlette", "telemetry", "testing", "wsgi",
+    ]  # fmt: skip
