@@ -1,33 +1,55 @@
-"""What tests of every room share. Fixtures of one room stand in that room's folder."""
+"""What all tests share. Fixtures of one package's tests are in its folder."""
 
 import contextlib
 import gc
+import re
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-OUTCOMES = pytest.StashKey[dict[str, set[str]]]()
+SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "security.md"
+NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
+MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # without the vectors beside the repository
+
+
+class NamedTests:
+    """Fails a run in which a test that docs/security.md names did not pass, or, in a run of everything, was missing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.outcomes: dict[str, set[str]] = {}
+        self.everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (
+            config.option.markexpr or config.option.keyword
+        )
+        self.faults: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or not report.passed:
+            self.outcomes.setdefault(report.nodeid.partition("[")[0], set()).add(report.outcome)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        for file, name in sorted(set(NAMED_TEST.findall(SECURITY_PAGE.read_text()))):
+            test = f"tests/{file}::{name}"
+            seen = self.outcomes.get(test, set())
+            if seen - ({"passed", "skipped"} if test.startswith(MAY_BE_SKIPPED) else {"passed"}):
+                self.faults.append(f"docs/security.md names {test}, which did not pass")
+            elif not seen and self.everything and exitstatus == pytest.ExitCode.OK:
+                self.faults.append(f"docs/security.md names {test}, which did not run")
+        if self.faults and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for fault in self.faults:
+            terminalreporter.write_line(fault, red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[OUTCOMES] = {}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks how the other tests went comes last."""
-    items.sort(key=lambda item: item.path.name == "test_security_page.py")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.when == "call" or not report.passed:
-        item.config.stash[OUTCOMES].setdefault(item.nodeid.partition("[")[0], set()).add(report.outcome)
-    return report
+    if not hasattr(config, "workerinput"):  # under pytest-xdist the controller sees every report
+        config.pluginmanager.register(NamedTests(config), "named-tests")
 
 
 @pytest.fixture(autouse=True)

@@ -1,19 +1,18 @@
-"""docs/security.md cannot lie: every rule is on it, and every test it names exists, ran, and passed."""
+"""docs/security.md names every rule, and tests that exist for it. `NamedTests` checks at the end of a run that these ran and passed."""
 
 import ast
 import re
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.conftest import OUTCOMES
+from tests.conftest import MAY_BE_SKIPPED, NAMED_TEST, NamedTests
 
 ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| ([SF]\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
-NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 RULES = [*(f"S{number}" for number in range(1, 73)), *(f"F{number}" for number in range(1, 82))]
-MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # where the vectors are not beside the repository
 
 
 @cache
@@ -50,14 +49,24 @@ def test_a_named_test_exists(name):
     assert function in functions_of(file)
 
 
-def test_the_named_tests_ran_and_passed(request):
-    """In a run of everything, all of them; in a smaller one, those that were asked for."""
-    config = request.config
-    outcomes = config.stash[OUTCOMES]
-    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (
-        config.option.markexpr or config.option.keyword
-    )
-    for name in named_tests():
-        seen = outcomes.get(name, set())
-        assert seen <= ({"passed", "skipped"} if name.startswith(MAY_BE_SKIPPED) else {"passed"}), name
-        assert seen or not everything, f"{name} did not run"
+@pytest.mark.parametrize(
+    ("outcome", "everything", "faults"),
+    [
+        ("passed", False, 0),
+        ("skipped", False, 1),
+        ("failed", False, 1),
+        (None, False, 0),
+        (None, True, len(named_tests())),
+    ],
+)
+def test_a_run_in_which_a_named_test_did_not_pass_fails(outcome, everything, faults):
+    option = SimpleNamespace(markexpr="" if everything else "not slow", keyword="")
+    named = NamedTests(SimpleNamespace(args_source=pytest.Config.ArgsSource.TESTPATHS, option=option))
+    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    name = next(name for name in named_tests() if not name.startswith(MAY_BE_SKIPPED))
+    if outcome:
+        report = SimpleNamespace(when="call", passed=outcome == "passed", nodeid=f"{name}[a case]", outcome=outcome)
+        named.pytest_runtest_logreport(report)
+    named.pytest_sessionfinish(session, pytest.ExitCode.OK)
+    assert len(named.faults) == faults
+    assert (session.exitstatus == pytest.ExitCode.OK) == (not faults)

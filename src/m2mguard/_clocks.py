@@ -1,4 +1,4 @@
-"""The two clocks of a server or client: the wall clock for times in tokens, and one for ages that a suspended machine cannot stop.
+"""The two clocks of a server or client: the wall clock for times in tokens, and one for ages, which a suspended machine does not stop.
 
 No lock, no thread and no I/O. Neither clock is kept as a function of `time`: it is looked up at every call, so that a test may replace it.
 """
@@ -19,9 +19,9 @@ JUMP_S = 1.0  # clocks that drift apart by less have not jumped
 class AgeClock:
     """Seconds that only ever go forward: by the monotonic clock, and also by what the wall clock has jumped ahead of it.
 
-    CLOCK_MONOTONIC stands still while a machine is suspended or a container is frozen; the wall clock does not. A wall clock that
-    steps back changes nothing here, nor do both clocks, as when a test ends that had set them ahead. Safe to share between threads,
-    without a lock.
+    CLOCK_MONOTONIC stops while a machine is suspended or a container is frozen; the wall clock does not. A wall clock that steps back
+    changes nothing here, nor do two clocks that step back together, as at the end of a test that had set them ahead. Safe to share
+    between threads, without a lock.
 
     Args:
         monotonic: gives seconds on a clock that never steps.
@@ -34,7 +34,7 @@ class AgeClock:
         self._monotonic = monotonic
         self._wall = wall
         self._seen = (wall() - monotonic(), 0.0)  # how far the clocks are apart, and the jumps so far
-        self._latest = float("-inf")  # the latest time given out, but for what threads give out at the same moment
+        self._latest = float("-inf")  # the latest time returned, except for threads that return one at the same moment
 
     def __call__(self) -> float:
         """The time now, in seconds since an arbitrary moment."""
@@ -82,7 +82,7 @@ class Clocks:
 
 
 def clocks_from(clock: Clock | None, monotonic: Clock | None) -> Clocks:
-    """The clocks that a constructor was given; None stands for those of this process.
+    """The clocks that a constructor was given; None means the process's own.
 
     Raises:
         ConfigurationError: something that cannot be called.

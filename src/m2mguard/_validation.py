@@ -20,7 +20,7 @@ def number(setting: str, value: object, *, least: float, most: float, unit: str 
     """Check a finite number in a closed range."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(f"{setting} must be a number of {unit}, from {least:,.9g} to {most:,.9g}.")
-    if not least <= value <= most:  # nor is NaN between them
+    if not least <= value <= most:  # also rejects NaN
         raise ConfigurationError(f"{setting} must be from {least:,.9g} to {most:,.9g} {unit}.")
     return value
 
@@ -85,7 +85,7 @@ def secure_url(setting: str, value: object, *, allow_http: bool = False) -> Spli
     except ValueError:
         raise ConfigurationError(f"{setting} is no valid URL; check its host and port.") from None
     if "@" in parts.netloc:
-        raise ConfigurationError(f"{setting} must not carry credentials; remove what stands before the '@'.")
+        raise ConfigurationError(f"{setting} must not carry credentials; remove the part before the '@'.")
     if port == 0 or parts.netloc.endswith(":") or not (_HOST_NAME.fullmatch(host) or _address(host)):
         raise ConfigurationError(f"{setting} is no valid URL; check its host and port.")
     if "#" in value:

@@ -46,12 +46,12 @@ class BearerAuthMiddleware:
     """ASGI middleware that lets a request pass with a good bearer token, and answers any other itself (RFC 6750).
 
     The application below finds the `Caller` at `scope["auth"]` and `scope["user"]`, which Starlette and Litestar show as
-    `request.auth` and `request.user`. On a public path both are absent, whatever stood there before. The scope given from
+    `request.auth` and `request.user`. On a public path both are absent, and a value that was there before is removed. The scope given from
     above is not changed.
 
     The metadata of a server that has a `resource_url` is served here, to anybody (RFC 9728).
 
-    `http` and `websocket` are protected and `lifespan` passes; a scope of any other type is an error, since nobody could say
+    `http` and `websocket` are protected and `lifespan` passes; a scope of any other type is an error, since it is not known
     who is calling. A refused WebSocket is answered by the denial response extension where the server offers it, else it is
     closed with 1008 before it was accepted. With keys at hand nothing is awaited; else at most what `KeyCaching` allows.
     Safe to share between tasks and event loops.
@@ -61,9 +61,9 @@ class BearerAuthMiddleware:
         server: verifies tokens and words the answers.
         requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
             given the ASGI scope.
-        public: the paths below `root_path` that need no token, default none. An entry that ends in "/" opens what lies below it,
-            any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
-        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" hands on CORS preflights as
+        public: the paths below `root_path` that need no token, default none. An entry that ends in "/" opens all paths below it,
+            any other one exact path; methods may come before it, as in "GET /reports/". See `PublicPaths`.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" passes CORS preflights on as
             browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
             Needless where a CORS middleware is above this one.
         on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
@@ -111,7 +111,7 @@ class BearerAuthMiddleware:
             await self.app(scope, receive, send)
             return
         if kind not in ("http", "websocket"):
-            raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and knows no other")
+            raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and no other type")
         head = _Head(scope)
         metadata = self._metadata
         if metadata is not None and metadata.is_asked_for(head.method, **head.path_as_text):

@@ -234,7 +234,7 @@ def _settles_organization(permission: object) -> bool:
 
 
 def _asked_of_all(permission: object) -> Iterator[Requirement]:
-    """The requirements that no request gets around."""
+    """Requirements every request must meet (AND branches only)."""
     if isinstance(permission, AND):
         yield from _asked_of_all(permission.op1)  # type: ignore[attr-defined]
         yield from _asked_of_all(permission.op2)  # type: ignore[attr-defined]

@@ -135,10 +135,10 @@ class InvalidRequest(AuthError):
 
 
 class InvalidToken(AuthError):
-    """The token is expired, forged, malformed, or not meant for this API: 401 `invalid_token`.
+    """The token is expired, forged, malformed, or for another API: 401 `invalid_token`.
 
     `reason` is an `InvalidTokenReason`: `malformed`, `unknown_issuer`, `algorithm`, `unknown_key`, `signature`, `token_type`, `claim`,
-    `audience`, `expired` or `not_yet_valid`. The caller is told none of them.
+    `audience`, `expired` or `not_yet_valid`. The answer shows none of them.
     """
 
     status = 401
@@ -178,7 +178,7 @@ class InsufficientScope(AuthError):
 
 
 class KeysUnavailable(AnswerableError):
-    """The issuer's keys are not available, so nobody can say whether the token is good: 503 with Retry-After.
+    """The issuer's keys are not available, so the token cannot be checked: 503 with Retry-After.
 
     `reason` is a `KeysUnavailableReason`: `keys_unavailable` or `key_not_fetched`.
 

@@ -60,7 +60,7 @@ class KeysRefreshed(Event):
 class PlainHttpAllowed(Event):
     """A server or a token source was built that asks over plain http off loopback, since `allow_http` says so.
 
-    Whoever controls that network chooses the keys, or reads the secret. `origins` are those that are asked so.
+    Anyone who controls that network chooses the keys, or reads the secret. `origins` are the origins that are asked this way.
     """
 
     origins: tuple[str, ...]
@@ -129,7 +129,7 @@ class KeysUnavailableEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownKeyThrottled(Event):
-    """A token named a key that we do not have, and the issuer was not asked about it, since the permits for that are used up."""
+    """A token named a key that we do not have, and the issuer was not asked about it, because of the rate limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +165,7 @@ class TokenAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenEvent(Event):
-    """Anything that concerns our own access token. `issuer` is the issuer's URL, or the token endpoint's where that is all we know."""
+    """Anything that concerns our own access token. `issuer` is the issuer's URL, or the token endpoint's if no issuer is given."""
 
     app_id: str
     resource: str | None

@@ -102,7 +102,7 @@ class M2MGuard:
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Protect a view function, sync or async, or each view of a class: `decorators = [guard.requires("read:orders")]`.
 
-        Put it below `@app.route`. Above it, the app would know the view without its guard: such a view is never called, its requests
+        Put it below `@app.route`. Above it, the app would register the view without its guard: such a view is never called, its requests
         end in a `ConfigurationError`, which the app's log names at its first request. The OPTIONS requests that Flask answers for
         the view are protected, too.
 
@@ -167,8 +167,8 @@ class M2MGuard:
             app_ids: as for `requires`.
             organization: as for `requires`.
             issuers: as for `requires`.
-            public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens what lies
-                below it, any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
+            public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens all paths
+                below it, any other one exact path; methods may come before it, as in "GET /reports/". See `PublicPaths`.
 
         Raises:
             ConfigurationError: an invalid value.
@@ -234,7 +234,7 @@ def _wrapped(view: Callable[..., Any]) -> Iterator[object]:
 def _unguarded(endpoint: str) -> str:
     return (
         f"the view of {endpoint!r} was registered without the guard that it has. Put guard.requires() below the route: "
-        '@app.get("/orders"), then @guard.requires("read:orders"), then the function. A view that is meant to be open, too, '
+        '@app.get("/orders"), then @guard.requires("read:orders"), then the function. A view that is open on purpose, too, '
         "needs a function of its own."
     )
 
@@ -302,7 +302,7 @@ def _commands() -> AppGroup:
 
     @group.command("health")
     def health() -> None:
-        """Fetch the issuers' keys and show how they stand. Ends with 1 where tokens cannot be checked."""
+        """Fetch the issuers' keys and show their state. The exit status is 1 if tokens cannot be checked."""
         found = _server().warm_up()
         print(json.dumps(dataclasses.asdict(found), indent=2))  # noqa: T201
         raise SystemExit(0 if found.ready else 1)

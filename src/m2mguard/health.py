@@ -29,7 +29,7 @@ class IssuerHealth:
         fetched_at: when the last good fetch began.
         age: seconds since then.
         stale: whether the keys are older than their ttl.
-        stale_until: until when they are served at the most.
+        stale_until: the latest time at which they may still be used.
         next_refresh: when traffic will refresh them.
         failures: failed attempts in a row.
         last_error: why the last fetch failed, in our own words; None after a good one.

@@ -1,4 +1,4 @@
-"""Issuer: whom we trust, where its keys lie, and how its tokens look. Settings only; nothing is fetched here.
+"""Issuer: whom we trust, where its keys are, and how its tokens look. Settings only; nothing is fetched here.
 
 The default is RFC 9068 to the letter. A preset may say otherwise, and says so by name.
 """
@@ -34,8 +34,8 @@ class Issuer:
         aliases: further names of the same issuer, compared with `iss` likewise: a tenant with a custom domain signs with the same keys
             under several names. They are fetched by `url`, and a `Caller` of any of them has `issuer == url`. Default none.
         allow_http: accept plain http for `url`, `aliases` and `jwks_uri` also off loopback, such as `http://logto:3001` inside a
-            cluster. Whoever controls that network chooses the keys. Warned of in the log at every start. Default False.
-        jwks_uri: where its key set lies. Default None: found by discovery, and then it must be of the issuer's own origin.
+            cluster. Anyone who controls that network chooses the keys. Warned of in the log at every start. Default False.
+        jwks_uri: the URL of its key set. Default None: found by discovery, and then it must be of the issuer's own origin.
         jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
         algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and
             Ed25519 (RFC 9864) can be named, too. None of them is symmetric; the key decides which of them it can verify.
@@ -45,7 +45,7 @@ class Issuer:
         required_claims: claims that must be there; default iss, aud, exp, sub, client_id, iat and jti (RFC 9068 section 2.2).
         claim_values: claims that must be there and hold one of these strings, `{"token_use": ["access"]}`. Default none. Where
             `typ` does not keep other tokens of the issuer out, this does (RFC 8725 section 3.12).
-        audience_in_scope: a token without `aud` is for the audience that stands in front of the last "/" of one of its scopes, as
+        audience_in_scope: a token without `aud` is for the audience before the last "/" of one of its scopes, as
             in "https://shopping.api/read:orders". Default False: a token without `aud` is refused.
         app_id_claim: the claim that holds the App ID, default `sub`. Of a person's token `sub` is the person: there it is `client_id`.
         is_machine: tells from the verified claims whether a token belongs to a machine; default `sub == client_id`.

@@ -43,7 +43,7 @@ class PublicPaths:
 
     Args:
         entries: literal paths of ASCII characters below the application's root. One that ends in "/" is a prefix of whole segments
-            and opens what lies below it: "/docs/" opens "/docs/a", but not "/docs", "/docs-internal" or "/docs/", which some
+            and opens all paths below it: "/docs/" opens "/docs/a", but not "/docs", "/docs-internal" or "/docs/", which some
             routers take for "/docs". ("/docs/" is public if "/docs" is an entry, too.) Any other is one exact path. An entry
             opens every method, or only those that it names: "GET /reports/", "GET,POST /hook". GET includes HEAD; "WEBSOCKET"
             is the handshake of a WebSocket.
@@ -139,7 +139,7 @@ def _is_canonical(path: str) -> bool:
         return True
     if len(path) > _MAX_BEYOND_ASCII:
         return False
-    # The compatibility form (NFKC) shows what stands for ASCII characters: a full-width slash, dot leaders, other spaces.
+    # The compatibility form (NFKC) shows which characters are read as ASCII ones: a full-width slash, dot leaders, other spaces.
     form = unicodedata.normalize("NFKC", path)
     return (
         _CANONICAL.fullmatch(form) is not None
@@ -165,7 +165,7 @@ def _parsed(entry: object) -> tuple[Methods, str]:
     if found is None or not _LITERAL.fullmatch(entry):
         raise ConfigurationError(
             f"public: {entry!r} would never match. Give a plain path of ASCII characters that starts with '/', without empty, '.' "
-            "or '..' segments, percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open what lies "
+            "or '..' segments, percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open all paths "
             "below it. To open some methods only, name them before the path: 'GET /reports/', 'GET,POST /hook'."
         )
     if found["methods"] is None:

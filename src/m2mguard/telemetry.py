@@ -69,7 +69,7 @@ class Metrics:
 
     Args:
         meter: makes the counters; default the one named "m2mguard" of the global provider.
-        then: called with every event afterwards, for whoever wants `on_event` for themselves as well.
+        then: called with every event afterwards, if you want `on_event` for yourself as well.
     """
 
     def __init__(self, *, meter: Meter | None = None, then: Callable[[Event], object] | None = None) -> None:

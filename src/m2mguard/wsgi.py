@@ -43,8 +43,8 @@ _STATUS_LINES = {
 class BearerAuthMiddleware:
     """WSGI middleware that lets a request pass with a good bearer token, and answers any other itself (RFC 6750).
 
-    The application below finds the `Caller` at `environ["m2mguard.caller"]`; on a public path there is none, whatever stood
-    there before. What the application returns is handed on as it is, and what it raises passes through. With keys at hand
+    The application below finds the `Caller` at `environ["m2mguard.caller"]`; on a public path there is none, and one that was
+    there before is removed. What the application returns is passed on as it is, and what it raises passes through. With keys at hand
     nothing blocks; else a request waits at most as long as `KeyCaching` allows. Safe to share between threads and greenlets.
     The metadata of a server that has a `resource_url` is served here, to anybody (RFC 9728).
 
@@ -53,9 +53,9 @@ class BearerAuthMiddleware:
         server: verifies tokens and words the answers.
         requires: what every protected request must meet; None, the default, is `Requirement()`. A callable organization is
             given the WSGI environ.
-        public: the paths below `SCRIPT_NAME` that need no token, default none. An entry that ends in "/" opens what lies below
-            it, any other one exact path; methods may stand before it, as in "GET /reports/". See `PublicPaths`.
-        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" hands on CORS preflights as
+        public: the paths below `SCRIPT_NAME` that need no token, default none. An entry that ends in "/" opens all paths below
+            it, any other one exact path; methods may come before it, as in "GET /reports/". See `PublicPaths`.
+        preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" passes CORS preflights on as
             browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
         on_error: called with the refusal and the WSGI environ. It may return another `Answer` to be sent instead; None sends
             the standard one. What it raises passes through, and nothing is let in.
@@ -240,7 +240,7 @@ def _raw_path(environ: WSGIEnvironment) -> bytes | None:
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if sent is None:
         return None
-    # Werkzeug's test client gives it as it was typed, and gunicorn hands on what a client forgot to encode
+    # Werkzeug's test client gives it as it was typed, and gunicorn passes on what a client forgot to encode
     return quote(sent.partition("?")[0].encode("latin-1", "replace"), safe=_ASCII_BUT_SPACE).encode()
 
 

@@ -388,7 +388,7 @@ async def _async_hook(error, scope): ...
         ({"on_error": "log"}, "on_error must be"),
         ({"on_error": _async_hook}, "on_error must be"),
     ],
-    ids=str,
+    ids=lambda value: str(value).partition(" at 0x")[0],
 )
 def test_an_argument_that_cannot_be_meant_is_refused_at_construction(protect, options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):

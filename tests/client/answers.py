@@ -45,12 +45,12 @@ def grant(
     answer: Response,
     target: TokenTarget = TARGET,
     *,
-    silence_grants=False,
+    missing_scope_grants=False,
     token_types=TOKEN_TYPES,
     refusal=read_refusal,
 ) -> Granted:
     rules = AnswerRules(
-        token_types=bearer_token_types(token_types), silence_grants=silence_grants, read_refusal=refusal
+        token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope_grants, read_refusal=refusal
     )
     credentials = ClientCredentials(client_id="app-7", client_secret=SECRET)
     return parse_token_response(answer, SentRequest(target=target, credentials=credentials), rules, now_s=NOW_S)

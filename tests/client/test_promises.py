@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from m2mguard._clocks import JUMP_S, clocks_from
 from m2mguard._reporting.reporter import Reporter
 from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
-from m2mguard.client._cached_token import CachedToken
+from m2mguard.client._cached_token import CachedToken, TokenFetch
 from m2mguard.client._client_credentials import Client
 from m2mguard.client._policy import JUST_FETCHED_S, REPLACEMENT_WAIT_S
 from m2mguard.client._token_request import TokenTarget
@@ -98,6 +98,7 @@ class TokenPromises(RuleBasedStateMachine):
         self.begun = 0
         self.given_up = 0
         self.flying: list[Request] = []
+        self.fetches: list[TokenFetch] = []
         self.waiting: list[tuple[Any, Any]] = []
         self.silent_until = 0.0
 
@@ -185,12 +186,17 @@ class TokenPromises(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99))
     def a_caller_is_back(self, which: int) -> None:
         steps, wait = self.waiting.pop(which % len(self.waiting))
-        with pytest.raises((StopIteration, TokenRequestError)) as ended:  # nobody waits twice
-            steps.send(wait.flight.wait(0))
-        if isinstance(ended.value, StopIteration):
-            self._check(ended.value.value)
-        else:
+        try:
+            again = steps.send(wait.flight.wait(0))
+        except StopIteration as end:
+            self._check(end.value)
+        except TokenRequestError:
             assert not self._valid()
+        else:
+            assert any(fetch.flight is wait.flight and fetch.dropped for fetch in self.fetches), (
+                "waits twice for one request"
+            )
+            self.waiting.append((steps, again))
         self._note_what_began()
 
     @precondition(lambda self: self.best)
@@ -240,6 +246,7 @@ class TokenPromises(RuleBasedStateMachine):
             assert self.clock.now >= request.began_at + TIMEOUT_S + GRACE_S, "two requests at once"
         assert attempt.began_at == self.clock.now, "the age of a token does not count from its request"
         self.begun = attempt.number
+        self.fetches.append(attempt)
         assert isinstance(attempt.flight, HeldFlight)
         self.flying.append(
             Request(

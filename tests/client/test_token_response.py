@@ -172,7 +172,7 @@ def test_a_grant_with_a_member_named_error_is_a_grant():
 
 
 @pytest.mark.parametrize(
-    ("scope", "silence_grants", "granted"),
+    ("scope", "missing_scope_grants", "granted"),
     [
         ({}, True, {"read:orders", "write:orders"}),
         ({}, False, set()),
@@ -185,5 +185,5 @@ def test_a_grant_with_a_member_named_error_is_a_grant():
         ({"scope": "read:orders,write:orders"}, True, {"read:orders,write:orders"}),  # a comma is part of a name
     ],
 )
-def test_what_an_answer_without_scope_means_is_for_the_source_to_say(scope, silence_grants, granted):
-    assert grant(response(200, GOOD | scope), silence_grants=silence_grants).scopes == granted
+def test_what_an_answer_without_scope_means_is_for_the_source_to_say(scope, missing_scope_grants, granted):
+    assert grant(response(200, GOOD | scope), missing_scope_grants=missing_scope_grants).scopes == granted

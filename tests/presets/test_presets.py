@@ -18,6 +18,8 @@ each_issuer = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def readable(parameter: object) -> str:
     if isinstance(parameter, dict):
         return " ".join(f"{name}={value}" for name, value in parameter.items())
+    if isinstance(parameter, Issuer):
+        return parameter.url
     return getattr(parameter, "__name__", str(parameter))
 
 

@@ -4,8 +4,8 @@ No clock, no random number, no lock and no I/O: times are arguments, in seconds 
 
 The rate limit is for fetches on account of a key that we do not have. Each request of such a fetch that brings nothing new makes the next
 such fetch possible `cooldown / burst` later. One fetch is reserved for applications whose tokens were verified before, so that a stranger
-who invents key ids does not delay them. The reserved one is free again a third of that time after such an application has asked for
-nothing, at the soonest, and a whole cool-down after it was used.
+who invents key ids does not delay them. The reserved one is free again a third of that time after such an application has caused a
+fetch that brought nothing, at the earliest, and a whole cool-down after it was used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from m2mguard._keys.key_caching import KeyCaching
 from m2mguard.net._fetch_history import FetchHistory, doubled_s
 
 RETRY_LEAST_S: Final = 0.5
-MAX_DEBT: Final = 2  # cool-downs: nobody waits longer for the next fetch, whatever the last one has cost
+MAX_DEBT: Final = 2  # cool-downs: the next fetch is never further away, however many requests the last one took
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,5 +80,5 @@ class Waiter:
 
 
 def backoff_s(failures: int, *, jitter: float) -> float:
-    """Seconds until the next fetch after so many failures in a row: 1 to 60, doubling, full jitter, half a second at the least."""
+    """Seconds until the next fetch after so many failures in a row: 1 to 60, doubling, full jitter, at least half a second."""
     return max(RETRY_LEAST_S, doubled_s(failures) * jitter)

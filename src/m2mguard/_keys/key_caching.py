@@ -11,7 +11,7 @@ _DAY_S = 86_400.0
 
 
 class _Default(float):
-    """The number of a field that was not given: it gives way to the others where it would contradict them."""
+    """A default number: it is adapted if it contradicts a number that was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class KeyCaching:
 
     Args:
         ttl: seconds for which a key set is fresh, 1 to 86,400, default 300. While the issuer answers, a withdrawn key is trusted no
-            longer than this. A `Cache-Control: max-age` of the issuer may shorten it, to 60 at the least, and never lengthens it.
+            longer than this. A `Cache-Control: max-age` of the issuer may shorten it, to no less than 60, and never lengthens it.
         refresh_ahead: the share of the ttl after which traffic refreshes the keys in the background, 0.01 to 1, default 0.8;
             spread by 10 %.
         stale_for: seconds after the last good fetch for which keys are served while the issuer fails; 0 (never) or ttl to 604,800,
@@ -30,7 +30,7 @@ class KeyCaching:
         max_wait: seconds a request waits for the issuer while there are keys to serve, 0 to 60, default 1, or the timeout where that is
             shorter.
         connect_timeout: seconds for a connection, above 0 to 60, default 2, or the timeout where that is shorter.
-        timeout: seconds for one refresh in all, from connect_timeout to 60, default 5. A request waits so long where there are no keys.
+        timeout: seconds for one refresh in all, from connect_timeout to 60, default 5. A request waits this long if there are no keys.
         max_bytes: size of an answer, decoded, 1,024 to 16 MiB, default 262,144.
         max_keys: keys in a set, 1 to 1,000, default 100.
 
@@ -67,7 +67,7 @@ class KeyCaching:
                 self._follow(name, self.timeout, f"is longer than timeout ({self.timeout:g})")
 
     def _follow(self, name: str, bound: float, contradiction: str) -> None:
-        """Refuse a number that contradicts another; one that was not given follows the other instead."""
+        """Refuse a number that contradicts another; a default one is adapted instead."""
         given = getattr(self, name)
         if not isinstance(given, _Default):
             raise ConfigurationError(f"{name} ({given:g}) {contradiction}.")

@@ -41,7 +41,7 @@ class KeyFile:
 
     Args:
         directory: where it is; owned by this process's user or root. If others can write to it, a subdirectory of ours is used.
-        issuer: the issuer's URL, which gives the file its name and must stand in it.
+        issuer: the issuer's URL, which gives the file its name and must be in it.
         clock: seconds since the epoch.
         max_age_s: older keys are not read.
         max_bytes: a longer file is not read.
@@ -167,7 +167,7 @@ class KeyFilePersistence:
         self._issuer = issuer
         self._clocks = runtime.clocks
         self._reporter = runtime.reporter
-        self._purged = False  # once keys were withdrawn by hand, none are taken from the file any more
+        self._purged = False  # after a purge no keys are loaded from the file any more
 
     def load(self, fetch: KeyFetch) -> bool:
         """Load keys from the file if there are none. Tells whether that ended the fetch, since callers wait for it. Blocks on the disk."""

@@ -1,6 +1,6 @@
 """Bytes of a JWK Set in, an immutable KeySet out (RFC 7517 section 5). One bad key is skipped alone. Pure.
 
-So the JSON is read with patience: what is wrong inside one key must not cost the others.
+The JSON is parsed leniently: one malformed key must not invalidate the set.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from m2mguard._token.key_strength import UnusableKey
 from m2mguard._token.strict_json import without_byte_order_mark
 
 MAX_KEYS_PER_KID = 4
-_MAX_REASONS = 5  # are told of a set without a usable key: the message goes into logs
-_MAX_DEPTH = 16  # what lies deeper is no part of any key
+_MAX_REASONS = 5  # are named for a set without a usable key: the message goes into logs
+_MAX_DEPTH = 16  # deeper members are not part of any key
 _STRUCTURE = re.compile(
     r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL
 )  # whole strings, and every bracket outside them

@@ -111,7 +111,7 @@ class KeySource:
         self._state.fetch_if_unusable()
 
     def purge(self) -> None:
-        """Forget the keys now, on disk as well, and whatever a fetch in flight may bring. Keys that were configured by hand stay."""
+        """Forget the keys now, on disk as well, and whatever a fetch in flight may bring. Configured keys stay."""
         self._state.purge()  # first: what a fetch in flight saves from now on, it removes itself
         if self._file is not None:
             self._file.purge()

@@ -1,8 +1,8 @@
-"""May these keys still be served, and must somebody ask the issuer? One pure decision over a snapshot and a record of fetches.
+"""May these keys still be used, and must the issuer be asked? One pure decision about a snapshot and the history of fetches.
 
 No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages. The first rule that fits decides.
-"Servable" is a snapshot before its stale edge. "Older" is a token issued more than a minute before our keys were fetched; any other may be
-newer than they are. All waits of one caller share one bound.
+"Servable" is a snapshot before its stale edge (`stale_until`). "Older" is a token issued more than a minute before our keys were
+fetched; any other may be newer than they are. All waits of one caller share one deadline.
 
     keys          the token's key   asking the issuer                         decision
     ------------  ----------------  ----------------------------------------  ----------------------------------------------
@@ -10,28 +10,28 @@ newer than they are. All waits of one caller share one bound.
     the stale     any               in flight, and a waiter timed out         UNAVAILABLE
     edge          any               in flight                                 WAIT, at most timeout from its beginning
                   any               failed a moment ago                       UNAVAILABLE until the next fetch
-                  not among them    no permit                                 UNAVAILABLE until the next permit
+                  not among them    no fetch is allowed yet                   UNAVAILABLE until one is
                   any               may be asked                              WAIT, at most timeout, for a new fetch
 
     fresh         known             any                                       SERVE
     past refresh  known             may be asked                              SERVE_AND_REFRESH
     ahead         known             is being asked, or failed a moment ago    SERVE
     past ttl      known             we are back                               SERVE, or SERVE_AND_REFRESH if it may be asked
-                  known             failed of late, a waiter timed out, or    the same
+                  known             failed recently, a waiter timed out, or   the same
                                     in flight for max_wait
                   known             in flight                                 WAIT, at most max_wait from its beginning
                   known             may be asked                              WAIT, at most max_wait, for a new fetch
 
     servable      unknown           failed or took too long, since we asked   UNAVAILABLE: we could not tell
-                  unknown           has answered what was asked after us      REFUSE: nobody knows that key
+                  unknown           has answered a fetch begun after us       REFUSE: there is no such key
                   unknown, older    any                                       REFUSE: the fetch after it did not bring its key
                   unknown           has taken longer than max_wait            UNAVAILABLE: we could not tell
                   unknown           in flight for max_wait, a waiter timed    UNAVAILABLE: we could not tell
                                     out
                   unknown           in flight                                 WAIT, at most max_wait from its beginning
-                  unknown           a permit is free                          WAIT, at most max_wait, for a new fetch
-    past ttl      unknown           may be asked, no failure for a cool-down  the same, without a permit
-    servable      unknown           no permit                                 UNAVAILABLE until the next permit
+                  unknown           a fetch is allowed                        WAIT, at most max_wait, for a new fetch
+    past ttl      unknown           may be asked, no failure for a cool-down  the same, although none is allowed
+    servable      unknown           no fetch is allowed yet                   UNAVAILABLE until one is
 
 A token whose signature is not that of our key of its `kid` is one of an unknown key, too: some issuers replace a key under its `kid`. Where
 the issuer cannot be asked about it, REFUSE takes the place of UNAVAILABLE: we hold that key, and the signature is not its own.
@@ -66,11 +66,11 @@ class KeyDecision:
     Attributes:
         action: see `Action`.
         cause: why a fetch is to begin now, or None.
-        is_about_unknown: whether that fetch is on account of a key that we do not have, so that it needs a permit.
+        is_about_unknown: whether that fetch is for a key that we do not have, so that it is rate-limited.
         is_known: whether it is for a token that `Snapshot.looks_like_ours`.
         wait_until: with WAIT, until when.
         retry_after: with UNAVAILABLE, seconds until asking again makes sense.
-        throttled: whether the issuer would have been asked, had there been a permit.
+        throttled: whether the rate limit prevented a fetch.
     """
 
     action: KeyAction
@@ -99,7 +99,7 @@ def decide(
 
     Args:
         snapshot: the keys at hand, or None.
-        history: what is known of asking the issuer.
+        history: the history of fetches.
         request: what the token says about its key.
         now: the time.
         caching: the numbers.

@@ -1,6 +1,6 @@
-"""A directory that nobody but this process's user can write to: the one that was given, or one of our own inside it. POSIX only; blocks.
+"""A directory that only this process's user can write to: the given one, or one of our own inside it. POSIX only; blocks.
 
-All work is done relative to an open descriptor, so that nobody can put another directory in its place between a check and its use.
+All work is done relative to an open descriptor, so that no other directory can replace it between a check and its use.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NotPrivate(OSError):
-    """The directory can be changed by somebody else. The message is in our own words."""
+    """Another user can change the directory. The message is in our own words."""
 
 
 @contextlib.contextmanager
 def private_directory(directory: Path, *, create: bool) -> Iterator[int]:
     """Open a directory that only this process's user, or root, can write to, and give its descriptor.
 
-    Where others can write to `directory`, as to a Kubernetes emptyDir (mode 0777, or 2777), a subdirectory of ours is used, with mode 0700.
+    If others can write to `directory`, as to a Kubernetes emptyDir (mode 0777, or 2777), a subdirectory of ours is used, with mode 0700.
 
     Args:
         directory: an existing directory of this process's user or root.

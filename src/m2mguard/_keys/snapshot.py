@@ -1,4 +1,4 @@
-"""What a token says about its key, and the keys of one good answer with the times until which they are good for something. Data only."""
+"""What a token says about its key; and the keys of one good fetch, with the times until which they are fresh and servable. Data only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._keys.key_set import KeySet
 
 LEAST_MAX_AGE_S = 60
-OLDER_S = 60.0  # a key set may lag behind the issuer's first signature by so much
+OLDER_S = 60.0  # a key set may lag behind the issuer's first signature by this much
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7638 with SHA-256
 
 
@@ -47,7 +47,7 @@ class KeyRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The keys of one good answer, and until when they are good for what. Never changed, only replaced.
+    """The keys of one good fetch, and until when they are fresh and servable. Never changed, only replaced.
 
     Attributes:
         keys: the keys.
@@ -76,15 +76,15 @@ class Snapshot:
         max_age: int | None,
         jitter: float,
     ) -> Snapshot:
-        """Say until when the keys of a fetch are good for what.
+        """Compute until when the keys of a fetch are fresh and servable.
 
         Args:
             keys: the keys of a good answer.
             caching: the numbers.
             fetched_at: when the fetch began.
             published_at: as the attribute.
-            max_age: the issuer's `Cache-Control: max-age`, in seconds, or None. It may shorten the ttl to 60 s at the least.
-            jitter: 0…1, where in the 10 % around the time of refresh ahead this snapshot is refreshed.
+            max_age: the issuer's `Cache-Control: max-age`, in seconds, or None. It may shorten the ttl, to no less than 60 s.
+            jitter: 0 to 1: the position inside the ±10 % window around the time of refresh ahead.
         """
         ttl = caching.ttl if max_age is None else min(caching.ttl, max(LEAST_MAX_AGE_S, max_age))
         ahead = min(1.0, caching.refresh_ahead * (0.9 + 0.2 * jitter))

@@ -1,4 +1,4 @@
-"""What the log says of an event, and at which level: one sentence for somebody who has never heard of this library. Pure.
+"""The log line for each event, and its level: one sentence for a reader who has never heard of this library. Pure.
 
 Its words come from the table of reasons. Every value that an issuer or a caller chose is escaped and cut.
 """
@@ -34,7 +34,7 @@ _MAX_VALUES = 8
 
 
 def printable(value: object) -> str:
-    """Spell a value as one line of printable ASCII of at most 200 characters: it must not begin a line of its own, or steer a terminal."""
+    """Spell a value as one line of at most 200 printable ASCII characters, so that a kid cannot inject log lines, or steer a terminal."""
     text = value if isinstance(value, str) else str(value)
     shown = ascii(text[: MAX_LOGGED_CHARACTERS + 1])[1:-1]
     return shown if len(shown) <= MAX_LOGGED_CHARACTERS else f"{shown[: MAX_LOGGED_CHARACTERS - 3]}..."
@@ -97,7 +97,7 @@ def _keys_missing(event: KeysUnavailableEvent) -> _Words:
     where = _where(event.method, event.path)
     sentence = (
         f"503{where}: {printable(event.detail)} (reason {event.reason}). Issuer: {printable(event.issuer)}.{why} "
-        f"The caller is told to try again in {event.retry_after_s:.0f} s."
+        f"The answer says: try again in {event.retry_after_s:.0f} s."
     )
     return event.reason, sentence
 
@@ -139,7 +139,7 @@ def _stale(event: StaleServed) -> _Words:
 def _throttled(event: UnknownKeyThrottled) -> _Words:
     return None, (
         f"a token names a key of {printable(event.issuer)} that is not known here, and the issuer was asked so often that it is not asked "
-        "about this one yet. Either the issuer rotates keys very often, or somebody sends tokens with invented key ids."
+        "about this one yet. Either the issuer rotates keys very often, or a caller sends tokens with invented key ids."
     )
 
 
@@ -156,7 +156,7 @@ def _file_ignored(event: KeyFileRejected) -> _Words:
 
 def _plain_http(event: PlainHttpAllowed) -> _Words:
     return None, (
-        f"plain http is allowed for {_quoted(event.origins)} (allow_http). Whoever controls the network on the way chooses the keys, or "
+        f"plain http is allowed for {_quoted(event.origins)} (allow_http). Anyone who controls the network in between chooses the keys, or "
         "reads the secret. Use it inside a cluster only."
     )
 

@@ -1,7 +1,7 @@
-"""Delivers events to the one logger and to the callable that was given as `on_event`. Neither can harm a request.
+"""Delivers events to the logger `m2mguard` and to `on_event`; never raises.
 
 Repeats of one kind are logged once a minute, with how many were left out; `on_event` gets every one. What makes a kind is an issuer that
-is configured, and codes: nothing that a caller chooses, so nobody can fill a disk.
+is configured, and codes: nothing that a caller chooses, so no caller can fill a disk.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Reporter:
         monotonic: a clock in seconds.
 
     Attributes:
-        has_listener: whether an `on_event` was given; events that are not logged need not be made for nobody.
+        has_listener: whether an `on_event` was given; without one, events that are not logged need not be made.
     """
 
     __slots__ = ("_monotonic", "_on_event", "_seen", "has_listener")

@@ -43,7 +43,7 @@ class Challenge:
 
     Args:
         realm: the protection space (RFC 9110 section 11.5), default "api".
-        resource_metadata_url: where the RFC 9728 document lies, named in every challenge when given (RFC 9728 section 5.1).
+        resource_metadata_url: the URL of the RFC 9728 document, named in every challenge if given (RFC 9728 section 5.1).
 
     Raises:
         ConfigurationError: a value that would break the header, or a metadata URL that is not https.

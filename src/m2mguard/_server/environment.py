@@ -1,6 +1,6 @@
 """Settings from outside the code: environment variables and frameworks' configuration, read into `ResourceServer`'s arguments.
 
-One table says which there are. Whatever is not in it is refused by name, so that a misspelt setting cannot be overlooked.
+One table lists them. Any other name is refused, so that a misspelt setting is never ignored.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Coll
     Args:
         given: setting names in upper case to values; text is read (lists are separated by spaces or commas), anything else is
             taken as it is.
-        prefix: what the names begin with where they come from, for the messages.
-        others: names of settings that somebody else reads, for the messages.
+        prefix: prefix of the names, for error messages.
+        others: names of settings that the caller reads, for the messages.
 
     Raises:
         ConfigurationError: a setting that does not exist, cannot be read, is missing, or contradicts another.
@@ -140,7 +140,9 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Coll
         )
     if parts["caching"]:
         if "caching" in arguments:
-            raise ConfigurationError(f"{prefix}CACHING stands beside single numbers of it; give one or the other.")
+            raise ConfigurationError(
+                f"{prefix}CACHING is given together with single numbers of it; give one or the other."
+            )
         arguments["caching"] = KeyCaching(**parts["caching"])
     if parts["transport"]:
         if "transport" in arguments:

@@ -62,7 +62,7 @@ class Requirement:
     app_ids: Collection[str] = ()
     organization: str | Callable[[Any], str | None] | _OrganizationOfRequest | None = None
     issuers: Collection[str | HasUrl] = ()
-    _accepted: frozenset[str] = field(init=False, repr=False, compare=False)  # `app_ids`, to be found in at once
+    _accepted: frozenset[str] = field(init=False, repr=False, compare=False)  # `app_ids`, for a quick look-up
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "issuers", _issuer_urls(self.issuers))
@@ -89,7 +89,7 @@ class Requirement:
         return bool(self._accepted) or self.organization not in (None, ANY_ORGANIZATION)
 
     def for_request(self, request: object) -> Requirement:
-        """Settle an organization that depends on the request. Returns self where it does not.
+        """Resolve an organization that depends on the request. Returns self if it does not.
 
         Calls the callable given as `organization`, on the caller's thread; what that raises passes through.
         """
@@ -107,8 +107,8 @@ class Requirement:
         Args:
             caller: who called.
             issuer_names: further names of the caller's issuer, its aliases.
-            own_organization: the id of the organization this API itself stands for, where its audience names one; such a token
-                is not a stranger's and passes the default `organization=None`.
+            own_organization: the id of this API's own organization, if its audience names one; such a token
+                belongs to this API's own organization and passes the default `organization=None`.
 
         Raises:
             InsufficientScope: 403, for an issuer, organization, application or scope that does not fit (RFC 6750 section 3.1).

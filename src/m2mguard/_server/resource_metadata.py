@@ -1,4 +1,4 @@
-"""Protected resource metadata: what an API says about itself, so that a client can find out who issues tokens for it (RFC 9728).
+"""Protected resource metadata: a document in which an API says who issues tokens for it (RFC 9728).
 
 Pure: built once, from settings and never from a Host or anything else of a request. Adapters serve it.
 """
@@ -21,7 +21,7 @@ WELL_KNOWN = "/.well-known/oauth-protected-resource"  # RFC 9728 section 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceMetadata:
-    """The metadata document of one API, and where it lies. Immutable.
+    """The metadata document of one API, and its URL. Immutable.
 
     Args:
         resource_url: the API's resource identifier, an https URL (http on loopback) without a query or percent-encoding.
@@ -29,12 +29,12 @@ class ResourceMetadata:
         scopes_supported: scopes to ask for. An empty list is left out of the document (RFC 9728 section 3.2).
 
     Attributes:
-        path: where the document lies on the API's host: the well-known path, and then that of the resource URL.
+        path: the path of the document on the API's host: the well-known path, and then that of the resource URL.
         url: its URL, for `resource_metadata` in challenges.
         answer: the document, ready to be sent to anybody who asks by GET or HEAD.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
 
     resource_url: str
@@ -68,7 +68,7 @@ class ResourceMetadata:
 
         Args:
             method: of the request.
-            path: as for `PublicPaths.match`, and so are the others.
+            path: as for `PublicPaths.match`; the next two alike.
             root_path: where the application is mounted.
             raw_path: the path as it was sent, where the server tells.
         """

@@ -65,7 +65,7 @@ class ResourceServer:
         resource_url: the URL of this API, its resource identifier. Given, the adapters serve the API's metadata (RFC 9728), whose
             URL is then named in challenges. Default None: there is no metadata.
         scopes_supported: scopes that the metadata lists, default none.
-        resource_metadata_url: named in challenges where somebody else serves the metadata, default None (RFC 9728 section 5.1).
+        resource_metadata_url: named in challenges if another server serves the metadata, default None (RFC 9728 section 5.1).
 
     Attributes:
         settings: what it was built from, checked.
@@ -163,8 +163,8 @@ class ResourceServer:
 
         Args:
             settings: names to values.
-            prefix: what the names of ours begin with, such as "M2MGUARD_"; others are passed over. Default: all are ours.
-            others: names that may stand in their place and that the caller reads, for messages about a misspelt one. Default none.
+            prefix: the prefix of our names, such as "M2MGUARD_"; other names are ignored. Default: no prefix.
+            others: further names that the caller reads itself, for messages about a misspelt one. Default none.
         """
         from m2mguard._server.environment import server_arguments
 
@@ -256,7 +256,7 @@ class ResourceServer:
         self._accept(lambda caller: caller, caller, requirement, request, route)
 
     def check_requirement(self, requirement: Requirement) -> None:
-        """Check that a requirement says which issuer it means. For adapters, as early as they know it. Pure CPU.
+        """Check that a requirement names its issuer if it must. For adapters, as early as possible. Pure CPU.
 
         Raises:
             ConfigurationError: it names App IDs or an organization, several issuers are trusted, and it does not name `issuers`; or it
@@ -312,7 +312,7 @@ class ResourceServer:
 
         One issuer's outage must not take an API out of service for all others; `health()` says which issuer is not ready. Where
         there are no usable keys of an issuer, also on the very first probe, a fetch is started in the background, as soon as the
-        back-off is over: without traffic nobody else would start one.
+        back-off is over: without traffic nothing else would start one.
         """
         for trusted in self._issuers:
             trusted.source.fetch_if_unusable()

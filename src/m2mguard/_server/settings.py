@@ -21,7 +21,7 @@ MAX_LEEWAY_S = 300  # RFC 9068 section 4: "no more than a few minutes"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """What a `ResourceServer` was built from, with the meaning and the defaults that are said there.
+    """What a `ResourceServer` was built from, with the meaning and the defaults of its arguments.
 
     The four that may be given in several forms are checked by the functions below.
 
@@ -59,7 +59,7 @@ class ServerSettings:
 
 
 def own_organizations(audiences: tuple[str, ...]) -> dict[str, str]:
-    """The organizations that a resource server stands for itself: their ids by the audience that names them."""
+    """The organizations that a resource server's audiences name: their ids by audience."""
     return {
         name: name.removeprefix(ORGANIZATION_AUDIENCE) for name in audiences if name.startswith(ORGANIZATION_AUDIENCE)
     }

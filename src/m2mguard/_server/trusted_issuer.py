@@ -30,7 +30,7 @@ class KnownApplications:
         self._app_ids: set[str] = set()
 
     def add(self, app_id: str) -> None:
-        """Remember an application. Where there are too many, all others are forgotten."""
+        """Remember an application. If there are too many, all others are forgotten."""
         if app_id not in self._app_ids:
             if len(self._app_ids) >= MAX_KNOWN_APPLICATIONS:
                 self._app_ids = set()
@@ -50,7 +50,7 @@ class TrustedIssuer:
     applications: KnownApplications
 
     def health(self, wall_clock_s: float) -> IssuerHealth:
-        """How its keys stand, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
+        """The state of its keys, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
         status = self.source.status()
         snapshot, now, failure = status.snapshot, status.now, status.last_failure
         if snapshot is None:
@@ -84,7 +84,7 @@ class TrustedIssuer:
 
 
 def trusted_issuers(settings: ServerSettings, runtime: Runtime) -> dict[str, TrustedIssuer]:
-    """Build what is known of each trusted issuer, by each of its names. Nothing is fetched."""
+    """Build the trusted issuers, by each of their names. Nothing is fetched."""
     trusted = [
         TrustedIssuer(
             issuer=issuer,

@@ -1,6 +1,6 @@
 """Verifies one token: cache look-up, parsing, key look-up, signature, claims.
 
-Everything here is pure CPU except the waits of a `KeySource`. What a route asks of the Caller is not looked at.
+Everything here is pure CPU except the waits of a `KeySource`. What a route asks of its Caller is checked elsewhere (`requirement`).
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ Candidates = tuple[VerificationKey, ...]
 
 
 class _Token(NamedTuple):
-    """A token on its way: the hash it is remembered by, its parts, and the issuer it names. Nothing in it is verified."""
+    """A token to be verified: its hash, its parts, and the issuer it names. Nothing in it is verified yet."""
 
     digest: bytes
-    compact: ParsedToken
+    parsed: ParsedToken
     trusted: TrustedIssuer
 
     def key_request(self, tried: Candidates = ()) -> KeyRequest:
-        """What it says about its key, which is none of those that were tried."""
-        claims, profile, alg = self.compact.claims, self.trusted.profile, self.compact.header.alg
+        """What it says about its key, and which keys were tried already."""
+        claims, profile, alg = self.parsed.claims, self.trusted.profile, self.parsed.header.alg
         app_ids = (claims.get(app_id_claim(profile, is_machine=is_machine)) for is_machine in (True, False))
         return _key_request(
-            self.compact.header,
+            self.parsed.header,
             claims,
             is_known=any(app_id in self.trusted.applications for app_id in app_ids),
             rejected=frozenset(key.identity(alg) if alg in key.algorithms else key.thumbprint for key in tried),
@@ -48,7 +48,7 @@ class _Token(NamedTuple):
 
 
 class Verifier:
-    """Turns tokens into Callers, and remembers the good ones. Safe to share between threads and tasks, and across `fork`.
+    """Turns tokens into Callers, and caches the good ones. Safe to share between threads and tasks, and across `fork`.
 
     Args:
         trusted: whose tokens are accepted, by issuer URL.
@@ -74,12 +74,12 @@ class Verifier:
         after_fork_in_child(self.forget)  # the parent's lock may be held by a thread that the child does not have
 
     def forget(self) -> None:
-        """Forget every remembered token."""
+        """Forget every cached token."""
         self._cache = VerifiedTokenCache(max_entries=self._max_cached, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock())
         self._known_headers: dict[bytes, Header] = {}
 
     def health(self) -> VerdictHealth:
-        """How many tokens are remembered, and how often that has helped."""
+        """How many tokens are cached, and how many look-ups found one."""
         return VerdictHealth(remembered=len(self._cache), hits=self._hits, misses=self._misses)
 
     def authenticate(self, fields: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
@@ -120,12 +120,12 @@ class Verifier:
             return self._verify(checked)  # there is more than one space before it, or white space after it
         return self._verify_new(token, digest, now_s)
 
-    def _from_cache(self, found: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
-        """The Caller of a remembered token, if it still holds by these keys, or by the issuer's where they are fresh; else None."""
-        verdict = found.verdict
+    def _from_cache(self, entry: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
+        """The Caller of a cached token whose time is not over and whose key is among these (default: the issuer's fresh ones), or None."""
+        verdict = entry.verdict
         if keys is None:
             keys = self._trusted[verdict.caller.issuer].source.fresh_keys(now_s)
-        if keys is None or found.key_identity not in keys.identities:
+        if keys is None or entry.key_identity not in keys.identities:
             return None
         if not verdict.valid_from <= self._now() < verdict.valid_until:
             return None
@@ -135,25 +135,25 @@ class Verifier:
         return verdict.caller
 
     def _verify_new(self, raw: bytes, digest: bytes, now_s: float) -> Caller | Resumable[Caller]:
-        compact = parse_compact(raw, self._known_headers)
-        token = _Token(digest, compact, self._trusted_issuer(compact))
+        parsed = parse_compact(raw, self._known_headers)
+        token = _Token(digest, parsed, self._trusted_issuer(parsed))
         keys = token.trusted.source.fresh_keys(now_s)
-        if keys is not None and (key := _signing_key(compact, keys.candidates(compact.header.kid, compact.header.alg))):
+        if keys is not None and (key := _signing_key(parsed, keys.candidates(parsed.header.kid, parsed.header.alg))):
             return self._check(token, key)
         return self._verify_after_refresh(token, keys)
 
     def _verify_after_refresh(self, token: _Token, fresh: KeySet | None) -> Resumable[Caller]:
-        """The way of a token whose key has to be asked for, or whose issuer's keys are due to be refreshed.
+        """Verify a token whose key must be asked for, or whose issuer's keys are due to be refreshed.
 
         Args:
             token: the token.
-            fresh: fresh keys, none of which has signed it; None where the keys are not fresh.
+            fresh: fresh keys, none of which has signed it; None if the keys are not fresh.
         """
-        source, header, since = token.trusted.source, token.compact.header, self._ages()
+        source, header, since = token.trusted.source, token.parsed.header, self._ages()
         keys, asks = fresh, source.fresh_keys(since) is None
         if keys is None:
             keys = yield from source.key_set_for(token.key_request(), since)
-            key = _signing_key(token.compact, keys.candidates(header.kid, header.alg))
+            key = _signing_key(token.parsed, keys.candidates(header.kid, header.alg))
             if key is not None:
                 return self._check(token, key)
         tried = keys.candidates(header.kid, header.alg)
@@ -162,55 +162,53 @@ class Verifier:
         except InvalidToken:
             raise _refusal(header, tried, keys) from None
         candidates = keys.candidates(header.kid, header.alg)
-        key = _signing_key(token.compact, candidates)
+        key = _signing_key(token.parsed, candidates)
         if key is None:
             raise _refusal(header, candidates, keys)
         return self._check(token, key)
 
-    def _revalidate(self, raw: bytes, found: CacheEntry) -> Resumable[Caller]:
-        """The way of a remembered token whose keys are due to be refreshed: its signature need not be checked again."""
-        trusted = self._trusted[found.verdict.caller.issuer]
-        keys = yield from trusted.source.key_set_for(_key_request(found.header, found.verdict.caller.claims))
-        caller = self._from_cache(found, self._ages(), keys)
+    def _revalidate(self, raw: bytes, entry: CacheEntry) -> Resumable[Caller]:
+        """Verify a cached token whose keys are due to be refreshed: its signature need not be checked again."""
+        trusted = self._trusted[entry.verdict.caller.issuer]
+        keys = yield from trusted.source.key_set_for(_key_request(entry.header, entry.verdict.caller.claims))
+        caller = self._from_cache(entry, self._ages(), keys)
         if caller is not None:
             return caller
-        compact = parse_compact(raw, self._known_headers)
-        return (
-            yield from self._verify_after_refresh(_Token(found.digest, compact, self._trusted_issuer(compact)), None)
-        )
+        parsed = parse_compact(raw, self._known_headers)
+        return (yield from self._verify_after_refresh(_Token(entry.digest, parsed, self._trusted_issuer(parsed)), None))
 
     def _check(self, token: _Token, key: VerificationKey) -> Caller:
         """Check the claims of a token whose signature is good."""
-        compact, trusted = token.compact, token.trusted
+        parsed, trusted = token.parsed, token.trusted
         try:
-            verdict = check_claims(compact.claims, compact.header.typ, trusted.profile, self._now())
+            verdict = check_claims(parsed.claims, parsed.header.typ, trusted.profile, self._now())
         except AuthError as error:
             error.issuer = trusted.issuer.url
-            error.app_id = named_app_id(compact.claims, trusted.profile)
+            error.app_id = named_app_id(parsed.claims, trusted.profile)
             raise
         trusted.applications.add(verdict.caller.app_id)
-        self._remember(token, verdict, key.identity(compact.header.alg))
+        self._put(token, verdict, key.identity(parsed.header.alg))
         return verdict.caller
 
-    def _remember(self, token: _Token, verdict: Verdict, key_identity: str) -> None:
+    def _put(self, token: _Token, verdict: Verdict, key_identity: str) -> None:
         self._misses += 1
-        compact = token.compact
-        segment, header = compact.header_segment, compact.header
-        if segment not in self._known_headers:  # good tokens only, so that nobody else can fill it
+        parsed = token.parsed
+        segment, header = parsed.header_segment, parsed.header
+        if segment not in self._known_headers:  # good tokens only, so that no unknown caller can fill it
             if len(self._known_headers) >= MAX_KNOWN_HEADERS:
-                self._known_headers = {}  # another one, since a thread may be about to read from this
+                self._known_headers = {}  # a new dict, since a thread may be reading from this one
             self._known_headers[segment] = header
-        self._cache.put(CacheEntry(verdict, header, key_identity, token.digest, size_of(compact.payload)))
+        self._cache.put(CacheEntry(verdict, header, key_identity, token.digest, size_of(parsed.payload)))
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
 
-    def _trusted_issuer(self, compact: ParsedToken) -> TrustedIssuer:
+    def _trusted_issuer(self, parsed: ParsedToken) -> TrustedIssuer:
         """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""
-        issuer = compact.claims.get("iss")
+        issuer = parsed.claims.get("iss")
         trusted = self._trusted[issuer] if isinstance(issuer, str) and issuer in self._trusted else None
         if trusted is None:
             raise InvalidToken("unknown_issuer", claim="iss", expected=tuple(self._trusted))
-        if compact.header.alg not in trusted.issuer.algorithms:
+        if parsed.header.alg not in trusted.issuer.algorithms:
             accepted = tuple(sorted(trusted.issuer.algorithms))
             raise InvalidToken("algorithm", problem="not_accepted", claim="alg", expected=accepted)
         return trusted
@@ -229,11 +227,11 @@ def _key_request(
     )
 
 
-def _signing_key(compact: ParsedToken, candidates: Candidates) -> VerificationKey | None:
+def _signing_key(parsed: ParsedToken, candidates: Candidates) -> VerificationKey | None:
     """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
-    alg = compact.header.alg
+    alg = parsed.header.alg
     for key in candidates:
-        if alg in key.algorithms and key.verify(alg, compact.signing_input, compact.signature):
+        if alg in key.algorithms and key.verify(alg, parsed.signing_input, parsed.signature):
             return key
     return None
 

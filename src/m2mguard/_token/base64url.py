@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 
-_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")  # what is of the other alphabet becomes what no decoder takes
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")  # characters of the other alphabet become invalid ones
 _PADDING = {0: b"", 2: b"==", 3: b"="}
 _LAST_CHARACTERS = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}  # those that leave no bits over
 

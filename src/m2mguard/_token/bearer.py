@@ -1,6 +1,6 @@
 """The grammar of the Authorization field: one bearer token out of its values (RFC 6750 section 2.1, RFC 9110 section 11.4).
 
-Pure. It knows nothing of JWTs: whether a well-formed credential is a token is checked in `jws`.
+Pure. JWTs are not parsed here: `jws` checks whether a well-formed credential is a token.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from m2mguard.errors import InvalidRequest, InvalidToken, MissingToken
 
 MAX_FIELD_BYTES = 16_384
-_SCHEME = b"Bearer "  # as nearly everybody spells it
+_SCHEME = b"Bearer "  # the usual spelling
 _SCHEME_BYTES = len(_SCHEME)
 _CREDENTIAL = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
 _BEARER_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")

@@ -1,6 +1,6 @@
 """What the claims of an access token must say: RFC 9068 section 4 as a table of small rules.
 
-Pure: the time is an argument. The signature is somebody else's business, and so is what a route asks of the Caller.
+Pure: the time is an argument. The signature is checked elsewhere (`jws`), and so is what a route asks of its Caller (`requirement`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def sub_is_client_id(claims: Claims) -> bool:
 
 
 def is_logto_machine(claims: Claims) -> bool:
-    """Tell a machine of Logto: its `sub` is its client id, and nothing tells of a person.
+    """Tell a machine of Logto: its `sub` is its client id, and no claim belongs to a person.
 
     A person may be given an id that equals an App ID. Client credentials never bring `acr`, `amr` or `auth_time` (RFC 9068 section
     2.2.1), nor `act`, which tells of a token exchange (RFC 8693 section 4.1).
@@ -87,7 +87,7 @@ class TokenProfile:
 
 
 class Verdict(NamedTuple):
-    """A token whose claims are good: the Caller, and from when until when that holds, in seconds since the epoch, leeway included."""
+    """A token whose claims are good: the Caller, and from when until when it is valid, in seconds since the epoch, leeway included."""
 
     caller: Caller
     valid_from: float
@@ -317,7 +317,7 @@ def _listed_scopes(name: str, values: list[object]) -> list[str]:
 def _is_machine(claims: Claims, profile: TokenProfile) -> bool:
     try:
         return bool(profile.is_machine(claims))
-    except Exception as error:  # noqa: BLE001 - not ours: what it did not expect in a token must refuse that token, and no more
+    except Exception as error:  # noqa: BLE001 - a callable of the user: if it fails on a token, that token is refused
         failed = type(error).__name__
     raise InvalidToken(
         "claim", f"the function is_machine failed with these claims: it raised {failed}", problem="is_machine_failed"
@@ -351,7 +351,7 @@ def _wrong_type(claims: Claims, name: str, expected: str) -> InvalidToken:
 
 
 def _shown(claims: Claims, name: str) -> tuple[str, ...]:
-    """What a claim holds, for `got`: its strings as they are, of anything else its type."""
+    """The value of a claim, for `got`: strings as they are, else the type."""
     if name not in claims:
         return ()
     value = claims[name]

@@ -109,7 +109,7 @@ class VerificationKey:
     def identity(self, alg: str) -> str:
         """Identify this key for one algorithm: equal for equal material and algorithm, whatever the kid.
 
-        A remembered verdict depends on it, so that the verdict ends when the issuer withdraws the key for that algorithm only.
+        A cached verdict depends on it, so that the verdict ends when the issuer withdraws the key for that algorithm only.
 
         Raises:
             KeyError: an algorithm this key is not for.

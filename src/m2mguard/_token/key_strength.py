@@ -32,9 +32,7 @@ def canonical_rsa(n: str, e: str) -> tuple[str, str]:
     if not modulus & 1:
         raise UnusableKey("its modulus is even, expected an odd number")
     if exponent.bit_length() > MAX_RSA_EXPONENT_BITS:
-        raise UnusableKey(
-            f"its exponent has {exponent.bit_length()} bits, expected {MAX_RSA_EXPONENT_BITS} at the most"
-        )
+        raise UnusableKey(f"its exponent has {exponent.bit_length()} bits, expected at most {MAX_RSA_EXPONENT_BITS}")
     if exponent < 3 or not exponent & 1:
         raise UnusableKey(f"its exponent is {exponent}, expected an odd number from 3 on")
     return _spelt(modulus), _spelt(exponent)

@@ -61,8 +61,8 @@ class VerifiedTokenCache:
     Safe to share between threads and tasks; `get` takes no lock.
 
     Args:
-        max_entries: how many tokens at the most; 0 keeps none.
-        max_bytes: how much memory at the most.
+        max_entries: the number of tokens; 0 keeps none.
+        max_bytes: the memory that they may take.
         lock: guards changes; never held across I/O.
     """
 

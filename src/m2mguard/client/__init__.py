@@ -1,6 +1,6 @@
 """The other end: a calling service gets its own access token, and keeps it fresh. Public names only.
 
-The plug-ins for HTTP clients stand beside this: `m2mguard.client.httpx2`, `.requests`, `.aiohttp` and `.grpc`.
+The plug-ins for HTTP clients are modules of this package: `m2mguard.client.httpx2`, `.requests`, `.aiohttp` and `.grpc`.
 """
 
 from m2mguard._reasons.codes import TokenRequestReason

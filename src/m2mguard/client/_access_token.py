@@ -1,4 +1,4 @@
-"""The access token that a `TokenSource` gives out. Data only; its value is shown to nobody who does not ask for it."""
+"""The access token that a `TokenSource` gives out. Data only; its repr does not show its value."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Why there is no token, in two families: refused (change the configuration), and unavailable (the endpoint is down, or slow).
 
-Neither is a `AnswerableError`: that a service cannot get its own token is its own fault or its issuer's, never that of who called it,
-so no adapter may turn it into a 401. No message holds a secret or a token; what the issuer sent is shown escaped, cut and redacted only.
+Neither is an `AnswerableError`: if a service cannot get its own token, that is its own fault or its issuer's, never its caller's, so no
+adapter may turn it into a 401. No message holds a secret or a token; what the issuer sent is shown escaped, cut and redacted only.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class TokenRequestRefused(TokenRequestError):
     * `malformed_request`: a parameter is missing, repeated or invalid;
     * `other`: an error code of the issuer's own, see `error`.
 
-    `TokenSource.logto` knows more precisely, and also gives `unknown_client`, `wrong_secret`, `expired_secret`, `organization` and
-    `claims_script` (a custom token claims script failed).
+    `TokenSource.logto` tells reasons apart more precisely, and also has `unknown_client`, `wrong_secret`, `expired_secret`,
+    `organization` and `claims_script` (a custom token claims script failed).
     """
 
 

@@ -24,7 +24,7 @@ class TokenFetcher:
     """Makes token requests for one application. Safe to share between threads.
 
     Attributes:
-        issuer: the issuer's URL; the token endpoint's where that is all we know.
+        issuer: the issuer's URL; the token endpoint's if no issuer is given.
         token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
         client: who asks.
         rules: how the issuer answers.
@@ -89,7 +89,7 @@ class TokenFetcher:
             ) from None
 
     def _credentials(self) -> ClientCredentials:
-        """The credentials of this moment. What a callable raises may hold the secret, so only its type is told."""
+        """The credentials of this moment. An error of the callable may contain the secret, so only its type is reported."""
         try:
             secret = self.client.current_secret()
         except Exception as error:  # noqa: BLE001 - the callable is not ours, and may raise anything

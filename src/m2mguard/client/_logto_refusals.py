@@ -21,7 +21,7 @@ def read_logto_refusal(refused: RefusedRequest) -> Meaning:
     match refused.error:
         case "invalid_client" if refused.status == 401:
             return "wrong_secret", (
-                "the secret is wrong, or the App ID is one of an application without a secret: copy both anew from a "
+                "the secret is wrong, or the App ID is one of an application without a secret: copy both again from a "
                 "machine-to-machine application"
             )
         case "invalid_client":

@@ -1,4 +1,4 @@
-"""May this token still be given out, and must somebody ask for another? One pure decision over a token and the history of its requests.
+"""May this token still be used, and must another be requested? One pure decision about a token and the history of its requests.
 
 No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
 
@@ -6,7 +6,7 @@ No clock, no random number, no lock and no I/O: times are arguments, in seconds 
     ---------------------  ------------------------------  ----------------------------------------------------
     valid                  any                             SERVE
     valid, to be renewed   may be asked                    SERVE, and ask in the background
-    valid, to be renewed   is being asked, failed of late  SERVE
+    valid, to be renewed   is being asked, failed just now SERVE
     valid, rejected        may be asked, is being asked    WAIT for the shared flight, at most a second, then SERVE
     valid, rejected        failed since the rejection      as "valid, to be renewed"
     none, or expired       may be asked                    WAIT for the shared flight, at most the time-out
@@ -27,7 +27,7 @@ from m2mguard.net._fetch_history import RETRY_LAST_S, FetchHistory, doubled_s
 
 MARGIN = 0.1
 MARGIN_LEAST_S = 30.0
-MARGIN_MOST = 0.5  # of the life: a token that lives less than a minute is not renewed as soon as it is there
+MARGIN_MOST = 0.5  # of the life: a token that lives less than a minute is not renewed as soon as it is granted
 MARGIN_JITTER = 0.2
 JUST_FETCHED_S = 30.0
 REPLACEMENT_WAIT_S = (

@@ -12,7 +12,7 @@ from m2mguard.client._token_request import TokenTarget
 from m2mguard.net._flight import after_fork_in_child, new_lock
 from m2mguard.net._runtime import Runtime
 
-MAX_CACHED = 1_000  # a service with more organizations than that fetches anew for those it met longest ago
+MAX_CACHED = 1_000  # a service with more organizations than that fetches again for the least recently used ones
 
 
 class TokenPool:
@@ -28,7 +28,7 @@ class TokenPool:
         self._runtime = runtime
         self._lock = new_lock()
         self._shared: LRUCache[TokenTarget, CachedToken] = LRUCache(MAX_CACHED)
-        # These, and those that somebody else still holds.
+        # These, and those that are still in use elsewhere.
         self._living: weakref.WeakSet[CachedToken] = weakref.WeakSet()
         after_fork_in_child(self._after_fork)
 

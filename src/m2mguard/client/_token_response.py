@@ -51,12 +51,12 @@ class AnswerRules:
 
     Attributes:
         token_types: the values of `token_type` that mean a bearer token, in lower case; None among them: it may be missing.
-        silence_grants: whether an answer without `scope` grants what was asked for (RFC 6749 section 5.1), or nothing (Logto).
+        missing_scope_grants: whether an answer without `scope` grants what was asked for (RFC 6749 section 5.1), or nothing (Logto).
         read_refusal: says what a refusal means.
     """
 
     token_types: frozenset[str | None]
-    silence_grants: bool
+    missing_scope_grants: bool
     read_refusal: ReadRefusal = read_refusal
 
 
@@ -117,9 +117,9 @@ def parse_token_response(response: Response, asked: SentRequest, rules: AnswerRu
         raise _unusable("it holds no access token that fits into a header")
     _check_type(answer.get("token_type"), asked, rules)
     scopes = _scopes(answer.get("scope"))
-    silent = frozenset(asked.target.scopes) if rules.silence_grants else frozenset[str]()
+    unnamed = frozenset(asked.target.scopes) if rules.missing_scope_grants else frozenset[str]()
     return Granted(
-        value=token, lifetime_s=_lifetime(answer.get("expires_in")), scopes=silent if scopes is None else scopes
+        value=token, lifetime_s=_lifetime(answer.get("expires_in")), scopes=unnamed if scopes is None else scopes
     )
 
 
@@ -135,7 +135,7 @@ def _is_an_error(answer: dict[str, object] | None) -> bool:
 
 
 def _check_type(kind: object, asked: SentRequest, rules: AnswerRules) -> None:
-    """RFC 6749 section 7.1: a token of a type that the client does not know must not be used."""
+    """RFC 6749 section 7.1: a token of a type that is unknown to the client must not be used."""
     if kind is None:
         if None not in rules.token_types:
             raise _unusable("its token_type is missing, and token_types does not hold None")
@@ -184,7 +184,7 @@ def _failure(
     elif 300 <= status < 400:
         sentence += ", a redirect, which is not followed: configure the URL that it leads to"
     elif status in (404, 405, *_REFUSING):
-        sentence += ", and not as an authorization server does: check its URL, and what stands between"
+        sentence += ", and not as an authorization server does: check its URL, and any proxy in between"
     if error is not None:
         sentence += f" (the issuer says: {error if description is None else f'{error}, {description}'})"
     return TokenEndpointUnavailable(

@@ -58,7 +58,7 @@ class TokenSource:
             type is not used.
         timeout: seconds for one token request in all, 0.1 to 60, default 10: a claims script of Logto's may take 5.
         allow_http: accept a plain http issuer or token_endpoint off loopback, such as `http://logto:3001/oidc/token` inside a cluster:
-            whoever listens there reads the secret and the token. Warned of in the log at every start. Default False.
+            anyone who listens there reads the secret and the token. Warned of in the log at every start. Default False.
         transport: makes the HTTP exchanges; default `HttpTransport()`.
         on_event: called with every `Event`, on any thread; it must be quick and must not block. Default None.
         clock: gives seconds since the epoch; default None, `time.time` as it is when it is called.
@@ -95,7 +95,7 @@ class TokenSource:
             issuer,
             token_endpoint,
             Client(client_id=client_id, client_secret=client_secret, authentication=client_authentication),
-            AnswerRules(token_types=bearer_token_types(token_types), silence_grants=missing_scope == "granted"),
+            AnswerRules(token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope == "granted"),
             timeout=timeout,
             allow_http=allow_http,
             transport=transport,
@@ -137,7 +137,7 @@ class TokenSource:
             scopes: the permissions to ask for. Logto leaves out, without a word, those that the application's roles do not grant;
                 a `ScopesDropped` event then says so, once.
             organization_id: the organization to request the token for.
-            timeout: as for `TokenSource`, as the others.
+            timeout: as for `TokenSource`; the other arguments alike.
             allow_http: accept a plain http endpoint off loopback.
             transport: makes the HTTP exchanges.
             on_event: called with every `Event`.
@@ -158,7 +158,7 @@ class TokenSource:
             f"{base}/oidc/token",
             Client(client_id=app_id, client_secret=app_secret),
             AnswerRules(
-                token_types=bearer_token_types(TOKEN_TYPES), silence_grants=False, read_refusal=read_logto_refusal
+                token_types=bearer_token_types(TOKEN_TYPES), missing_scope_grants=False, read_refusal=read_logto_refusal
             ),
             timeout=timeout,
             allow_http=allow_http,
@@ -226,7 +226,7 @@ class TokenSource:
         """Report that an API has answered 401 to a token of this source, where the request cannot be repeated.
 
         Starts a request for another token, in the background, under the same conditions as `replace`; the next call for a token
-        waits for it, at most 1 s. For HTTP client plug-ins, and for whoever sees a gRPC call end with UNAUTHENTICATED.
+        waits for it, at most 1 s. For HTTP client plug-ins, and for code that sees a gRPC call end with UNAUTHENTICATED.
 
         Args:
             rejected: the token that the API was sent.

@@ -1,6 +1,6 @@
 """For aiohttp: `ClientSession(middlewares=[TokenMiddleware(source, "https://shopping.example")])`.
 
-Only how aiohttp is told; which token, and whether to try again, the source decides.
+aiohttp glue only: `TokenSource` decides which token to send and whether to retry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class TokenMiddleware:
 
     After a 401 the request is sent once more with another token, if `TokenSource.areplace` has one and the body can be sent again
     (not an iterator). If it cannot, the 401 is given back at once, and the token is replaced for the next request. A token that was
-    set by hand, such as the caller's, is replaced. Without a token, the request raises `TokenRequestError` and is not sent.
+    set otherwise, such as the caller's, is replaced. Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:
         source: gives the tokens; waiting for it awaits.

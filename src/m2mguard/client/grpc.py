@@ -1,7 +1,7 @@
 """For gRPC: call credentials that carry a source's token. gRPC itself sends them over secure channels only.
 
 gRPC glue only; `TokenSource` decides which token to send. A refused call is not repeated, and its token not replaced: call
-credentials see no answer. Whoever sees a call end with UNAUTHENTICATED can tell the source: `source.reject(token)`.
+credentials see no answer. If a call ends with UNAUTHENTICATED, report it: `source.reject(token)`.
 """
 
 from __future__ import annotations

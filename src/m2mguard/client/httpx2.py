@@ -1,6 +1,6 @@
 """For httpx2: `Client(auth=TokenAuth(source, "https://shopping.example"))`, and the same for `AsyncClient`.
 
-Only how httpx2 is told; which token, and whether to try again, the source decides.
+httpx2 glue only: `TokenSource` decides which token to send and whether to retry.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class TokenAuth(httpx2.Auth):
 
     After a 401 the request is sent once more with another token, if `TokenSource.replace` has one and the body can be sent again
     (bytes, text, a form, JSON or nothing; not an iterator or a file). If it cannot, the 401 is given back at once, and the token is
-    replaced for the next request. A token that was set by hand, such as the caller's, is replaced.
+    replaced for the next request. A token that was set otherwise, such as the caller's, is replaced.
     Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:

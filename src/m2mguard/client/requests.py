@@ -1,6 +1,6 @@
 """For requests: `session.auth = TokenAuth(source, "https://shopping.example")`.
 
-Only how requests is told; which token, and whether to try again, the source decides.
+requests glue only: `TokenSource` decides which token to send and whether to retry.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class TokenAuth(AuthBase):
 
     After a 401 the request is sent once more with another token, if `TokenSource.replace` has one and the body can be sent again
     (bytes, text, a form, JSON or nothing; not an iterator or a file). If it cannot, the 401 is given back at once, and the token is
-    replaced for the next request. A token that was set by hand, such as the caller's, is replaced.
+    replaced for the next request. A token that was set otherwise, such as the caller's, is replaced.
     Without a token, the request raises `TokenRequestError` and is not sent.
 
     Args:

@@ -1,6 +1,6 @@
 """Django's side: a decorator for views, a middleware for whole sites, checks and a command. `request.auth` is the Caller.
 
-Only names. Nothing is decided about tokens or answers in this room, and `request.user` is left alone.
+Public names only. No decision about tokens or answers is made in this package, and `request.user` is not changed.
 """
 
 try:

@@ -46,7 +46,7 @@ def ready_for_deployment(**_: Any) -> list[checks.CheckMessage]:
     return [
         checks.Warning(
             f"{SETTING}: tokens of {issuer.issuer} are accepted, which is plain http on loopback.",
-            hint="Whoever has an account on this machine could pose as the issuer. Give the real issuer's https URL.",
+            hint="Anyone with an account on this machine could pose as the issuer. Give the real issuer's https URL.",
             id="m2mguard.W002",
         )
         for issuer in configuration.server.health().issuers

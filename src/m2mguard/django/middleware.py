@@ -22,8 +22,8 @@ class M2MGuardMiddleware:
     """Protects a whole site, unknown paths included. Sync and async; goes before `CsrfViewMiddleware`, best of all first.
 
     The Caller is at `request.auth`, and absent on public paths; `request.user` is left alone. A request with a good token needs
-    no CSRF token. In the setting `M2MGUARD`: `PUBLIC`, the paths that need no token (an entry that ends in "/" opens what lies
-    below it, any other one exact path; methods may stand before it, as in "GET /reports/"; default none); `REQUIRES`, a
+    no CSRF token. In the setting `M2MGUARD`: `PUBLIC`, the paths that need no token (an entry that ends in "/" opens all paths
+    below it, any other one exact path; methods may come before it, as in "GET /reports/"; default none); `REQUIRES`, a
     `Requirement` (default `Requirement()`; a callable organization is given the HttpRequest, before its URL is resolved);
     `PREFLIGHT`, "protect" (default) or "exempt": CORS preflights reach the middleware below without a token, but no view, and
     only the status and fields of the answer are sent. With a `RESOURCE_URL` the API's metadata is served here, to anybody (RFC 9728).

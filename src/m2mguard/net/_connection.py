@@ -1,6 +1,6 @@
 """Connections for `exchange`: urllib3's own, with one deadline over every step, and rules for the addresses they connect to.
 
-Knows sockets; knows nothing of requests, answers or keys.
+Sockets only: no requests, answers or keys.
 """
 
 from __future__ import annotations

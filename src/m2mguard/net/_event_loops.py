@@ -1,6 +1,6 @@
-"""Awaits what a thread finishes: on asyncio (uvloop included) and on trio, each with its own means.
+"""Awaits what a thread finishes: on asyncio (uvloop included) and on trio, each with its own primitives.
 
-Neither is imported at module level: whoever awaits here has loaded its event loop, and an import on an event loop blocks it.
+Neither is imported at module level: code that awaits here has loaded its event loop, and an import on an event loop blocks it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Waiters(Protocol):
-    """All who wait on one event loop. `wait` is called on that loop, `wake` on any thread, once."""
+    """All waiters of one event loop. `wait` is called on that loop, `wake` on any thread, once."""
 
     async def wait(self, timeout_s: float) -> None:
         """Return when woken, or after `timeout_s` seconds. A cancelled waiter ends its own wait only."""
@@ -43,7 +43,7 @@ def current_event_loop() -> Any:
 
 
 def waiters_on(loop: Any) -> Waiters:
-    """Nobody yet, who may wait on this event loop (`current_event_loop`)."""
+    """An empty group of waiters for this event loop (`current_event_loop`)."""
     return AsyncioWaiters(loop) if hasattr(loop, "call_soon_threadsafe") else TrioWaiters(loop)
 
 

@@ -1,6 +1,6 @@
 """One shared piece of I/O for any number of callers: one daemon thread does it, sync and async callers wait for it with a bound.
 
-What is fetched, and what becomes of it, is the owner's business. A waiter that gives up or is cancelled ends its own wait only.
+The owner decides what is fetched and kept. A waiter that gives up or is cancelled ends its own wait only.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Flight:
         """Start the thread.
 
         Raises:
-            CannotStart: no thread can be had. The work is not done, since here it might block an event loop; whoever waits is woken.
+            CannotStart: no thread can be started. The work is not done, since here it might block an event loop; all waiters are woken.
         """
         try:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
@@ -57,7 +57,7 @@ class Flight:
             self.finish()
 
     def finish(self) -> None:
-        """End it, and wake everybody who waits. The work may call this early, before it tells others what it brought. Idempotent."""
+        """End it, and wake all waiters. The work may call this before it returns. Idempotent."""
         with self._lock:
             self._finished.set()
             waiters, self._waiters = self._waiters, {}
@@ -92,7 +92,7 @@ class Wait(NamedTuple):
 
 
 Resumable = Generator[Wait, bool, T]
-"""Work that is pure CPU but for its waits: it yields each `Wait`, is sent whether the flight finished, and returns its result."""
+"""Work that is pure CPU except for its waits: it yields each `Wait`, is sent whether the flight finished, and returns its result."""
 
 
 @overload
@@ -133,7 +133,7 @@ def new_lock() -> threading.Lock:
 
 
 def after_fork_in_child(method: Callable[[], None]) -> None:
-    """Call a bound method in every child process after `fork`, for as long as its object lives.
+    """Call a bound method in every child process after `fork`, while its object exists.
 
     `os.register_at_fork` cannot be undone, so some hundred bytes stay for each dead object. Such objects are few in a process.
     """

@@ -1,6 +1,6 @@
 """Connects to the first of a host's addresses that answers (RFC 8305, "Happy Eyeballs"), on the calling thread alone.
 
-An address that does not answer costs a quarter of a second, not the whole time-out. Knows sockets; knows nothing of HTTP or TLS.
+An address that does not answer costs a quarter of a second, not the whole time-out. Sockets only: no HTTP or TLS.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Runtime:
             clock: seconds since the epoch; None: the process's clock.
             monotonic: seconds on a clock that never steps; None: the process's clock.
             transport: makes the HTTP exchanges; None: an `HttpTransport`.
-            on_event: called with every event; None: nobody listens.
+            on_event: called with every event; None: no listener.
             plain_http: by issuer, the origins off loopback that `allow_http` opens.
             connect_timeout: seconds, for the default transport.
 

@@ -1,8 +1,8 @@
 """One shared fetch: the machine behind an issuer's keys and behind an access token.
 
 At most one fetch is in flight, on a daemon thread of its own, and any number of callers wait for it with a bound (`Flight`). Fetches are
-numbered: a later one knows better than an earlier one. A fetch past its age limit is given up, so that another can begin; a failed one
-removes nothing. A subclass decides when to fetch, how, and what to keep.
+numbered: the result of a later one replaces that of an earlier one. A fetch past its age limit is given up, so that another can begin;
+a failed one removes nothing. A subclass decides when to fetch, how, and what to keep.
 
 The lock guards a few assignments. It is never held across I/O, a wait, a callback or the start of a thread.
 """
@@ -24,7 +24,7 @@ R = TypeVar("R")
 E = TypeVar("E")
 T = TypeVar("T")
 EarlyEnd = Literal["overdue", "not_started", "other"]
-"""Given up past its age limit; no thread to be had; ended by an exception that nobody expected."""
+"""Given up past its age limit; no thread could be started; ended by an unexpected exception."""
 
 
 class Fetch:
@@ -34,7 +34,7 @@ class Fetch:
         number: its place among all fetches of its owner.
         began_at: when it began, on the clock for ages: what it brings may be as old as that.
         began_wall: the same in seconds since the epoch.
-        began_monotonic: the same on the monotonic clock: how long anybody waits.
+        began_monotonic: the same on the monotonic clock, by which waits are bounded.
         flight: the thread that makes it, and those who wait.
         dropped: whether it ended without a result and without a failure. Then those who waited for it may wait again.
     """
@@ -227,9 +227,9 @@ class SharedFetch(ABC, Generic[F, R, E, H]):
     def _give_up_overdue(self) -> None:
         """Give up a fetch past its age limit. Takes no lock while none is.
 
-        It counts as failed at the end of its time-out, not now: nobody may have looked for hours, and a back-off from now would make the
-        first caller wait for nothing. A fetch that is overdue only because the machine was suspended is no failure, but its connection is
-        most likely dead: the next one begins at once.
+        It counts as failed at the end of its time-out, not now: the last call may be hours ago, and a back-off that begins now would
+        make the next caller wait for nothing. A fetch that is overdue only because the machine was suspended is no failure, but its
+        connection is most likely dead: the next one begins at once.
         """
         fetch = self._in_flight
         if fetch is None or self._clocks.ages() < fetch.began_at + self.timeout_s + GRACE_S:

@@ -21,14 +21,14 @@ class HttpTransport:
     below it), `*.example.com` (all below it), an address, a range such as `10.0.0.0/8` or `fd00::/8` (of URLs with an address: no name is
     resolved for it), `host:port`, and `*` for everything. Each variable may be written in lower case, which takes precedence.
 
-    Where a host has several addresses, the next one is tried while the last has not answered yet, IPv6 and IPv4 in turn (RFC 8305).
-    The system's resolver knows no deadline: a name look-up that hangs is given up by whoever waits for the exchange, not by the exchange.
+    If a host has several addresses, the next one is tried while the last has not answered yet, IPv6 and IPv4 in turn (RFC 8305).
+    The system's resolver has no deadline: a name look-up that hangs is given up by the caller that waits, not by the exchange.
 
     Args:
         ca_file: a PEM file of certification authorities to trust instead of the system's. Default None.
         connect_timeout: seconds for the connection, shared among all addresses of a host. Default 2.
         http_origins: origins, such as "http://logto:3001", that may be asked over plain http although they are not loopback. For
-            networks in which nobody else can read or answer. Link-local addresses and metadata services stay out of reach. Default none.
+            networks in which no other party can read or answer. Link-local addresses and metadata services stay out of reach. Default none.
 
     Raises:
         ConfigurationError: the CA file cannot be read, or an origin is not `http://HOST` or `http://HOST:PORT`.

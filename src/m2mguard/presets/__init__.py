@@ -1,6 +1,6 @@
 """Issuers other than Logto whose tokens differ from RFC 9068: one function each, and each says by name what it relaxes.
 
-Only names. A preset is a plain `Issuer` and knows nothing that could not be written out; nothing is fetched here.
+Public names only. A preset returns a plain `Issuer`, which you could also write yourself; nothing is fetched here.
 """
 
 from m2mguard.presets._hosted import auth0, cognito, entra, google_service_accounts, okta

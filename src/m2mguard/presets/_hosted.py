@@ -28,7 +28,7 @@ def auth0(domain: str, *, profile: Literal["auth0", "rfc9068"] = "auth0") -> Iss
     With the Auth0 profile, which is what an Auth0 API issues unless told otherwise: `typ` is `JWT`; the App ID is `azp`; a token
     is a machine's where `gty` is `client-credentials` and `sub` is the App ID and "@clients"; scopes are in `scope`, and in the
     list `permissions` where the API adds it; RS256 or PS256. Relaxed: `typ`, `client_id` and `jti`. An ID token has `typ` `JWT`,
-    too: it is kept out since it has no `azp`, since its audience is an application, and since Auth0 lets nobody set `gty`.
+    too: it is kept out since it has no `azp`, since its audience is an application, and since Auth0 does not let customers set `gty`.
 
     With the RFC 9068 profile nothing is relaxed but that `sub` is not the App ID, `client_id`, alone. Choose it if you can.
 
@@ -37,7 +37,7 @@ def auth0(domain: str, *, profile: Literal["auth0", "rfc9068"] = "auth0") -> Iss
         profile: the access token profile that is set for the API at Auth0.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     url = f"https://{_host('domain', domain)}/"
     algorithms = ("RS256", "PS256")
@@ -60,8 +60,8 @@ def entra(tenant_id: str, *, version: Literal[1, 2] = 2) -> Issuer:
     """A tenant of Microsoft Entra ID (Azure AD), in Microsoft's global cloud.
 
     `typ` is `JWT`; the App ID is `azp` (v1.0: `appid`); a token is a machine's where `idtyp` is `app`, an optional claim that must
-    be added to the API's registration, for without it nobody is let in; app roles are in the list `roles`; RS256. The audience
-    is the API's client id, a GUID (v1.0: often its App ID URI). Relaxed: `typ`, `client_id` and `jti` (`uti` stands for it). An ID
+    be added to the API's registration, since without it every token is refused; app roles are in the list `roles`; RS256. The audience
+    is the API's client id, a GUID (v1.0: often its App ID URI). Relaxed: `typ`, `client_id` and `jti` (`uti` replaces it). An ID
     token has `typ` `JWT`, too, and for an API that people sign in to even the same audience: it has neither `azp` nor `appid`,
     and cannot have `idtyp`.
 
@@ -70,7 +70,7 @@ def entra(tenant_id: str, *, version: Literal[1, 2] = 2) -> Issuer:
         version: of the access tokens, as `requestedAccessTokenVersion` in the API's manifest says (null there is 1).
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     if not isinstance(tenant_id, str) or not _GUID.fullmatch(tenant_id):
         raise ConfigurationError(
@@ -104,7 +104,7 @@ def okta(domain: str, *, authorization_server: str = "default") -> Issuer:
         authorization_server: its id, default "default".
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     if not isinstance(authorization_server, str) or not _NAME.fullmatch(authorization_server):
         raise ConfigurationError(
@@ -133,7 +133,7 @@ def cognito(user_pool_id: str) -> Issuer:
         user_pool_id: "eu-central-1_AbCdEfGhI".
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     pool = _USER_POOL.fullmatch(user_pool_id) if isinstance(user_pool_id, str) else None
     if pool is None:
@@ -154,7 +154,7 @@ def google_service_accounts(unique_ids: Collection[str]) -> Issuer:
 
     `typ` is `JWT`; the App ID is `sub`, the account's unique id, which is never given away again; a token is a machine's where `azp`
     is that id or the account's `email`; there are no scopes, so a route asks for `app_ids`; RS256. Relaxed: `typ`, `client_id` and
-    `jti`. These are ID tokens, and whoever has a service account anywhere gets one for any audience. Hence the accounts
+    `jti`. These are ID tokens, and anyone with a service account anywhere gets one for any audience. Hence the accounts
     are listed here, and no other is let in; a person's token has another `sub`, and in `azp` an application. The audience must be
     your API's own URL and never an OAuth client id.
 
@@ -162,7 +162,7 @@ def google_service_accounts(unique_ids: Collection[str]) -> Issuer:
         unique_ids: the unique ids (numbers, as strings) of the service accounts that may call. Not their e-mail addresses.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     accounts = one_or_more("unique_ids", unique_ids, what="unique ids of service accounts")
     if not all(_GOOGLE_ID.fullmatch(account) for account in accounts):

@@ -30,13 +30,13 @@ def keycloak(endpoint: str, realm: str) -> Issuer:
         realm: the name of the realm.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     endpoint_url("endpoint", endpoint)
     if not isinstance(realm, str) or not _REALM.fullmatch(realm):
         raise ConfigurationError("realm must be the name of a realm, without slashes, blanks or percent-encoding.")
     if "/realms" in endpoint:
-        raise ConfigurationError("endpoint is the issuer already; give what stands in front of '/realms/'.")
+        raise ConfigurationError("endpoint is the issuer already; give the part before '/realms/'.")
     return Issuer(
         url=f"{endpoint.removesuffix('/')}/realms/{realm}",
         token_types=("JWT", "at+jwt"),
@@ -61,7 +61,7 @@ def zitadel(url: str, *, service_users: Collection[str]) -> Issuer:
         service_users: the ids of the service users that may call.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     machines = frozenset(one_or_more("service_users", service_users, what="ids of service users"))
 
@@ -87,7 +87,7 @@ def hydra(url: str) -> Issuer:
         url: the issuer as `urls.self.issuer` says, with or without a slash at the end.
 
     Raises:
-        ConfigurationError: a value that cannot be meant.
+        ConfigurationError: an invalid value.
     """
     return Issuer(url=url, token_types=("JWT", "at+jwt"), scope_lists=("scp",))
 

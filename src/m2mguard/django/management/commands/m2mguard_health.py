@@ -10,9 +10,9 @@ from m2mguard.django._settings import resource_server
 
 
 class Command(BaseCommand):
-    """Fetch the issuers' keys and show how they stand."""
+    """Fetch the issuers' keys and show their state."""
 
-    help = "Fetch the issuers' keys and show how they stand, as JSON. Ends with 1 where tokens cannot be checked."
+    help = "Fetch the issuers' keys and show their state as JSON. The exit status is 1 if tokens cannot be checked."
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Run the command."""

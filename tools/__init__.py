@@ -1,0 +1,1 @@
+"""Commands for those who work on m2mguard. Not part of a release."""
