@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check coverage lowest format bench drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -17,19 +17,28 @@ demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less t
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist worksteal
 
-check: $(VENV)/check.filled  ## Lint, format check, types (ours and those our users see), import contracts
+quick: $(VENV)/test.filled  ## Run the tests that start no process and no server of a framework, in less than a minute
+	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow" tests
+
+check: $(VENV)/check.filled  ## Lint, format check, words, types (ours and those our users see), import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/python -m pytest -q tests/test_words.py
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/python -m pip install --quiet --upgrade --no-deps --no-build-isolation --target $(VENV)/installed .
 	cd $(VENV)/installed && PYTHONPATH=. pyright --ignoreexternal --verifytypes m2mguard
 	$(BIN)/lint-imports --no-logo
 
+graph: $(VENV)/check.filled  ## Draw the imports between our packages; writes docs/images/imports.svg
+	$(BIN)/python -m tools.graph
+
 coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch coverage gate
 	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
 lowest: $(VENV)/lowest.filled  ## Run the tests with the oldest versions that pyproject.toml allows

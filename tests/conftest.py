@@ -61,11 +61,11 @@ def no_thread_is_left_behind() -> Iterator[None]:
     # for threads that C code runs and ends, as gRPC's does.
     started = [t for t in threading.enumerate() if t not in before and not t.name.startswith(("Trio thread", "Dummy"))]
     # asgiref's executors of one thread end when nobody holds them, which the frames of an exception do until they are collected.
-    for generation, patience_s in ((1, 0.1), (2, 5)):
+    for generation, longest_wait_s in ((1, 0.1), (2, 5)):
         if any(thread.is_alive() for thread in started):
             gc.collect(generation)
         for thread in started:
-            thread.join(timeout=patience_s)
+            thread.join(timeout=longest_wait_s)
     alive = [thread.name for thread in started if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
 

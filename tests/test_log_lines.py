@@ -106,7 +106,7 @@ def test_keys_that_are_not_available_are_an_error_with_the_cause_and_the_cure(ca
     assert "The last fetch failed: the key set was answered with an error or a redirect (problem key_set_status)" in (
         missing.message
     )
-    assert "The caller is told to try again in" in missing.message
+    assert "The answer says: try again in" in missing.message
 
 
 def test_nothing_that_a_stranger_chooses_makes_a_line_of_its_own(caplog, issuer, server):

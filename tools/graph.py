@@ -1,6 +1,6 @@
 """`make graph`: draws the imports between the packages of m2mguard into docs/images/imports.svg.
 
-A box is a module or package directly below `m2mguard`. A box stands above everything that it imports. An arrow that follows from two
+A box is a module or package directly below `m2mguard`. A box is drawn above everything that it imports. An arrow that follows from two
 others is left out of the picture, not out of the count.
 """
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import grimp
-import networkx
+import networkx as nx
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 ROW, BOX_HEIGHT, GAP, MARGIN, CHARACTER = 74, 26, 14, 30, 7.4
 COLOURS = {True: ("#eef1f4", "#5b6770"), False: ("#e3f2e6", "#1c6b35")}  # private, public: fill, line
 
 
-def imports(package: str) -> networkx.DiGraph:
+def imports(package: str) -> nx.DiGraph:
     """The imports between the children of a package, importer to imported."""
     modules = grimp.build_graph(package)
-    graph = networkx.DiGraph()
+    graph = nx.DiGraph()
     for importer in modules.modules - {package}:
         graph.add_node(importer.split(".")[1])
         for imported in modules.find_modules_directly_imported_by(importer):
@@ -32,14 +32,14 @@ def imports(package: str) -> networkx.DiGraph:
     return graph
 
 
-def floors(graph: networkx.DiGraph) -> list[list[str]]:
+def floors(graph: nx.DiGraph) -> list[list[str]]:
     """The boxes by floor, the lowest first. Packages that import each other are taken for one, so that their arrows point up."""
-    condensed = networkx.condensation(graph)
-    groups = networkx.topological_generations(condensed.reverse())
+    condensed = nx.condensation(graph)
+    groups = nx.topological_generations(condensed.reverse())
     return [sorted(name for one in group for name in condensed.nodes[one]["members"]) for group in groups]
 
 
-def draw(graph: networkx.DiGraph) -> str:
+def draw(graph: nx.DiGraph) -> str:
     """The picture, as SVG."""
     rows = floors(graph)
     widths = [sum(len(name) * CHARACTER + 20 + GAP for name in row) for row in rows]
@@ -51,7 +51,7 @@ def draw(graph: networkx.DiGraph) -> str:
             box = len(name) * CHARACTER + 20
             places[name] = (left + box / 2, height - MARGIN - (floor + 1) * ROW + (ROW - BOX_HEIGHT) / 2, box)
             left += box + GAP
-    shown = networkx.transitive_reduction(graph) if networkx.is_directed_acyclic_graph(graph) else graph
+    shown = nx.transitive_reduction(graph) if nx.is_directed_acyclic_graph(graph) else graph
     going_up = sum(places[one][1] >= places[other][1] for one, other in graph.edges)
     caption = f"{len(graph)} packages and modules, {len(rows)} floors, {graph.size()} arrows, {going_up} not going down"
     return "\n".join(
@@ -70,7 +70,7 @@ def draw(graph: networkx.DiGraph) -> str:
     )
 
 
-def _arrows(graph: networkx.DiGraph, places: dict[str, tuple[float, float, float]]) -> Iterator[str]:
+def _arrows(graph: nx.DiGraph, places: dict[str, tuple[float, float, float]]) -> Iterator[str]:
     for one, other in sorted(graph.edges):
         (x1, y1, _), (x2, y2, _) = places[one], places[other]
         y1, middle = y1 + BOX_HEIGHT, (y1 + BOX_HEIGHT + y2) / 2
@@ -96,8 +96,10 @@ def main() -> None:
     options = parser.parse_args()
     graph = imports("m2mguard")
     options.to.write_text(draw(graph), encoding="utf-8")
-    circles = [sorted(group) for group in networkx.strongly_connected_components(graph) if len(group) > 1]
-    print(f"{options.to.name}: {len(graph)} boxes, {len(floors(graph))} floors, {graph.size()} arrows, circles: {circles or 'none'}")
+    circles = [sorted(group) for group in nx.strongly_connected_components(graph) if len(group) > 1]
+    print(
+        f"{options.to.name}: {len(graph)} boxes, {len(floors(graph))} floors, {graph.size()} arrows, circles: {circles or 'none'}"
+    )
 
 
 if __name__ == "__main__":

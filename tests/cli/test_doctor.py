@@ -89,7 +89,7 @@ SETTINGS = {
         {"ALLOW_HTTP": "true"},
         ("--issuer", "http://issuer.invalid", *AUDIENCE),
         "plain_http",
-        "whoever controls the network",
+        "anyone who controls the network",
     ),
 }
 

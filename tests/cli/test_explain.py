@@ -169,7 +169,7 @@ def test_a_key_without_kid_is_shown_for_a_token_whose_kid_no_key_has(run, tmp_pa
         arguments = ["explain", "--issuer", own.url, "--audience", SHOPPING_API, "--jwks", str(file)]
         status, page = run(*arguments, given=own.mint())
         assert status == 0
-        assert f"thumbprint {own.current_key.kid}, for ES384; given by hand" in page
+        assert f"thumbprint {own.current_key.kid}, for ES384; configured" in page
         assert "none of this kid" in run(*arguments, given=own.mint(key=SigningKey.generate("RS256")))[1]
 
 
@@ -219,7 +219,7 @@ def test_a_key_set_from_a_file_needs_no_issuer_that_answers(run, tmp_path):
     settings = ("--logto", issuer.endpoint, "--audience", SHOPPING_API, "--jwks", str(file))
     status, page = run("explain", *settings, given=issuer.mint())
     assert status == 0
-    assert "for ES384; given by hand" in page
+    assert "for ES384; configured" in page
     assert run("explain", *settings, given=issuer.mint(key=STRANGER))[0] == 1
 
 
@@ -286,7 +286,7 @@ def test_an_issuer_that_needs_code_is_named_in_code(run, issuer, tmp_path, monke
     assert status == 0
     assert "ok  type            no typ; expected: no typ\n" in page
     assert 'ok  kind            token_use "access", expected: "access"\n' in page
-    assert f'in front of the last / in scope "{SHOPPING_API}/read:orders"; expected: "{SHOPPING_API}"' in page
+    assert f'before the last / in scope "{SHOPPING_API}/read:orders"; expected: "{SHOPPING_API}"' in page
 
 
 @pytest.mark.parametrize("use", ["id", ["access"], REMOVED])
@@ -377,7 +377,7 @@ CLAIM_NAMES = (
     "cnf",
     "azp",
 )
-STANDING = LocalIssuer()  # never started: its keys are given by hand
+STANDING = LocalIssuer()  # never started: its keys are configured
 ODD_SETUP = Setup(
     settings=ResourceServer(
         Issuer(url=STANDING.url, jwks=STANDING.jwks, app_id_claim="azp", scope_lists=["roles"], **COGNITO),

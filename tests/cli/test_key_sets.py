@@ -20,8 +20,8 @@ TROUBLE = {
     "another origin": (
         faults.members(jwks_uri="https://o.example/jwks"), "discovery", "another origin", "if that address is right",
     ),
-    "no jwks_uri": (faults.members(jwks_uri=None), "discovery", "the metadata has no jwks_uri", "by hand"),
-    "a bad jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "by hand"),
+    "no jwks_uri": (faults.members(jwks_uri=None), "discovery", "the metadata has no jwks_uri", "yourself"),
+    "a bad jwks_uri": (faults.members(jwks_uri=7), "discovery", "the metadata's jwks_uri must be", "yourself"),
     "no key set": (faults.status(503), "jwks", "the key set was answered with status 503", "the status and at the URL"),
     "no keys": (faults.empty_key_set(), "jwks", "the key set has no usable key", "publish a signing key"),
     "a key set too long": (faults.huge(300_000), "jwks", "longer than 262144 bytes", "M2MGUARD_MAX_BYTES"),
@@ -175,9 +175,9 @@ def test_keys_from_a_file_are_shown_alike(run, issuer, tmp_path):
     file.write_text(json.dumps({"keys": [{"kty": "oct"}, issuer.current_key.public_jwk]}))
     status, page = run("keys", "--issuer", issuer.url, "--jwks", str(file))
     assert status == 0
-    assert page.startswith(f"{issuer.url}: keys given by hand\nok  ES384 ")
+    assert page.startswith(f"{issuer.url}: keys configured\nok  ES384 ")
     assert page.endswith('--  passed over     key 0: its kty is "oct", expected RSA, EC or OKP\n')
-    assert run("health", *settings(issuer), "--jwks", str(file))[1].endswith(": 1 usable key given by hand\n")
+    assert run("health", *settings(issuer), "--jwks", str(file))[1].endswith(": 1 usable key configured\n")
     assert issuer.count() == 0
 
 

@@ -15,7 +15,7 @@ from m2mguard._cli.output import Output
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.cli import test_true_causes as table
 
-ISSUER = LocalIssuer(algorithm="ES256")  # never started: its keys are given by hand
+ISSUER = LocalIssuer(algorithm="ES256")  # never started: its keys are configured
 EC, RSA = SigningKey.generate("ES384", kid="e"), SigningKey.generate("RS256", kid="r")
 
 

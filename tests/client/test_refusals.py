@@ -90,12 +90,12 @@ def test_an_answer_that_is_no_refusal_of_an_authorization_server_tells_nothing(s
     ("statuses", "advice"),
     [
         ((300, 301, 307, 399), "configure the URL that it leads to"),
-        ((400, 401, 403, 404, 405), "check its URL, and what stands between"),
+        ((400, 401, 403, 404, 405), "check its URL, and any proxy in between"),
         ((204, 299, 402, 406, 500, 503), ""),
     ],
 )
 def test_what_is_told_of_a_status_is_what_can_be_done_about_it(statuses, advice):
-    pieces = {"configure the URL that it leads to", "check its URL, and what stands between"}
+    pieces = {"configure the URL that it leads to", "check its URL, and any proxy in between"}
     for status in statuses:
         told = failure(response(status, b"")).detail
         assert {piece for piece in pieces if piece in told} == ({advice} if advice else set()), status

@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from m2mguard._cli.dev.gate import HEADERS, MAX_BODY_BYTES
+from m2mguard._cli.dev.access_control import HEADERS, MAX_BODY_BYTES
 from m2mguard._cli.dev.tenant import FAULTS
 
 API = "https://shopping.api"

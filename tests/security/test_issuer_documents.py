@@ -96,7 +96,7 @@ TOLD = {
     "its modulus has 1024 bits, expected 2048 to 8192": (RSA, {"n": base64url((2**1024 - 1).to_bytes(128))}),
     "its modulus is even, expected an odd number": (RSA, {"n": base64url((2**2048 - 2).to_bytes(256))}),
     "its exponent is 1, expected an odd number from 3 on": (RSA, {"e": "AQ"}),
-    "its exponent has 65 bits, expected 64 at the most": (RSA, {"e": base64url((2**64 + 1).to_bytes(9))}),
+    "its exponent has 65 bits, expected at most 64": (RSA, {"e": base64url((2**64 + 1).to_bytes(9))}),
     "its numbers do not make a public key of its type and curve": (EC, {"y": EC.public_jwk["x"]}),
 }  # fmt: skip
 

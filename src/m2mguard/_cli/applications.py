@@ -1,4 +1,4 @@
-"""What stands at MODULE:NAME in the user's code: an application, and the ResourceServer that protects it."""
+"""Loads MODULE:NAME from the user's code: an application, and the ResourceServer that protects it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Loaded:
     """What was found.
 
     Attributes:
-        app: what stands there: an application, a server, an issuer, or any other object.
+        app: the object of that name: an application, a server, an issuer, or any other object.
         server: the ResourceServer that it is, holds, or is protected by; None where there is none.
         place: MODULE:NAME, as it was found.
     """
@@ -39,7 +39,7 @@ def load(place: str) -> Loaded:
 
     Args:
         place: MODULE:NAME; the name may have dots, and may be a factory without arguments, with or without "()". MODULE alone takes
-            what is called app, application, server or create_app there. A module of Django's settings stands for the site.
+            what is called app, application, server or create_app there. A module of Django's settings means the site.
 
     Raises:
         CannotLoad: there is no such thing, the code raised, or there are several servers.
@@ -93,7 +93,7 @@ def _the_server(found: object, place: str, module: ModuleType) -> ResourceServer
     if len(servers) > 1:
         names = [f"{module.__name__}:{name}" for name, one in vars(module).items() if isinstance(one, ResourceServer)]
         raise CannotLoad(
-            f"--app {place}: there are {len(servers)} different ResourceServers. Name the one that is meant: "
+            f"--app {place}: there are {len(servers)} different ResourceServers. Name one of them: "
             f"{', '.join(names) or 'MODULE:NAME of the server itself'}."
         )
     return servers[0] if servers else None

@@ -41,7 +41,7 @@ _HEALTH = """\
 Fetch the keys as a starting service does, and say whether tokens can be checked; if not, why, and what to do.
 """
 _KEYS = "Fetch the key sets, and show every key that can verify tokens, and why each other one is passed over."
-_WHY = "Print what the log's code means, what usually causes it, and what to do. Needs no settings and asks nobody."
+_WHY = "Print what the log's code means, what usually causes it, and what to do. Needs no settings and no network."
 _KEYS_EPILOG = "Exit status: 0 all keys are there, 2 wrong usage, 3 those of some issuer are not available."
 
 

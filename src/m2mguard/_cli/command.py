@@ -1,4 +1,4 @@
-"""The command `m2mguard`: options in, one page and an exit status out. What a page says stands in the modules beside this one."""
+"""The command `m2mguard`: options in, output and an exit status out. The other modules of this package write the output."""
 
 from __future__ import annotations
 

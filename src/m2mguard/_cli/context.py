@@ -67,7 +67,7 @@ class ExplainContext:
         recognised: whose token it seems to be, or None.
         settings: the API's settings.
         issuer: the one that the token names, if the settings have it.
-        keys: how its keys stand now.
+        keys: the state of its keys now.
         keys_from: where they came from.
         requirement: what the route asks of the caller.
         now: when the token was checked, in seconds since the epoch.

@@ -30,7 +30,7 @@ class Explanation:
     Attributes:
         pasted: what came in, and what was taken off it. Without a token in it, only `advice` is there.
         caller: who calls, if the token was accepted.
-        error: why it was refused, or why nobody can tell; else None.
+        error: why it was refused, or why it could not be checked; else None.
         answer: what the caller would be answered to it, or None.
         context: what the explanation draws on.
         steps: the verification step by step.
@@ -80,7 +80,7 @@ def explain(text: str | bytes, setup: Setup, requirement: Requirement, *, at: fl
         settings=setup.settings,
         issuer=issuer,
         keys=None if issuer is None else health[issuer.url],
-        keys_from="given by hand" if given or not transport.exchanges else f"found at {transport.exchanges[-1].url}",
+        keys_from="configured" if given or not transport.exchanges else f"found at {transport.exchanges[-1].url}",
         requirement=requirement,
         now=now,
         is_now=at is None,

@@ -1,4 +1,4 @@
-"""Words for people: values that somebody else chose made harmless, moments, spans and lists. Pure."""
+"""Formatting helpers: escaped values, timestamps, durations, lists. Pure."""
 
 from __future__ import annotations
 

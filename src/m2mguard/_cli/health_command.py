@@ -1,4 +1,4 @@
-"""`m2mguard health` and `m2mguard keys`: fetch each issuer's keys once, and show how they stand. Tokens play no part."""
+"""`m2mguard health` and `m2mguard keys`: fetch each issuer's keys once, and show their state. No token is involved."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from m2mguard._keys.key_set import parse_key_set
 from m2mguard.health import Health, IssuerHealth
 from m2mguard.issuer import Issuer
 
-_MOST_KEYS = 1_000  # what `KeyCaching.max_keys` allows at the most
+_MOST_KEYS = 1_000  # the highest number that `KeyCaching.max_keys` allows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerReport:
-    """How one issuer's keys stand after they were asked for, and what was asked."""
+    """The state of one issuer's keys after they were asked for, and the exchanges."""
 
     issuer: Issuer
     health: IssuerHealth
@@ -32,7 +32,7 @@ def fetch_all(setup: Setup) -> list[IssuerReport]:
     found = []
     for issuer in setup.settings.issuers:
         server, transport = setup.server(issuer)
-        [health] = server.warm_up(setup.patience_s).issuers
+        [health] = server.warm_up(setup.longest_wait_s).issuers
         found.append(IssuerReport(issuer=issuer, health=health, exchanges=transport.exchanges))
     return found
 
@@ -91,7 +91,7 @@ def show_keys(output: Output, found: list[IssuerReport]) -> None:
 
 def origin_of_keys(found: IssuerReport) -> str:
     """Where the keys came from."""
-    return "given by hand" if found.issuer.jwks is not None else f"found at {found.exchanges[-1].url}"
+    return "configured" if found.issuer.jwks is not None else f"found at {found.exchanges[-1].url}"
 
 
 def skipped_keys(issuer: Issuer, exchanges: list[Exchange]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def module_named(name: str) -> ModuleType:
 
 
 def attribute(module: ModuleType, names: str, found: object) -> object:
-    """Follow dotted names from an object. Raises CannotLoad with what may have been meant."""
+    """Follow dotted names from an object. Raises CannotLoad with similar names."""
     for name in names.split("."):
         if not hasattr(found, name):
             there = [one for one in vars(found) if not one.startswith("_")] if hasattr(found, "__dict__") else []

@@ -58,7 +58,7 @@ class Setup:
         return ResourceServer(**{**self.settings.arguments(), **changed}), transport
 
     @property
-    def patience_s(self) -> float:
+    def longest_wait_s(self) -> float:
         """Seconds after which a fetch has either ended or will not."""
         return self.settings.caching.timeout + 1
 
@@ -117,7 +117,7 @@ def setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs_audi
 
 
 def given_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings as they would stand in variables, without the prefix: those of the environment, and the options in their place."""
+    """The settings as variables without the prefix: those of the environment, replaced by the options."""
     given, _ = _given_by_options(options)
     taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
     kept = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken and name in SETTINGS}
@@ -125,7 +125,7 @@ def given_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> d
 
 
 def _in_code(place: str) -> tuple[ResourceServer | None, list[Issuer] | None]:
-    """What stands in the user's code: a server, or issuers alone."""
+    """What `--app` names in the user's code: a server, or issuers alone."""
     loaded = load(place)
     if loaded.server is not None:
         return loaded.server, None
@@ -144,7 +144,7 @@ def _given_by_options(options: argparse.Namespace) -> tuple[dict[str, Any], dict
 
 
 def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What options change about a server that stands in code."""
+    """What options change about a server in the user's code."""
     overrides: dict[str, Any] = {}
     if "AUDIENCE" in given:
         overrides["audience"] = given["AUDIENCE"]

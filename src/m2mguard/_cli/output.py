@@ -1,4 +1,4 @@
-"""What a command prints: lines, paragraphs, and rows with a mark. Collected first, so that a closed pipe cannot change the exit status.
+"""What a command prints: lines, paragraphs, and rows with a status. Buffered, so that a closed pipe cannot change the exit status.
 
 On a terminal, long lines are wrapped with indentation, and marks and headings have colours unless NO_COLOR asks for none. In a pipe or a
 file each line is whole and plain.
@@ -76,7 +76,7 @@ class Output:
 
 
 def output_for(stream: TextIO, environ: Mapping[str, str]) -> Output:
-    """Make the page for a stream: colours on a terminal that knows them, unless NO_COLOR (no-color.org) is set; lines of its width."""
+    """Make the output for a stream: colours on a terminal that has them, unless NO_COLOR (no-color.org) is set; lines of its width."""
     is_terminal = stream.isatty()
     colour = is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return Output(colour=colour, width=shutil.get_terminal_size().columns if is_terminal else None)

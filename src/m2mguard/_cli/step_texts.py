@@ -101,9 +101,7 @@ def _audience(context: ExplainContext) -> str:
     organizations = context.issuer is not None and context.issuer.organizations
     expected = [quoted(audience) for audience in context.settings.audience] + ["any organization"] * organizations
     in_scopes = context.issuer is not None and context.issuer.audience_in_scope and "aud" not in _present(context)
-    said = (
-        f"no aud, so what stands in front of the last / in {_scopes(context)}" if in_scopes else _member(context, "aud")
-    )
+    said = f"no aud, so the part before the last / in {_scopes(context)}" if in_scopes else _member(context, "aud")
     return f"{said}; expected: {' or '.join(expected)}"
 
 

@@ -17,7 +17,7 @@ class Entry:
         code: the code, such as "expired".
         status: the HTTP status of the answer to the caller, or None where no request is answered by it.
         sentence: what happened, as a part of a log line: no capital at the start, no full stop.
-        meaning: the same for somebody who reads about it: whole sentences.
+        meaning: the same for a reader of the documentation: whole sentences.
         causes: what usually causes it, the most frequent first; one that is an issuer's habit begins with the issuer's name.
         cures: what to do, the best first; each begins with who can do it: "Caller:", "API:" or "Issuer:".
         place: what the code's section in the documentation is called; the code where that is unique.

@@ -73,7 +73,7 @@ FETCH_PROBLEMS = table(
         "tls_strict",
         "TLS failed: a certificate breaks a rule of RFC 5280, which Python 3.13 and newer check",
         "The certificate lacks something that the standard demands, often the Authority Key Identifier.",
-        ("A private authority issues certificates by hand or by an old tool.",),
+        ("A private authority issues certificates manually or by an old tool.",),
         (
             "Issuer: have the certificate issued again by the rules of RFC 5280, above all with an Authority Key Identifier.",
         ),
@@ -165,14 +165,14 @@ FETCH_PROBLEMS = table(
         "the metadata does not name the endpoint",
         "The metadata has no `jwks_uri` (or no `token_endpoint`).",
         ("The issuer does not sign with keys.", "The document is not an issuer's."),
-        ("Here: set the URL by hand: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",),
+        ("Here: set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",),
     ),
     _entry(
         "bad_endpoint",
         "the metadata names an endpoint that is not an https URL",
-        "Keys fetched over plain http could be anybody's.",
-        ("The issuer stands behind a proxy, and does not know that it is reached by https.",),
-        ("Issuer: set its public address. Here: or set the URL by hand: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
+        "Keys fetched over plain http could be forged.",
+        ("The issuer is behind a proxy, and does not know that it is reached by https.",),
+        ("Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
     ),
     _entry(
         "other_origin",
@@ -182,7 +182,7 @@ FETCH_PROBLEMS = table(
             "Google, Kubernetes and some others keep their keys at another host.",
             "Logto: it tells the address under which it was asked; behind a proxy that may be an internal one.",
         ),
-        ("Here: if that address is right, set it by hand: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
+        ("Here: if that address is right, set it yourself: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
     ),
     _entry(
         "key_set_status",

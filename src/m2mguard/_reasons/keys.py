@@ -10,13 +10,13 @@ KEYS = table(
         status=503,
         sentence="the issuer's keys are not available, so the token cannot be checked",
         meaning=(
-            "This API has no usable keys of the token's issuer, and could not fetch them in time. Nobody can say whether "
-            "the token is good."
+            "This API has no usable keys of the token's issuer, and could not fetch them in time. So the token cannot be "
+            "checked."
         ),
         causes=(
             "The issuer is down or slow, or this machine cannot reach it (DNS, firewall, proxy, TLS).",
             "The issuer's URL is wrong, so there is no key set.",
-            "The API has just started and its first fetch is under way.",
+            "The API has just started and its first fetch is in flight.",
         ),
         cures=(
             "API: run `m2mguard doctor` on the machine where the API runs; it names the cause.",
@@ -33,7 +33,7 @@ KEYS = table(
         ),
         causes=(
             "The issuer rotated its keys and is not reachable.",
-            "Somebody sends many tokens with invented key ids, and the number of requests to the issuer is limited.",
+            "A caller sends many tokens with invented key ids, and the number of requests to the issuer is limited.",
         ),
         cures=(
             "Caller: try again after the seconds in `Retry-After`; the key will have been asked for by then.",

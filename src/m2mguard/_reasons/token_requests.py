@@ -37,13 +37,13 @@ TOKEN_REQUESTS = table(
         "the secret is wrong, or the App ID is one of an application without a secret",
         "Logto knows the application, and the secret is not one of its secrets.",
         ("The secret was replaced or mistyped.", "The App ID is that of a single page or native application."),
-        ("Caller: copy both anew from a machine-to-machine application.",),
+        ("Caller: copy both again from a machine-to-machine application.",),
     ),
     _entry(
         "expired_secret",
         "the App Secret has expired",
         "The secret was given an end when it was created, and that has passed.",
-        ("Nobody replaced the secret in time.",),
+        ("The secret was not replaced in time.",),
         ("Caller: create a new secret in Logto, and give that.",),
     ),
     _entry(
@@ -131,7 +131,7 @@ TOKEN_REQUESTS = table(
         "the answer is neither a token nor an OAuth error",
         "Something answers at the token endpoint's URL, and not as an authorization server does.",
         ("The URL is wrong.", "A proxy or gateway answers in its place."),
-        ("Caller: check the token endpoint's URL, and what stands between.",),
+        ("Caller: check the token endpoint's URL, and any proxy in between.",),
     ),
     _entry(
         "too_many_requests",

@@ -61,7 +61,7 @@ TOKENS = table(
             "decides nothing."
         ),
         causes=(
-            "The token is signed with a shared secret (HS256): it is a sample, of an issuer's old setting, or made by hand.",
+            "The token is signed with a shared secret (HS256): it is a sample, of an issuer's old setting, or handmade.",
             "The issuer changed its signing algorithm, to one that `algorithms=` does not list.",
             "The token is forged.",
         ),

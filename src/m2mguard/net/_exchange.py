@@ -70,7 +70,7 @@ def _check_target(url: str, http_origins: Collection[OriginParts]) -> None:
     host = parts.hostname or ""
     if parts.scheme != "https" and not (parts.scheme == "http" and (is_loopback(host) or origin in http_origins)):
         raise TransportError(
-            "only https is asked, and http on loopback or where allow_http permits it", code="refused_target"
+            "only https is asked, and http on loopback or where allow_http says so", code="refused_target"
         )
     if "@" in parts.netloc:
         raise TransportError("a URL must not carry credentials", code="refused_target")

@@ -12,7 +12,7 @@ from m2mguard.testing._signing import ALGORITHMS
 from m2mguard.testing._tenant import DEFAULT_APPLICATIONS
 
 _WELCOME = r"""
-A local issuer for development; nobody else should reach it.
+A local issuer for development; no other machine should reach it.
 
   endpoint    {issuer.endpoint}    ResourceServer(Issuer.logto("{issuer.endpoint}"), audience="{api}")
   App ID      {app_id}
@@ -39,7 +39,7 @@ def main() -> None:
         issuer = LocalIssuer(port=arguments.port, algorithm=arguments.algorithm)
     except OSError as error:
         parser.error(f"port {arguments.port}: {error.strerror}")
-    for ending in (signal.SIGINT, signal.SIGTERM):  # by hand, since a shell may have started us with SIGINT ignored
+    for ending in (signal.SIGINT, signal.SIGTERM):  # explicitly, since a shell may have started us with SIGINT ignored
         signal.signal(ending, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), issuer:
         welcome = _WELCOME.format(issuer=issuer, api=SHOPPING_API, app_id=app_id, secret=application.secret)

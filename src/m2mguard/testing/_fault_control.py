@@ -74,7 +74,7 @@ class FaultControl:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders: dict[Endpoint, _ActiveFault] = {}
+        self._active: dict[Endpoint, _ActiveFault] = {}
         self._gates: list[tuple[tuple[Endpoint, ...], Gate]] = []
 
     def misbehave(self, endpoint: AnyEndpoint, fault: Fault, times: int | None) -> None:
@@ -86,15 +86,15 @@ class FaultControl:
         )
 
     def behave(self, endpoint: AnyEndpoint) -> None:
-        """Lift the fault of each endpoint meant."""
+        """Lift the faults of these endpoints."""
         self._exchange(endpoint, {})
 
     def _exchange(self, endpoint: AnyEndpoint, new: dict[Endpoint, _ActiveFault]) -> None:
         with self._lock:
-            lifted = [self._orders.pop(name) for name in endpoints_named(endpoint) if name in self._orders]
-            self._orders.update(new)
-        for order in lifted:  # whoever hung on it asks again, and meets the new order
-            order.gate.release()
+            lifted = [self._active.pop(name) for name in endpoints_named(endpoint) if name in self._active]
+            self._active.update(new)
+        for active in lifted:  # requests that hang on it look again, and find the new one
+            active.gate.release()
 
     @contextlib.contextmanager
     def hold(self, endpoint: AnyEndpoint) -> Iterator[Gate]:
@@ -110,27 +110,27 @@ class FaultControl:
                 self._gates.remove(entry)
             gate.release()
 
-    async def admit(self, endpoint: Endpoint) -> Fault | None:
+    async def wait_turn(self, endpoint: Endpoint) -> Fault | None:
         """Wait as long as gates and faults demand; return the fault of the answer, if any."""
         with self._lock:
             gates = [gate for names, gate in self._gates if endpoint in names]
         for gate in gates:
             await gate.enter()
-        while (order := self._take(endpoint)) is not None:
-            await asyncio.sleep(order.fault.delay_s)
-            if not order.fault.hang:
-                return order.fault
-            await order.gate.enter()
+        while (active := self._take(endpoint)) is not None:
+            await asyncio.sleep(active.fault.delay_s)
+            if not active.fault.hang:
+                return active.fault
+            await active.gate.enter()
         return None
 
     def _take(self, endpoint: Endpoint) -> _ActiveFault | None:
         with self._lock:
-            order = self._orders.get(endpoint)
-            if order is None or order.remaining == 0:
+            active = self._active.get(endpoint)
+            if active is None or active.remaining == 0:
                 return None
-            if order.remaining is not None:
-                order.remaining -= 1
-            return order
+            if active.remaining is not None:
+                active.remaining -= 1
+            return active
 
 
 def _wake(future: asyncio.Future[None]) -> None:

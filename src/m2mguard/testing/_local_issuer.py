@@ -27,7 +27,7 @@ from m2mguard.testing.faults import Fault
 class LocalIssuer(TokenMint):
     """A local Logto for tests and demonstrations: a context manager that serves while its block runs.
 
-    It knows its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
+    It has its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
     All of it runs in one daemon thread, however many requests wait.
     Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
 
@@ -155,7 +155,7 @@ class LocalIssuer(TokenMint):
     async def _handle(self, request: Request, writer: asyncio.StreamWriter) -> bool:
         endpoint = self._endpoint(request.path)
         self._log.add(endpoint, request)
-        fault = await self._switchboard.admit(endpoint)
+        fault = await self._switchboard.wait_turn(endpoint)
         reply = self._reply(endpoint, request)
         if request.method == "HEAD":
             reply = dataclasses.replace(reply, body=b"")

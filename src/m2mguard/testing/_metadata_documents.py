@@ -16,7 +16,7 @@ _NOT_FOUND: Final = Reply(status=404, headers={"Content-Type": "text/plain; char
 
 
 def not_found() -> Reply:
-    """Return Logto's answer for a path it does not know."""
+    """Return Logto's answer for an unknown path."""
     return _NOT_FOUND
 
 

@@ -17,7 +17,7 @@ AnyEndpoint = Endpoint | Literal["all"]
 
 
 def endpoints_named(endpoint: AnyEndpoint) -> tuple[Endpoint, ...]:
-    """Return the endpoints that are meant; `ValueError` when there is none of this name."""
+    """Return the endpoints of this name; `ValueError` if there is none."""
     every: tuple[Endpoint, ...] = get_args(Endpoint)
     if endpoint == "all":
         return every

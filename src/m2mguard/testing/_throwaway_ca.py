@@ -36,7 +36,7 @@ class ThrowawayCA:
             .sign(self._key, hashes.SHA256())
         )
         self.ca_file: Final = directory / "throwaway-ca.pem"
-        """The CA certificate: what a client is told to trust."""
+        """The CA certificate: what a client must trust."""
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server_context(self, *names: str, valid_for: dt.timedelta = _A_DAY) -> ssl.SSLContext:

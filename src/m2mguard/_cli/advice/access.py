@@ -19,7 +19,7 @@ def organization(error: AnswerableError, context: ExplainContext) -> Advice:
         return Advice(
             code="organization",
             wrong="unclear",
-            cause="The token is limited to one organization, and the route is about none. It would grant there what is meant "
+            cause="The token is limited to one organization, and the route is about none. It would grant there what is granted "
             "for one organization only.",
             cures=(
                 caller("For a route about no organization, ask for the token without organization_id."),

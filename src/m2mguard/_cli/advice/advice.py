@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Who = Literal["caller", "api", "issuer"]
-"""Who can do something: the team of the calling service, the team of this API, or whoever runs the issuer."""
+"""Who can do something: the team of the calling service, the team of this API, or the operator of the issuer."""
 
 Wrong = Literal["token", "setting", "issuer", "clock", "unclear"]
 """What has to change: the token that was sent, this API's settings, the issuer's, a clock; or only a person can tell."""
@@ -104,7 +104,7 @@ CauseCode = Literal[
     "machine_mark",
     "workload_token",
 ]
-"""The causes that are told apart, for programs."""
+"""The causes, for programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,5 +150,5 @@ def api(text: str, *, opens: str = "") -> Cure:
 
 
 def issuer(text: str) -> Cure:
-    """Something that whoever runs the issuer can do."""
+    """Something that the operator of the issuer can do."""
     return Cure(who="issuer", text=text)

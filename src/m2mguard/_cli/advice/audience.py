@@ -180,7 +180,7 @@ def _no_audience(got: tuple[str, ...], context: ExplainContext) -> Advice | None
         return Advice(
             code="other_api",
             wrong="token",
-            cause=f"The issuer writes no aud; what stands in front of the last / in a scope is the API. This token has the "
+            cause=f"The issuer writes no aud; the part before the last / in a scope is the API. This token has the "
             f"scopes {listed(scopes)}, and "
             f"none of this API, {quoted(this_api(context))}.",
             cures=(caller(f"Get a token for this API, {how_to_ask(context)}."),),

@@ -24,7 +24,7 @@ def no_audience(context: ExplainContext) -> Advice:
     return Advice(
         code="no_audience",
         wrong="token",
-        cause="The token names no API (aud), so it may be meant for any.",
+        cause="The token names no API (aud), so it may be for any.",
         cures=(
             caller(f"Get a token for this API, {how_to_ask(context)}."),
             issuer(f"Let the issuer name this API, {quoted(this_api(context))}: {write}."),
@@ -96,7 +96,7 @@ def _missing(claims: str, context: ExplainContext) -> Advice:
         return Advice(
             code="missing_claim",
             wrong="token",
-            cause=f"The token has no {' and no '.join(sorted(missing))}, without which nobody can tell who calls, or until when.",
+            cause=f"The token has no {' and no '.join(sorted(missing))}, without which it is unknown who calls, or until when.",
             cures=(
                 caller("If it is not the access token that was sent, send that."),
                 issuer(f"Let the issuer write {' and '.join(sorted(missing))} into access tokens."),

@@ -13,7 +13,7 @@ from m2mguard._cli.recognition import Recognised, recognise
 from m2mguard._reasons.difference import small_difference
 from m2mguard.issuer import Issuer
 
-TRUST = "whoever runs that issuer decides who may call: trust it only if it is yours"
+TRUST = "the operator of that issuer decides who may call: trust it only if it is yours"
 _PLACEHOLDERS = ("/common/", "/organizations/", "/consumers/", "/{tenantid}/")
 
 
@@ -145,7 +145,7 @@ def okta_org(said: str, one: Issuer, context: ExplainContext) -> Advice | None:
     return Advice(
         code="org_authorization_server",
         wrong="token",
-        cause="The token is of Okta's org authorization server, whose access tokens are for Okta itself. Nobody else can verify them.",
+        cause="The token is of Okta's org authorization server, whose access tokens are for Okta itself. No other API can verify them.",
         cures=(caller(f"Get the token from the custom authorization server: {one.url}/v1/token."),),
     )
 

@@ -47,7 +47,7 @@ def unknown_issuer(error: AnswerableError, context: ExplainContext) -> Advice:
         return Advice(
             code="no_issuer",
             wrong="token",
-            cause="The token names no issuer (iss), so nobody can tell whose keys verify it. It is no access token of an "
+            cause="The token names no issuer (iss), so it is unknown whose keys verify it. It is no access token of an "
             "identity provider.",
             cures=(caller(f"Get a token from {listed(_trusted(context))}, {how_to_ask(context)}."),),
         )
@@ -70,7 +70,7 @@ def route_issuer(error: AnswerableError, context: ExplainContext) -> Advice:
         cures=(
             caller("Get the token from the issuer that the route accepts."),
             api(
-                "If the route is meant for this issuer's applications, too, name it in Requirement(issuers=...).",
+                "If this issuer's applications may call the route, too, name it in Requirement(issuers=...).",
                 opens="App IDs are unique within one issuer only: check that the route's app_ids mean the same applications there.",
             ),
         ),

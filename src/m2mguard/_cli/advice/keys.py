@@ -25,19 +25,19 @@ def unknown_key(error: AnswerableError, context: ExplainContext) -> Advice:
         return Advice(
             code="no_kid",
             wrong="issuer",
-            cause="The token names no key (kid), and the issuer does not have exactly one key for its alg, so nobody can tell "
-            "which one is meant.",
+            cause="The token names no key (kid), and the issuer does not have exactly one key for its alg, so it is unknown "
+            "which one to use.",
             cures=(issuer("Let the issuer write kid into its tokens, or publish one key for each algorithm."),),
         )
     if context.issuer is not None and context.issuer.jwks is not None:
         return Advice(
             code="old_key_file",
             wrong="unclear",
-            cause=f"The key set that was given by hand has no key {quoted(header.kid)}. The issuer may have changed its keys "
+            cause=f"The configured key set has no key {quoted(header.kid)}. The issuer may have changed its keys "
             f"since it was written.",
             cures=(
                 api(
-                    "Fetch the key set anew, or let the API fetch it from the issuer: leave out --jwks (M2MGUARD_JWKS)."
+                    "Fetch the key set again, or let the API fetch it from the issuer: leave out --jwks (M2MGUARD_JWKS)."
                 ),
                 caller("If the key set is new, get a new token: its key was withdrawn, or it is another issuer's."),
             ),
@@ -75,7 +75,7 @@ def algorithm(error: AnswerableError, context: ExplainContext) -> Advice:
         return Advice(
             code="shared_secret",
             wrong="issuer",
-            cause=f"The token is signed with a shared secret ({quoted(alg)}). Whoever can check such a token can make one, so "
+            cause=f"The token is signed with a shared secret ({quoted(alg)}). Anyone who can check such a token can make one, so "
             f"it is never accepted.",
             cures=(
                 issuer(
@@ -183,7 +183,7 @@ def removed_by_google() -> Advice:
         code="signature_removed",
         wrong="token",
         cause="Google Cloud Run (or API Gateway) checked the token itself, removed its signature and wrote SIGNATURE_REMOVED_BY_GOOGLE in "
-        "its place. Nobody behind it can verify the token any more.",
+        "its place. No service behind it can verify the token any more.",
         cures=(
             caller(
                 "Send Google's own token in X-Serverless-Authorization; Cloud Run then leaves Authorization as it is, for the API's token."

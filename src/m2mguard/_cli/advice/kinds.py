@@ -68,9 +68,7 @@ def kind_of_token(context: ExplainContext) -> Advice | None:
         cause=f"This is an access token of {kind.name}, whose tokens differ from RFC 9068. The settings take it for an issuer "
         f"that follows it.",
         cures=(
-            api(
-                f"Use the preset, which knows the tokens of {kind.name}: {words}, in the place of --issuer (M2MGUARD_ISSUER)."
-            ),
+            api(f"Use the preset for the tokens of {kind.name}: {words}, in the place of --issuer (M2MGUARD_ISSUER)."),
         ),
     )
 

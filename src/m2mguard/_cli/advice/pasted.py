@@ -1,4 +1,4 @@
-"""Causes that lie in what was pasted: it is no token, or not the whole of one. Pure."""
+"""Causes in what was pasted: it is no token, or only a part of one. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _TEXTS: Mapping[PastedKind, _Text] = {
         ),
     ),
     "opaque": _Text(
-        "This is an opaque token, or no token at all: only whoever made it can read it. Issuers give one where no API was asked "
+        "This is an opaque token, or no token at all: only its maker can read it. Issuers give one where no API was asked "
         "for; Logto does so without resource."
     ),
     "refresh_token": _Text(
@@ -72,7 +72,9 @@ _TEXTS: Mapping[PastedKind, _Text] = {
     "empty_value": _Text(
         "This is no token but what a program writes for no value: the variable or the answer that should hold it was empty."
     ),
-    "claims_alone": _Text("These are the claims of a token, without its header and signature. Nobody can verify them."),
+    "claims_alone": _Text(
+        "These are the claims of a token, without its header and signature. They cannot be verified."
+    ),
     "header_alone": _Text("This is the header of a token alone. The claims and the signature are missing."),
     "key_set": _Text("This is a key or a key set, which verifies tokens and is none."),
     "pem": _Text(

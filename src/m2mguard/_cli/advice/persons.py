@@ -25,7 +25,7 @@ def not_a_machine(error: AnswerableError, context: ExplainContext) -> Advice:
             cures=(
                 caller("To call as the application itself, get a token with grant_type=client_credentials."),
                 api(
-                    "If this API is meant for persons, too, set M2MGUARD_MACHINE_ONLY=false (machine_only=False).",
+                    "If persons may call this API, too, set M2MGUARD_MACHINE_ONLY=false (machine_only=False).",
                     opens=_PERSONS,
                 ),
             ),
@@ -62,7 +62,7 @@ def not_a_machine(error: AnswerableError, context: ExplainContext) -> Advice:
                 "follows RFC 9068, where sub equals client_id.",
                 cures=(
                     api(
-                        f"Use the preset, which knows the tokens of {kind.name}: {words}, in the place of --issuer (M2MGUARD_ISSUER)."
+                        f"Use the preset for the tokens of {kind.name}: {words}, in the place of --issuer (M2MGUARD_ISSUER)."
                     ),
                 ),
             )
@@ -76,7 +76,7 @@ def not_a_machine(error: AnswerableError, context: ExplainContext) -> Advice:
                 "machine-to-machine application of its own."
             ),
             api(
-                "Only if this API is meant for persons, too, set M2MGUARD_MACHINE_ONLY=false (machine_only=False).",
+                "Only if persons may call this API, too, set M2MGUARD_MACHINE_ONLY=false (machine_only=False).",
                 opens=_PERSONS,
             ),
         ),

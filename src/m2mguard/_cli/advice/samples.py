@@ -10,7 +10,7 @@ _SUBJECT = "1234567890"
 
 
 def is_sample(context: ExplainContext) -> bool:
-    """Whether this is a sample token: signed with a shared secret, and about nobody."""
+    """Whether this is a sample token: signed with a shared secret, and about no real subject."""
     header = context.token.header
     return header is not None and header.alg.startswith("HS") and context.token.claim("sub") == _SUBJECT
 

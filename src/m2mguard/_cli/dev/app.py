@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from m2mguard._cli.dev.access_control import AccessControl, Sessions
 from m2mguard._cli.dev.explanations import explain_text
-from m2mguard._cli.dev.gate import Gate, Sessions
 from m2mguard._cli.dev.tenant import FAULTS, DevTenant
 from m2mguard._cli.dev.view import EXAMPLE_PATH, Call, Chosen, View, render
 from m2mguard.errors import AnswerableError, ConfigurationError
@@ -25,7 +25,7 @@ Form = dict[str, list[str]]
 Action = Callable[[Form, View], View]
 
 
-def dev_app(tenant: DevTenant, *, host: str, port: int, is_exposed: bool = False) -> Gate:
+def dev_app(tenant: DevTenant, *, host: str, port: int, is_exposed: bool = False) -> AccessControl:
     """Make the page of a tenant.
 
     Args:
@@ -39,7 +39,7 @@ def dev_app(tenant: DevTenant, *, host: str, port: int, is_exposed: bool = False
     routes = [Route("/", page.show, methods=["GET"]), Route(EXAMPLE_PATH, page.orders, methods=["GET"])]
     routes += [Route(f"/static/{name}", _file(name, kind), methods=["GET"]) for name, kind in _FILES.items()]
     routes += [Route(f"/{name}", page.post(action), methods=["POST"]) for name, action in page.actions().items()]
-    return Gate(Starlette(routes=routes), {f"{name}:{port}" for name in names})
+    return AccessControl(Starlette(routes=routes), {f"{name}:{port}" for name in names})
 
 
 def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
@@ -133,7 +133,7 @@ class _Page:
         self._tenant.withdraw(_one(form, "kid"))
         return replace(
             view,
-            message="The key is withdrawn. An API that knows it trusts it for at most five minutes more; a restarted one refuses at once.",
+            message="The key is withdrawn. An API that has it trusts it for at most five minutes more; a restarted one refuses at once.",
         )
 
     def _break(self, form: Form, view: View) -> View:
@@ -147,7 +147,7 @@ class _Page:
 
     def _restart(self, _: Form, view: View) -> View:
         self._tenant.restart_api()
-        return replace(view, message="The example API has started anew. It knows no key yet.")
+        return replace(view, message="The example API has restarted. It has no key yet.")
 
 
 def _one(form: Form, name: str) -> str:

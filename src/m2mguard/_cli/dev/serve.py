@@ -30,7 +30,7 @@ Ctrl-C ends it.
 """
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # listening there is what the user asked for
 _WARNING = """
-  WARNING   {host} can be reached by other machines. Whoever reaches it can mint tokens and read the App Secrets.
+  WARNING   {host} can be reached by other machines. Anyone who reaches it can mint tokens and read the App Secrets.
 """
 
 

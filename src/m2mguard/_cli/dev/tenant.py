@@ -136,7 +136,7 @@ class DevTenant:
             self.issuer.start()
 
     def restart_api(self) -> None:
-        """Let the example API start anew: it knows no key, as a pod that has just been made."""
+        """Restart the example API: it has no key, like a new pod."""
         self.example_api = self._new_api()
 
     def setup(self) -> Setup:

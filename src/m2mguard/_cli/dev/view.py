@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from m2mguard._cli.advice import Advice, Who
+from m2mguard._cli.dev.access_control import FIELD
 from m2mguard._cli.dev.explanations import ExplanationRows
-from m2mguard._cli.dev.gate import FIELD
 from m2mguard._cli.dev.markup import button, checkboxes, code, copyable, select, table, text
 from m2mguard._cli.dev.tenant import FAULTS, DevTenant
 
 EXAMPLE_PATH = "/example/orders"
 _OK = 200
-_WHO: dict[Who, str] = {"caller": "The calling service", "api": "This API", "issuer": "Whoever runs the issuer"}
+_WHO: dict[Who, str] = {"caller": "The calling service", "api": "This API", "issuer": "The operator of the issuer"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What the example API answered: the status, what the caller is told, and what the log says."""
+    """What the example API answered: the status, the answer, and the log line."""
 
     status: int
     told: str
@@ -256,7 +256,7 @@ def _faults(tenant: DevTenant, view: View) -> str:
         + _form(view, "/heal", button("Heal", kind="main"), look="inline")
         + _form(view, "/restart", button("Restart the example API"), look="inline")
         + '<p class="hint">The example API keeps its keys for a while, so it goes on while the issuer is down. A restarted one '
-        "knows no key.</p>",
+        "has no key.</p>",
     )
 
 

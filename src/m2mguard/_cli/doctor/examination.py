@@ -34,7 +34,7 @@ def examine(
         options: the command's options.
         environ: the environment.
         request: makes the token request, or None where no application was named.
-        progress: is told what is being done, one line at a time.
+        progress: called with what is being done, one line at a time.
     """
     yield from check_names(environ)
     known = {
@@ -72,9 +72,9 @@ def _without_audience(options: argparse.Namespace, environ: Mapping[str, str]) -
 def _issuers(found: Setup, progress: Say) -> Iterator[Finding]:
     settings = found.settings
     for issuer in settings.issuers:
-        progress(f"asking {issuer.url} for its keys, for at most {found.patience_s:g} s")
+        progress(f"asking {issuer.url} for its keys, for at most {found.longest_wait_s:g} s")
         server, transport = found.server(issuer)
-        [health] = server.warm_up(found.patience_s).issuers
+        [health] = server.warm_up(found.longest_wait_s).issuers
         exchanges = transport.exchanges
         yield from check_issuer(
             issuer, health, exchanges, max_wait_s=settings.caching.max_wait, leeway_s=settings.leeway

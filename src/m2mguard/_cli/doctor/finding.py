@@ -1,4 +1,4 @@
-"""One thing that the doctor looked at: what it is called, how it stands, what was found, and what to do. Data only."""
+"""One thing that the doctor looked at: its name, its severity, what was found, and what to do. Data only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding:
         severity: how bad it is.
         text: what was found, one or two sentences or a value.
         cure: what to do, or "".
-        diagnosis: what is wrong, for somebody who reads nothing else; one sentence, or "" where nothing is.
+        diagnosis: what is wrong, in one sentence that is enough by itself; "" if nothing is.
         corrections: settings that would be right, by their names without prefix, such as {"ISSUER": "https://…"}; None: leave it out.
     """
 

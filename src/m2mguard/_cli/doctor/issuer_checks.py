@@ -25,7 +25,7 @@ def check_issuer(
 
     Args:
         issuer: the settings.
-        health: how its keys stand after they were asked for.
+        health: the state of its keys after they were asked for.
         exchanges: what was asked.
         max_wait_s: how long a request waits for keys that are too old.
         leeway_s: the difference of the clocks that is allowed.
@@ -152,7 +152,7 @@ def _cache(section: str, exchange: Exchange) -> Iterator[Finding]:
             name="cached answer",
             severity=Severity.WARNING if severe else Severity.NOTE,
             text=f"a cache on the way answered with a key set that is {span(int(age))} old",
-            cure="Issuer: let no cache keep the key set, or for a minute at the most; a rotated key is seen later by so much.",
+            cure="Issuer: let no cache keep the key set, or for at most a minute; a rotated key is seen that much later.",
             diagnosis="A cache between this machine and the issuer serves an old key set, so a rotated key is seen late."
             if severe
             else "",

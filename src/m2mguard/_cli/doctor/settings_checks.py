@@ -1,4 +1,4 @@
-"""Checks of the settings themselves: where each came from, and values that are allowed and rarely meant."""
+"""Checks of the settings themselves: where each came from, and values that are allowed but rarely intended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOGTO_ID = re.compile(r"[a-z0-9]{21,25}")
 
 
 def check_names(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Say which `M2MGUARD_*` variables are no settings, and which setting each may have been meant to be."""
+    """Say which `M2MGUARD_*` variables are no settings, and which setting each may be a misspelling of."""
     known = [f"{PREFIX}{name}" for name in SETTINGS]
     for name in variables(environ, PREFIX):
         if name not in SETTINGS:
@@ -49,7 +49,7 @@ def settings_refused(error: ConfigurationError) -> Finding:
 
 
 def check_settings(setup: Setup) -> Iterator[Finding]:
-    """Show the settings with their origins, and warn of those that are rarely meant."""
+    """Show the settings with their origins, and warn of those that are rarely intended."""
     settings = setup.settings
     for issuer in settings.issuers:
         also = f", also called {listed(issuer.aliases)}" if issuer.aliases else ""
@@ -59,8 +59,8 @@ def check_settings(setup: Setup) -> Iterator[Finding]:
                 "plain_http",
                 "plain http",
                 f"{issuer.url} may be asked over plain http (allow_http)",
-                "Here: use https where the issuer has it. Whoever controls the network on the way chooses the keys.",
-                "Keys are fetched over plain http: whoever controls the network on the way chooses who may call.",
+                "Here: use https if the issuer has it. Anyone who controls the network in between chooses the keys.",
+                "Keys are fetched over plain http: anyone who controls the network in between chooses who may call.",
             )
     if settings.audience != (NO_AUDIENCE,):
         yield fine(SECTION, "audience", f"{listed(settings.audience)} ({_origin(setup, 'AUDIENCE')})")

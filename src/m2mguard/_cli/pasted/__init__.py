@@ -1,4 +1,4 @@
-"""What is this text that somebody pasted? Finds the token in it, or says what it is instead. Pure, and nothing of it is echoed."""
+"""Finds the token in a pasted text, or says what the text is instead. Pure; nothing of the text is echoed."""
 
 from m2mguard._cli.pasted.pasted import NoteCode, Pasted, PastedKind, PastedNote
 from m2mguard._cli.pasted.reading import read_pasted

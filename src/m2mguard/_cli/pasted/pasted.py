@@ -21,7 +21,7 @@ NoteCode = Literal[
 NOTES: Mapping[NoteCode, str] = {
     "utf16": "The text is UTF-16, as PowerShell's > writes it, and was read as such. A service that reads it as UTF-8 sends "
     "something else.",
-    "byte_order_mark": "A byte order mark stood in front of the text and was taken off. A service that sends it along is refused.",
+    "byte_order_mark": "A byte order mark was before the text and was removed. A service that sends it along is refused.",
     "invisible_characters": "Invisible characters or no-break spaces were taken off. A service that sends them along is refused.",
     "header_line": "The token was taken out of an Authorization line.",
     "json_answer": "The access_token was taken out of a JSON answer. Send that alone, not the whole answer.",
@@ -31,7 +31,7 @@ NOTES: Mapping[NoteCode, str] = {
     "refused: decode first.",
     "quotes": "Quotes were taken off. A service that sends them along is refused.",
     "prefix": 'The prefix "Bearer " was taken off. It belongs in front of the token once, in the Authorization field.',
-    "doubled_prefix": 'The prefix "Bearer " stood there more than once and was taken off. A service that sends it twice is refused.',
+    "doubled_prefix": 'The prefix "Bearer " was there more than once and was removed. A service that sends it twice is refused.',
     "line_breaks": "Line breaks or spaces inside the token were taken out. A service that sends them along is refused.",
     "punctuation": "Punctuation behind the token was taken off.",
     "surroundings": "There was other text around the token. It was left out.",

@@ -9,7 +9,7 @@ IssuerKind = Literal[
     "logto", "entra", "okta", "auth0", "cognito", "keycloak", "zitadel", "google", "hydra",
     "kubernetes", "github_actions", "gitlab", "aws", "firebase", "supabase", "clerk", "pingone", "authentik",
 ]  # fmt: skip
-"""The products that are told apart."""
+"""The products that are recognised."""
 
 TokenKind = Literal["app_access", "person_access", "id_token", "refresh", "workload", "unknown"]
 """An application's access token, a person's, an ID token, a refresh token, what a platform gives its workloads, or none can tell."""
@@ -17,7 +17,7 @@ TokenKind = Literal["app_access", "person_access", "id_token", "refresh", "workl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What a product calls the things that may have to change; phrases that stand inside a sentence.
+    """What a product calls the things that may have to change; phrases for use inside a sentence.
 
     Attributes:
         audience: what it calls the identifier of an API, and where it is.

@@ -36,7 +36,7 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         machine="gty, which Auth0 writes for client credentials by itself",
     ),
     "cognito": Vocabulary(
-        audience="the identifier of the resource server, which stands in front of each scope",
+        audience="the identifier of the resource server, which comes before each scope",
         how_to_ask="with scope={api}/SCOPE",
         how_to_grant="allow the custom scope for the app client (App client, Login pages, Custom scopes)",
     ),

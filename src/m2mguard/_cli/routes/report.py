@@ -23,7 +23,7 @@ class RouteReport:
     Attributes:
         path: the route's path as the framework writes it.
         methods: its methods; "WEBSOCKET" for a handshake; none where it takes any.
-        severity: "alarm": nothing asks for a token; "warning": a token of any application will do, or nobody can tell;
+        severity: "alarm": nothing asks for a token; "warning": a token of any application will do, or it is unknown;
             "note": open on purpose; "fine": it asks for something.
         text: the same in words.
         where: the module and name of what serves it.

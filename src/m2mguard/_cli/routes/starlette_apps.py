@@ -96,7 +96,7 @@ def _on_the_way(app: Any) -> Iterator[RouteGuard]:
 
 
 def _asked_by_decorator(endpoint: Any) -> Iterator[ObservedRoute]:
-    """What Starlette's own `@requires` asks for: without a Caller it lets nobody in."""
+    """What Starlette's own `@requires` asks for: without a Caller it refuses everyone."""
     while endpoint is not None:
         if getattr(endpoint, "__globals__", {}).get("__name__") == _DECORATORS:
             scopes = inspect.getclosurevars(endpoint).nonlocals.get("scopes_list", ())

@@ -1,20 +1,20 @@
-"""The contract that every adapter keeps, as one table: request → status, headers, body, and what the route sees.
+"""The contract that every adapter keeps, as one table of cases: request → status, headers, body, and what the route sees.
 
 To hold an adapter to it, write a `Harness`: it builds the contract's application in the framework, protects it with the
-adapter, and sends a request through the framework's own test client. Then run every row:
+adapter, and sends a request through the framework's own test client. Then run every case:
 
     @pytest.fixture(scope="module")
-    def world():
-        with World() as world:
-            yield world
+    def environment():
+        with Environment() as environment:
+            yield environment
 
-    @pytest.mark.parametrize("case", ROWS, ids=lambda row: row.name)
-    def test_my_adapter_keeps_the_contract(row, world):
-        row.check(MyHarness(), world)
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    def test_my_adapter_keeps_the_contract(case, environment):
+        case.check(MyHarness(), environment)
 
 The contract's application has these routes. All but the last two are protected, by `Protection.requirement`:
 
-    /caller                   GET HEAD POST OPTIONS   the JSON of `shown(caller)`, whoever the adapter says called
+    /caller                   GET HEAD POST OPTIONS   the JSON of `shown(caller)`, with the adapter's Caller
     /tenants/{tenant}/caller  GET                     the same; an organization may be taken from the route
     /mounted/caller           GET                     the same, in a sub-application, blueprint or include of the framework
     /stream                   GET                     `STREAM`, chunk by chunk, with the fields `OWN_FIELDS`
@@ -25,7 +25,7 @@ The contract's application has these routes. All but the last two are protected,
 
 A middleware is given `Protection.public`, which opens the last two, and is asked for paths below /docs/ that are no routes; an adapter
 that protects route by route leaves them alone.
-Nothing here knows a framework.
+No framework is imported here.
 """
 
 from m2mguard.testing.contract._case import Case

@@ -29,7 +29,7 @@ class Case:
         public: the paths that need no token.
         organization_from_route: whether the organization asked for is the route's `{tenant}`.
         issuer_is_down: whether the server has no keys and cannot get any.
-        about_public_paths: whether the row concerns adapters only that match public paths themselves.
+        about_public_paths: skip it unless the adapter matches public paths itself.
     """
 
     name: str

@@ -18,7 +18,7 @@ def none(_: LocalIssuer) -> tuple[bytes, ...]:
 
 
 def fields(*values: bytes) -> Credentials:
-    """These fields, as they stand."""
+    """These fields, unchanged."""
     return lambda _: values
 
 

@@ -1,4 +1,4 @@
-"""What the rows happen in: an issuer that runs, one that does not, a clock that stands still, and what the operator was told."""
+"""What the cases run in: an issuer that answers, one that does not, a clock that does not move, and the events of the operator."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Expectation(Protocol):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The one of these that the operator is told; none where nothing is refused or no token is to blame."""
+        """The one of these that the log names; none if nothing is refused."""
 
     def hold(self, response: ContractResponse) -> None:
         """Check status and fields."""
@@ -41,7 +41,7 @@ class Expectation(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenByRoute:
-    """The route ran, and saw this caller; `app_id=None` stands for no Caller at all."""
+    """The route ran, and saw this caller; `app_id=None` means no Caller."""
 
     app_id: str | None = "app-orders"
     scopes: tuple[str, ...] = ("read:orders",)
@@ -66,7 +66,7 @@ class Refused:
         status: of the answer.
         error: in the body; in the challenge, too, but for `unauthorized`.
         scope: in the challenge, when not empty.
-        reasons: the one of these that the operator is told; the caller is told none.
+        reasons: the one of these that the log names; the answer names none.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""What a route asks of the Caller, and what happens when nobody can say who calls."""
+"""What a route asks of the Caller, and what happens if the token cannot be checked."""
 
 from __future__ import annotations
 

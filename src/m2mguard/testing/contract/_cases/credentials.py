@@ -1,4 +1,4 @@
-"""What stands in the Authorization field, before anybody looks at a token."""
+"""What is in the Authorization field, before a token is looked at."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREDENTIAL_CASES: Final = (
     Case(name="a scheme that begins as Bearer is another", credentials=bearer(scheme=b"Bearers "), expected=OTHER_SCHEME),
     Case(name="a lower-case scheme is Bearer", credentials=bearer(scheme=b"bearer "), expected=SeenByRoute()),
     Case(name="an upper-case scheme is Bearer", credentials=bearer(scheme=b"BEARER "), expected=SeenByRoute()),
-    Case(name="several spaces may stand before the token", credentials=bearer(scheme=b"Bearer    "), expected=SeenByRoute()),
+    Case(name="several spaces may come before the token", credentials=bearer(scheme=b"Bearer    "), expected=SeenByRoute()),
     Case(name="a TAB may not", credentials=bearer(scheme=b"Bearer\t"), expected=GRAMMAR),
     Case(name="a scheme without a token is 400", credentials=fields(b"Bearer"), expected=GRAMMAR),
     Case(name="two tokens in one field are 400", credentials=bearer(end=b" " + CANARY.encode()), expected=GRAMMAR),

@@ -90,7 +90,7 @@ PATH_CASES: Final = (
         expected=MISSING,
     ),
     Case(
-        name="public paths lie below the mount point",
+        name="public paths are below the mount point",
         request=ContractRequest(path="/healthz", mounted_at="/api"),
         expected=ANONYMOUS,
     ),

@@ -19,7 +19,7 @@ from m2mguard.testing.contract._environment import LEEWAY_S, NOW
 from m2mguard.testing.contract._expectations import SeenByRoute, invalid
 
 OLD: Final = NOW - 600
-"""When a token was issued whose key would be known by now; of a newer one nobody could tell until the issuer may be asked."""
+"""When a token was issued whose key would be known by now; a newer one could not be checked until the issuer may be asked."""
 
 TOKEN_CASES: Final = (
     Case(name="a good token is accepted, and the route sees who called", credentials=bearer(), expected=SeenByRoute()),
@@ -55,7 +55,7 @@ TOKEN_CASES: Final = (
         expected=invalid("unknown_issuer"),
     ),
     Case(
-        name="unknown_key: a kid that nobody published",
+        name="unknown_key: a kid that was never published",
         credentials=bearer(header={"kid": "canary"}, issued_at=OLD),
         expected=invalid("unknown_key"),
     ),

@@ -31,7 +31,7 @@ HEADERS = {
 }
 
 
-class Gate:
+class AccessControl:
     """ASGI middleware in front of the page.
 
     Args:
