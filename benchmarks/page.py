@@ -237,7 +237,7 @@ First-seen tokens enter a cache that is full, so that each puts another one out.
 _TAIL = """## What to make of it
 
 A machine sends one token for as long as it lives, so the remembered token is the one that counts: what is left of it is mostly
-SHA-256 and the interpreter. Three dependencies of FastAPI's stand in its table that check no token: one does nothing at all, one
+SHA-256 and the interpreter. The table of FastAPI has three dependencies that check no token: one does nothing at all, one
 finds the field and hashes it, which is where every look-up begins, and one is FastAPI's own. What they take is FastAPI's work for
 any dependency, and it leaves next to nothing below the bar.
 

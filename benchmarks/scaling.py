@@ -56,7 +56,7 @@ def _tokens(minted: Sequence[str], issuer: LocalIssuer, count: int) -> object:
 
 
 def _scopes(issuer: LocalIssuer, count: int) -> object:
-    # Padded to one length, since hashing a longer token takes longer, whoever does it.
+    # Padded to one length, since hashing a longer token takes longer for every library.
     scopes = [f"s{number}" for number in range(count)]
     token = issuer.mint(scopes=scopes, claims={"padding": "x" * (6_000 - len(" ".join(scopes)))})
     server, requirement = resource_server(issuer), Requirement(scopes=["s0"])

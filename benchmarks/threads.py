@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT_VARIABLE = "FREE_THREADED"
 THREADS, SECONDS, ROUNDS = (1, 2, 4), 0.1, 12
 TOKENS_PER_THREAD = 100
-ROOM = 64  # in the cache: less than the tokens of one thread, so that each look is in vain
+ROOM = 64  # in the cache: less than the tokens of one thread, so that each look-up misses
 
 Work = Callable[[], int]
 """Does a little, and tells how many operations that was."""

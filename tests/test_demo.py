@@ -29,7 +29,7 @@ def test_the_demo_fails_when_an_answer_is_not_the_expected_one(tmp_path):
     assert "1 NOT as expected" in run.stdout
 
 
-def test_the_demo_stays_up_to_be_tried_by_hand():
+def test_the_demo_stays_up_to_be_tried_manually():
     with subprocess.Popen([sys.executable, "-u", DEMO, "--serve"], stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None

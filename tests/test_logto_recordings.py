@@ -86,7 +86,8 @@ def test_an_organization_token_is_accepted_by_an_api_of_all_organizations_that_n
     assert refused_as(error) == (403, "organization")
 
 
-def test_an_organization_level_token_shares_the_global_audience_and_is_refused_on_a_global_route():
+def test_an_organization_token_is_refused_on_a_global_route():
+    """An organization level token shares the global audience and is refused on a global route."""
     recording = TOKENS["org-api-resource"]
     server = server_for(recording, SHOPPING)
     with pytest.raises(InsufficientScope) as error:

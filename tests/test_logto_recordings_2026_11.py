@@ -82,7 +82,7 @@ def test_every_recorded_token_is_signed_by_a_recorded_key_and_by_no_other(name):
 
 
 @pytest.mark.parametrize("name", PERSONS)
-def test_a_token_by_exchange_is_a_persons_whoever_asked_for_it(name):
+def test_a_token_by_exchange_is_a_persons(name):
     recording = TOKENS[name]
     everybody = Requirement(organization="*")
     assert outcome(server_for(recording), recording, everybody) == (403, "not_a_machine")
@@ -122,7 +122,8 @@ def test_an_id_token_is_refused_even_by_the_application_it_is_for(machine_only):
     assert outcome(server_for(recording, audience, machine_only=machine_only), recording) == (401, "token_type")
 
 
-def test_an_organization_level_token_without_scopes_is_a_callers_in_that_organization_and_grants_nothing():
+def test_an_organization_token_without_scopes_grants_nothing():
+    """An organization level token without scopes is a callers in that organization and grants nothing."""
     recording = TOKENS["org-level-noscope"]
     server, organization = server_for(recording), of_organization(recording)
     caller = server.authenticate([f"Bearer {recording['token']}"], Requirement(organization=organization))

@@ -50,7 +50,7 @@ def test_what_needs_no_permission_is_not_warned_of(url, caplog):
     assert not caplog.records
 
 
-def test_keys_by_hand_are_not_fetched_and_not_warned_of(caplog):
+def test_configured_keys_are_not_fetched_and_not_warned_of(caplog):
     with LocalIssuer() as issuer:
         ResourceServer(Issuer(url=f"{INSIDE}/oidc", jwks=issuer.jwks, allow_http=True), audience=SHOPPING_API)
     assert not caplog.records

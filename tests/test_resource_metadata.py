@@ -1,4 +1,4 @@
-"""The metadata document, where it lies, and what names it: RFC 9728 sections 2, 3 and 5.1."""
+"""The metadata document, its URL, and what names it: RFC 9728 sections 2, 3 and 5.1."""
 
 import json
 
@@ -107,7 +107,7 @@ def test_environment_variables_can_say_it():
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused(settings):
+def test_an_invalid_value_is_refused(settings):
     with pytest.raises(ConfigurationError, match=next(iter(reversed(settings)))):
         server(**settings)
 

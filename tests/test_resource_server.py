@@ -153,7 +153,7 @@ def test_two_issuers_with_equal_key_ids_are_never_mixed(twin):
             assert refusal.value.reason == "signature"
 
 
-def test_keys_given_by_hand_are_never_fetched(issuer):
+def test_configured_keys_are_never_fetched(issuer):
     server = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
     assert server.health().ready
     assert server.verify(issuer.mint()).app_id
@@ -165,7 +165,7 @@ def test_keys_given_by_hand_are_never_fetched(issuer):
     assert issuer.count() == 0
 
 
-def test_a_jwks_uri_given_by_hand_needs_no_discovery(issuer):
+def test_a_configured_jwks_uri_needs_no_discovery(issuer):
     server = ResourceServer(Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri), audience=SHOPPING_API)
     assert server.verify(issuer.mint()).app_id
     assert (issuer.count("discovery"), issuer.count("jwks")) == (0, 1)
@@ -266,7 +266,7 @@ def test_the_environment_says_everything(issuer):
         ({"M2MGUARD_ISSUER": "https://a.example", "M2MGUARD_AUDIENCE": "a", "M2MGUARD_CLOCK": "x"}, "M2MGUARD_CLOCK"),
     ],
 )
-def test_a_variable_that_cannot_be_meant_is_named(environ, named):
+def test_an_invalid_variable_is_named(environ, named):
     with pytest.raises(ConfigurationError, match=named):
         ResourceServer.from_env(environ)
 

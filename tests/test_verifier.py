@@ -164,9 +164,7 @@ def test_a_remembered_token_is_not_accepted_once_its_keys_may_no_longer_be_serve
         server.verify(token)
 
 
-def test_while_the_issuer_is_down_a_remembered_token_is_served_without_checking_it_again(
-    issuer, server, monotonic, events
-):
+def test_while_the_issuer_is_down_a_cached_token_is_not_checked_again(issuer, server, monotonic, events):
     token = issuer.mint()
     caller = server.verify(token)
     issuer.stop()
@@ -183,7 +181,7 @@ def test_remembered_tokens_alone_keep_the_keys_fresh(issuer, server, monotonic):
         monotonic.advance(299)  # past refresh-ahead, before the ttl
         server.verify(token)
         issuer.wait_for_requests("jwks", fetches)
-        server.warm_up()  # joins the refresh under way
+        server.warm_up()  # joins the refresh in flight
     assert server.health().verdicts == VerdictHealth(remembered=1, hits=3, misses=1)
 
 

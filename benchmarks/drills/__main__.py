@@ -35,7 +35,7 @@ is in the tests: `tests/keys`, `tests/net` and `tests/concurrency`.
 {minutes:.1f} minutes at full speed, {result.rotations} rotations, {result.faults} faults at random, ttl {ttl:g} s:
 {total:,} verdicts ({speed:,.0f} a second), **{wrong} wrong**, {result.fetches} fetches, {result.threads} threads left over.
 Memory (RSS): {at_first:.0f} MiB at the start, {settled:.0f} MiB after a quarter of the time, {at_last:.0f} MiB at the end,
-{most:.0f} MiB at the most.
+at most {most:.0f} MiB.
 
 | verdict | times |
 |---|---|

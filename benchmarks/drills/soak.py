@@ -61,7 +61,7 @@ class _Run:
         self, issuer: LocalIssuer, caching: KeyCaching, *, workers: int, rotate_every_s: float, seed: int
     ) -> None:
         self.issuer = issuer
-        self.dice = random.Random(seed)
+        self.chance = random.Random(seed)
         self.workers = workers
         self.rotate_every_s = rotate_every_s
         self.server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=caching)
@@ -123,22 +123,22 @@ class _Run:
         self.eras.append(self._era())
 
     def _misbehave(self) -> None:
-        while not self.stop.wait(self.dice.uniform(2, 12)):
+        while not self.stop.wait(self.chance.uniform(2, 12)):
             self.last_fault = float("inf")
-            self.issuer.misbehave("jwks", self.dice.choice(FAULTS))
+            self.issuer.misbehave("jwks", self.chance.choice(FAULTS))
             self.result.faults += 1
-            self.stop.wait(self.dice.uniform(0.3, 3))
+            self.stop.wait(self.chance.uniform(0.3, 3))
             self.issuer.behave()
             self.last_fault = time.monotonic()
 
     def _work(self, number: int) -> None:
-        dice = random.Random(number)
+        chance = random.Random(number)
         while not self.stop.is_set():
-            if dice.random() < 0.02:
-                self._judge(None, dice.choice(self.forged))
+            if chance.random() < 0.02:
+                self._judge(None, chance.choice(self.forged))
             else:
-                era = dice.choice(tuple(self.eras))
-                self._judge(era, dice.choice(era.tokens))
+                era = chance.choice(tuple(self.eras))
+                self._judge(era, chance.choice(era.tokens))
 
     def _judge(self, era: Era | None, token: str) -> None:
         began = time.monotonic()

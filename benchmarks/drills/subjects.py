@@ -140,7 +140,7 @@ SUBJECTS: tuple[Callable[[LocalIssuer], Subject], ...] = (Ours, PyJWT, FastMCP, 
 
 
 def ask(subject: Subject, token: str) -> Verdict:
-    """One token, with bounded patience."""
+    """One token, with a bounded wait."""
     return ask_all(subject, [token], at_once=1)[0]
 
 

@@ -350,7 +350,7 @@ async def test_on_error_sees_the_refusal_and_the_standard_answer_is_sent(protect
     assert sent[0]["status"] == 401
 
 
-async def test_on_error_may_give_another_answer_whose_length_is_counted_anew(protect, server):
+async def test_on_error_may_give_another_answer_whose_length_is_counted_again(protect, server):
     def shorter(error, scope):
         return dataclasses.replace(server.answer(error), body=b"{}")
 
@@ -390,7 +390,7 @@ async def _async_hook(error, scope): ...
     ],
     ids=lambda value: str(value).partition(" at 0x")[0],
 )
-def test_an_argument_that_cannot_be_meant_is_refused_at_construction(protect, options, sentence):
+def test_an_invalid_argument_is_refused_at_construction(protect, options, sentence):
     with pytest.raises(ConfigurationError, match=sentence):
         protect(**options)
 

@@ -412,7 +412,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("setting", "said"), BAD.values(), ids=BAD)
-def test_check_says_what_cannot_be_meant_and_no_request_gets_through(site, bearer, setting, said):
+def test_check_reports_invalid_settings_and_no_request_gets_through(site, bearer, setting, said):
     with site([OURS], orders=app_id), override_settings(M2MGUARD=setting):
         (found,) = [message for message in run_checks() if message.id == "m2mguard.E001"]
         assert said in found.msg
@@ -481,7 +481,8 @@ def test_without_the_middleware_a_misspelt_or_invalid_setting_stops_django_too(s
     ],
     ids=str,
 )
-def test_a_good_setting_is_built_before_the_first_request_and_an_incomplete_one_stops_no_command(setting, built):
+def test_a_good_setting_is_built_at_start_and_a_partial_one_stops_no_command(setting, built):
+    """A good setting is built before the first request and an incomplete one stops no command."""
     assert start(M2MGUARD=setting) == built
 
 

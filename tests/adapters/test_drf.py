@@ -215,7 +215,8 @@ def test_view_sets_may_ask_by_action(call, bearer):
     assert call(orders, headers, method="post").status_code == 403
 
 
-def test_a_refused_token_leaves_nobody_behind_and_what_get_permissions_raises_passes_through(call, bearer):
+def test_a_refused_token_leaves_no_caller_and_errors_of_get_permissions_pass(call, bearer):
+    """A refused token leaves nobody behind and what get permissions raises passes through."""
     seen = []
 
     class Watched(Orders):
@@ -418,7 +419,7 @@ def test_options_is_protected_and_post_needs_no_csrf_token(server, bearer, call)
         assert strict.post("/orders/", headers=bearer()).status_code == 200
 
 
-def test_an_apis_own_exception_handler_is_given_the_refusal_and_our_headers_stand(call):
+def test_an_apis_own_exception_handler_gets_the_refusal_and_our_headers_stay(call):
     seen = []
 
     def handler(error, context):
@@ -462,7 +463,7 @@ def test_forced_authentication_in_an_apis_own_tests_takes_a_caller(call, client,
     assert call(view(HasScopes("b"))).status_code == 403
 
 
-def test_what_cannot_be_meant_is_refused_when_the_permission_is_made():
+def test_an_invalid_value_is_refused_when_the_permission_is_made():
     with pytest.raises(ConfigurationError):
         HasScopes("read orders")
     with pytest.raises(ConfigurationError):

@@ -369,7 +369,7 @@ def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
     }
 
 
-def test_arguments_that_cannot_be_meant_are_refused_at_construction(server, auth):
+def test_invalid_arguments_are_refused_at_construction(server, auth):
     with pytest.raises(ConfigurationError, match="server must be"):
         M2MAuth("https://tenant.logto.app")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="token_url"):

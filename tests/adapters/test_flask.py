@@ -324,9 +324,8 @@ REVERSED = [
 
 
 @pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
-def test_a_view_whose_guard_the_app_does_not_see_is_never_called_and_the_error_says_what_to_do(
-    app, guard, client, bearer, register
-):
+def test_a_view_with_a_reversed_decorator_is_never_called(app, guard, client, bearer, register):
+    """A view whose guard the app does not see is never called and the error says what to do."""
     register(app, guard)
     assert client.get("/orders").status_code == 500
     app.testing = True
@@ -338,9 +337,7 @@ def test_a_view_whose_guard_the_app_does_not_see_is_never_called_and_the_error_s
 
 
 @pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
-def test_the_log_names_such_a_view_at_the_first_request_whatever_it_asks_for_and_once(
-    app, guard, client, caplog, register
-):
+def test_the_log_names_such_a_view_once_at_the_first_request(app, guard, client, caplog, register):
     register(app, guard)
     app.get("/open", endpoint="open")(lambda: "open")
     assert client.get("/open").text == client.get("/open").text == "open"
@@ -466,7 +463,7 @@ def test_several_apps_of_one_guard_have_their_own_settings(issuer, bearer):
         ({"M2MGUARD_ISSUER": "http://issuer.example", "M2MGUARD_AUDIENCE": "a"}, "https"),
     ],
 )  # fmt: skip
-def test_a_setting_that_cannot_be_meant_is_refused_when_the_app_is_set_up(app, config, said):
+def test_an_invalid_setting_is_refused_when_the_app_is_set_up(app, config, said):
     app.config |= config
     with pytest.raises(ConfigurationError, match=said):
         M2MGuard(app)

@@ -96,7 +96,7 @@ def test_the_organization_comes_from_the_route(server, bearer):
     assert client.get("/red/who", headers=token).status_code == 403
 
 
-def test_requirements_that_cannot_be_meant_are_refused_at_construction(server):
+def test_invalid_requirements_are_refused_at_construction(server):
     with pytest.raises(ConfigurationError, match="scopes"):
         requires(server, scopes="read:orders")
     with pytest.raises(ConfigurationError, match="not async"):

@@ -196,7 +196,7 @@ def test_whatever_could_be_read_as_another_path_is_protected(protect, inner, req
         {"QUERY_STRING": "_method=DELETE"},
     ],
 )
-def test_an_entry_that_names_methods_opens_no_other_and_nothing_that_may_run_as_another(protect, request_members):
+def test_an_entry_with_methods_opens_only_these(protect, request_members):
     request = environ("/docs/a") | request_members
     assert run(protect(public=["GET /docs/"]), request)[0] == "401 Unauthorized"
     assert run(protect(public=["/docs/"]), request)[0] == "200 OK"
@@ -271,7 +271,8 @@ def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(se
         assert (status, headers, body) == ("200 OK", {"Access-Control-Allow-Origin": "*", "Content-Length": "0"}, b"")
 
 
-def test_an_answer_204_to_an_exempt_preflight_is_given_no_length_and_every_answer_is_closed(server):
+def test_a_204_to_an_exempt_preflight_has_no_length_and_is_closed(server):
+    """An answer 204 to an exempt preflight is given no length and every answer is closed."""
     answer = Closing()
     guarded = BearerAuthMiddleware(answers_at_once(answer, "204 No Content"), server, preflight="exempt")
     assert run(guarded, environ(method="OPTIONS", headers=PREFLIGHT))[:2] == (
@@ -319,7 +320,7 @@ async def asynchronous(error, environ):
         {"on_error": asynchronous},
     ],
 )
-def test_what_cannot_be_meant_is_refused_when_the_middleware_is_built(protect, options):
+def test_an_invalid_value_is_refused_when_the_middleware_is_built(protect, options):
     with pytest.raises(ConfigurationError):
         protect(**options)
 

@@ -107,7 +107,7 @@ def test_a_fault_of_the_settings_is_named(run, monkeypatch, what):
 
 
 ISSUER = {
-    # what is wrong: (the fault, where it lies, the code, a word of the diagnosis)
+    # what is wrong: (the fault, its endpoint, the code, a word of the diagnosis)
     "no metadata": (faults.status(404), "discovery", "no_metadata", "no metadata"),
     "an error": (faults.status(500), "discovery", "metadata_status", "status 500"),
     "a redirect": (faults.redirect("https://e.example/x"), "discovery", "metadata_status", "https://e.example/x"),

@@ -11,7 +11,7 @@ from m2mguard import ResourceServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 TROUBLE = {
-    # the fault, where it lies: (words of the problem, words of the advice)
+    # the fault, its endpoint: (words of the problem, words of the advice)
     "no metadata": (faults.status(404), "discovery", "no metadata at any well-known URL", "M2MGUARD_LOGTO_ENDPOINT"),
     "a redirect": (faults.redirect("https://e.example"), "discovery", "status 301", "at which the issuer really is"),
     "an error": (faults.status(500), "discovery", "metadata was answered with status 500", "look at the issuer"),

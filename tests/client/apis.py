@@ -61,7 +61,7 @@ class Api:
 
 
 class Door:
-    """An ASGI app that passes requests on to whichever API stands behind it now: a server outlives a test, an API does not."""
+    """An ASGI app that passes requests on to whichever API is behind it now: a server outlives a test, an API does not."""
 
     def __init__(self) -> None:
         self.api = Api()

@@ -1,4 +1,4 @@
-"""A client secret that may change: a callable gives it, for each token request anew."""
+"""A client secret that may change: a callable returns it, for each token request."""
 
 import functools
 import threading
@@ -84,9 +84,7 @@ def test_the_general_source_takes_one_too_and_all_its_targets_share_it(issuer, c
         (TokenEndpointUnavailable("no_answer", CANARY), "raised TokenEndpointUnavailable"),
     ],
 )
-def test_a_callable_that_gives_no_secret_means_no_token_and_no_request(
-    issuer, make_source, clock, caplog, content, told
-):
+def test_without_a_secret_there_is_no_token_and_no_request(issuer, make_source, clock, caplog, content, told):
     mounted = Mounted(content)
     source = make_source(app_secret=mounted)
     with pytest.raises(TokenEndpointUnavailable, match=told) as raised:

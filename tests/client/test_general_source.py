@@ -67,7 +67,7 @@ def test_discovery_and_request_share_one_time_out(issuer, clock):
     assert (issuer.count("discovery"), issuer.count("token")) == (1, 0)
 
 
-def test_metadata_is_asked_for_anew_after_an_hour(issuer, clock):
+def test_metadata_is_asked_for_again_after_an_hour(issuer, clock):
     source = general(issuer, clock)
     source.token()
     clock.advance(3599)
@@ -78,7 +78,7 @@ def test_metadata_is_asked_for_anew_after_an_hour(issuer, clock):
     assert issuer.count("discovery") == 2
 
 
-def test_metadata_is_asked_for_anew_after_a_failure_since_the_endpoint_may_have_moved(issuer, clock):
+def test_metadata_is_asked_for_again_after_a_failure_since_the_endpoint_may_have_moved(issuer, clock):
     source = general(issuer, clock)
     source.token()
     issuer.misbehave("token", faults.status(404), times=1)

@@ -37,9 +37,7 @@ def test_another_origin_gets_no_token_and_none_is_fetched(plugin, source, api, u
     "trick",
     ["{api}@{other}", "{api}%40{other}", "{api}\\@{other}", "{api}#@{other}", "{other}#@{api}", "{other}?@{api}"],
 )
-def test_a_url_that_only_looks_like_the_apis_gets_no_token_elsewhere(
-    plugin, source, api, url, elsewhere, elsewhere_url, trick
-):
+def test_a_url_that_only_resembles_the_apis_gets_no_token(plugin, source, api, url, elsewhere, elsewhere_url, trick):
     names = {"api": url.removeprefix("http://"), "other": elsewhere_url.removeprefix("http://")}
     with contextlib.suppress(
         ValueError, httpx2.HTTPError, httpx2.InvalidURL, requests.RequestException, aiohttp.ClientError

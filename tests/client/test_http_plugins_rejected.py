@@ -28,9 +28,7 @@ def test_a_rejected_token_is_replaced_and_the_request_repeated_once(send, api, s
     assert issuer.count("token") == 2
 
 
-def test_an_api_that_rejects_everything_gets_two_requests_and_its_answer_is_given_back(
-    send, api, source, clock, issuer
-):
+def test_an_api_that_rejects_everything_gets_two_requests(send, api, source, clock, issuer):
     api.rejects_everything = True
     source.token()
     clock.advance(31)

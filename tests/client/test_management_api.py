@@ -1,4 +1,4 @@
-"""Logto's Management API as one more API that a machine calls: the example, and what stands in its way when roles are missing."""
+"""Logto's Management API as one more API that a machine calls: the example, and what it is refused for if roles are missing."""
 
 import httpx2
 import pytest

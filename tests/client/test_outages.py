@@ -125,9 +125,9 @@ def test_a_request_that_was_given_up_does_not_take_the_place_of_a_later_one(issu
     assert issuer.count("token") == 2
 
 
-def test_where_no_thread_can_be_had_there_is_no_token_and_nothing_is_done_on_the_callers_own(
-    issuer, source, clock, monkeypatch
-):
+def test_without_a_thread_there_is_no_token_and_no_request(issuer, source, clock, monkeypatch):
+    """Where no thread can be had there is no token and nothing is done on the callers own."""
+
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 

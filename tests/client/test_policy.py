@@ -38,9 +38,8 @@ FAILED = FetchHistory().failed(950.0, backoff_s=1.0)  # asked again from 951 on
         (2.0, 1.0, 1.0),
     ],
 )
-def test_a_token_is_renewed_a_tenth_of_its_life_before_the_end_at_least_half_a_minute_at_most_half_its_life(
-    lifetime_s, jitter, margin_s
-):
+def test_a_token_is_renewed_before_its_end(lifetime_s, jitter, margin_s):
+    """A token is renewed a tenth of its life before the end at least half a minute at most half its life."""
     held = Held.from_grant(TOKEN, lifetime_s, asked_at=7.0, jitter=jitter)
     assert held.expires_at == 7.0 + lifetime_s
     assert held.expires_at - held.renew_at == pytest.approx(margin_s)

@@ -97,7 +97,7 @@ class TokenPromises(RuleBasedStateMachine):
         self.failed_since = False
         self.begun = 0
         self.given_up = 0
-        self.flying: list[Request] = []
+        self.pending: list[Request] = []
         self.fetches: list[TokenFetch] = []
         self.waiting: list[tuple[Any, Any]] = []
         self.silent_until = 0.0
@@ -120,10 +120,10 @@ class TokenPromises(RuleBasedStateMachine):
         self.clock.wall.advance(-seconds)
         assert self.clock.now == before
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.pending)
     @rule(which=st.integers(0, 9), lifetime_s=st.sampled_from([2.0, 20.0, 59.0, 300.0, 3600.0]))
     def a_token_is_granted(self, which: int, lifetime_s: float) -> None:
-        request = self.flying.pop(which % len(self.flying))
+        request = self.pending.pop(which % len(self.pending))
         self.fetcher.outcome = Granted(value=f"token-{request.number}", lifetime_s=lifetime_s, scopes=frozenset())
         in_flight = self.cached._in_flight
         request.flight.run()
@@ -146,10 +146,10 @@ class TokenPromises(RuleBasedStateMachine):
     def _is(in_flight: Any, request: Request) -> bool:
         return in_flight is not None and in_flight.flight is request.flight
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.pending)
     @rule(which=st.integers(0, 9), refused=st.booleans())
     def a_request_fails(self, which: int, refused: bool) -> None:
-        request = self.flying.pop(which % len(self.flying))
+        request = self.pending.pop(which % len(self.pending))
         kind = TokenRequestRefused if refused else TokenEndpointUnavailable
         self.fetcher.outcome = kind("other" if refused else "status", "detail")
         in_flight = self.cached._in_flight
@@ -233,22 +233,22 @@ class TokenPromises(RuleBasedStateMachine):
 
     def _note_what_began(self) -> None:
         attempt = self.cached._in_flight
-        if attempt is None and self.flying and self.flying[-1].number == self.begun > self.given_up:
+        if attempt is None and self.pending and self.pending[-1].number == self.begun > self.given_up:
             self.given_up = self.begun
-            if self.clock.monotonic.now >= self.flying[-1].started_at + TIMEOUT_S + GRACE_S:
-                self.silent_until = self.flying[-1].began_at + TIMEOUT_S + 0.5
+            if self.clock.monotonic.now >= self.pending[-1].started_at + TIMEOUT_S + GRACE_S:
+                self.silent_until = self.pending[-1].began_at + TIMEOUT_S + 0.5
                 self.failed_since = True
         if attempt is None or attempt.number == self.begun:
             return
         assert attempt.number == self.begun + 1, "a call made two requests"
         assert self.clock.now >= self.silent_until, "a request was made during the back-off"
-        for request in self.flying:
+        for request in self.pending:
             assert self.clock.now >= request.began_at + TIMEOUT_S + GRACE_S, "two requests at once"
         assert attempt.began_at == self.clock.now, "the age of a token does not count from its request"
         self.begun = attempt.number
         self.fetches.append(attempt)
         assert isinstance(attempt.flight, HeldFlight)
-        self.flying.append(
+        self.pending.append(
             Request(
                 number=attempt.number,
                 began_at=attempt.began_at,

@@ -169,9 +169,8 @@ def test_before_there_is_any_token_nothing_is_rejected(issuer, source):
     assert issuer.count("token") == 1
 
 
-def test_while_the_endpoint_fails_a_rejected_token_is_given_out_without_waiting_and_replaced_afterwards(
-    issuer, source, clock, events
-):
+def test_while_the_endpoint_fails_a_rejected_token_is_used_without_waiting(issuer, source, clock, events):
+    """While the endpoint fails a rejected token is given out without waiting and replaced afterwards."""
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)

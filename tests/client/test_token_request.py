@@ -106,7 +106,7 @@ GENERAL: dict[str, Any] = {"issuer": "https://issuer.example", "client_id": "app
         ({"transport": object()}, "transport"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused_by_name_and_without_the_secret(changed, setting):
+def test_an_invalid_setting_is_refused_by_name_and_without_the_secret(changed, setting):
     with pytest.raises(ConfigurationError, match=setting) as raised:
         TokenSource(**(GENERAL | changed))
     assert CANARY not in str(raised.value)

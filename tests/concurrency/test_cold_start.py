@@ -134,7 +134,7 @@ def test_three_event_loops_and_threads_together(issuer, server):
     crowd.check(CALLERS)
 
 
-def test_a_request_that_joins_while_warm_up_fetches_shares_its_flight(issuer, server):
+def test_a_request_that_joins_while_warm_up_fetches_shares_its_fetch(issuer, server):
     with issuer.hold("jwks") as gate:
         warming = threading.Thread(target=server.warm_up)
         warming.start()

@@ -18,7 +18,7 @@ PARENT = """
         state = trusted.source._state
 
         def child():
-            # No alarm clock but this: whoever inherits a held lock hangs for ever.
+            # A child that inherits a held lock hangs for ever.
             caller = server.verify(token)
             assert caller.app_id == "app-orders"
             assert state.status().history.failures == 0
@@ -39,7 +39,7 @@ PARENT = """
         print("exit", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "fetches", issuer.count("jwks"))
 """
 SCENES = {
-    "the lock is held and a fetch is in the air": """
+    "the lock is held and a fetch is in flight": """
         with issuer.hold("jwks") as gate:
             waiting = threading.Thread(target=server.verify, args=(token,))
             waiting.start()
@@ -68,7 +68,7 @@ SCENES = {
     """,
 }
 FETCHES = {
-    "the lock is held and a fetch is in the air": 2,
+    "the lock is held and a fetch is in flight": 2,
     "nothing was ever asked, as under gunicorn --preload": 2,
     "the last attempt of the parent has failed": 2,
     "the parent has keys, and the child asks nobody": 1,

@@ -112,7 +112,7 @@ def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, moments):
     assert min(moments.seen[moment] for moment in ("wait", "start", "finish", "request", "callback")) >= 3
 
 
-def test_while_a_fetch_is_in_the_air_and_callers_wait_every_lock_is_free(issuer, moments):
+def test_while_a_fetch_is_in_flight_and_callers_wait_every_lock_is_free(issuer, moments):
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, transport=WatchedTransport(moments))
     with issuer.hold("jwks") as gate:
         callers = [threading.Thread(target=server.verify, args=(issuer.mint(),)) for _ in range(20)]

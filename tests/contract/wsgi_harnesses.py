@@ -31,7 +31,7 @@ ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 def environ_of(request: ContractRequest) -> dict[str, Any]:
     """The environ as a WSGI server makes it: it joins repeated fields, decodes the path and keeps what was sent.
 
-    Werkzeug's client takes it unread inside a Request; given the dict itself, it would parse and build it anew.
+    Werkzeug's client takes it unread inside a Request; given the dict itself, it would parse and build it again.
     """
     builder = EnvironBuilder(
         path=request.path,

@@ -146,7 +146,7 @@ def test_every_answer_has_a_strict_policy_and_the_cookie_is_for_this_page_only(d
     assert not re.findall(r'(?:src|href)="(?!/static/|#)', page)
 
 
-def test_whoever_listens_beyond_this_machine_is_told_loudly(serve_dev):
+def test_listening_beyond_this_machine_is_warned_of_loudly(serve_dev):
     assert "listens beyond this machine" in serve_dev(is_exposed=True).client.get("/").text
     assert "listens beyond this machine" not in serve_dev().client.get("/").text
 

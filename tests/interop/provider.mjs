@@ -1,6 +1,6 @@
 // A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
 // Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones. The secret of
-// `ledger-es384` has every character that is easily sent wrongly.
+// `billing-es384` has every character that is easily sent wrongly.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -21,7 +21,7 @@ const app = (client_id, characters = '') => ({
   scope: SCOPES,
 });
 
-const apps = [app('orders-es384'), app('orders-rs256'), app('ledger-es384', 'p:a ss/w+%&=~')];
+const apps = [app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~')];
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;

@@ -25,7 +25,7 @@ def source_at(provider: OidcProvider, app_id: str = "orders-es384", **changed: A
     return TokenSource(provider.issuer, **(arguments | changed))
 
 
-@pytest.mark.parametrize("app_id", ["orders-es384", "orders-rs256", "ledger-es384"])
+@pytest.mark.parametrize("app_id", ["orders-es384", "orders-rs256", "billing-es384"])
 def test_a_real_provider_gives_us_a_token_that_we_accept(oidc_provider, app_id):
     token = source_at(oidc_provider, app_id).token()
     caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)

@@ -93,7 +93,7 @@ def test_the_validator_of_a_304_takes_the_place_of_the_one_before(issuer, server
     assert issuer.requests[-1].headers["if-none-match"] == '"another"'
 
 
-def test_keys_by_hand_at_a_url_are_asked_for_conditionally_as_well(clock):
+def test_keys_at_a_configured_url_are_asked_for_conditionally_as_well(clock):
     with LocalIssuer() as issuer:
         trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri)
         server = ResourceServer(trusted, audience=SHOPPING_API, monotonic=clock)

@@ -78,7 +78,7 @@ def test_a_jwks_uri_of_another_origin_or_shape_is_not_asked(issuer, server, even
 
 
 def test_metadata_poisoned_by_a_host_header_is_not_believed(issuer, server, events):
-    """As Logto answers whoever stands between us and it with another Host: the issuer is right, the URLs are not."""
+    """As Logto answers through a proxy that sends another Host: the issuer is right, the URLs are not."""
     issuer.misbehave("discovery", faults.members(jwks_uri="https://attacker.example/oidc/jwks"))
     assert "another origin" in fails(server, issuer.mint(), events)
 
@@ -118,9 +118,7 @@ def test_metadata_is_asked_again_after_a_failure_so_that_a_moved_key_set_is_foun
     ],
     ids=["503", "another issuer's", "HTML", "hanging", "disconnect"],
 )
-def test_while_the_metadata_cannot_be_had_keys_are_fetched_where_they_were_last(
-    issuer, make_server, clock, events, fault
-):
+def test_without_metadata_keys_are_fetched_from_the_last_url(issuer, make_server, clock, events, fault):
     server = make_server(timeout=0.6, connect_timeout=0.6)
     server.warm_up()
     issuer.misbehave("discovery", fault)

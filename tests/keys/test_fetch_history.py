@@ -1,4 +1,4 @@
-"""The record of fetches: back-off, and the permits for unknown keys."""
+"""The history of fetches: back-off, and the rate limit for unknown keys."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_an_issuer_that_wants_to_be_left_alone_is():
     assert next_allowed_in(again, 220) == 0
 
 
-def test_a_good_answer_ends_the_back_off_but_does_not_give_permits_back():
+def test_a_good_answer_ends_the_back_off_but_not_the_rate_limit():
     after = KeyFetchHistory(
         failures=4, failed_at=10, retry_at=20, next_allowed_at=30, reserved_allowed_at=40
     ).succeeded()
@@ -59,7 +59,8 @@ def test_a_waiter_can_time_out_only_while_a_fetch_is_in_flight():
     assert not KeyFetchHistory().waiter_timed_out().timed_out
 
 
-def test_after_a_fetch_that_brought_nothing_the_next_permit_comes_a_half_of_the_cool_down_later():
+def test_after_a_fetch_that_brought_nothing_the_next_is_allowed_half_a_cool_down_later():
+    """After a fetch that brought nothing the next one is allowed half a cool-down later."""
     history = asked_for_nothing(KeyFetchHistory(), 100)
     assert next_allowed_in(history, 100) == 15
     assert next_allowed_in(history, 114.9) == pytest.approx(0.1)
@@ -71,12 +72,12 @@ def test_every_request_of_such_a_fetch_counts():
     assert next_allowed_in(asked_for_nothing(KeyFetchHistory(), 100, requests=5), 100) == 60
 
 
-def test_a_fetch_that_ends_late_takes_no_permit_back_earlier():
+def test_a_fetch_that_ends_late_allows_no_fetch_earlier():
     history = asked_for_nothing(asked_for_nothing(KeyFetchHistory(), 160, requests=2), 100, requests=2)
     assert next_allowed_in(history, 160) == 30
 
 
-def test_a_stranger_does_not_use_the_permit_that_is_kept():
+def test_an_unknown_caller_does_not_use_the_reserved_fetch():
     history = asked_for_nothing(KeyFetchHistory(), 100)
     assert next_allowed_in(history, 100, is_known=True) == 0
     used = asked_for_nothing(history, 100, is_known=True)
@@ -84,7 +85,8 @@ def test_a_stranger_does_not_use_the_permit_that_is_kept():
     assert next_allowed_in(used, 100) == 30
 
 
-def test_a_known_application_that_asked_for_nothing_asks_again_soon_and_then_not_for_a_cool_down():
+def test_a_known_application_whose_fetch_brought_nothing_may_ask_again_soon():
+    """A known application that asked for nothing asks again soon and then not for a cool down."""
     history = asked_for_nothing(KeyFetchHistory(), 100, is_known=True)
     assert next_allowed_in(history, 100, is_known=True) == 5
     history = asked_for_nothing(history, 105, is_known=True)
@@ -92,7 +94,7 @@ def test_a_known_application_that_asked_for_nothing_asks_again_soon_and_then_not
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_who_grabs_every_permit_gets_two_requests_in_a_cool_down(is_known):
+def test_who_uses_every_allowed_fetch_gets_two_requests_in_a_cool_down(is_known):
     history, asked = KeyFetchHistory(), []
     for tenth in range(6000):
         now = tenth / 10
@@ -103,7 +105,7 @@ def test_who_grabs_every_permit_gets_two_requests_in_a_cool_down(is_known):
     assert all(later - earlier >= 30 for earlier, later in zip(asked, asked[2:], strict=False))
 
 
-def test_two_who_grab_every_permit_get_no_more_on_average():
+def test_two_who_use_every_allowed_fetch_get_no_more_on_average():
     history, asked = KeyFetchHistory(), 0
     for tenth in range(6000):
         for is_known in (False, True):
@@ -113,11 +115,11 @@ def test_two_who_grab_every_permit_get_no_more_on_average():
     assert asked <= 41
 
 
-def test_with_a_burst_of_one_no_permit_is_kept():
+def test_with_a_burst_of_1_no_fetch_is_reserved():
     caching = KeyCaching(burst=1)
     history = KeyFetchHistory().record_unknown_kid_fetch(100, caching, requests=1, is_known=False)
     assert next_allowed_in(history, 100, is_known=True, caching=caching) == 30
 
 
-def test_with_a_burst_of_none_there_is_never_a_permit():
+def test_with_a_burst_of_0_no_fetch_is_allowed():
     assert next_allowed_in(KeyFetchHistory(), 10_000, caching=KeyCaching(burst=0)) == 30

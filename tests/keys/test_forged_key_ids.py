@@ -112,7 +112,7 @@ def test_one_forged_token_costs_one_fetch(issuer, forged):
     assert issuer.count("jwks") == 2
 
 
-def test_a_permit_is_free_again_after_half_of_the_cool_down(issuer, server, clock, forged, events):
+def test_a_fetch_is_allowed_again_after_half_of_the_cool_down(issuer, server, clock, forged, events):
     server.verify(issuer.mint())
     for fetches in (2, 3, 4):
         flood(server, forged[:50], at_once=False)

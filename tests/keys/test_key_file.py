@@ -130,7 +130,7 @@ def test_a_good_fetch_replaces_the_file_which_only_its_owner_may_open(issuer, st
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
 
 
-def test_a_304_dates_the_file_anew(issuer, start, saved, wall):
+def test_a_304_dates_the_file_again(issuer, start, saved, wall):
     issuer.behave()
     server = start()
     server.warm_up()
@@ -257,9 +257,7 @@ UNFIT = {
 
 
 @pytest.mark.parametrize(("spoil", "words"), UNFIT.values(), ids=UNFIT)
-def test_a_file_that_cannot_be_trusted_is_ignored_with_a_warning(
-    issuer, start, saved, wall, events, caplog, spoil, words
-):
+def test_a_key_file_that_is_not_trusted_is_rejected(issuer, start, saved, wall, events, caplog, spoil, words):
     spoil(saved, wall)
     assert words in starts_without_keys(start(), issuer.mint(issued_at=wall()), events)
     assert any(
@@ -467,7 +465,7 @@ def test_no_request_and_no_event_loop_touches_the_disk(issuer, start, saved, mon
 
 
 @pytest.mark.parametrize("value", ["", 7, ["a"]])
-def test_a_directory_that_cannot_be_meant_is_refused_at_construction(issuer, value):
+def test_an_invalid_directory_is_refused_at_construction(issuer, value):
     with pytest.raises(ConfigurationError, match="key_directory"):
         ResourceServer(issuer.url, audience=SHOPPING_API, key_directory=value)
 
@@ -481,7 +479,7 @@ def test_the_directory_can_be_named_in_the_environment(issuer, directory):
     assert len(list(directory.iterdir())) == 1
 
 
-def test_keys_given_by_hand_have_no_file(issuer, directory):
+def test_configured_keys_have_no_file(issuer, directory):
     by_hand = Issuer(url=issuer.url, jwks=issuer.jwks)
     server = ResourceServer(by_hand, audience=SHOPPING_API, key_directory=directory, on_event=ObservedEvents())
     server.verify(issuer.mint())

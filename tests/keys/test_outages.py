@@ -93,7 +93,8 @@ def test_with_stale_for_0_keys_are_not_served_past_their_ttl(issuer, make_server
     assert unavailable(server, token) > 0
 
 
-def test_after_a_first_fetch_that_failed_tokens_cause_the_next_when_its_requests_are_paid_back(issuer, server, clock):
+def test_tokens_start_the_next_fetch_when_the_rate_limit_allows_it(issuer, server, clock):
+    """After a first fetch that failed tokens cause the next when its requests are paid back."""
     issuer.misbehave("jwks", faults.status(503), times=1)
     assert unavailable(server, issuer.mint()) <= 30
     unavailable(server, issuer.mint())
@@ -105,9 +106,8 @@ def test_after_a_first_fetch_that_failed_tokens_cause_the_next_when_its_requests
     server.verify(issuer.mint())
 
 
-def test_after_a_first_fetch_that_failed_a_probe_causes_the_next_when_the_back_off_is_over(
-    issuer, server, clock, events
-):
+def test_a_probe_starts_the_next_fetch_after_the_back_off(issuer, server, clock, events):
+    """After a first fetch that failed a probe causes the next when the back off is over."""
     issuer.misbehave("jwks", faults.status(503), times=1)
     unavailable(server, issuer.mint())
     assert server.readiness().status == 503
@@ -155,9 +155,8 @@ def test_while_it_keeps_failing_nobody_waits(issuer, make_server, clock, events)
         events.wait_for(RefreshFailed, failures)
 
 
-def test_a_hanging_attempt_is_given_up_at_its_age_limit_and_what_it_brings_late_is_still_welcome(
-    issuer, make_server, clock, events
-):
+def test_a_hanging_fetch_is_given_up_and_its_late_result_is_kept(issuer, make_server, clock, events):
+    """A hanging attempt is given up at its age limit and what it brings late is still welcome."""
     server = make_server()
     token = issuer.mint()
     with issuer.hold("jwks") as gate:
@@ -185,7 +184,7 @@ def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
 
 
 def test_a_fetch_for_an_unknown_key_that_is_given_up_and_ends_late_is_counted_once(issuer, clock, monkeypatch):
-    """What it has cost the issuer makes the next permit come later, once."""
+    """Its requests delay the next allowed fetch, once."""
     caching = KeyCaching()
     clocks = Clocks(wall=clock, ages=clock, monotonic=clock)
     fetched = Fetched(keys=key_set_from_members(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j")

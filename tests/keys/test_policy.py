@@ -81,15 +81,21 @@ WITHOUT_KEYS = [
     ("in flight: wait for it, from its beginning", in_flight(48), 50, None, wait(53)),
     ("in flight, and a waiter timed out: nobody else waits", in_flight(48, timed_out=True), 50, None, COULD_NOT_TELL),
     ("failed a moment ago: unavailable until the next fetch", failed(49), 50, None, unavailable(9)),
-    ("the back-off is over, and no permit", failed(40, next_allowed_at=53), 50, None, unavailable(3, throttled=True)),
     (
-        "the back-off is longer than the wait for a permit",
+        "the back-off is over, and no fetch is allowed",
+        failed(40, next_allowed_at=53),
+        50,
+        None,
+        unavailable(3, throttled=True),
+    ),
+    (
+        "the back-off is longer than the rate limit",
         failed(49, next_allowed_at=53),
         50,
         None,
         unavailable(9, throttled=True),
     ),
-    ("the back-off is over, and a permit is free", failed(40, next_allowed_at=50), 50, None, cold(55)),
+    ("the back-off is over, and a fetch is allowed", failed(40, next_allowed_at=50), 50, None, cold(55)),
     ("the issuer wants to be left alone", KeyFetchHistory(closed_until=90), 50, None, unavailable(40, throttled=True)),
     ("back, timed out", in_flight(48), 50, back(48, timed_out=True), unavailable(1)),
     ("back, and the fetch failed since", failed(50, retry_in=7), 50, back(48), unavailable(7)),
@@ -113,7 +119,7 @@ def test_past_the_stale_edge_keys_are_as_good_as_none(snapshot):
         assert decide(snapshot, failed(STALE_EDGE), request, STALE_EDGE, CACHING) == unavailable(10)
 
 
-def test_past_the_stale_edge_only_a_token_of_a_key_that_we_had_needs_no_permit(snapshot):
+def test_past_the_stale_edge_only_a_token_of_a_key_that_we_had_is_not_rate_limited(snapshot):
     no_permit = KeyFetchHistory(next_allowed_at=STALE_EDGE + 7, reserved_allowed_at=STALE_EDGE + 7)
     assert decide(snapshot, no_permit, KNOWN_KEY, STALE_EDGE, CACHING) == wait(STALE_EDGE + 5, "cold")
     assert decide(snapshot, no_permit, UNKNOWN_KEY, STALE_EDGE, CACHING) == unavailable(7, throttled=True)
@@ -138,8 +144,8 @@ KNOWN = [
     ("past ttl, in flight: wait for it", in_flight(EXPIRED - 0.4), EXPIRED, None, wait(EXPIRED + 0.6)),
     ("past ttl, in flight for max_wait: served", in_flight(EXPIRED - 1), EXPIRED, None, SERVE),
     ("past ttl, a waiter timed out: served", in_flight(EXPIRED - 0.4, timed_out=True), EXPIRED, None, SERVE),
-    ("past ttl, failed of late: served", failed(EXPIRED - 1), EXPIRED, None, SERVE),
-    ("past ttl, failed of late, back-off over", failed(EXPIRED - 10), EXPIRED, None, serve_and_refresh("expired")),
+    ("past ttl, failed recently: served", failed(EXPIRED - 1), EXPIRED, None, SERVE),
+    ("past ttl, failed recently, back-off over", failed(EXPIRED - 10), EXPIRED, None, serve_and_refresh("expired")),
     ("past ttl, back after a time-out: served", in_flight(EXPIRED), EXPIRED, back(EXPIRED, timed_out=True), SERVE),
     ("past ttl, back after a void flight", NEVER_ASKED, EXPIRED, back(EXPIRED), serve_and_refresh("expired")),
     (
@@ -150,7 +156,7 @@ KNOWN = [
         wait(EXPIRED + 1, "expired"),
     ),
     (
-        "a permit is for unknown keys only",
+        "the rate limit is for unknown keys only",
         KeyFetchHistory(next_allowed_at=2 * EXPIRED),
         EXPIRED,
         None,
@@ -167,17 +173,17 @@ def test_a_known_key(snapshot, history, now, asked, decision):
 
 
 UNKNOWN = [
-    ("a permit is free: wait for a new fetch", NEVER_ASKED, FRESH, None, ask(FRESH + 1)),
-    ("the next permit is free from this moment", KeyFetchHistory(next_allowed_at=FRESH), FRESH, None, ask(FRESH + 1)),
-    ("nobody waits for a permit", KeyFetchHistory(next_allowed_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
+    ("a fetch is allowed: wait for a new one", NEVER_ASKED, FRESH, None, ask(FRESH + 1)),
+    ("the next fetch is allowed from this moment", KeyFetchHistory(next_allowed_at=FRESH), FRESH, None, ask(FRESH + 1)),
+    ("no caller waits for the rate limit", KeyFetchHistory(next_allowed_at=FRESH + 9), FRESH, None, unavailable(9, throttled=True)),
     (
-        "no permit, and the last answer was bad",
+        "no fetch is allowed, and the last answer was bad",
         failed(FRESH, next_allowed_at=FRESH + 9),
         FRESH,
         None,
         unavailable(9, throttled=True),
     ),
-    ("a permit is used although the issuer failed", failed(FRESH), FRESH, None, ask(FRESH + 1)),
+    ("an allowed fetch is made although the issuer failed", failed(FRESH), FRESH, None, ask(FRESH + 1)),
     (
         "but not while the issuer wants to be left alone",
         KeyFetchHistory(closed_until=FRESH + 40),
@@ -203,10 +209,10 @@ UNKNOWN = [
     ),
     ("back, and the fetch had begun before: ask again", NEVER_ASKED, FRESH, back(FRESH - 0.4), ask(FRESH + 0.6)),
     ("back, and another is in flight: wait for what is left", in_flight(DUE - 0.1), DUE, back(DUE - 0.4), wait(DUE + 0.6)),
-    ("past ttl, without a permit", KeyFetchHistory(next_allowed_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
-    ("past ttl, without a permit, failed within the cool-down", failed(EXPIRED - 29, next_allowed_at=EXPIRED + 9), EXPIRED,
+    ("past ttl, no fetch allowed", KeyFetchHistory(next_allowed_at=2 * EXPIRED), EXPIRED, None, wait(EXPIRED + 1, "expired")),
+    ("past ttl, no fetch allowed, failed within the cool-down", failed(EXPIRED - 29, next_allowed_at=EXPIRED + 9), EXPIRED,
      None, unavailable(9, throttled=True)),
-    ("past ttl, without a permit, failed before the cool-down", failed(EXPIRED - 30, next_allowed_at=EXPIRED + 9), EXPIRED,
+    ("past ttl, no fetch allowed, failed before the cool-down", failed(EXPIRED - 30, next_allowed_at=EXPIRED + 9), EXPIRED,
      None, wait(EXPIRED + 1, "expired")),
 ]  # fmt: skip
 
@@ -237,7 +243,7 @@ def test_a_token_older_than_the_keys_is_refused_and_asks_nobody(snapshot, issued
         assert decide(snapshot, history, dataclasses.replace(request, kid="known"), FRESH, CACHING) == SERVE
 
 
-def test_a_permit_is_kept_for_known_applications(snapshot):
+def test_a_fetch_is_reserved_for_known_applications(snapshot):
     known = dataclasses.replace(UNKNOWN_KEY, is_known=True)
     history = KeyFetchHistory(next_allowed_at=FRESH + 9)
     assert decide(snapshot, history, known, FRESH, CACHING) == ask(FRESH + 1, is_known=True)
@@ -278,7 +284,8 @@ def test_without_a_key_id_several_keys_that_fit_are_an_answer_too():
     assert decide(snapshot, NEVER_ASKED, KeyRequest(kid=None, alg="RS256"), FRESH, CACHING) == ask(FRESH + 1)
 
 
-def test_with_burst_0_the_issuer_is_not_asked_about_unknown_keys_while_keys_are_within_their_ttl(snapshot):
+def test_with_burst_0_the_issuer_is_not_asked_within_the_ttl(snapshot):
+    """With burst 0 the issuer is not asked about unknown keys while keys are within their ttl."""
     caching = KeyCaching(burst=0)
     assert decide(snapshot, NEVER_ASKED, UNKNOWN_KEY, EXPIRED - 1, caching) == unavailable(30, throttled=True)
     assert decide(snapshot, NEVER_ASKED, UNKNOWN_KEY, EXPIRED, caching) == wait(EXPIRED + 1, "expired")
@@ -296,7 +303,7 @@ def test_with_max_wait_0_no_request_waits_while_there_are_keys(snapshot):
     ("max_age", "ttl"),
     [(None, 300), (0, 60), (59, 60), (60, 60), (299, 299), (300, 300), (301, 300), (3600, 300), (999_999_999, 300)],
 )
-def test_a_max_age_shortens_the_ttl_to_60_seconds_at_the_least_and_never_lengthens_it(keys, max_age, ttl):
+def test_a_max_age_shortens_the_ttl_to_no_less_than_60_seconds(keys, max_age, ttl):
     assert dated(keys, max_age=max_age).expires_at == ttl
     assert dated(keys, max_age=max_age).refresh_at == pytest.approx(0.8 * ttl)
 

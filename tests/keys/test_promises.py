@@ -4,7 +4,7 @@ The machine drives a `KeyState`, which is a `SharedFetch` and asks `decide`, wit
 a fetch ends, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
 
 Three kinds of callers ask: applications that were verified before, others, and strangers who invent key ids. What is promised: a
-stranger delays a known application by nothing, and anybody by `cooldown / burst` at the most; a token that may be good is never refused;
+stranger does not delay a known application, and delays anybody by at most `cooldown / burst`; a token that may be good is never refused;
 invented key ids cost the issuer `burst` requests in a cool-down.
 """
 
@@ -90,7 +90,7 @@ class KeyPromises(RuleBasedStateMachine):
         self.best: tuple[int, float, frozenset[str]] | None = None  # the newest good answer: number, begun at, key ids
         self.void = 0
         self.begun = 0
-        self.flying: list[InFlight] = []
+        self.pending: list[InFlight] = []
         self.waiting: list[Caller] = []
         self.failed_at: float | None = None
         self.cost = Cost()
@@ -129,18 +129,18 @@ class KeyPromises(RuleBasedStateMachine):
         if fetch.cause != "cold":
             self._count(fetch)
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.pending)
     @rule(which=st.integers(0, 99), good=st.booleans(), is_late=st.booleans())
     def a_fetch_ends(self, which: int, good: bool, is_late: bool) -> None:
         """With what was published when it began, or what is now: an answer may be as old as its question."""
-        ending = self.flying.pop(which % len(self.flying))
+        ending = self.pending.pop(which % len(self.pending))
         fetch, kids = ending.fetch, self.kids if is_late else ending.kids
         held = self.state.snapshot
         before = self.best[2] if self.best else None
         self.answer = Fetched(keys=published(kids), max_age=None, etag=None, jwks_uri="") if good else None
         assert isinstance(fetch.flight, HeldFlight)
         fetch.flight.run()
-        assert fetch.flight.wait(0), "whoever waits was not woken"
+        assert fetch.flight.wait(0), "the waiters were not woken"
         if not good:
             assert self.state.snapshot is held, "a failed fetch removed or changed keys"
             return
@@ -171,8 +171,8 @@ class KeyPromises(RuleBasedStateMachine):
     def a_caller_comes_and_the_issuer_answers_at_once(self, kid: str, is_known: bool, good: bool) -> None:
         request = self._request(kid, is_known=is_known)
         self._ask(request, self.clock.now, None)
-        if self.flying:
-            self.a_fetch_ends(len(self.flying) - 1, good, True)
+        if self.pending:
+            self.a_fetch_ends(len(self.pending) - 1, good, True)
         if self.waiting:
             self.a_caller_is_back(len(self.waiting) - 1, False)
 
@@ -268,14 +268,14 @@ class KeyPromises(RuleBasedStateMachine):
         self.clock.advance(1e-6)  # no two moments are the same one
 
     def _check_delay(self, request: KeyRequest, decision: KeyDecision, *, fit: bool) -> None:
-        """Nobody waits for a permit, and nobody is told to come back much later than a stranger can make them."""
+        """No caller waits for the rate limit, and `retry_after` is never much longer than a stranger can make it."""
         caching, now = self.caching, self.clock.now
         if not caching.burst or not fit:
             return
         pace = caching.cooldown / caching.burst
         if request.is_known and caching.burst > 1:
             assert self.cost.known, "a stranger delayed a known application"
-            assert self.cost.known[-1][0] > now - caching.cooldown, "a permit was not given back"
+            assert self.cost.known[-1][0] > now - caching.cooldown, "the reserved fetch was not free again"
         if not self.cost.known and all(requests == 1 for _, requests in self.cost.strangers):
             assert decision.retry_after <= pace + 1e-6, "a stranger delayed somebody by more than was promised"
 
@@ -316,7 +316,7 @@ class KeyPromises(RuleBasedStateMachine):
         assert self.state._begun == self.begun, "one call began two fetches"
         fetch = self.state._in_flight
         assert fetch is not None
-        self.flying.append(InFlight(fetch, self.kids))
+        self.pending.append(InFlight(fetch, self.kids))
         return fetch
 
     @rule()

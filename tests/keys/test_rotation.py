@@ -1,4 +1,4 @@
-"""Keys come, go and change while tokens are in the air."""
+"""Keys are added, removed and changed while tokens are in use."""
 
 import json
 
@@ -87,7 +87,8 @@ def test_new_material_of_another_type_under_an_old_key_id_does_so_too(issuer, se
     assert issuer.count("jwks") == 2
 
 
-def test_tokens_with_another_signature_ask_no_more_often_than_those_with_an_invented_key_id(issuer, server, clock):
+def test_tokens_with_another_signature_ask_no_more_often_than_unknown_key_ids(issuer, server, clock):
+    """Tokens with another signature ask no more often than those with an invented key id."""
     server.verify(issuer.mint())
     tampered = issuer.mint(key=SigningKey.generate("ES256", kid=issuer.current_key.kid))
     for expected in (2, 3):
@@ -147,9 +148,8 @@ def test_issuers_with_equal_key_ids_never_lend_each_other_keys(clock):
 
 
 @pytest.mark.parametrize(("step", "fetches"), [(-3600, 1), (86_400, 2)], ids=["back an hour", "forward a day"])
-def test_a_wall_clock_that_steps_back_makes_no_key_older_and_one_that_jumps_forward_costs_a_fetch(
-    issuer, step, fetches
-):
+def test_a_wall_clock_that_steps_makes_no_key_older_or_costs_a_fetch(issuer, step, fetches):
+    """A wall clock that steps back makes no key older and one that jumps forward costs a fetch."""
     monotonic, wall = ManualClock(), ManualClock(1_800_000_000)
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, clock=wall, monotonic=monotonic)
     before = issuer.mint(issued_at=wall.now)

@@ -174,7 +174,7 @@ def test_dead_addresses_end_at_the_time_out_and_refusing_ones_at_once(dead, refu
 # What is left behind
 
 
-def test_no_descriptor_is_left_whoever_won(dead, refusing, live):
+def test_no_descriptor_is_left(dead, refusing, live):
     addresses = dead(2)
     before = descriptors()
     seconds_to_reach(live, [*addresses, live])

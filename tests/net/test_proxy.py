@@ -1,4 +1,4 @@
-"""Proxies come from the environment; what lies behind them is held to the same rules, and loopback never goes there."""
+"""Proxies come from the environment; what is behind them must keep the same rules, and loopback never goes there."""
 
 import base64
 import socket

@@ -267,7 +267,7 @@ def test_a_preset_knows_the_issuer_and_where_its_keys_lie(issuer, url, jwks_uri)
     ],
     ids=readable,
 )
-def test_what_cannot_be_meant_is_refused(preset, arguments, settings):
+def test_an_invalid_value_is_refused(preset, arguments, settings):
     with pytest.raises(ConfigurationError):
         preset(*arguments, **settings)
 

@@ -51,14 +51,14 @@ def mint(
     with_header: Mapping[str, object] | bytes = {},
     payload: bytes | None = None,
 ) -> str:
-    """A signed token; `payload` and a `with_header` of bytes stand in the token as they are."""
+    """A signed token; `payload` and a `with_header` of bytes are put into the token unchanged."""
     signer = signer or key()
     top = with_header if isinstance(with_header, bytes) else header(with_header, signer=signer)
     return signer.sign_compact(top, claims(claim_changes) if payload is None else payload)
 
 
 def signed(signing_input: str, signer: SigningKey | None = None) -> str:
-    """Sign whatever stands there, be it a JWT or not."""
+    """Sign any text, be it a JWT or not."""
     return f"{signing_input}.{base64url((signer or key()).sign(signing_input.encode('latin-1')))}"
 
 

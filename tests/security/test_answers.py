@@ -95,7 +95,7 @@ def test_the_metadata_url_stands_in_every_challenge_when_configured():
     assert 'realm="Shopping"' in server(realm="Shopping").answer(MISSING).headers["WWW-Authenticate"]
 
 
-def test_an_answer_cannot_be_changed_by_whoever_gets_it():
+def test_an_answer_cannot_be_changed():
     answer = GUARD.answer(TOKEN)
     with pytest.raises(TypeError):
         answer.headers["X"] = "y"

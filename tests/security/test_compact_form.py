@@ -251,7 +251,7 @@ def test_unknown_header_parameters_are_ignored():
 
 
 def test_keys_in_the_header_are_never_read():
-    """jwk, jku, x5u and x5c come from whoever wrote the token."""
+    """jwk, jku, x5u and x5c come from the writer of the token."""
     stranger = key("ES256", "stranger")
     places = {
         "jwk": stranger.public_jwk,

@@ -1,4 +1,4 @@
-"""Whatever cannot be meant is refused when the object is built, with a sentence that says what to change."""
+"""An invalid value is refused when the object is built, with a sentence that says what to change."""
 
 import math
 
@@ -130,7 +130,7 @@ def test_a_configured_key_set_lies_at_an_https_url(url, what_to_change):
      "https://[2001:db8::1]:8443/oidc", "https://my_host/oidc", "http://localhost:3001/oidc", "http://127.0.0.1:3001/oidc",
      "http://[::1]:3001/oidc", "http://LOCALHOST/oidc", "https://issuer.example/a%20b/~c"],
 )  # fmt: skip
-def test_the_nearest_issuer_url_is_accepted_as_it_stands(url):
+def test_the_nearest_issuer_url_is_accepted(url):
     assert Issuer(url=url).url == url
 
 
@@ -204,7 +204,7 @@ def test_the_nearest_algorithms_are_accepted(algorithms):
     ],
     ids=plainly,
 )
-def test_a_detail_of_an_issuer_that_cannot_be_meant_is_refused(setting, value):
+def test_an_invalid_detail_of_an_issuer_is_refused(setting, value):
     with pytest.raises(ConfigurationError, match=setting):
         Issuer(url=URL, **{setting: value})
 

@@ -1,4 +1,4 @@
-"""Patience with an issuer's key set, where tokens get none: unset members, padding, short coordinates, a byte order mark (RFC 7517)."""
+"""An issuer's key set is parsed leniently, a token strictly: unset members, padding, short coordinates, a byte order mark (RFC 7517)."""
 
 import json
 import threading

@@ -151,7 +151,8 @@ class TestPersons:
         machine = self.admitting.verify(mint())
         assert (machine.app_id, machine.subject, machine.is_machine) == ("app-orders", "app-orders", True)
 
-    def test_app_ids_let_no_person_in_whoever_they_signed_in_with_and_whatever_they_are_called(self):
+    def test_app_ids_are_never_satisfied_by_a_persons_token(self):
+        """Whatever application a person signed in with, and whatever their id is."""
         for app_id in ("web", "person-1"):
             wanted = Requirement(app_ids=[app_id])
             assert outcome(self.admitting, mint(PERSON), wanted) == (403, "not_a_machine")

@@ -197,7 +197,7 @@ def unnamed(issuer):
     return {name: value for name, value in issuer.current_key.public_jwk.items() if name != "kid"}
 
 
-def test_keys_without_kid_are_fetched_once_remembered_and_fetched_anew_when_they_are_due(issuer):
+def test_keys_without_kid_are_fetched_once_and_again_when_they_are_due(issuer):
     published(issuer, unnamed(issuer))
     clock = ManualClock()
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, monotonic=clock)

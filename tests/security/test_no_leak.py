@@ -22,7 +22,7 @@ LOGGED = ("header typ str", "claim aud str", "claim aud list", "claim client_id 
 
 
 def fields():
-    """Every place a canary can stand in, by name."""
+    """Every place that may hold a canary, by name."""
     for member in HEADER_MEMBERS:
         for value in VALUES:
             yield f"header {member} {type(value).__name__}", [f"Bearer {mint(with_header={member: value})}"]

@@ -134,7 +134,8 @@ def test_an_organization_audience_configured_by_name_is_accepted_as_it_is():
     assert outcome(guard, mint()) == AUDIENCE
 
 
-def test_an_organization_named_by_one_audience_is_no_stranger_to_the_other_only_with_its_own_token():
+def test_an_organization_of_one_audience_is_accepted_with_its_own_token_only():
+    """An organization named by one audience is no stranger to the other only with its own token."""
     guard = server(audience=[API, "urn:logto:organization:org-1"])
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == ACCEPTED
     assert outcome(guard, mint(OF_ORG)) == WRONG
@@ -297,7 +298,7 @@ class AsyncCallable:
     ],
     ids=plainly,
 )
-def test_a_requirement_that_cannot_be_meant_is_refused_when_it_is_built(arguments):
+def test_an_invalid_requirement_is_refused_when_it_is_built(arguments):
     with pytest.raises(ConfigurationError) as error:
         Requirement(**arguments)
     assert next(iter(arguments)) in str(error.value)

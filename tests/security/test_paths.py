@@ -250,7 +250,8 @@ def test_a_query_beside_the_path_as_it_was_sent_is_passed_over():
     assert not PUBLIC.match("/orders", raw_path=b"/healthz?x")
 
 
-def test_a_prefix_opens_what_lies_below_it_and_itself_only_where_the_path_without_slash_is_public_too():
+def test_a_prefix_opens_the_paths_below_it_and_itself_only_with_an_exact_entry():
+    """ "/docs/" itself is open only if "/docs" is public, too."""
     below, both, only = PublicPaths(["/docs/"]), PublicPaths(["/docs", "/docs/"]), PublicPaths(["/docs"])
     opened = {path: [public.match(path) for public in (below, both, only)] for path in ("/docs", "/docs/", "/docs/a")}
     assert opened == {"/docs": [False, True, True], "/docs/": [False, True, False], "/docs/a": [True, True, False]}

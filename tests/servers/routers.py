@@ -1,6 +1,6 @@
 """The same small API in real frameworks, as a server process imports it, behind the middleware.
 
-Whoever reaches `/reports/<path>` or `/files/<path>` reads "public: " and what the router made of the path. Every other path that
+A request that reaches `/reports/<path>` or `/files/<path>` reads "public: " and what the router made of the path. Every other path that
 there is, `/reports` and `/files` among them, reads "secret". Where a router can take `/reports/` and `/reports` for one, it does.
 """
 

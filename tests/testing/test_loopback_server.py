@@ -165,7 +165,7 @@ def test_a_taken_port_is_reported_at_construction():
         LoopbackServer(handler=lambda _request, _writer: None, port=taken.getsockname()[1])  # type: ignore[arg-type,return-value]
 
 
-def test_a_copy_of_the_listening_socket_as_a_fork_makes_it_does_not_keep_it_listening():
+def test_a_forked_copy_of_the_listening_socket_does_not_keep_it_listening():
     with LocalIssuer() as issuer:
         listening = issuer._server._socket
         assert listening is not None

@@ -161,7 +161,8 @@ def test_an_organization_token_without_scopes_has_an_empty_scope(ask):
     assert "scope" not in answer.json()
 
 
-def test_an_organization_level_token_keeps_the_audience_and_has_the_scopes_of_that_organization(ask):
+def test_an_organization_token_keeps_the_audience_and_has_its_own_scopes(ask):
+    """An organization level token keeps the audience and has the scopes of that organization."""
     answer = ask({**ASKED, "organization_id": "org-1", "scope": "read:orders write:orders read:members"})
     token = claims(answer)
     assert (token["aud"], token["organization_id"], token["scope"]) == (SHOPPING_API, "org-1", "read:orders")

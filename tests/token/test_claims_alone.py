@@ -1,4 +1,4 @@
-"""The claim rules by themselves: two that others stand before in every `ResourceServer`, and that must hold all the same."""
+"""The claim rules by themselves: two that other checks precede in every `ResourceServer`, and that must hold all the same."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Forks with a token at hand, while a request is under way, and after one has failed. Run by test_concurrency."""
+"""Forks with a token at hand, while a request is in flight, and after one has failed. Run by test_concurrency."""
 
 import os
 import sys
@@ -75,7 +75,7 @@ except TokenEndpointUnavailable:
 else:
     sys.exit("the broken transport gave a token")
 
-# a request is under way: the child does not wait for it, since it has not got its thread
+# a request is in flight: the child does not wait for it, since it has not got its thread
 transport.broken = False
 source = source.for_target(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"})
 transport.asked.clear()

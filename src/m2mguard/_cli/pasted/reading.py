@@ -1,4 +1,4 @@
-"""Takes off, one after the other, what people copy along with a token, and says what was taken off. Pure; never raises."""
+"""Removes, one after the other, what people copy along with a token, and says what was removed. Pure; never raises."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from m2mguard.testing.contract._messages import ContractResponse
 
 CANARY: Final = "canary"
-"""Stands in everything an attacker might like to see echoed; no refusal may hold it."""
+"""Part of everything that an attacker might like to see echoed; no refusal may contain it."""
 
 _DESCRIPTIONS: Final = (
     ("unauthorized", "A bearer token is required"),

@@ -1,4 +1,4 @@
-"""`purge` and `refresh`: an operator's word goes before everything that is under way."""
+"""`purge` and `refresh`: an operator's call overrides every fetch in flight."""
 
 import json
 import threading
@@ -81,7 +81,7 @@ def test_many_purges_and_requests_at_once_leave_a_server_that_works(issuer, serv
             try:
                 server.verify(token)
             except KeysUnavailable:
-                pass  # purged again and again for longer than its patience
+                pass  # purged again and again for longer than it waits
             except InvalidToken as error:
                 wrong.append(error.reason)
 

@@ -1,4 +1,4 @@
-"""When faults and gates apply, to whom, and that lifting them sets free whoever waits. No test here sleeps."""
+"""When faults and gates apply, to which requests, and that lifting them frees all waiters. No test here sleeps."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -131,7 +131,7 @@ def test_who_waits_for_requests_is_woken_by_the_request(http, issuer):
         assert waiting.result(2) is None
 
 
-def test_stopping_frees_whoever_waits_and_lifting_the_fault_afterwards_is_harmless(issuer, in_background):
+def test_stopping_frees_all_waiters_and_lifting_the_fault_afterwards_is_harmless(issuer, in_background):
     issuer.misbehave("jwks", faults.hang())
     with issuer.hold("discovery") as gate:
         hanging = in_background(issuer.jwks_uri)
