@@ -69,7 +69,7 @@ class AnswerableError(M2MGuardError):
         detail: one sentence for the operator; never told to the caller, never with a value taken from the token.
         claim: the name of the claim or header member in question, or None.
         expected: what would have been accepted, a tuple of str; empty where that says nothing.
-        got: what the token holds in its place, a tuple of str, empty where it holds nothing; None unless the signature was good. Values
+        got: what the token has in its place, a tuple of str, empty where it holds nothing; None unless the signature was good. Values
             are the token's own: escape them before you print them.
         app_id: the application that the token names, a str, or None unless the signature was good.
         issuer: the URL of the configured issuer whose token it is, or None unless the signature was good; of a `KeysUnavailable` the

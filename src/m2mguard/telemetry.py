@@ -30,7 +30,7 @@ __all__ = ["COUNTERS", "Metrics"]
 
 COUNTERS: Mapping[str, str] = {
     "m2mguard.tokens": "Tokens that were checked",
-    "m2mguard.tokens.unchecked": "Tokens that could not be checked, because the issuer's keys cannot be had",
+    "m2mguard.tokens.unchecked": "Tokens that could not be checked, because the issuer's keys are not available",
     "m2mguard.keys.refreshes": "Attempts to fetch an issuer's keys",
     "m2mguard.keys.withdrawn": "Keys that an issuer has ended trust in",
     "m2mguard.keys.stale_served": "Tokens that were checked with keys past their ttl",

@@ -440,8 +440,8 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     package = Path(m2mguard.__file__).parent
     calls = [
         node
-        for room in ("_token", "_server", "_keys")
-        for file in (package / room).glob("*.py")
+        for folder in ("_token", "_server", "_keys")
+        for file in (package / folder).glob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
     ]

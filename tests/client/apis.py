@@ -60,7 +60,7 @@ class Api:
         return 401 if self.rejects_everything or token in self.rejected else 200
 
 
-class Door:
+class Entry:
     """An ASGI app that passes requests on to whichever API is behind it now: a server outlives a test, an API does not."""
 
     def __init__(self) -> None:

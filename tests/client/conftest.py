@@ -10,7 +10,7 @@ import pytest
 from m2mguard import Event
 from m2mguard.client import TokenSource
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.client.apis import Api, Door
+from tests.client.apis import Api, Entry
 from tests.client.plugins import PLUGINS
 from tests.conftest import under_uvicorn
 from tests.manual_clock import ManualClock
@@ -84,10 +84,10 @@ def plugin(request):
 
 @pytest.fixture(scope="module")
 def served():
-    """Two doors of different origins, served for all tests of a module; each test has APIs of its own behind them."""
-    doors = Door(), Door()
-    with under_uvicorn(doors[0]) as url, under_uvicorn(doors[1]) as other_url:
-        yield (doors[0], url), (doors[1], other_url)
+    """Two entries of different origins, served for all tests of a module; each test has APIs of its own behind them."""
+    entries = Entry(), Entry()
+    with under_uvicorn(entries[0]) as url, under_uvicorn(entries[1]) as other_url:
+        yield (entries[0], url), (entries[1], other_url)
 
 
 @pytest.fixture

@@ -26,4 +26,4 @@ from m2mguard.client._origin import Origin
     ],
 )
 def test_only_the_same_scheme_host_and_port_are_covered(api_url, request_to, covered):
-    assert Origin(api_url).covers(*request_to) is covered
+    assert Origin(api_url).matches(*request_to) is covered

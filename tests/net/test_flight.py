@@ -176,8 +176,8 @@ def test_steps_are_driven_alike_by_threads_and_loops():
 
 def test_steps_may_raise():
     def steps():
-        landed = yield Wait(Flight(print, name="never"), 0)
-        raise ZeroDivisionError(landed)
+        finished = yield Wait(Flight(print, name="never"), 0)
+        raise ZeroDivisionError(finished)
 
     with pytest.raises(ZeroDivisionError):
         run_sync(steps())

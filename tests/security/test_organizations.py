@@ -61,16 +61,16 @@ def test_without_a_requirement_a_token_must_be_global():
     assert server().verify(mint(OF_ORG), ANY).organization_id == "org-1"
 
 
-@pytest.mark.parametrize("door", ["verify", "averify", "authenticate", "aauthenticate", "authorize"])
-def test_no_door_lets_a_token_of_an_organization_in_that_the_route_does_not_name(door):
+@pytest.mark.parametrize("method", ["verify", "averify", "authenticate", "aauthenticate", "authorize"])
+def test_no_method_accepts_a_token_of_an_organization_that_the_route_does_not_name(method):
     guard, one = server(), Requirement(organization="org-1")
 
     def enter(token, requirement=None):
-        if door == "authorize":
+        if method == "authorize":
             return guard.authorize(guard.verify(token, ANY), requirement)
-        given = token if "verify" in door else [f"Bearer {token}"]
-        found = getattr(guard, door)(given, requirement)
-        return anyio.run(lambda: found) if door.startswith("a") and door != "authenticate" else found
+        given = token if "verify" in method else [f"Bearer {token}"]
+        found = getattr(guard, method)(given, requirement)
+        return anyio.run(lambda: found) if method.startswith("a") and method != "authenticate" else found
 
     enter(mint(GLOBAL))
     enter(mint(OF_ORG), one)

@@ -1,4 +1,4 @@
-"""A running issuer and a plain HTTP client for the tests of this room."""
+"""A running issuer and a plain HTTP client for the tests of this folder."""
 
 from collections.abc import Iterator, Mapping
 from typing import Protocol

@@ -177,7 +177,7 @@ def test_an_adapter_that_is_right_passes(environment, adapter):
         (ForgetsTheRequirement(), "a missing scope is 403 and named"),
         (ForgetsTheRequirement(), "an organization's token on a global route is 403"),
         (SendsABodyToHead(), "a refused HEAD has no body"),
-        (DropsTheFields(), "keys that cannot be had are 503"),
+        (DropsTheFields(), "keys that are not available are 503"),
         (DropsTheFields(), "no credentials are 401 without an error code"),
         (EchoesTheCredentials(), "another scheme is 401 without an error code"),
         (OpensThePrefixItself(), "not public: /docs/"),

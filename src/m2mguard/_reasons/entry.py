@@ -1,4 +1,4 @@
-"""One row of the tables in this room: what a code means, what usually causes it, what to do. Data only."""
+"""One row of the tables in this package: what a code means, what usually causes it, what to do. Data only."""
 
 from __future__ import annotations
 

@@ -26,6 +26,6 @@ class Origin:
         endpoint_url("api_url", api_url)
         self._origin = origin_of(api_url)
 
-    def covers(self, scheme: str, host: str | None, port: int | None) -> bool:
+    def matches(self, scheme: str, host: str | None, port: int | None) -> bool:
         """Tell whether a request goes there. Give the ASCII form of the host, without brackets."""
         return (scheme, (host or "").lower(), port or _DEFAULT_PORTS.get(scheme)) == self._origin

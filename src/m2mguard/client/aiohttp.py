@@ -34,11 +34,11 @@ class TokenMiddleware:
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Origin(api_url)
+        self._origin = Origin(api_url)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """What aiohttp runs around each exchange."""
-        if not self._destination.covers(request.url.scheme, request.url.raw_host, request.url.port):
+        if not self._origin.matches(request.url.scheme, request.url.raw_host, request.url.port):
             return await handler(request)
         token = await self._source.atoken()
         request.headers["Authorization"] = token.authorization

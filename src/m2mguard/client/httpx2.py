@@ -37,7 +37,7 @@ class TokenAuth(httpx2.Auth):
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Origin(api_url)
+        self._origin = Origin(api_url)
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """What httpx2's `Client` runs."""
@@ -72,7 +72,7 @@ class TokenAuth(httpx2.Auth):
             yield _with(another, request)
 
     def _is_ours(self, request: httpx2.Request) -> bool:
-        return self._destination.covers(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
+        return self._origin.matches(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
 
 
 def _with(token: AccessToken, request: httpx2.Request) -> httpx2.Request:

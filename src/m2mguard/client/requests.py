@@ -40,12 +40,12 @@ class TokenAuth(AuthBase):
 
     def __init__(self, source: TokenSource, api_url: str) -> None:
         self._source = source
-        self._destination = Origin(api_url)
+        self._origin = Origin(api_url)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """What requests runs on a request before it is sent."""
         url = urlsplit(request.url or "")
-        if self._destination.covers(url.scheme, url.hostname, url.port):
+        if self._origin.matches(url.scheme, url.hostname, url.port):
             token = self._source.token()
             request.headers["Authorization"] = token.authorization
             request.hooks["response"].append(functools.partial(self._answered, token))

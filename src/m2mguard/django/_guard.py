@@ -34,7 +34,7 @@ def authenticate_request(
 async def aauthenticate_request(
     request: HttpRequest, server: ResourceServer, requirement: Requirement | None
 ) -> HttpResponse | None:
-    """As `admit`, awaiting instead of blocking."""
+    """As `authenticate_request`, awaiting instead of blocking."""
     try:
         request.auth = await server.aauthenticate(  # type: ignore[attr-defined]
             authorization_fields(request.META), requirement, request=request, route=route_of(request.META)

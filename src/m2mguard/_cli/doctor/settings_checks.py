@@ -29,9 +29,9 @@ def check_names(environ: Mapping[str, str]) -> Iterator[Finding]:
                 section=SECTION,
                 name="unknown",
                 severity=Severity.FAULT,
-                text=f"{quoted(PREFIX + name)[1:-1]} is no setting",
+                text=f"unknown setting {quoted(PREFIX + name)[1:-1]}",
                 cure=f"API: {did_you_mean(PREFIX + name, known)}",
-                diagnosis=f"The variable {quoted(PREFIX + name)[1:-1]} is no setting, so the service does not start.",
+                diagnosis=f"The variable {quoted(PREFIX + name)[1:-1]} is not a setting, so the service does not start.",
             )
 
 

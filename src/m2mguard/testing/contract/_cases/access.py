@@ -108,7 +108,7 @@ ACCESS_CASES: Final = (
         requirement=_ORDERS,
         expected=invalid("expired"),
     ),
-    Case(name="keys that cannot be had are 503", credentials=bearer(), issuer_is_down=True, expected=UNAVAILABLE),
+    Case(name="keys that are not available are 503", credentials=bearer(), issuer_is_down=True, expected=UNAVAILABLE),
     Case(name="no credentials are 401 during an outage, too", issuer_is_down=True, expected=MISSING),
     Case(
         name="a stranger's token is 401 during an outage, too",
