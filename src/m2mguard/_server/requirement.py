@@ -47,9 +47,9 @@ class Requirement:
         issuers: only tokens of these issuers: their URLs, or `Issuer` objects. Default: any that the server trusts. An id belongs to its
             issuer (RFC 7519 section 4.1.2), so a server that trusts several refuses a requirement that names App IDs or an
             organization without naming issuers.
-        organization: None (the default) asks for a global token; `"*"` accepts a token of any organization, and a global one; another string
-            asks for a token of exactly that organization; a callable takes the framework's request and returns the id of the
-            organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and anything but a
+        organization: None (the default) asks for a global token; `"*"` accepts a token of any organization, and a global one;
+            another string asks for a token of exactly that organization; a callable takes the framework's request and returns the id
+            of the organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and anything but a
             non-empty string refuses the request.
 
     Raises:
