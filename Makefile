@@ -17,10 +17,10 @@ demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less t
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
-	$(BIN)/python -m pytest -n logical --dist worksteal
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 quick: $(VENV)/test.filled  ## Run the tests that start no process and no server of a framework, in less than a minute
-	$(BIN)/python -m pytest -n logical --dist worksteal -m "not slow" tests
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" tests
 
 check: $(VENV)/check.filled  ## Lint, format check, words, types (ours and those our users see), import contracts
 	$(BIN)/ruff check

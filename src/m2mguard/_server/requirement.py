@@ -48,9 +48,9 @@ class Requirement:
             issuer (RFC 7519 section 4.1.2), so a server that trusts several refuses a requirement that names App IDs or an
             organization without naming issuers.
         organization: None (the default) asks for a global token; `"*"` accepts a token of any organization, and a global one;
-            another string asks for a token of exactly that organization; a callable takes the framework's request and returns the id
-            of the organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and anything but a
-            non-empty string refuses the request.
+            another string asks for a token of exactly that organization; a callable takes the framework's request and returns the
+            id of the organization the route is about. What a callable returns is compared whole (`"*"` is then no wildcard), and
+            anything but a non-empty string refuses the request.
 
     Raises:
         ConfigurationError: a string instead of a list, a scope outside the grammar of RFC 6749 section 3.3, an empty id,
