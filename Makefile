@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start some hundred processes; each would compile everything again without the files that are kept here.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
 .PHONY: help demo test quick check coverage graph lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
@@ -37,7 +40,7 @@ graph: $(VENV)/check.filled  ## Draw the imports between our packages; writes do
 	$(BIN)/python -m tools.graph
 
 coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch coverage gate
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest -n logical --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
