@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 
 from benchmarks.footprint import import_times, memory
-from benchmarks.in_process import asgi_times, fastapi_times, flask_times, wsgi_times
-from benchmarks.page import Results, page
+from benchmarks.growth import curves
 from benchmarks.plots import draw
-from benchmarks.scaling import curves
-from benchmarks.served import gthread_rates, served_rates
+from benchmarks.report import Results, report
+from benchmarks.requests_in_process import asgi_times, fastapi_times, flask_times, wsgi_times
+from benchmarks.servers import gthread_rates, served_rates
 from benchmarks.threads import free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
 
@@ -52,7 +52,7 @@ def main() -> None:
         free_threaded=free_threaded_rates(),
     )
     draw(results, DOCS / "images")
-    (DOCS / "benchmarks.md").write_text(page(results), encoding="utf-8")
+    (DOCS / "benchmarks.md").write_text(report(results), encoding="utf-8")
     print(f"docs/benchmarks.md is written, after {time.monotonic() - began:.0f} s", flush=True)
 
 

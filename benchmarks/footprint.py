@@ -12,7 +12,7 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable, Collection, Mapping
 
-from benchmarks.measuring import Measured, summary
+from benchmarks.measure import Measured, summary
 from benchmarks.tokens import CACHE_SIZE, resource_server
 from m2mguard import ResourceServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer

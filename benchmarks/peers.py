@@ -1,7 +1,7 @@
 """How the peers verify a token for an API, each as its own documentation says.
 
-A peer is a function that takes the issuer and the algorithm and gives what verifies one token. It raises `NotOffered` where the peer
-does not offer that algorithm, and ImportError where it is not installed.
+A peer is a function that takes the issuer and the algorithm and returns a function that verifies one token. It raises `NotOffered` if the
+peer does not offer that algorithm, and ImportError if it is not installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.measuring import Batch, awaits_over, calls_over
+from benchmarks.measure import Batch, awaits_over, calls_over
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 REQUIRED = ["iss", "aud", "exp", "sub", "client_id", "iat", "jti"]

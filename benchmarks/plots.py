@@ -9,10 +9,9 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks.apps import BEARER, HASHING, NOTHING
-from benchmarks.measuring import Measured
-from benchmarks.page import OURS
-from benchmarks.results import Results
-from benchmarks.served import BARE
+from benchmarks.measure import Measured
+from benchmarks.report import OURS, Results
+from benchmarks.servers import BARE
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
 
 mpl.use("svg")

@@ -1,4 +1,4 @@
-"""What threads at once get done: whether anything in the library lets one of them wait for another.
+"""Operations per second of several threads: whether one of them waits for another inside the library.
 
 `FREE_THREADED=…/python make bench` asks another interpreter, too, one that runs threads at once. It needs m2mguard's dependencies and
 nothing else; `python -m benchmarks.threads SECONDS ROUNDS` is what it runs, and its answer is JSON. Where a dependency switches the lock

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from benchmarks.measuring import ROUNDS, Batch, Measured, calls, calls_over, interleaved
+from benchmarks.measure import ROUNDS, Batch, Measured, calls, calls_over, interleaved
 from benchmarks.peers import PEERS, NotOffered, peer_batch
 from m2mguard import Issuer, ResourceServer
 from m2mguard._token.base64url import base64url_decode

@@ -14,6 +14,8 @@ import uvicorn
 
 SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
+SLOW_FOLDERS = {"benchmarks", "browser", "dev", "examples", "interop", "servers"}
+SLOW_FIXTURES = {"pytester", "serve", "served"}
 MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # without the vectors beside the repository
 
 
@@ -50,6 +52,17 @@ class NamedTests:
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # under pytest-xdist the controller sees every report
         config.pluginmanager.register(NamedTests(config), "named-tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that starts a process or a server of a framework is slow, whether it says so or not."""
+    for item in items:
+        module = getattr(item, "module", None)
+        starts_a_process = (
+            SLOW_FOLDERS & set(item.path.parts) or hasattr(module, "subprocess") or hasattr(module, "running")
+        )
+        if starts_a_process or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.drills.subjects import PATIENCE_S, TTL_S, Subject, Verdict, ask, ask_all
+from benchmarks.drills.subjects import LONGEST_WAIT_S, TTL_S, Outcome, Subject, ask, ask_all
 from m2mguard.testing import Fault, LocalIssuer, SigningKey, faults
 
 CROWD = 1000
@@ -29,12 +29,12 @@ def forged(issuer: LocalIssuer, count: int) -> list[str]:
     return [issuer.mint(key=STRANGER, header={"kid": f"forged-{number}"}) for number in range(count)]
 
 
-def counted(verdicts: list[Verdict]) -> str:
+def counted(verdicts: list[Outcome]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in Counter(v.outcome for v in verdicts).most_common())
 
 
-def shown(verdict: Verdict) -> str:
-    over = "over " if verdict.seconds >= PATIENCE_S else ""
+def shown(verdict: Outcome) -> str:
+    over = "over " if verdict.seconds >= LONGEST_WAIT_S else ""
     return f"{verdict.outcome} ({over}{verdict.seconds:.2f} s)"
 
 
@@ -84,7 +84,7 @@ def flood(fault: Fault | None) -> Callable[[LocalIssuer, Subject], str]:
         issuer.reset_counts()
         if fault is not None:
             issuer.misbehave("jwks", fault)
-        latencies: list[Verdict] = []
+        latencies: list[Outcome] = []
 
         def serve() -> None:
             while not stop.is_set():

@@ -1,4 +1,4 @@
-"""Who is drilled: m2mguard and three verifiers that people use, each behind the same two calls.
+"""The verifiers under test: m2mguard and three that people use, each behind the same two calls.
 
 Every one gets a ttl of three seconds where it has a setting for it, a time-out of five, and otherwise its own defaults.
 """
@@ -23,13 +23,13 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 TTL_S = 3
 TIMEOUT_S = 5
-PATIENCE_S = 8.0
+LONGEST_WAIT_S = 8.0
 """How long a drill waits for one verdict; a verifier that takes longer is written down as such."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What became of one token: `accepted`, `refused`, `could not tell`, or the name of an exception nobody promised."""
+class Outcome:
+    """What became of one token: `accepted`, `refused`, `could not tell`, or the name of an unexpected exception."""
 
     outcome: str
     seconds: float
@@ -139,14 +139,14 @@ class Guardpost:
 SUBJECTS: tuple[Callable[[LocalIssuer], Subject], ...] = (Ours, PyJWT, FastMCP, Guardpost)
 
 
-def ask(subject: Subject, token: str) -> Verdict:
+def ask(subject: Subject, token: str) -> Outcome:
     """One token, with a bounded wait."""
     return ask_all(subject, [token], at_once=1)[0]
 
 
-def ask_all(subject: Subject, tokens: list[str], *, at_once: int) -> list[Verdict]:
+def ask_all(subject: Subject, tokens: list[str], *, at_once: int) -> list[Outcome]:
     """Every token, so many at a time. A verdict that is not there after `PATIENCE_S` is noted as such."""
-    verdicts: list[Verdict | None] = [None] * len(tokens)
+    verdicts: list[Outcome | None] = [None] * len(tokens)
     places = iter(range(len(tokens)))
     lock = threading.Lock()
 
@@ -161,13 +161,13 @@ def ask_all(subject: Subject, tokens: list[str], *, at_once: int) -> list[Verdic
                 outcome = subject.verify(tokens[place])
             except Exception as error:  # noqa: BLE001 - what a peer lets through is the figure
                 outcome = type(error).__name__
-            verdicts[place] = Verdict(outcome=outcome, seconds=time.perf_counter() - began)
+            verdicts[place] = Outcome(outcome=outcome, seconds=time.perf_counter() - began)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(tokens)))]
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LONGEST_WAIT_S
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = Verdict(outcome="no verdict", seconds=PATIENCE_S)
+    late = Outcome(outcome="no verdict", seconds=LONGEST_WAIT_S)
     return [verdict or late for verdict in verdicts]

@@ -10,15 +10,14 @@ import aiohttp
 import pytest
 
 from benchmarks.footprint import DEPENDENCIES, EMPTY, OURS, import_times, memory
-from benchmarks.in_process import asgi_times, fastapi_times, flask_times, wsgi_times
-from benchmarks.load import CONNECTIONS, load
-from benchmarks.measuring import calls, calls_over, interleaved
-from benchmarks.page import page
-from benchmarks.results import Results
-from benchmarks.scaling import curves
-from benchmarks.served import gthread_rates, served_rates
-from benchmarks.threads import ThreadRates, free_threaded_rates, thread_rates
-from benchmarks.tokens import ALGORITHMS, FIRST_SEEN, FLOOR, REMEMBERED, full_cache_times, token_times
+from benchmarks.growth import curves
+from benchmarks.http_load import CONNECTIONS, load
+from benchmarks.measure import calls, calls_over, interleaved
+from benchmarks.report import Results, report
+from benchmarks.requests_in_process import asgi_times, fastapi_times, flask_times, wsgi_times
+from benchmarks.servers import gthread_rates, served_rates
+from benchmarks.threads import free_threaded_rates, thread_rates
+from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
 from m2mguard.testing import faults
 
 pytestmark = [
@@ -55,22 +54,8 @@ def test_a_part_is_measured(part):
     assert measured(part)
 
 
-def test_the_page_says_what_one_run_has_measured():
-    threads = ThreadRates(interpreter="Python of threads", gil=False, rates={REMEMBERED: {1: 10.0, 2: 19.0}})
-    text = page(Results(**{part: measured(part) for part in PARTS}, free_threaded=threads))
-    for name in (
-        FLOOR,
-        FIRST_SEEN,
-        REMEMBERED,
-        "PyJWT + PyJWKClient",
-        "ES384",
-        "one remembered token",
-        "core busy",
-        "| m2mguard | 2 |",
-    ):
-        assert name in text
-    assert "Python of threads; threads run at once" in text
-    assert "19/s (1.90" in text
+def test_the_report_takes_every_part():
+    assert report(Results(**{part: measured(part) for part in PARTS}, free_threaded=measured("threads")))
 
 
 def test_a_load_counts_the_answers_and_takes_no_refusal_for_one(m2m_issuer):

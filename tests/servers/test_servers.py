@@ -20,7 +20,16 @@ from tests.processes import running
 PLAIN_WSGI = "tests.servers.wsgi_application:wsgi"
 PLAIN_ASGI = "tests.servers.asgi_application:asgi"
 DJANGO = "tests.servers.django_application"
-GUNICORN = ("gunicorn", "--bind", "fd://{fd}", "--no-control-socket", "--log-level", "warning", "--graceful-timeout", "3")
+GUNICORN = (
+    "gunicorn",
+    "--bind",
+    "fd://{fd}",
+    "--no-control-socket",
+    "--log-level",
+    "warning",
+    "--graceful-timeout",
+    "3",
+)
 GTHREAD = ("--worker-class", "gthread", "--threads", "4")
 GEVENT = ("--worker-class", "gevent")
 TWO = ("--workers", "2")

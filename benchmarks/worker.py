@@ -1,6 +1,6 @@
 """What a measured process runs: one application on an inherited socket, by one worker, until it is interrupted.
 
-`python -m benchmarks.serving SERVER NAME ISSUER JWKS_URI ALGORITHM FD` prints the id of the process that serves. SERVER is
+`python -m benchmarks.worker SERVER NAME ISSUER JWKS_URI ALGORITHM FD` prints the id of the process that serves. SERVER is
 `uvicorn` or `gunicorn:THREADS`.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from benchmarks.measuring import ROUNDS, Measured, calls, interleaved
+from benchmarks.measure import ROUNDS, Measured, calls, interleaved
 from benchmarks.tokens import resource_server
 from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey

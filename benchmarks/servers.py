@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from benchmarks.apps import PATH, SCOPE
-from benchmarks.load import load
+from benchmarks.http_load import load
 from m2mguard.testing import LocalIssuer
 
 BARE = "no authentication"
@@ -81,7 +81,7 @@ def _serving(server: str, name: str, issuer: LocalIssuer) -> Iterator[tuple[str,
         host, port = listening.getsockname()
         arguments = [server, name, issuer.url, issuer.jwks_uri, issuer.current_key.algorithm, str(listening.fileno())]
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "benchmarks.serving", *arguments],
+            [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", *arguments],
             pass_fds=[listening.fileno()],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

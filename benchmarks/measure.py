@@ -1,4 +1,4 @@
-"""The stop-watch: cases that are to be compared run interleaved, pinned to one core, many short rounds each.
+"""Measures cases side by side: interleaved, pinned to one core, many short rounds each.
 
 Time is the CPU time of this process, so that what else the machine does counts as little as can be; what slows the CPU itself falls on
 every case alike.
@@ -21,7 +21,7 @@ ROUND_S = 0.024  # some seventy verifications of ES384, so that what the case be
 ROUNDS = 31
 
 Batch = Callable[[int], float]
-"""Does its work that many times, and tells how many seconds of CPU it took."""
+"""Does its work that many times, and returns the seconds of CPU that it took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

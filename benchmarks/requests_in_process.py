@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from benchmarks.apps import ASGI, FASTAPI, FLASK, PATH, SCOPE, WSGI, Build
-from benchmarks.measuring import ROUNDS, Batch, Measured, awaits, calls, interleaved
+from benchmarks.measure import ROUNDS, Batch, Measured, awaits, calls, interleaved
 from m2mguard.testing import LocalIssuer
 
 

@@ -1,4 +1,4 @@
-"""Writes `docs/benchmarks.md`: what was measured as tables, and whether it reaches what it should. No number is made up here."""
+"""The report of one run, `docs/benchmarks.md`: what was measured as tables, and whether it reaches the bars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -13,11 +14,11 @@ from importlib.util import find_spec
 from cryptography.hazmat.backends.openssl.backend import backend
 
 from benchmarks.footprint import import_ratio
-from benchmarks.load import CONNECTIONS
-from benchmarks.results import Results
-from benchmarks.scaling import Curve
-from benchmarks.served import BARE, Served
-from benchmarks.tables import ratio, spread, table, us
+from benchmarks.formatting import ratio, spread, table, us
+from benchmarks.growth import Curve
+from benchmarks.http_load import CONNECTIONS
+from benchmarks.measure import Measured
+from benchmarks.servers import BARE, Served
 from benchmarks.threads import ENVIRONMENT_VARIABLE, ThreadRates
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED, TokenTimes
 
@@ -29,7 +30,26 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def page(results: Results) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything one run has measured."""
+
+    tokens: Mapping[str, TokenTimes]
+    full_cache: Mapping[str, Measured]
+    asgi: Mapping[str, Measured]
+    fastapi: Mapping[str, Measured]
+    flask: Mapping[str, Measured]
+    wsgi: Mapping[str, Measured]
+    served: Served
+    gthread: Mapping[int, Served]
+    memory: Mapping[str, float]
+    imports: Mapping[str, Measured]
+    curves: Mapping[str, Curve]
+    threads: ThreadRates
+    free_threaded: ThreadRates | None
+
+
+def report(results: Results) -> str:
     """The whole page as Markdown."""
     return "\n\n".join([
         _HEAD.format(machine=_machine()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.measuring import Measured
+from benchmarks.measure import Measured
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
