@@ -22,8 +22,8 @@ demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less t
 test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
-quick: $(VENV)/test.filled  ## Run the tests that start no process and no server of a framework, in less than a minute
-	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" tests
+quick: $(VENV)/test.filled  ## Run the tests of the core, without processes and frameworks, in less than a minute
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" $(addprefix tests/,token keys security net presets) tests/test_*.py
 
 check: $(VENV)/check.filled  ## Lint, format check, words, types (ours and those our users see), import contracts
 	$(BIN)/ruff check

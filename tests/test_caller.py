@@ -1,5 +1,6 @@
 """The Caller by itself: how it is made, and that it cannot be changed."""
 
+import copy
 import dataclasses
 from types import MappingProxyType
 
@@ -44,3 +45,9 @@ def test_an_applications_subject_is_itself_and_a_persons_is_the_person():
     assert machine.subject == machine.identity == machine.display_name == "app-orders"
     person = Caller(**MEMBERS)
     assert (person.app_id, person.subject, person.identity) == ("app-orders", "person-1", "person-1")
+
+
+def test_a_copy_of_a_caller_is_the_caller_itself():
+    one = Caller(**MEMBERS)
+    assert copy.copy(one) is one
+    assert copy.deepcopy([one])[0] is one

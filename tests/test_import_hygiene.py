@@ -5,6 +5,7 @@ Seen from a fresh interpreter. What is loaded later is loaded when an object is 
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 
@@ -112,6 +113,9 @@ def in_a_fresh_interpreter(statement: str, *arguments: str) -> dict[str, list]:
         text=True,
         timeout=30,
         check=False,
+        env={
+            name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
+        },  # which loads modules, too
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

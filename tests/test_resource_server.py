@@ -14,12 +14,15 @@ from m2mguard import (
     InvalidRequest,
     InvalidToken,
     Issuer,
+    KeyCaching,
     KeysUnavailable,
     MissingToken,
     Requirement,
     ResourceServer,
 )
+from m2mguard._server.trusted_issuer import KnownApplications
 from m2mguard.events import Event, TokenRefused
+from m2mguard.net import HttpTransport
 from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 
 
@@ -282,3 +285,25 @@ def test_the_answer_is_json_that_says_nothing_of_the_token(issuer, server):
     )
     assert "canary" not in repr(answer)
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"CACHING": KeyCaching(), "TTL": "60"}, "CACHING is given together with single numbers of it"),
+        ({"TRANSPORT": HttpTransport(), "CA_FILE": "ca.pem"}, "CA_FILE has no effect beside TRANSPORT"),
+    ],
+)
+def test_two_settings_for_the_same_thing_are_refused(settings, sentence):
+    with pytest.raises(ConfigurationError, match=sentence):
+        ResourceServer.from_settings(
+            {"ISSUER": "https://issuer.example", "AUDIENCE": "https://api.example", **settings}
+        )
+
+
+def test_too_many_known_applications_are_forgotten_at_once(monkeypatch):
+    monkeypatch.setattr("m2mguard._server.trusted_issuer.MAX_KNOWN_APPLICATIONS", 2)
+    known = KnownApplications()
+    for app_id in ("a", "b", "c"):
+        known.add(app_id)
+    assert [app_id in known for app_id in ("a", "b", "c")] == [False, False, True]

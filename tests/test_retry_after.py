@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard.net._retry_after import MAX_RETRY_AFTER_S, retry_after_s
+from m2mguard.net._retry_after import MAX_RETRY_AFTER_S, http_date_s, retry_after_s
 
 NOW_S = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
 
@@ -80,3 +80,7 @@ def test_the_longest_wait_can_be_set():
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_whatever_a_server_sends_the_wait_stays_in_its_bounds(value, date):
     assert 0.0 <= wait(value, date=date) <= MAX_RETRY_AFTER_S
+
+
+def test_a_date_longer_than_any_form_of_one_is_none():
+    assert http_date_s("Sun, 06 Nov 1994 08:49:37 GMT" + " " * 64) is None

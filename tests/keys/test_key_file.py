@@ -485,3 +485,65 @@ def test_configured_keys_have_no_file(issuer, directory):
     server.verify(issuer.mint())
     server.purge()
     assert list(directory.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_removed_is_reported(issuer, start, saved, directory, events):
+    server = start()
+    directory.chmod(0o777)  # others can write to it, and the subdirectory that is used then is no directory of ours
+    (directory / f"m2mguard-{os.geteuid()}").mkdir(mode=0o777)
+    (directory / f"m2mguard-{os.geteuid()}").chmod(0o777)
+    server.purge()
+    end_of_fetching()
+    assert [event.error for event in events.of(KeyFileRejected)]
+    assert saved.exists()
+
+
+def test_a_file_that_the_system_does_not_remove_is_reported(issuer, start, saved, events, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError
+
+    server = start()
+    monkeypatch.setattr(os, "unlink", refuse)
+    server.purge()
+    end_of_fetching()
+    assert events.of(KeyFileRejected)[-1].error == "the key file cannot be removed (PermissionError)"
+
+
+def test_a_write_that_fails_leaves_no_part_of_a_file(issuer, start, directory, events, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError
+
+    monkeypatch.setattr(os, "replace", refuse)
+    start().warm_up()
+    end_of_fetching()
+    assert events.of(KeyFileRejected)[-1].error == "the key file cannot be written (OSError)"
+    assert list(directory.iterdir()) == []
+
+
+def test_without_a_thread_a_purge_reports_that_the_file_stays(issuer, start, saved, events, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    server = start()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    server.purge()
+    assert events.of(KeyFileRejected)[-1].error == "no thread can be started for the fetch"
+
+
+def test_a_purge_during_a_fetch_that_ends_later_writes_no_file(issuer, start, directory):
+    server = start()
+    with issuer.hold("jwks") as gate:
+        waiting = threading.Thread(target=server.warm_up)
+        waiting.start()
+        gate.wait_for(1)
+        server.purge()
+        gate.release()
+        waiting.join()
+    end_of_fetching()
+    assert list(directory.iterdir()) == []
+
+
+def test_without_owners_and_modes_a_key_directory_is_refused(issuer, start, monkeypatch):
+    monkeypatch.delattr(os, "geteuid")
+    with pytest.raises(ConfigurationError, match="POSIX"):
+        start()

@@ -5,7 +5,7 @@ from unittest.mock import ANY as ANYTHING
 import anyio
 import pytest
 
-from m2mguard import ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
+from m2mguard import Caller, ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
 from tests.security import forge
 from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, plainly
 
@@ -321,3 +321,9 @@ def test_an_invalid_requirement_is_refused_when_it_is_built(arguments):
 )
 def test_the_nearest_requirement_that_can_be_meant_is_built(arguments):
     assert Requirement(**arguments) == Requirement(**arguments)
+
+
+def test_a_requirement_that_depends_on_the_request_must_be_resolved_first():
+    requirement = Requirement(organization=lambda request: "org-blue")
+    with pytest.raises(TypeError, match="for_request"):
+        requirement.check(Caller(app_id="a", scopes=frozenset(), issuer="i", audience="u", expires_at=1.0, claims={}))

@@ -1,0 +1,62 @@
+"""The App ID and the App Secret on the command line, and the token request that is made with them."""
+
+import io
+import sys
+
+import pytest
+
+from m2mguard._cli.command import main
+from m2mguard.testing import SHOPPING_API
+
+APP = ("--app-id", "app-orders")
+SECRET = "secret-of-app-orders"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def ask(run, issuer):
+    return lambda *arguments: run("token", "--logto", issuer.endpoint, "--resource", SHOPPING_API, *APP, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"\xff\xfe", "the file is not text"), (b" \n", "the file is empty"), (None, "the file cannot be read")],
+)
+def test_a_secret_file_without_a_secret_is_refused(ask, tmp_path, content, sentence):
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    status, told = ask("--secret-file", str(file))
+    assert status == 2
+    assert sentence in told
+
+
+def test_at_a_terminal_the_secret_is_asked_for_and_not_shown(issuer, monkeypatch, capsys):
+    prompts = []
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", lambda prompt: prompts.append(prompt) or f" {SECRET}\n")
+    assert main(["token", "--logto", issuer.endpoint, "--resource", SHOPPING_API, *APP]) == 0
+    assert prompts == ["App Secret of app-orders (it will not be shown): "]
+    captured = capsys.readouterr()
+    assert SECRET not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("pair", ["audience", "=x"])
+def test_a_parameter_without_a_name_or_a_value_is_refused(ask, monkeypatch, pair):
+    monkeypatch.setenv("SECRET", SECRET)
+    status, told = ask("--secret-variable", "SECRET", "--parameter", pair)
+    assert status == 2
+    assert "give NAME=VALUE" in told
+
+
+def test_another_token_endpoint_is_asked_with_the_given_parameters(run, issuer, monkeypatch):
+    monkeypatch.setenv("SECRET", SECRET)
+    given = ("--issuer", issuer.url, "--token-endpoint", issuer.token_endpoint, "--parameter", "tenant=blue")
+    status, _ = run("token", *given, *APP, "--resource", SHOPPING_API, "--secret-variable", "SECRET")
+    assert status == 0
+    [request] = [one for one in issuer.requests if one.endpoint == "token"]
+    assert b"tenant=blue" in request.body
