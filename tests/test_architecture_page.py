@@ -1,0 +1,28 @@
+"""docs/architecture.md names files that exist, and the glossary explains words that the project uses."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "m2mguard"
+PAGE = (ROOT / "docs" / "architecture.md").read_text()
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
+FILES = sorted(set(re.findall(r"`((?:\w+/)*_?\w+\.py)`", PAGE)))
+WORDS = re.findall(r"^\| \*?([A-Za-z -]+)\*?[ ,|]", GLOSSARY, re.MULTILINE)
+
+
+def test_the_page_names_files():
+    assert len(FILES) > 25
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_named_file_exists(file):
+    assert (PACKAGE / file).is_file() or list(PACKAGE.glob(f"*/{file}")), file
+
+
+def test_the_glossary_has_some_thirty_words_in_alphabetical_order():
+    words = [word.strip() for word in WORDS if word.strip() not in ("word", "")]
+    assert 30 <= len(words) <= 40
+    assert words == sorted(words, key=str.lower)
