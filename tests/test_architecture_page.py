@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import m2mguard
+
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "src" / "m2mguard"
+PACKAGE = Path(m2mguard.__file__).parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 FILES = sorted(set(re.findall(r"`((?:\w+/)*_?\w+\.py)`", PAGE)))
