@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 import uvicorn
 
+from m2mguard.testing import LocalIssuer
+from tests.manual_clock import ManualClock
+from tests.observed_events import ObservedEvents
+
 SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 SLOW_FOLDERS = {"benchmarks", "browser", "dev", "examples", "interop", "servers"}
@@ -81,6 +85,25 @@ def no_thread_is_left_behind() -> Iterator[None]:
             thread.join(timeout=longest_wait_s)
     alive = [thread.name for thread in started if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
+
+
+@pytest.fixture
+def issuer() -> Iterator[LocalIssuer]:
+    """A running issuer of this test's own. A module that needs no fresh one, or another kind of one, has its own fixture."""
+    with LocalIssuer(algorithm="ES256") as running:  # which signs quickly
+        yield running
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that this test moves."""
+    return ManualClock()
+
+
+@pytest.fixture
+def events() -> ObservedEvents:
+    """An `on_event` that keeps the events."""
+    return ObservedEvents()
 
 
 @pytest.fixture

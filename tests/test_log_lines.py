@@ -14,12 +14,6 @@ STRANGER = SigningKey.generate("ES256", kid="stranger")
 
 
 @pytest.fixture
-def issuer():
-    with LocalIssuer(algorithm="ES256") as issuer:
-        yield issuer
-
-
-@pytest.fixture
 def server(issuer):
     return ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
 

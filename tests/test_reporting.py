@@ -8,14 +8,8 @@ from m2mguard import Issuer, M2MGuardError, ResourceServer
 from m2mguard._reporting.reporter import REPEAT_AFTER_S, Reporter
 from m2mguard.events import KeysRefreshed, KeyWithdrawn, StaleServed, TokenAccepted, TokenRefused
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
-from tests.manual_clock import ManualClock
 
 REFUSED = TokenRefused(issuer="https://issuer.example", status=401, reason="expired", detail="exp has passed")
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
 
 
 @pytest.fixture(autouse=True)

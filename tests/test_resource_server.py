@@ -27,12 +27,6 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer, faults
 
 
 @pytest.fixture
-def issuer():
-    with LocalIssuer() as running:
-        yield running
-
-
-@pytest.fixture
 def server(issuer):
     return ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
 
@@ -218,7 +212,7 @@ def test_health_shows_the_keys(issuer, server):
     assert health.ready
     assert health.key_ids == (issuer.current_key.kid,)
     assert health.keys[0].thumbprint == issuer.current_key.kid
-    assert health.keys[0].algorithms == ("ES384",)
+    assert health.keys[0].algorithms == ("ES256",)
     assert not health.stale
     assert 0 <= health.age < 5
     assert health.next_refresh < health.fetched_at + 300 < health.stale_until

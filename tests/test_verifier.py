@@ -24,12 +24,6 @@ from tests.manual_clock import ManualClock
 
 
 @pytest.fixture
-def issuer():
-    with LocalIssuer(algorithm="ES256") as running:
-        yield running
-
-
-@pytest.fixture
 def clock():
     return ManualClock(time.time())
 

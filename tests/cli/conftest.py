@@ -20,6 +20,7 @@ def no_settings_of_this_machine(monkeypatch):
 
 @pytest.fixture
 def issuer() -> Iterator[LocalIssuer]:
+    """As Logto by default: it signs with ES384, which the pages show."""
     with LocalIssuer() as running:
         yield running
 

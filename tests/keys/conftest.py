@@ -1,30 +1,12 @@
 """A running issuer, a clock that tests move, observed events, and servers built from them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from m2mguard import Issuer, KeyCaching, ResourceServer
-from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.manual_clock import ManualClock
-from tests.observed_events import ObservedEvents
-
-
-@pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer(algorithm="ES256") as running:
-        yield running
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def events() -> ObservedEvents:
-    return ObservedEvents()
+from m2mguard.testing import SHOPPING_API
 
 
 @pytest.fixture

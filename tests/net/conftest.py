@@ -23,12 +23,6 @@ def ca(tmp_path_factory) -> ThrowawayCA:
 
 
 @pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer(algorithm="ES256") as running:
-        yield running
-
-
-@pytest.fixture
 def tls_issuer(ca) -> Iterator[LocalIssuer]:
     """Good for loopback and for `issuer.example`, which only a proxy can find."""
     context = ca.server_context("127.0.0.1", "localhost", "issuer.example")

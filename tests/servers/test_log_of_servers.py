@@ -57,12 +57,6 @@ SERVERS: dict[str, tuple[Callable[[], str], list[str]]] = {
 }
 
 
-@pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer() as running:
-        yield running
-
-
 @contextlib.contextmanager
 def running(name: str, directory: Path, issuer: LocalIssuer) -> Iterator[tuple[str, Path]]:
     """Run a server as a user does, and give its URL and the file that has its output."""

@@ -16,12 +16,6 @@ class Http(Protocol):
 
 
 @pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer() as issuer:
-        yield issuer
-
-
-@pytest.fixture
 def http() -> Iterator[Http]:
     """Send one request and return the answer as it is: no retry, no redirect followed."""
     with urllib3.PoolManager(retries=False, timeout=10) as pool:
