@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from m2mguard._cli.doctor.machine_checks import check_proxy
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 AUDIENCE = ("--audience", SHOPPING_API)
@@ -384,3 +385,52 @@ def test_a_secret_comes_from_a_safe_place_only(run, issuer, options, words):
 
 def test_there_are_at_least_thirty_faults():
     assert len(SETTINGS) + len(ISSUER) >= 30
+
+
+def test_proxies_are_named_without_a_password():
+    variables = {
+        "HTTPS_PROXY": "http://user:hunter2@proxy.example:3128",
+        "NO_PROXY": "issuer.example",
+        "HTTP_PROXY": "http://a@[bad",
+    }
+    texts = [one.text for one in check_proxy(variables)]
+    assert "hunter2" not in str(texts)
+    assert any("***@proxy.example:3128" in text for text in texts)
+    assert any('NO_PROXY is "issuer.example"' in text for text in texts)
+    assert any("not a URL" in text for text in texts)
+
+
+def test_an_issuer_whose_keys_are_configured_is_not_asked(run, issuer, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps(issuer.jwks))
+    status, told = doctor(run, "--issuer", issuer.url, *AUDIENCE, "--jwks", str(file))
+    assert status == 0
+    assert any(one["text"] == "given in the settings; nothing is fetched" for one in told["findings"])
+    assert issuer.count("all") == 0
+
+
+def test_metadata_without_a_name_is_named(run, issuer):
+    issuer.misbehave("discovery", faults.members(issuer=None))
+    _, told = doctor(run, "--issuer", issuer.url, *AUDIENCE)
+    assert any("It names no issuer." in one["text"] for one in told["findings"])
+
+
+def test_the_audience_of_an_organization_is_no_wrong_audience(run, issuer):
+    _, told = doctor(run, "--logto", issuer.endpoint, "--audience", "urn:logto:organization:org-a")
+    assert not {code for code in codes(told) if code.startswith("audience")}
+
+
+def test_a_program_without_routes_is_named(run, issuer, tmp_path, monkeypatch):
+    module = f"alone_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{module}.py").write_text(
+        f"from m2mguard import ResourceServer\nserver = ResourceServer({issuer.url!r}, audience={SHOPPING_API!r})\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _, told = doctor(run, "--app", f"{module}:server")
+    assert any("no routes were found" in one["text"] for one in told["findings"])
+
+
+def test_at_a_terminal_progress_is_shown(run, issuer, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    _, page = run("doctor", "--issuer", issuer.url, *AUDIENCE)
+    assert f"... asking {issuer.url} for its keys" in page

@@ -15,6 +15,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
 from m2mguard import Requirement, ResourceServer
@@ -322,3 +323,36 @@ def test_a_public_path_that_is_one_of_a_routes_is_told():
         assert found.severity in ("warning", "note")
     [found] = survey(app(["/users"]))
     assert found.severity == "fine"
+
+
+def test_files_and_foreign_applications_below_a_mount_are_told_apart(tmp_path):
+    async def foreign(scope, receive, send): ...
+
+    class Other:
+        def __init__(self, app):
+            self.app = app
+
+    app = Starlette(
+        routes=[Mount("/files", app=StaticFiles(directory=tmp_path)), Mount("/other", app=foreign)],
+        middleware=[Middleware(Other)],
+    )
+    found = {one.path: one for one in survey(app)}
+    assert found["/files/*"].severity == "note"
+    assert "files that anybody may read" in found["/files/*"].text
+    assert "an application of its own" in found["/other/*"].text
+
+
+@pytest.mark.parametrize(
+    ("organization", "words"),
+    [
+        (lambda request: "a", "the organization that the request names"),
+        ("org-a", 'the organization "org-a"'),
+    ],
+)
+def test_what_a_route_asks_for_names_its_organization(organization, words):
+    asked = Requirement(organization=organization)
+    app = Starlette(
+        routes=[Route("/o", up)], middleware=[Middleware(BearerAuthMiddleware, server=SERVER, requires=asked)]
+    )
+    [report] = survey(app)
+    assert words in report.text
