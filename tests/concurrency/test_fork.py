@@ -7,21 +7,29 @@ import textwrap
 import pytest
 
 PARENT = """
-    import os, sys, threading
+    import contextlib, os, sys, threading
     from m2mguard import Issuer, ResourceServer
+    from m2mguard._server import verifier
+    from m2mguard.net import _shared_fetch
     from m2mguard.testing import SHOPPING_API, LocalIssuer
+
+    locks = []
+
+    def new_lock():
+        locks.append(threading.Lock())
+        return locks[-1]
+
+    verifier.new_lock = _shared_fetch.new_lock = new_lock
 
     with LocalIssuer() as issuer:
         server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
         token = issuer.mint()
-        [trusted] = server._trusted.values()
-        state = trusted.source._state
 
         def child():
             # A child that inherits a held lock hangs for ever.
             caller = server.verify(token)
             assert caller.app_id == "app-orders"
-            assert state.status().history.failures == 0
+            assert server.health().issuers[0].failures == 0
             assert threading.active_count() == 1 + sum(t.name.startswith("m2mguard-keys") for t in threading.enumerate())
             os._exit(7)
 
@@ -44,7 +52,9 @@ SCENES = {
             waiting = threading.Thread(target=server.verify, args=(token,))
             waiting.start()
             gate.wait_for(1)
-            with state._lock, server._verifier._cache._lock:
+            with contextlib.ExitStack() as held:
+                for lock in locks:
+                    held.enter_context(lock)
                 pid = in_a_child()
             gate.wait_for(2)  # the child's own
             gate.release()
