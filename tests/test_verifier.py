@@ -21,6 +21,7 @@ from m2mguard.events import StaleServed, TokenAccepted
 from m2mguard.health import VerdictHealth
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.manual_clock import ManualClock
+from tests.refusals import reason_of
 
 
 @pytest.fixture
@@ -45,12 +46,6 @@ def server(issuer, clock, monotonic, events):
 
 def server_of(issuer, audience=SHOPPING_API, **settings):
     return ResourceServer(Issuer.logto(issuer.endpoint), audience=audience, **settings)
-
-
-def reason_of(server, token):
-    with pytest.raises(InvalidToken) as refusal:
-        server.verify(token)
-    return refusal.value.reason
 
 
 def test_a_token_is_verified_once_and_then_remembered(issuer, server, events):

@@ -8,12 +8,7 @@ from m2mguard import InvalidToken, Issuer, ResourceServer
 from m2mguard.events import KeysRefreshed, KeyWithdrawn, UnknownKeyThrottled
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
-
-
-def refused(server: ResourceServer, token: str) -> str:
-    with pytest.raises(InvalidToken) as caught:
-        server.verify(token)
-    return caught.value.reason
+from tests.refusals import reason_of
 
 
 def test_a_key_rotated_right_after_a_fetch_is_accepted_at_once_with_one_more_fetch(issuer, server):
@@ -55,7 +50,7 @@ def test_a_withdrawn_key_ends_its_remembered_tokens_at_the_next_refresh(issuer, 
     clock.advance(299)  # past refresh ahead: this request is still served, and has the keys refreshed
     server.verify(token)
     events.wait_for(KeysRefreshed, 2)
-    assert refused(server, token) == "unknown_key"
+    assert reason_of(server, token) == "unknown_key"
     [withdrawn] = events.wait_for(KeyWithdrawn)
     assert withdrawn.key_id == kid
 
@@ -66,7 +61,7 @@ def test_an_idle_server_does_not_serve_a_withdrawn_key_past_its_ttl(issuer, serv
     issuer.rotate()
     issuer.withdraw(kid)
     clock.advance(300)
-    assert refused(server, token) == "unknown_key"
+    assert reason_of(server, token) == "unknown_key"
 
 
 def test_new_material_under_an_old_key_id_takes_its_place_at_once(issuer, server, clock, events):
@@ -74,7 +69,7 @@ def test_new_material_under_an_old_key_id_takes_its_place_at_once(issuer, server
     server.verify(old)
     issuer.replace_material()
     assert server.verify(issuer.mint()).app_id == "app-orders"
-    assert refused(server, old) == "signature"
+    assert reason_of(server, old) == "signature"
     refreshed = events.wait_for(KeysRefreshed, 2)[1]
     assert (refreshed.added, refreshed.removed) == ((kid,), (kid,))
     assert issuer.count("jwks") == 3  # the old token may be of newer material still, and asks once
@@ -93,11 +88,11 @@ def test_tokens_with_another_signature_ask_no_more_often_than_unknown_key_ids(is
     tampered = issuer.mint(key=SigningKey.generate("ES256", kid=issuer.current_key.kid))
     for expected in (2, 3):
         for _ in range(20):
-            assert refused(server, tampered) == "signature"
+            assert reason_of(server, tampered) == "signature"
         assert issuer.count("jwks") == expected
         clock.advance(15)
     issuer.misbehave("jwks", faults.status(503))
-    assert refused(server, tampered) == "signature"
+    assert reason_of(server, tampered) == "signature"
 
 
 ODD_KEYS = {
@@ -143,8 +138,8 @@ def test_issuers_with_equal_key_ids_never_lend_each_other_keys(clock):
         server = ResourceServer([one.url, two.url], audience=SHOPPING_API, monotonic=clock)
         server.verify(one.mint())
         server.verify(two.mint())
-        assert refused(server, one.mint(key=theirs)) == "signature"
-        assert refused(server, two.mint(key=ours)) == "signature"
+        assert reason_of(server, one.mint(key=theirs)) == "signature"
+        assert reason_of(server, two.mint(key=ours)) == "signature"
 
 
 @pytest.mark.parametrize(("step", "fetches"), [(-3600, 1), (86_400, 2)], ids=["back an hour", "forward a day"])
@@ -156,7 +151,7 @@ def test_a_wall_clock_that_steps_makes_no_key_older_or_costs_a_fetch(issuer, ste
     server.verify(before)
     wall.advance(step)
     server.verify(issuer.mint(issued_at=wall.now))
-    assert refused(server, before) == ("not_yet_valid" if step < 0 else "expired")
+    assert reason_of(server, before) == ("not_yet_valid" if step < 0 else "expired")
     assert issuer.count("jwks") == fetches
     assert not server.health().issuers[0].stale
 
