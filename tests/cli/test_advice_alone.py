@@ -4,10 +4,17 @@ import pytest
 
 from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._cli.advice import advise
+from m2mguard._cli.advice.advice import Advice
 from m2mguard._cli.context import REMOVED_BY_GOOGLE, ExplainContext, read_token
+from m2mguard._cli.explain import Explanation
+from m2mguard._cli.explanation_page import show
+from m2mguard._cli.output import Output
+from m2mguard._cli.pasted import read_pasted
+from m2mguard._cli.recognition import recognise
 from m2mguard._cli.recognition.token_kinds import token_kind
-from m2mguard.errors import InvalidRequest, InvalidToken
-from m2mguard.testing import SHOPPING_API
+from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken
+from m2mguard.presets import keycloak
+from m2mguard.testing import SHOPPING_API, SigningKey
 
 SETTINGS = ResourceServer(Issuer(url="https://issuer.example"), audience=SHOPPING_API).settings
 
@@ -48,3 +55,100 @@ def test_a_field_that_is_not_one_credential_is_named():
 )
 def test_the_kind_of_a_token_of_an_unknown_issuer_follows_rfc_9068(claims, typ, expected):
     assert token_kind(None, claims, typ) == expected
+
+
+KEY = SigningKey.generate("ES256", kid="k")
+
+
+def advice_on(error, claims, *, settings=SETTINGS, issuer=None, header=None):
+    token = KEY.sign_compact({"alg": "ES256", "kid": "k", "typ": "at+jwt"} | (header or {}), claims)
+    context = ExplainContext(
+        token=read_token(f"Bearer {token}"),
+        recognised=recognise({"typ": "at+jwt"} | (header or {}), claims),
+        settings=settings,
+        issuer=issuer,
+        requirement=Requirement(),
+        now=0.0,
+    )
+    return advise(error, context)
+
+
+def test_a_token_of_two_issuers_is_named_as_forged():
+    error = InvalidToken("unknown_issuer", problem="contradiction")
+    assert advice_on(error, {"iss": "https://issuer.example"}).code == "other_issuer"
+
+
+def test_an_issuer_that_is_no_url_is_named_all_the_same():
+    assert advice_on(InvalidToken("unknown_issuer"), {"iss": "http://[issuer"}).code
+
+
+def test_an_audience_that_is_missing_without_scopes_is_named():
+    assert advice_on(InvalidToken("audience", claim="aud"), {"iss": "https://issuer.example"}).code == "no_audience"
+
+
+def test_another_apis_token_of_keycloak_needs_a_mapper_there():
+    issuer = keycloak("https://sso.example.com", "shop")
+    settings = ResourceServer(issuer, audience=SHOPPING_API).settings
+    claims = {"iss": issuer.url, "aud": "https://other.api", "typ": "Bearer", "azp": "app", "sub": "s"}
+    found = advice_on(InvalidToken("audience", claim="aud"), claims, settings=settings, issuer=issuer)
+    assert found.code == "other_api"
+    assert "Audience mapper" in found.cures[0].text
+
+
+def test_an_id_token_with_a_wrong_audience_is_an_id_token():
+    claims = {"iss": "https://tenant.logto.app/oidc", "aud": "app", "sub": "s", "at_hash": "h"}
+    settings = ResourceServer(Issuer.logto("https://tenant.logto.app"), audience=SHOPPING_API).settings
+    found = advice_on(InvalidToken("audience", claim="aud"), claims, settings=settings, header={"typ": "JWT"})
+    assert found.code == "id_token"
+
+
+def test_a_signature_that_was_cut_off_is_named():
+    token = KEY.sign_compact({"alg": "ES256", "kid": "k", "typ": "at+jwt"}, {"iss": "https://issuer.example"})
+    assert code(InvalidToken("signature"), f"Bearer {token[:-2]}") == "cut_off"
+
+
+@pytest.mark.parametrize("advice", [None, Advice(code="opaque", wrong="token", cause="It is none.", cures=())])
+def test_a_text_that_is_no_token_is_shown_with_and_without_advice(advice):
+    output = Output(colour=False)
+    show(output, Explanation(pasted=read_pasted("hello"), advice=advice))
+    assert "this is no token that can be verified" in output.text
+
+
+def test_an_explanation_without_an_end_is_an_error():
+    context = ExplainContext(token=read_token(""), settings=SETTINGS, requirement=Requirement(), now=0.0)
+    with pytest.raises(TypeError):
+        show(Output(colour=False), Explanation(pasted=read_pasted("hello"), context=context))
+
+
+@pytest.mark.parametrize(
+    ("kind", "claims", "expected"),
+    [
+        ("cognito", {"sub": "a", "token_use": "other"}, "unknown"),
+        ("keycloak", {"sub": "a", "typ": "other"}, "unknown"),
+        ("keycloak", {"sub": "a", "typ": "ID"}, "id_token"),
+    ],
+)
+def test_the_kind_of_a_token_follows_the_products_own_claims(kind, claims, expected):
+    assert token_kind(kind, claims, "jwt") == expected
+
+
+def test_an_applications_token_that_needs_a_preset_is_named_where_no_machine_is_seen():
+    claims = {
+        "iss": "https://sso.example.com/realms/shop",
+        "azp": "app",
+        "typ": "Bearer",
+        "sub": "s",
+        "aud": SHOPPING_API,
+    }
+    claims["preferred_username"] = "service-account-app"
+    settings = ResourceServer(Issuer(url=claims["iss"]), audience=SHOPPING_API).settings
+    found = advice_on(InsufficientScope("not_a_machine"), claims, settings=settings, header={"typ": "JWT"})
+    assert found.code == "needs_preset"
+
+
+def test_a_logto_token_of_another_path_at_the_same_host_is_no_spelling_of_the_issuer():
+    settings = ResourceServer(Issuer.logto("https://auth.example.com"), audience=SHOPPING_API).settings
+    found = advice_on(
+        InvalidToken("unknown_issuer"), {"iss": "https://auth.example.com/other", "sub": "s"}, settings=settings
+    )
+    assert found.code != "issuer_path"

@@ -9,7 +9,7 @@ import pytest
 from m2mguard._clocks import JUMP_S
 from m2mguard.client import TokenEndpointUnavailable, TokenSource
 from m2mguard.events import RenewalFailed, TokenRenewed
-from m2mguard.net import HttpTransport, Response
+from m2mguard.net import HttpTransport, Response, TransportError
 from m2mguard.testing import SHOPPING_API, faults
 from tests.client.conftest import APP_ID, APP_SECRET, LIFETIME_S
 from tests.manual_clock import ManualClock
@@ -263,3 +263,20 @@ def test_the_age_of_metadata_counts_a_sleep(issuer, wall, monotonic):
 def test_a_clock_must_be_callable(setting):
     with pytest.raises(Exception, match=f"{setting} must be callable"):
         TokenSource("https://issuer.example", client_id="app", client_secret="secret", **{setting: 7})
+
+
+def test_a_second_request_that_fails_after_a_sleep_is_reported(make, issuer, wall, events):
+    class CutOff(HttpTransport):
+        """The machine sleeps during the first request, and finds no network when it wakes up."""
+
+        def request(self, *args, **kwargs):
+            if not asked:
+                asked.append(1)
+                wall.advance(HOURS_S)
+                raise TransportError("cut off")
+            raise TransportError("no network")
+
+    asked = []
+    with pytest.raises(TokenEndpointUnavailable, match="no network"):
+        make(transport=CutOff()).token()
+    assert events.next(RenewalFailed).failures == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import textwrap
@@ -200,3 +201,27 @@ def test_a_fork_hook_does_not_keep_its_object_alive():
 
 def test_cannot_launch_is_no_runtime_error_that_a_caller_could_mistake():
     assert not issubclass(CannotStart, RuntimeError)
+
+
+def test_an_object_that_is_gone_is_not_called_in_a_child(monkeypatch):
+    hooks = []
+    monkeypatch.setattr(os, "register_at_fork", lambda after_in_child: hooks.append(after_in_child))
+
+    class Owner:
+        called = 0
+
+        def after_fork(self):
+            Owner.called += 1
+
+    owner = Owner()
+    after_fork_in_child(owner.after_fork)
+    hooks[0]()
+    del owner
+    gc.collect()
+    hooks[0]()
+    assert Owner.called == 1
+
+
+def test_a_platform_without_fork_needs_no_hook(monkeypatch):
+    monkeypatch.delattr(os, "register_at_fork")
+    after_fork_in_child(Flight(int, name="any").finish)

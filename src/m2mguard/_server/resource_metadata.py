@@ -77,12 +77,14 @@ class ResourceMetadata:
 
 def configured_metadata(
     resource_url: str | None, authorization_servers: Collection[str], scopes_supported: Collection[str]
-) -> ResourceMetadata | None:
-    """The metadata of a resource server, or None where its settings have no `resource_url`. Raises ConfigurationError."""
-    if resource_url is not None:
-        return ResourceMetadata(
-            resource_url=resource_url, authorization_servers=authorization_servers, scopes_supported=scopes_supported
-        )
-    if scopes_supported:
+) -> ResourceMetadata:
+    """The metadata of a resource server whose settings have a `resource_url`, or scopes for it.
+
+    Raises:
+        ConfigurationError: an invalid value, or scopes without a `resource_url`.
+    """
+    if resource_url is None:
         raise ConfigurationError("scopes_supported has no effect without resource_url, of whose metadata it is part.")
-    return None
+    return ResourceMetadata(
+        resource_url=resource_url, authorization_servers=authorization_servers, scopes_supported=scopes_supported
+    )
