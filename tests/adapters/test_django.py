@@ -22,6 +22,7 @@ from django.views import View
 
 from m2mguard import ConfigurationError, InvalidToken, Issuer, Requirement, ResourceServer
 from m2mguard.django import MachineRequest, requires, resource_server
+from m2mguard.django._checks import ready_for_deployment
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 OURS = "m2mguard.django.M2MGuardMiddleware"
@@ -520,3 +521,8 @@ def test_m2mguard_health_shows_the_keys_and_fails_without_them(site, capsys):
     with site(setting=setting), pytest.raises(CommandError):
         call_command("m2mguard_health")
     assert json.loads(capsys.readouterr().out)["ready"] is False
+
+
+def test_check_deploy_leaves_an_invalid_setting_to_the_other_check():
+    with override_settings(M2MGUARD={"ISSUER": "https://issuer.example"}):
+        assert ready_for_deployment() == []

@@ -519,3 +519,11 @@ assert [found.__name__ for found in APIView.authentication_classes] == ["M2MAuth
 def test_it_can_be_every_views_default_with_and_without_drf_spectacular(without):
     done = subprocess.run([sys.executable, "-W", "error", "-c", without + SITE], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_challenge_of_a_401_that_is_not_ours_is_that_of_the_server(server):
+    class Ours(M2MAuthentication):
+        pass
+
+    Ours.server = server
+    assert Ours().authenticate_header(None) == 'Bearer realm="api"'

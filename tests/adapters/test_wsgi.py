@@ -330,3 +330,15 @@ def test_an_application_or_server_of_another_kind_is_refused(inner, server):
         BearerAuthMiddleware(None, server)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError):
         BearerAuthMiddleware(inner, "https://issuer.example")  # type: ignore[arg-type]
+
+
+def test_an_application_that_starts_its_answer_late_answers_an_exempt_preflight(server):
+    def application(environ, start_response):
+        yield b""
+        start_response("200 OK", [("Access-Control-Allow-Origin", "*")])
+        yield b"data"
+
+    status, _, body = run(
+        BearerAuthMiddleware(application, server, preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT)
+    )
+    assert (status, body) == ("200 OK", b"")

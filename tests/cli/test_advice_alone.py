@@ -12,6 +12,7 @@ from m2mguard._cli.output import Output
 from m2mguard._cli.pasted import read_pasted
 from m2mguard._cli.recognition import recognise
 from m2mguard._cli.recognition.token_kinds import token_kind
+from m2mguard._cli.step_report import refused_at, steps
 from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken
 from m2mguard.presets import keycloak
 from m2mguard.testing import SHOPPING_API, SigningKey
@@ -152,3 +153,14 @@ def test_a_logto_token_of_another_path_at_the_same_host_is_no_spelling_of_the_is
         InvalidToken("unknown_issuer"), {"iss": "https://auth.example.com/other", "sub": "s"}, settings=settings
     )
     assert found.code != "issuer_path"
+
+
+def test_the_steps_of_a_credential_that_is_no_token_say_its_shape():
+    context = ExplainContext(token=read_token("Bearer a.b"), settings=SETTINGS, requirement=Requirement(), now=0.0)
+    texts = [step.text for step in steps(context, InvalidToken("malformed"))]
+    assert any("3 characters in 2 segment(s)" in text for text in texts)
+
+
+def test_a_claim_of_the_wrong_type_of_an_unknown_issuer_has_its_step():
+    context = ExplainContext(token=read_token("Bearer a.b.c"), settings=SETTINGS, requirement=Requirement(), now=0.0)
+    assert refused_at(InvalidToken("claim", problem="wrong_type", claim="exp"), context) == "expiry"

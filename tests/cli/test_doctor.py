@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from m2mguard import Issuer
+from m2mguard._cli.doctor.finding import Severity
+from m2mguard._cli.doctor.issuer_checks import check_issuer
 from m2mguard._cli.doctor.machine_checks import check_proxy
+from m2mguard.health import IssuerHealth
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
 
 AUDIENCE = ("--audience", SHOPPING_API)
@@ -434,3 +438,15 @@ def test_at_a_terminal_progress_is_shown(run, issuer, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     _, page = run("doctor", "--issuer", issuer.url, *AUDIENCE)
     assert f"... asking {issuer.url} for its keys" in page
+
+
+def test_an_issuer_that_was_never_asked_is_no_riddle():
+    health = IssuerHealth(issuer=NOWHERE, ready=False, last_problem="not_started", last_error="no thread")
+    [finding] = check_issuer(Issuer(url=NOWHERE), health, [], max_wait_s=1, leeway_s=30)
+    assert finding.severity is Severity.FAULT
+
+
+def test_a_key_that_is_passed_over_is_named(run, issuer):
+    issuer.publish({"kty": "oct", "kid": "symmetric", "k": "AA"})
+    _, told = doctor(run, "--issuer", issuer.url, *AUDIENCE)
+    assert any(one["name"] == "passed over" for one in told["findings"])

@@ -6,7 +6,9 @@ from html import unescape
 import pytest
 
 from m2mguard._cli.dev.access_control import HEADERS, MAX_BODY_BYTES
+from m2mguard._cli.dev.explanations import explain_text
 from m2mguard._cli.dev.tenant import FAULTS
+from m2mguard._cli.dev.tenant_file import read_tenant
 
 API = "https://shopping.api"
 
@@ -155,3 +157,22 @@ def test_what_is_asked_of_the_issuer_is_shown(dev):
     assert "None yet." in text_of(dev.client.get("/"))
     dev.post("/call", token=minted(dev), wanted="")
     assert "/oidc/jwks" in text_of(dev.client.get("/"))
+
+
+def test_a_fault_that_does_not_exist_is_an_error(serve_dev):
+    with pytest.raises(ValueError, match="no such fault"):
+        serve_dev().tenant.break_it("nothing")
+
+
+def test_without_keys_the_explanation_says_that_the_token_could_not_be_checked(serve_dev):
+    tenant = serve_dev().tenant
+    token = tenant.issuer.mint(audience=next(iter(tenant.settings.apis)))
+    tenant.break_it("down")
+    tenant.restart_api()
+    assert explain_text(tenant, token, "").verdict.startswith("Could not tell (503): ")
+
+
+def test_organizations_of_the_settings_can_be_chosen(serve_dev, tmp_path):
+    file = tmp_path / "dev.toml"
+    file.write_text('[apis."urn:api"]\n[apps.a]\n[apps.a.organizations.org-blue]\npermissions = []\n')
+    assert "org-blue" in serve_dev(read_tenant(str(file))).client.get("/").text

@@ -1,5 +1,6 @@
 """The TOML file, the flags, the kept keys and the command: what is accepted, and in which words the rest is refused."""
 
+import argparse
 import contextlib
 import re
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard._cli.dev.key_store import KeyStore
-from m2mguard._cli.dev.serve import _ALGORITHMS, is_loopback_host
+from m2mguard._cli.dev.serve import _ALGORITHMS, add_options, is_loopback_host, run
 from m2mguard._cli.dev.tenant_file import read_tenant
 from m2mguard.testing._signing import ALGORITHMS
 
@@ -198,3 +199,12 @@ def test_the_command_serves_until_it_is_interrupted_and_warns_where_others_can_r
     assert "WARNING   0.0.0.0 can be reached by other machines" in said
     assert "Traceback" not in said
     assert (tmp_path / ".m2mguard-dev" / "ES256.pem").exists()
+
+
+def test_a_port_of_the_issuer_that_is_taken_is_named():
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"--issuer-port {port}: "):
+            run(parser.parse_args(["--issuer-port", str(port), "--forget-keys"]))

@@ -547,3 +547,11 @@ def test_without_owners_and_modes_a_key_directory_is_refused(issuer, start, monk
     monkeypatch.delattr(os, "geteuid")
     with pytest.raises(ConfigurationError, match="POSIX"):
         start()
+
+
+def test_what_is_void_before_it_is_saved_is_not_saved(start, directory, monkeypatch):
+    server = start()
+    monkeypatch.setattr("m2mguard._keys.key_state.KeyState.is_void", lambda self, fetch: True)
+    server.warm_up()
+    end_of_fetching()
+    assert list(directory.iterdir()) == []

@@ -21,6 +21,7 @@ from m2mguard.testing.contract import (
     Environment,
     shown,
 )
+from m2mguard.testing.contract._expectations import Passed
 
 
 class Adapter:
@@ -191,3 +192,8 @@ def test_an_adapter_that_is_right_passes(environment, adapter):
 )
 def test_an_adapter_that_is_wrong_is_found_out(adapter, case, environment):
     assert case in broken_rows(adapter, environment)
+
+
+def test_an_answer_that_is_not_the_applications_own_breaks_the_contract():
+    with pytest.raises(ContractBroken, match="found 500"):
+        Passed().hold(ContractResponse(status=500, fields=(), body=b""))

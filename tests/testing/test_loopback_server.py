@@ -176,3 +176,9 @@ def test_a_forked_copy_of_the_listening_socket_does_not_keep_it_listening():
         issuer.start()
         assert status_of_a_new_connection(issuer) == 200
         inherited.close()
+
+
+def test_closing_twice_is_harmless(issuer):
+    server = issuer._server
+    server.close()
+    server.close()

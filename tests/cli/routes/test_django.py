@@ -1,5 +1,7 @@
 """The survey of a Django site against reality, with and without the middleware."""
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,3 +167,46 @@ def test_classes_methods_view_sets_and_logins():
         ("/pattern/(?P<name>[a-z]+)", ()): ("fine", False),
     }
     assert called == {"open": 200, "dispatch": 401, "around": 401, "single": 200, "set": 401, "person": 401}
+
+
+class WantsARequest(APIView):
+    authentication_classes = (M2MAuthentication,)
+
+    def get(self, _):
+        return Response("up")
+
+    def get_permissions(self):
+        return [HasScopes(self.request.META["SCOPE"])()]
+
+
+class Head(ViewSet):
+    authentication_classes = (M2MAuthentication,)
+
+    def list(self, _):
+        return Response([])
+
+
+class Odd:
+    admin = SimpleNamespace(pattern="admin/", url_patterns=[], app_name="admin")
+    urlpatterns = [
+        path("wants", WantsARequest.as_view()),
+        path("head", Head.as_view({"get": "list", "head": "list"})),
+        admin,
+    ]
+
+
+def plain_middleware(get_response):
+    return get_response
+
+
+def test_an_admin_a_function_as_middleware_and_permissions_that_want_a_request_are_told(monkeypatch):
+    middleware = [f"{__name__}.plain_middleware"]
+    monkeypatch.setitem(
+        sys.modules, __name__, sys.modules.get(__name__) or SimpleNamespace(plain_middleware=plain_middleware)
+    )
+    with override_settings(ROOT_URLCONF=Odd, MIDDLEWARE=middleware, M2MGUARD={"SERVER": SERVER}):
+        found = {one.path: one for one in survey(WSGIHandler())}
+    assert found["/admin/"].severity == "note"
+    assert "asks for a login" in found["/admin/"].text
+    assert found["/wants"].doubt
+    assert found["/head"].methods == ("GET",)
