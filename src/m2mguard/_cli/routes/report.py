@@ -87,6 +87,7 @@ def reports(
             [one for one in group if one],
             asking,
             where=where,
+            doubt=doubt,
             without_guard=_without_guard(guards, doubt, open_on_purpose),
         )
         for asking, group in groups.items()
@@ -110,9 +111,10 @@ def _report(
     asking: tuple[ObservedRoute, ...],
     *,
     where: str,
+    doubt: str,
     without_guard: tuple[RouteSeverity, str, bool],
 ) -> RouteReport:
-    severity, text, doubt = _with_guard(path, asking) if asking else without_guard
+    severity, text, is_in_doubt = _with_guard(path, asking, doubt) if asking else without_guard
     guards = [one.guard for one in asking]
     return RouteReport(
         path=path,
@@ -121,12 +123,12 @@ def _report(
         text=text,
         where=where,
         is_protected=bool(asking),
-        doubt=doubt,
+        doubt=is_in_doubt,
         servers=tuple(dict.fromkeys(one.server for one in guards if one.server is not None)),
     )
 
 
-def _with_guard(path: str, asking: tuple[ObservedRoute, ...]) -> tuple[RouteSeverity, str, bool]:
+def _with_guard(path: str, asking: tuple[ObservedRoute, ...], doubt: str) -> tuple[RouteSeverity, str, bool]:
     words, sure = (
         asked([one.guard.requirement for one in guards if one.guard.requirement is not None])
         for guards in (asking, [one for one in asking if not one.above])
@@ -143,6 +145,8 @@ def _with_guard(path: str, asking: tuple[ObservedRoute, ...]) -> tuple[RouteSeve
         return "warning", f"asks for {words or 'a token'}, and {listed(open_below)} is public by name", False
     if words:
         return "fine", f"asks for {words}", False
+    if doubt:
+        return "warning", f"asks for a token, and perhaps for more: {doubt}", True
     return (
         "warning",
         "asks for a token, and for nothing else: any application that has one for this API may call it",
