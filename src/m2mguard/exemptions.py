@@ -1,4 +1,4 @@
-"""Which requests need no token: those to public paths, and CORS preflights. One policy for every adapter, yours too.
+"""Which requests need no token: those to public paths (`paths` matches them), and CORS preflights. One policy for every adapter, yours too.
 
 Pure: looks at the head of a request, and never at its Host.
 """

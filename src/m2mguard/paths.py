@@ -1,4 +1,4 @@
-"""Which request paths are public. Pure: looks at a method and a path, and never at a Host, a query or a forwarded header.
+"""`PublicPaths`: matches a path and a method against the entries of `public=`. Pure: no Host, query or forwarded header is read.
 
 Only canonical paths can be public: whatever a router, a proxy or a file system might read differently stays protected.
 """

@@ -17,8 +17,8 @@ from m2mguard._cli.advice import ADVICE
 from m2mguard._cli.context import read_token
 from m2mguard._cli.explain import explain as explained
 from m2mguard._cli.explanation_page import as_json, show
-from m2mguard._cli.options import Setup
 from m2mguard._cli.output import Output
+from m2mguard._cli.settings import Setup
 from m2mguard._cli.step_report import _REASONS
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 

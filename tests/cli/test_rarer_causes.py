@@ -10,8 +10,8 @@ from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._cli.advice import CauseCode
 from m2mguard._cli.explain import explain
 from m2mguard._cli.explanation_page import show
-from m2mguard._cli.options import Setup
 from m2mguard._cli.output import Output
+from m2mguard._cli.settings import Setup
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.cli import test_true_causes as table
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from m2mguard import KeyCaching
-from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
+from m2mguard._keys.key_fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_set import KeySet, key_set_from_members
 from m2mguard._keys.policy import KeyAction, KeyDecision, decide
 from m2mguard._keys.snapshot import OLDER_S, KeyRequest, Snapshot, servable

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from m2mguard import KeyCaching
 from m2mguard._clocks import Clocks
 from m2mguard._keys.fetch import Fetched, FetchFailed, FetchFailure
-from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
+from m2mguard._keys.key_fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_set import KeySet, key_set_from_members
 from m2mguard._keys.key_state import KeyFetch, KeyState
 from m2mguard._keys.policy import KeyAction, KeyDecision

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from m2mguard._cli.importing import CannotLoad, attribute, called, module_named
-from m2mguard._cli.routes import survey
-from m2mguard._cli.routes.starlette_apps import guards_of_middleware, is_starlette
 from m2mguard._route_marks import guards_of
+from m2mguard._routes import survey
+from m2mguard._routes.starlette_apps import guards_of_middleware, is_starlette
 from m2mguard._server.resource_server import ResourceServer
 
 _USUAL_NAMES = ("app", "application", "server", "create_app", "make_app", "asgi", "wsgi")

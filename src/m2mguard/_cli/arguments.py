@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from m2mguard._cli.client_credentials import add_client_options
 from m2mguard._cli.dev import serve
-from m2mguard._cli.options import add_options, point_in_time
+from m2mguard._cli.settings import add_options, point_in_time
 from m2mguard._version import __version__
 
 _TOKEN_LIKE = re.compile(r"[\w.-]{40,}", re.ASCII)

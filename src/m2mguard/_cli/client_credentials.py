@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2mguard._cli.options import NO_AUDIENCE, Setup
+from m2mguard._cli.settings import NO_AUDIENCE, Setup
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError

@@ -17,8 +17,8 @@ from m2mguard._cli.doctor import report
 from m2mguard._cli.doctor.examination import examine
 from m2mguard._cli.doctor.finding import Finding, Severity
 from m2mguard._cli.doctor.machine_checks import SILENT
-from m2mguard._cli.options import given_settings, setup
 from m2mguard._cli.output import Output, output_for
+from m2mguard._cli.settings import given_settings, setup
 from m2mguard._server.requirement import Requirement
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError, KeysUnavailable

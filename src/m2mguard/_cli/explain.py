@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from m2mguard._cli.advice import Advice, advise
 from m2mguard._cli.advice.pasted import advise_on_text
 from m2mguard._cli.context import ExplainContext, UnverifiedToken, read_token
-from m2mguard._cli.options import Setup
 from m2mguard._cli.pasted import Pasted, read_pasted
 from m2mguard._cli.recognition import recognise
 from m2mguard._cli.recording_transport import Exchange, clock_offset_s
+from m2mguard._cli.settings import Setup
 from m2mguard._cli.step_report import Step, steps
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from m2mguard._cli.advice import Advice, Cure, Who, Wrong
 from m2mguard._cli.explain import Explanation
 from m2mguard._cli.fetch_advice import show_problem
-from m2mguard._cli.formatting import listed, quoted
 from m2mguard._cli.output import Output, Status
 from m2mguard._cli.recognition import Recognised
+from m2mguard._formatting import listed, quoted
 from m2mguard.errors import KeysUnavailable
 
 _SHOWN_HEADERS = ("WWW-Authenticate", "Retry-After")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 
-from m2mguard._cli.formatting import quoted
 from m2mguard._cli.output import Output
 from m2mguard._cli.recording_transport import Exchange
+from m2mguard._formatting import quoted
 from m2mguard._reasons import FETCH_PROBLEMS
 from m2mguard._reasons.codes import FetchProblem
 from m2mguard._token.strict_json import parse_object

@@ -7,10 +7,10 @@ import json
 from dataclasses import dataclass
 
 from m2mguard._cli.fetch_advice import show_problem
-from m2mguard._cli.formatting import joined_names, quoted
-from m2mguard._cli.options import Setup
 from m2mguard._cli.output import Output, Status
 from m2mguard._cli.recording_transport import Exchange
+from m2mguard._cli.settings import Setup
+from m2mguard._formatting import joined_names, quoted
 from m2mguard._keys.key_set import parse_key_set
 from m2mguard.health import Health, IssuerHealth
 from m2mguard.issuer import Issuer

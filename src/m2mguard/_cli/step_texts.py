@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import formatted_number, joined_names, listed, moment, quoted, span
+from m2mguard._formatting import formatted_number, joined_names, listed, moment, quoted, span
 from m2mguard._token.claims import is_logto_machine, sub_is_client_id
 
 

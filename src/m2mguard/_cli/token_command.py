@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from m2mguard._cli.client_credentials import fetch_token, token_request
 from m2mguard._cli.doctor.credential_checks import token_refused
-from m2mguard._cli.formatting import moment
-from m2mguard._cli.options import setup
 from m2mguard._cli.output import Output, Status
 from m2mguard._cli.recording_transport import RecordingTransport
+from m2mguard._cli.settings import setup
+from m2mguard._formatting import moment
 from m2mguard.client._errors import TokenRequestError, TokenRequestRefused
 from m2mguard.net._transport import plain_http_origins, transport_for
 

@@ -1,4 +1,4 @@
-"""The numbers of the key cache, checked once. Data only: what they mean for a request is decided in `freshness`."""
+"""`KeyCaching`: the numbers of the key cache and their defaults, checked. Data only: `policy` decides what they mean for a request."""
 
 from __future__ import annotations
 

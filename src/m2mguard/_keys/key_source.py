@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from m2mguard._keys.fetch import Fetched, FetchFailure, KeyFetcher
-from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_caching import KeyCaching
+from m2mguard._keys.key_fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_set import KeySet
 from m2mguard._keys.key_state import KeyFetch, KeyState, KeyStatus, Resolution
 from m2mguard._keys.policy import KeyAction, KeyDecision

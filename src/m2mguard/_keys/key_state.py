@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from m2mguard._clocks import Clocks
 from m2mguard._keys.fetch import Fetched, FetchFailure
-from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter, backoff_s
+from m2mguard._keys.key_fetch_history import KeyFetchHistory, Waiter, backoff_s
 from m2mguard._keys.policy import KeyAction, KeyDecision, decide
 from m2mguard._keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard._reasons import FETCH_PROBLEMS

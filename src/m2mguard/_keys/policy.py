@@ -42,8 +42,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from m2mguard._keys.fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.key_caching import KeyCaching
+from m2mguard._keys.key_fetch_history import KeyFetchHistory, Waiter
 from m2mguard._keys.snapshot import KeyRequest, Snapshot, servable
 from m2mguard._reasons.codes import FetchCause
 from m2mguard.net._fetch_history import RETRY_FIRST_S

@@ -1,4 +1,4 @@
-"""The record of a shared fetch: failures, back-off, and the fetch in flight. Pure.
+"""The record of a shared fetch, of keys or of a token: its failures, the back-off after them, and the fetch in flight. Pure.
 
 No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from m2mguard._cli.advice.advice import Advice, Cure, api, caller, issuer
 from m2mguard._cli.advice.asking import is_logto, trusted_issuer, trusted_kind
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import listed, quoted
+from m2mguard._formatting import listed, quoted
 from m2mguard.errors import AnswerableError
 
 _SCOPE_CLAIMS = ("scp", "permissions", "roles", "scopes", "scope")

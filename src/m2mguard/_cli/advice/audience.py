@@ -10,7 +10,7 @@ from m2mguard._cli.advice.asking import how_to_ask, is_logto, name_of, this_api,
 from m2mguard._cli.advice.claims import no_audience
 from m2mguard._cli.advice.kinds import kind_of_token
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import listed, pasteable, quoted
+from m2mguard._formatting import listed, pasteable, quoted
 from m2mguard._reasons.difference import small_difference
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
 from m2mguard.errors import AnswerableError

@@ -6,7 +6,7 @@ from m2mguard._cli.advice.advice import Advice, api, caller, issuer
 from m2mguard._cli.advice.asking import how_to_ask, this_api, trusted_issuer
 from m2mguard._cli.advice.kinds import SEND_THE_OTHER_ONE, kind_of_token
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import listed, quoted
+from m2mguard._formatting import listed, quoted
 from m2mguard.errors import AnswerableError
 
 _INDISPENSABLE = frozenset(("iss", "exp", "sub"))

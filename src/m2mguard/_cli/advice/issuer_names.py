@@ -8,8 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 from m2mguard._cli.advice.advice import Advice, api, caller, issuer
 from m2mguard._cli.advice.asking import is_logto
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import pasteable, quoted
 from m2mguard._cli.recognition import Recognised, recognise
+from m2mguard._formatting import pasteable, quoted
 from m2mguard._reasons.difference import small_difference
 from m2mguard.issuer import Issuer
 

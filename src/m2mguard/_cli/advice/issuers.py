@@ -22,8 +22,8 @@ from m2mguard._cli.advice.issuer_names import (
 )
 from m2mguard._cli.advice.samples import is_sample, sample
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import listed, pasteable, quoted
 from m2mguard._cli.recognition import recognise
+from m2mguard._formatting import listed, pasteable, quoted
 from m2mguard.errors import AnswerableError
 from m2mguard.issuer import Issuer
 

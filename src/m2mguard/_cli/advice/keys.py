@@ -6,7 +6,7 @@ from m2mguard._cli.advice.advice import Advice, api, caller, issuer
 from m2mguard._cli.advice.asking import how_to_ask
 from m2mguard._cli.advice.samples import is_sample, sample
 from m2mguard._cli.context import ExplainContext, expected_signature_bytes, is_cut_signature
-from m2mguard._cli.formatting import formatted_number, joined_names, quoted, span
+from m2mguard._formatting import formatted_number, joined_names, quoted, span
 from m2mguard._token.jws import SUPPORTED_ALGORITHMS
 from m2mguard.errors import AnswerableError
 

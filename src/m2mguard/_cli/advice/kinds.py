@@ -6,7 +6,7 @@ from m2mguard._cli.advice.advice import Advice, api, caller, issuer
 from m2mguard._cli.advice.asking import how_to_ask, is_logto
 from m2mguard._cli.advice.issuer_names import preset_words
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import quoted
+from m2mguard._formatting import quoted
 from m2mguard._token.claims import sub_is_client_id
 from m2mguard.errors import AnswerableError
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from m2mguard._cli.advice.advice import Advice, Cure, caller, issuer
-from m2mguard._cli.formatting import quoted
 from m2mguard._cli.pasted import Pasted, PastedKind
+from m2mguard._formatting import quoted
 from m2mguard._server.settings import ServerSettings
 
 _LEAKED = "It is a secret: treat it as leaked wherever it was pasted, and replace it."

@@ -7,7 +7,7 @@ from m2mguard._cli.advice.asking import how_to_ask, is_logto, trusted_issuer
 from m2mguard._cli.advice.issuer_names import preset_words
 from m2mguard._cli.advice.kinds import has_preset
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import quoted
+from m2mguard._formatting import quoted
 from m2mguard.errors import AnswerableError
 
 _PERSONS = "persons: every route that names no app_ids is then open to everybody who can sign in"

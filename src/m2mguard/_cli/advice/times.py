@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from m2mguard._cli.advice.advice import Advice, api, caller, issuer
 from m2mguard._cli.context import ExplainContext
-from m2mguard._cli.formatting import formatted_number, moment, span
+from m2mguard._formatting import formatted_number, moment, span
 from m2mguard.errors import AnswerableError
 
 _MILLISECONDS = 1e11  # seconds since the epoch have as many digits in the year 5138

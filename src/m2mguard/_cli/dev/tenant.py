@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from m2mguard._cli.dev.key_store import KeyStore
 from m2mguard._cli.dev.tenant_file import TenantSettings
-from m2mguard._cli.options import Setup
+from m2mguard._cli.settings import Setup
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from m2mguard._cli.doctor.finding import Finding, Severity, fine
-from m2mguard._cli.formatting import listed, quoted
+from m2mguard._formatting import listed, quoted
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard.client._errors import TokenRequestError
 from m2mguard.errors import AnswerableError

@@ -13,7 +13,7 @@ from m2mguard._cli.doctor.key_checks import check_keys
 from m2mguard._cli.doctor.machine_checks import check_log, check_proxy
 from m2mguard._cli.doctor.route_checks import check_routes
 from m2mguard._cli.doctor.settings_checks import check_names, check_settings, settings_refused
-from m2mguard._cli.options import PREFIX, Setup, setup
+from m2mguard._cli.settings import PREFIX, Setup, setup
 from m2mguard._server.environment import SETTINGS
 from m2mguard.client._errors import TokenRequestError
 from m2mguard.errors import AnswerableError, ConfigurationError

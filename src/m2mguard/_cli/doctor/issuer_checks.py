@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from m2mguard._cli.doctor.finding import Finding, Severity, fine
-from m2mguard._cli.formatting import quoted, span
 from m2mguard._cli.recording_transport import Exchange, clock_offset_s
+from m2mguard._formatting import quoted, span
 from m2mguard._reasons import FETCH_PROBLEMS
 from m2mguard._reasons.difference import small_difference
 from m2mguard._token.strict_json import NotStrictJson, parse_object, without_byte_order_mark

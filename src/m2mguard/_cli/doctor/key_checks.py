@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from m2mguard._cli.doctor.finding import Finding, Severity, fine
-from m2mguard._cli.formatting import joined_names, quoted
 from m2mguard._cli.health_command import skipped_keys
 from m2mguard._cli.recording_transport import Exchange
+from m2mguard._formatting import joined_names, quoted
 from m2mguard.health import IssuerHealth
 from m2mguard.issuer import Issuer
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from m2mguard._cli.doctor.finding import Finding, Severity, fine
-from m2mguard._cli.formatting import quoted
+from m2mguard._formatting import quoted
 
 SILENT = logging.NullHandler()
 """The handler by which this command keeps the log quiet, since all of it is on the page."""

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from m2mguard._cli.doctor.finding import Finding, Severity
-from m2mguard._cli.options import PREFIX
 from m2mguard._cli.output import Output, Status
+from m2mguard._cli.settings import PREFIX
 
 _MARKS = {
     Severity.FINE: Status.PASSED,

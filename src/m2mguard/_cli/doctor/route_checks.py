@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from m2mguard._cli.applications import load
 from m2mguard._cli.doctor.finding import Finding, Severity
-from m2mguard._cli.formatting import quoted
-from m2mguard._cli.routes import RouteReport, survey
+from m2mguard._formatting import quoted
+from m2mguard._routes import RouteReport, survey
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Routes"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from m2mguard._cli.doctor.finding import Finding, Severity, fine
-from m2mguard._cli.formatting import listed, quoted
-from m2mguard._cli.options import NO_AUDIENCE, PREFIX, Setup
+from m2mguard._cli.settings import NO_AUDIENCE, PREFIX, Setup
+from m2mguard._formatting import listed, quoted
 from m2mguard._server.environment import SETTINGS, variables
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
 from m2mguard._validation import did_you_mean

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from m2mguard._cli.routes.django_sites import is_django, survey_django
-from m2mguard._cli.routes.flask_apps import is_flask, survey_flask
-from m2mguard._cli.routes.report import ObservedRoute, RouteReport, RouteSeverity, guards_around, reports, where_is
-from m2mguard._cli.routes.starlette_apps import is_starlette, survey_starlette
+from m2mguard._routes.django_sites import is_django, survey_django
+from m2mguard._routes.flask_apps import is_flask, survey_flask
+from m2mguard._routes.report import ObservedRoute, RouteReport, RouteSeverity, guards_around, reports, where_is
+from m2mguard._routes.starlette_apps import is_starlette, survey_starlette
 
 __all__ = ["RouteReport", "RouteSeverity", "survey"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._cli.routes.report import ObservedRoute, RouteReport, above_guard, guards_around, reports, where_is
 from m2mguard._route_marks import RouteGuard, guards_of
+from m2mguard._routes.report import ObservedRoute, RouteReport, above_guard, guards_around, reports, where_is
 
 _NEVER_SERVED = (
     "every request to it ends in an error: the guard is above the route, where the application does not see it"

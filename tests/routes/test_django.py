@@ -14,7 +14,7 @@ from django.views import View
 from django.views.decorators.cache import cache_page
 
 from m2mguard import Requirement, ResourceServer
-from m2mguard._cli.routes import survey
+from m2mguard._routes import survey
 from tests import django_site
 
 django_site.set_up()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._cli.routes.report import ObservedRoute, RouteReport, above_guard, reports, where_is
 from m2mguard._route_marks import RouteGuard, guards_of
+from m2mguard._routes.report import ObservedRoute, RouteReport, above_guard, reports, where_is
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
 _ANY_METHOD: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The record of one issuer's fetches of keys: what every shared fetch has, and a rate limit on fetches for unknown keys. Pure.
+"""The rate limit on fetches for unknown keys, on top of the record that every shared fetch has (`net/_fetch_history`). Pure.
 
 No clock, no random number, no lock and no I/O: times are arguments, in seconds on the clock for ages.
 

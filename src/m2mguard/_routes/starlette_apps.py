@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from m2mguard._cli.routes.report import ObservedRoute, RouteReport, guards_around, reports, where_is
 from m2mguard._route_marks import RouteGuard
+from m2mguard._routes.report import ObservedRoute, RouteReport, guards_around, reports, where_is
 from m2mguard._server.requirement import Requirement
 
 _DECORATORS = "starlette.authentication"

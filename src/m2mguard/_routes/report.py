@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from m2mguard._cli.formatting import listed
+from m2mguard._formatting import listed
 from m2mguard._route_marks import RouteGuard, guards_of
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer

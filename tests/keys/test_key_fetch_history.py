@@ -3,7 +3,7 @@
 import pytest
 
 from m2mguard import KeyCaching
-from m2mguard._keys.fetch_history import RETRY_LEAST_S, KeyFetchHistory, backoff_s
+from m2mguard._keys.key_fetch_history import RETRY_LEAST_S, KeyFetchHistory, backoff_s
 from m2mguard.net._fetch_history import RETRY_LAST_S
 
 CACHING = KeyCaching()

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.testclient import TestClient
 
 from m2mguard import Requirement, ResourceServer
-from m2mguard._cli.routes import survey
+from m2mguard._routes import survey
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard
