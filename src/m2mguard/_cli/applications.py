@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import inspect
 import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
 from m2mguard._cli.importing import CannotLoad, attribute, called, module_named
 from m2mguard._route_marks import guards_of
-from m2mguard._routes import survey
-from m2mguard._routes.starlette_apps import guards_of_middleware, is_starlette
+from m2mguard._routes import servers_of
 from m2mguard._server.resource_server import ResourceServer
 
 _USUAL_NAMES = ("app", "application", "server", "create_app", "make_app", "asgi", "wsgi")
-_FLASK_EXTENSION = "m2mguard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +85,7 @@ def _django(module: ModuleType, place: str) -> Loaded:
 
 
 def _the_server(found: object, place: str, module: ModuleType) -> ResourceServer | None:
-    servers = list(dict.fromkeys(_servers(found)))
+    servers = servers_of(found)
     if len(servers) > 1:
         names = [f"{module.__name__}:{name}" for name, one in vars(module).items() if isinstance(one, ResourceServer)]
         raise CannotLoad(
@@ -97,29 +93,3 @@ def _the_server(found: object, place: str, module: ModuleType) -> ResourceServer
             f"{', '.join(names) or 'MODULE:NAME of the server itself'}."
         )
     return servers[0] if servers else None
-
-
-def _servers(found: object) -> Iterator[ResourceServer]:
-    if isinstance(found, ResourceServer):
-        yield found
-        return
-    around: object = found
-    while around is not None:
-        yield from (guard.server for guard in guards_of(around) if guard.server is not None)
-        extension = (
-            getattr(around, "extensions", {}).get(_FLASK_EXTENSION)
-            if isinstance(getattr(around, "extensions", None), dict)
-            else None
-        )
-        if isinstance(extension, ResourceServer):
-            yield extension
-        around = getattr(around, "app", None) or getattr(around, "wsgi_app", None)
-    for middleware in getattr(found, "user_middleware", ()) if is_starlette(found) else ():
-        yield from (guard.server for guard in guards_of_middleware(middleware) if guard.server is not None)
-    for report in survey(found):
-        yield from report.servers
-    held = found if isinstance(found, list | tuple) else vars(found).values() if hasattr(found, "__dict__") else ()
-    yield from (one for one in held if isinstance(one, ResourceServer))
-    django = sys.modules.get("m2mguard.django._settings")
-    if django is not None and (type(found).__module__.startswith("django.") or hasattr(found, "ROOT_URLCONF")):
-        yield django.resource_server()

@@ -1,4 +1,4 @@
-"""One fetch of an issuer's keys: `jwks_uri` (by `net/_discovery` if not configured), then the key set. When to fetch is not decided here."""
+"""One fetch of an issuer's keys: `jwks_uri` (by `net/_discovery` if not configured), then the key set. Decides nothing about when."""
 
 from __future__ import annotations
 

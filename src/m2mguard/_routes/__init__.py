@@ -1,48 +1,7 @@
-"""Which routes does an application have, and what does each ask of its caller? Reads what is built; serves and changes nothing."""
+"""The routes of an application: which there are, what each asks of its caller, and which ResourceServers protect them."""
 
-from __future__ import annotations
+from m2mguard._routes.report import RouteReport, RouteSeverity, is_named
+from m2mguard._routes.servers import servers_of
+from m2mguard._routes.survey import survey
 
-from collections.abc import Iterator
-
-from m2mguard._routes.django_sites import is_django, survey_django
-from m2mguard._routes.flask_apps import is_flask, survey_flask
-from m2mguard._routes.report import ObservedRoute, RouteReport, RouteSeverity, guards_around, reports, where_is
-from m2mguard._routes.starlette_apps import is_starlette, survey_starlette
-
-__all__ = ["RouteReport", "RouteSeverity", "survey"]
-
-
-def survey(app: object) -> list[RouteReport]:
-    """Report on every route of a FastAPI, Starlette, Flask, Django or Django REST framework application.
-
-    Args:
-        app: the application, or what is wrapped around it. For Django the WSGI or ASGI application, or the settings module.
-
-    Returns:
-        One report for each route, in the framework's order; for an application of another kind one for all of it, if something of
-        m2mguard is around it; none for what is no application.
-    """
-    return list(_survey(app, ()))
-
-
-def _survey(app: object, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
-    if is_starlette(app):
-        yield from survey_starlette(app, seen)
-        return
-    if is_flask(app):
-        yield from survey_flask(app, seen)
-        return
-    if is_django() and _belongs_to_django(app):
-        yield from survey_django(seen)
-        return
-    inner = getattr(app, "app", None) or getattr(app, "wsgi_app", None)
-    around = (*seen, *(ObservedRoute(guard=guard) for guard in guards_around(app)))
-    if inner is not None:
-        yield from _survey(inner, around)
-    elif callable(app):
-        yield from reports("/*", (), around, where=where_is(app), doubt="" if around else "its routes cannot be read")
-
-
-def _belongs_to_django(app: object) -> bool:
-    name = type(app).__module__
-    return name.startswith("django.core.handlers") or (type(app).__name__ == "module" and hasattr(app, "ROOT_URLCONF"))
+__all__ = ["RouteReport", "RouteSeverity", "is_named", "servers_of", "survey"]

@@ -128,7 +128,27 @@ def _rest_view(view: Any, owner: Any, path: str, seen: tuple[ObservedRoute, ...]
             told.setdefault((guards, doubt, action), []).append(method.upper())
     for (guards, doubt, action), methods in told.items():
         where = f"{where_is(owner)}.{action}" if action else where_is(owner)
-        yield from reports(path, sorted(methods), (*seen, *_seen(guards)), where=where, doubt=doubt)
+        yield from reports(
+            path,
+            sorted(methods),
+            (*seen, *_seen(guards)),
+            where=where,
+            doubt=doubt,
+            contradiction=_contradiction(owner, guards),
+        )
+
+
+def _contradiction(owner: Any, guards: tuple[RouteGuard, ...]) -> str:
+    """What a view of its own accord says against the token that its authentication class asks for."""
+    from rest_framework.views import APIView
+
+    names = [getattr(one, "__name__", "") for one in owner.permission_classes]
+    is_default = (
+        owner.permission_classes is APIView.permission_classes or owner.get_permissions is not APIView.get_permissions
+    )
+    if is_default or names != ["AllowAny"] or any(one.requirement for one in guards):
+        return ""
+    return "its permission is AllowAny; if every application may call it, say so: IsAuthenticated"
 
 
 def _of_rest(view: Any, owner: Any, _method: str, action: str) -> tuple[tuple[RouteGuard, ...], str]:

@@ -29,6 +29,8 @@ class RouteReport:
         where: the module and name of what serves it.
         is_protected: whether every request needs a token, as far as the survey can tell.
         doubt: whether the survey cannot tell for sure.
+        contradiction: what says that it is open, although it asks for a token; "" where nothing does.
+        open_on_purpose: why it is no fault that nothing asks for a token: the framework's own pages; else "".
         servers: the servers that verify its tokens.
     """
 
@@ -39,6 +41,8 @@ class RouteReport:
     where: str
     is_protected: bool = False
     doubt: bool = False
+    contradiction: str = ""
+    open_on_purpose: str = ""
     servers: tuple[ResourceServer, ...] = ()
 
 
@@ -64,6 +68,7 @@ def reports(
     *,
     where: str,
     doubt: str = "",
+    contradiction: str = "",
     open_on_purpose: str = "",
 ) -> list[RouteReport]:
     """Judge one route; where its methods are protected differently, there are several reports.
@@ -74,6 +79,7 @@ def reports(
         seen: the guards that a request passes.
         where: what serves it.
         doubt: why the survey cannot tell, or "".
+        contradiction: what says that the route is open, although a guard asks for a token, or "".
         open_on_purpose: why it is no fault that nothing asks for a token, or "".
     """
     guards = list(seen)
@@ -88,6 +94,8 @@ def reports(
             asking,
             where=where,
             doubt=doubt,
+            contradiction=contradiction,
+            open_on_purpose="" if asking or doubt else open_on_purpose,
             without_guard=_without_guard(guards, doubt, open_on_purpose),
         )
         for asking, group in groups.items()
@@ -112,9 +120,13 @@ def _report(
     *,
     where: str,
     doubt: str,
+    contradiction: str,
+    open_on_purpose: str,
     without_guard: tuple[RouteSeverity, str, bool],
 ) -> RouteReport:
     severity, text, is_in_doubt = _with_guard(path, asking, doubt) if asking else without_guard
+    if asking and contradiction:
+        severity, text = "warning", f"{text}; but {contradiction}"
     guards = [one.guard for one in asking]
     return RouteReport(
         path=path,
@@ -124,6 +136,8 @@ def _report(
         where=where,
         is_protected=bool(asking),
         doubt=is_in_doubt,
+        contradiction=contradiction if asking else "",
+        open_on_purpose=open_on_purpose,
         servers=tuple(dict.fromkeys(one.server for one in guards if one.server is not None)),
     )
 
@@ -209,6 +223,24 @@ def above_guard(view: object) -> str:
         around = around or f"a decorator of {module}"
         view = getattr(view, "__wrapped__", None)
     return ""
+
+
+def is_named(report: RouteReport, entries: Iterable[str]) -> bool:
+    """Tell whether entries name a route, with each of its methods.
+
+    Args:
+        report: of the route.
+        entries: paths as the framework writes them; one that ends in "/" names every path below it, too. Methods may come before it,
+            as in "GET /reports"; without them it names every method.
+    """
+    return all(any(_names(entry, report.path, method) for entry in entries) for method in report.methods or ("",))
+
+
+def _names(entry: str, path: str, method: str) -> bool:
+    methods, _, named = entry.rpartition(" ")
+    if methods and method not in methods.split(","):
+        return False
+    return named == path or (named.endswith("/") and named != "/" and path.startswith(named))
 
 
 def where_is(served: object) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from m2mguard._keys.key_caching import KeyCaching
-from m2mguard._keys.key_source import KeySource
 from m2mguard._reporting.reporter import Route, refusal_event
 from m2mguard._server.answers import DEFAULT_REALM, Answer, Challenge, readiness_answer
 from m2mguard._server.requirement import Requirement
@@ -35,6 +34,7 @@ from m2mguard.net._protocol import Transport
 from m2mguard.net._runtime import Runtime
 
 if TYPE_CHECKING:
+    from m2mguard._keys.key_source import KeySource
     from m2mguard._server.resource_metadata import ResourceMetadata
 
 _GLOBAL = Requirement()
@@ -277,22 +277,22 @@ class ResourceServer:
 
     def warm_up(self, timeout: float = 5) -> Health:
         """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""
-        run_sync(self._finished(KeySource.warm_up, timeout))
+        run_sync(self._finished(lambda source: source.warm_up(), timeout))
         return self.health()
 
     async def awarm_up(self, timeout: float = 5) -> Health:
         """As `warm_up`, awaiting instead of blocking."""
-        await run_async(self._finished(KeySource.warm_up, timeout))
+        await run_async(self._finished(lambda source: source.warm_up(), timeout))
         return self.health()
 
     def refresh(self) -> Health:
         """Fetch keys now, whatever their age. Blocks for at most the time-out of `KeyCaching`; a failure is reported, never raised."""
-        run_sync(self._finished(KeySource.refresh, self.settings.caching.timeout))
+        run_sync(self._finished(lambda source: source.refresh(), self.settings.caching.timeout))
         return self.health()
 
     async def arefresh(self) -> Health:
         """As `refresh`, awaiting instead of blocking."""
-        await run_async(self._finished(KeySource.refresh, self.settings.caching.timeout))
+        await run_async(self._finished(lambda source: source.refresh(), self.settings.caching.timeout))
         return self.health()
 
     def purge(self) -> None:

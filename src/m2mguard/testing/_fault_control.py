@@ -42,9 +42,17 @@ class Gate:
         """Let the waiting requests, and all later ones, pass."""
         with self._changed:
             self._released = True
+            self._changed.notify_all()
             waiting = list(self._waiting)
         for future in waiting:
             future.get_loop().call_soon_threadsafe(_wake, future)
+
+    def enter_blocking(self, timeout_s: float) -> bool:
+        """As `enter`, for a request that a thread makes itself. Returns False if the gate is still closed after `timeout_s` seconds."""
+        with self._changed:
+            self._arrived += 1
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._released, timeout_s)
 
     async def enter(self) -> None:
         """Count the request whose task this is, and wait until the gate is open."""
@@ -121,6 +129,26 @@ class FaultControl:
             if not active.fault.hang:
                 return active.fault
             await active.gate.enter()
+        return None
+
+    def wait_turn_blocking(self, endpoint: Endpoint, timeout_s: float) -> Fault | None:
+        """As `wait_turn`, for a request that a thread makes itself.
+
+        Raises:
+            TimeoutError: a gate, or a fault, does not let it pass within `timeout_s` seconds.
+        """
+        with self._lock:
+            gates = [gate for names, gate in self._gates if endpoint in names]
+        for gate in gates:
+            if not gate.enter_blocking(timeout_s):
+                raise TimeoutError
+        while (active := self._take(endpoint)) is not None:
+            late_s = timeout_s if active.fault.hang else min(active.fault.delay_s, timeout_s)
+            if late_s and active.gate.enter_blocking(late_s):
+                continue  # the fault was lifted, perhaps for another
+            if late_s == timeout_s:
+                raise TimeoutError
+            return active.fault
         return None
 
     def _take(self, endpoint: Endpoint) -> _ActiveFault | None:

@@ -7,21 +7,26 @@ import asyncio
 import contextlib
 import dataclasses
 import ssl
-import time
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, Self
 
+from m2mguard.issuer import Issuer
+from m2mguard.net import Transport
 from m2mguard.testing import _metadata_documents as documents
 from m2mguard.testing._fault_control import FaultControl, Gate
+from m2mguard.testing._in_process import InProcessTransport
 from m2mguard.testing._loopback_server import LoopbackServer
 from m2mguard.testing._management_api import ManagementApi
 from m2mguard.testing._messages import Reply, Request
 from m2mguard.testing._minting import TokenMint
+from m2mguard.testing._movable_clock import MovableClock
 from m2mguard.testing._request_log import AnyEndpoint, Endpoint, RequestLog, RequestRecord
 from m2mguard.testing._signing import SigningKey
 from m2mguard.testing._tenant import DEFAULT_APPLICATIONS, DEFAULT_RESOURCES, Application, Resource
 from m2mguard.testing._token_endpoint import TokenEndpoint
 from m2mguard.testing.faults import Fault
+
+UNSERVED_ENDPOINT: Final = "https://issuer.test"  # a name that nobody has (RFC 6761 section 6.2)
 
 
 class LocalIssuer(TokenMint):
@@ -41,11 +46,13 @@ class LocalIssuer(TokenMint):
         issuer: the issuer's name in tokens and metadata; default endpoint and path, as a custom domain differs from it.
         metadata_form: `appended`: the well-known name after the path, as Logto; `inserted`: only RFC 8414's form;
             `inserted_openid`: only that form with OpenID Connect's name (RFC 8414 section 5).
-        clock: seconds since the epoch, for the times in tokens; default `time.time`, looked up at each call.
+        clock: seconds since the epoch, for the times in tokens; default a `MovableClock`, which is right until it is moved.
         applications: App ID → what was registered; default `app-orders` and `app-admin`.
         resources: API identifier → what was registered; default the shopping API and the Management API.
         token_lifetime: seconds, default 3600.
         ssl_context: a server's; given, everything is https.
+        served: False: no socket is opened, and only `transport` reaches the issuer, whose endpoint is then `https://issuer.test`.
+            Default True.
 
     Raises:
         ValueError: an unknown algorithm, or an application has a scope that its API does not have.
@@ -68,15 +75,16 @@ class LocalIssuer(TokenMint):
         resources: Mapping[str, Resource] = DEFAULT_RESOURCES,
         token_lifetime: float = 3600,
         ssl_context: ssl.SSLContext | None = None,
+        served: bool = True,
     ) -> None:
-        self._server = LoopbackServer(handler=self._handle, port=port, listen=listen, ssl_context=ssl_context)
-        self.endpoint: Final = f"{'http' if ssl_context is None else 'https'}://{host}:{self._server.port}"
+        self._server: LoopbackServer | None = None
+        self.endpoint: Final = UNSERVED_ENDPOINT if not served else self._bind(port, listen, host, ssl_context)
         self.jwks_uri: Final = f"{self.endpoint}{path}/jwks"
         self.token_endpoint: Final = f"{self.endpoint}{path}/token"
         super().__init__(
             issuer=issuer or self.endpoint + path,
             key=key or SigningKey.generate(algorithm),
-            clock=_now if clock is None else clock,
+            clock=MovableClock() if clock is None else clock,
             token_lifetime=token_lifetime,
         )
         self._path = path
@@ -87,28 +95,60 @@ class LocalIssuer(TokenMint):
         }[metadata_form]
         self._tokens = TokenEndpoint(mint=self, applications=applications, resources=resources)
         self._management = ManagementApi(mint=self, applications=applications)
-        self._switchboard = FaultControl()
+        self._faults = FaultControl()
         self._log = RequestLog()
+        self._is_running = False
+        self.transport: Final[Transport] = InProcessTransport(self._answer, lambda: self._is_running)
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.close()
+        self._is_running = False
+        self.behave()  # a request that hangs ends now
+        if self._server is not None:
+            self._server.close()
+
+    def _bind(self, port: int, listen: str, host: str, ssl_context: ssl.SSLContext | None) -> str:
+        self._server = LoopbackServer(handler=self._handle, port=port, listen=listen, ssl_context=ssl_context)
+        return f"{'http' if ssl_context is None else 'https'}://{host}:{self._server.port}"
 
     @property
     def port(self) -> int:
-        """The port of this issuer, the same for all its life."""
+        """The port of this issuer, the same for all its life.
+
+        Raises:
+            RuntimeError: it was made with `served=False`.
+        """
+        if self._server is None:
+            raise RuntimeError("this issuer has no port: it was made with served=False")
         return self._server.port
 
+    @property
+    def is_served(self) -> bool:
+        """Whether it answers over HTTP, too."""
+        return self._server is not None
+
+    @property
+    def trusted(self) -> Issuer:
+        """This issuer as a resource server's setting: `ResourceServer(issuer.trusted, audience=..., transport=issuer.transport)`.
+
+        Without the transport, a server fetches the keys over HTTP.
+        """
+        return dataclasses.replace(Issuer.logto(UNSERVED_ENDPOINT), url=self.url, jwks_uri=self.jwks_uri)
+
     def start(self) -> None:
-        """Serve from now on; blocks until it does. After a `stop`, on the same port."""
-        self._server.start()
+        """Answer from now on; blocks until it does. After a `stop`, on the same port."""
+        if self._server is not None:
+            self._server.start()
+        self._is_running = True
 
     def stop(self) -> None:
         """Close every connection and refuse new ones; blocks until it is so. Keys, faults and counts stay."""
-        self._server.stop()
+        self._is_running = False
+        if self._server is not None:
+            self._server.stop()
 
     def misbehave(self, endpoint: AnyEndpoint, fault: Fault, *, times: int | None = None) -> None:
         """Answer wrongly until `behave`, or `times` times; replaces an earlier fault of the same endpoint.
@@ -121,15 +161,23 @@ class LocalIssuer(TokenMint):
         Raises:
             ValueError: there is no such endpoint (so for every method that takes one), or `times` is less than 1.
         """
-        self._switchboard.misbehave(endpoint, fault, times)
+        self._faults.misbehave(endpoint, fault, times)
 
     def behave(self, endpoint: AnyEndpoint = "all") -> None:
         """Lift the fault of this endpoint, or all of them; requests that hang are answered now."""
-        self._switchboard.behave(endpoint)
+        self._faults.behave(endpoint)
+
+    def slow(self, seconds: float) -> None:
+        """Answer rightly, but this late, until `behave`."""
+        self.misbehave("all", Fault(delay_s=seconds))
+
+    def outage(self) -> None:
+        """End every connection without an answer, until `behave`. `stop` refuses connections instead."""
+        self.misbehave("all", Fault(disconnect=True))
 
     def hold(self, endpoint: AnyEndpoint = "all") -> contextlib.AbstractContextManager[Gate]:
         """Make requests that arrive inside the block wait behind the gate it yields, until released or its end."""
-        return self._switchboard.hold(endpoint)
+        return self._faults.hold(endpoint)
 
     @property
     def requests(self) -> list[RequestRecord]:
@@ -153,15 +201,27 @@ class LocalIssuer(TokenMint):
         self._log.reset()
 
     async def _handle(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        endpoint = self._note(request)
+        fault = await self._faults.wait_turn(endpoint)
+        return await (fault or Fault()).send(self._reply(endpoint, request, fault), writer)
+
+    def _answer(self, request: Request, *, timeout_s: float) -> tuple[Reply, Fault | None]:
+        endpoint = self._note(request)
+        fault = self._faults.wait_turn_blocking(endpoint, timeout_s)
+        return self._reply(endpoint, request, fault), fault
+
+    def _note(self, request: Request) -> Endpoint:
         endpoint = self._endpoint(request.path)
         self._log.add(endpoint, request)
-        fault = await self._switchboard.wait_turn(endpoint)
-        reply = self._reply(endpoint, request)
+        return endpoint
+
+    def _reply(self, endpoint: Endpoint, request: Request, fault: Fault | None) -> Reply:
+        reply = self._right_reply(endpoint, request)
         if request.method == "HEAD":
             reply = dataclasses.replace(reply, body=b"")
         if fault is None or fault.only_waits:
-            return await Fault().send(documents.revalidated(request, reply), writer)
-        return await fault.send(fault.alter(reply), writer)
+            return documents.revalidated(request, reply)
+        return fault.alter(reply)
 
     def _endpoint(self, path: str) -> Endpoint:
         if "/.well-known/" in path:
@@ -173,7 +233,7 @@ class LocalIssuer(TokenMint):
         }
         return known.get(path, "other")
 
-    def _reply(self, endpoint: Endpoint, request: Request) -> Reply:
+    def _right_reply(self, endpoint: Endpoint, request: Request) -> Reply:
         match endpoint, request.method:
             case "discovery", "GET" if request.path in self._metadata_paths:
                 base = f"{request.scheme}://{request.headers.get('host', '')}{self._path}"
@@ -186,7 +246,3 @@ class LocalIssuer(TokenMint):
                 return self._management.answer(request)
             case _:
                 return documents.not_found()
-
-
-def _now() -> float:
-    return time.time()  # looked up now: a test may have replaced it

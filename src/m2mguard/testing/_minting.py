@@ -36,6 +36,7 @@ class MintOptions(TypedDict, total=False):
         claims: claims to set or, with `REMOVED`, to leave out.
         lifetime: seconds from `iat` to `exp`, may be negative; default the issuer's.
         issued_at: `iat` in seconds since the epoch; default the clock's whole second.
+        exp: this claim, set or `REMOVED`, as in `claims`; so for `nbf`, `iat`, `jti`, `iss`, `sub`, `aud`, `client_id`, `cnf`, `act`.
     """
 
     key: SigningKey
@@ -43,6 +44,19 @@ class MintOptions(TypedDict, total=False):
     claims: Mapping[str, object]
     lifetime: float
     issued_at: float
+    exp: object
+    nbf: object
+    iat: object
+    jti: object
+    iss: object
+    sub: object
+    aud: object
+    client_id: object
+    cnf: object
+    act: object
+
+
+_CLAIMS: Final = ("exp", "nbf", "iat", "jti", "iss", "sub", "aud", "client_id", "cnf", "act")
 
 
 class TokenMint(KeyRing):
@@ -53,13 +67,19 @@ class TokenMint(KeyRing):
         key: the first Current key.
         clock: seconds since the epoch.
         token_lifetime: seconds from `iat` to `exp`.
+
+    Attributes:
+        url: the `iss` of every token.
+        clock: gives the time; may be replaced.
+        clock_error: how many seconds the issuer's clock is wrong: ahead, or behind if negative; default 0.
     """
 
     def __init__(self, *, issuer: str, key: SigningKey, clock: Callable[[], float], token_lifetime: float) -> None:
         super().__init__(key=key)
         self.url: Final[str] = issuer
         self.token_lifetime: Final[float] = token_lifetime
-        self.clock: Final[Callable[[], float]] = clock
+        self.clock: Callable[[], float] = clock
+        self.clock_error: float = 0.0
 
     def mint(
         self,
@@ -84,7 +104,7 @@ class TokenMint(KeyRing):
             ValueError: an empty scope, or one with a space in it; so for every `mint…` method.
         """
         _check_keywords(self.mint, options)
-        return self._access_token(app_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
+        return self._access_token(app_id, app_id, audience, joined_scopes(scopes) or REMOVED, organization_id, options)
 
     def mint_organization_token(
         self,
@@ -97,7 +117,7 @@ class TokenMint(KeyRing):
         """Return a machine's organization token: its audience is the organization, and `scope` may be empty."""
         _check_keywords(self.mint_organization_token, options)
         audience = f"urn:logto:organization:{organization_id}"
-        return self._access_token(app_id, app_id, audience, _joined(scopes), None, options)
+        return self._access_token(app_id, app_id, audience, joined_scopes(scopes), None, options)
 
     def mint_user_token(
         self,
@@ -111,7 +131,7 @@ class TokenMint(KeyRing):
     ) -> str:
         """Return a person's access token: as a machine's, but `sub` is not the `client_id`."""
         _check_keywords(self.mint_user_token, options)
-        return self._access_token(user_id, app_id, audience, _joined(scopes) or REMOVED, organization_id, options)
+        return self._access_token(user_id, app_id, audience, joined_scopes(scopes) or REMOVED, organization_id, options)
 
     def mint_id_token(
         self, user_id: str = "user-alice", *, app_id: str = "app-web", **options: Unpack[MintOptions]
@@ -147,17 +167,29 @@ class TokenMint(KeyRing):
         return self._sign({"typ": "at+jwt"}, claims, options)
 
     def _times(self, options: MintOptions) -> dict[str, object]:
-        issued_at = options.get("issued_at", int(self.clock()))
+        issued_at = options.get("issued_at", int(self.clock() + self.clock_error))
         return {"iat": issued_at, "exp": issued_at + options.get("lifetime", self.token_lifetime)}
 
     def _sign(self, typ: Mapping[str, object], claims: Mapping[str, object], options: MintOptions) -> str:
         key = options.get("key", self.current_key)
         header = {"alg": key.algorithm, **typ, "kid": key.kid, **options.get("header", {})}
-        return key.sign_compact(_present(header), _present({**claims, **options.get("claims", {})}))
+        return key.sign_compact(_present(header), _present({**claims, **_chosen_claims(options)}))
 
 
 def _present(members: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in members.items() if value is not REMOVED}
+
+
+def _chosen_claims(options: MintOptions) -> dict[str, object]:
+    """The claims that an option sets or removes, whether in `claims` or by a keyword of its own."""
+    named = {name: value for name, value in options.items() if name in _CLAIMS}
+    claims = options.get("claims", {})
+    for name in named:
+        if name in claims:
+            raise TypeError(f"{name} is given twice: as a keyword, and in claims={{...}}")
+    if "exp" in named and "lifetime" in options:
+        raise TypeError("exp and lifetime say the same: give one of them")
+    return {**claims, **named}
 
 
 def _check_keywords(method: Callable[..., str], options: MintOptions) -> None:
@@ -171,7 +203,8 @@ def _check_keywords(method: Callable[..., str], options: MintOptions) -> None:
     raise TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown!r}: {hint}")
 
 
-def _joined(scopes: Iterable[str]) -> str:
+def joined_scopes(scopes: Iterable[str]) -> str:
+    """The value of a `scope` claim. Raises TypeError for one string, ValueError for a scope that is empty or holds a space."""
     if isinstance(scopes, str):
         raise TypeError("scopes is a list of scopes, not one string")
     names = list(scopes)

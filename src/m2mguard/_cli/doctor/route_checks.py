@@ -8,7 +8,7 @@ from dataclasses import replace
 from m2mguard._cli.applications import load
 from m2mguard._cli.doctor.finding import Finding, Severity
 from m2mguard._formatting import quoted
-from m2mguard._routes import RouteReport, survey
+from m2mguard._routes import RouteReport, is_named, survey
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Routes"
@@ -56,7 +56,7 @@ def check_routes(place: str, open_paths: Collection[str]) -> Iterator[Finding]:
             text="no routes were found; give the application itself as --app MODULE:NAME to see what each route asks for",
         )
     for report in reports:
-        is_meant = report.severity == "alarm" and report.path in open_paths
+        is_meant = report.severity == "alarm" and is_named(report, open_paths)
         yield _finding(replace(report, severity="note", text="is open, as --open says") if is_meant else report)
 
 
