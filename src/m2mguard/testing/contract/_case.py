@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import nullcontext
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from m2mguard._reporting.log_lines import printable
 from m2mguard._server.requirement import Requirement
+from m2mguard.caller import Caller
+from m2mguard.testing._calling_as import calling_as
 from m2mguard.testing.contract._credentials import Credentials, none
 from m2mguard.testing.contract._environment import Environment
 from m2mguard.testing.contract._expectations import ContractBroken, Expectation, assert_same
@@ -29,6 +32,7 @@ class Case:
         public: the paths that need no token.
         organization_from_route: whether the organization asked for is the route's `{tenant}`.
         issuer_is_down: whether the server has no keys and cannot get any.
+        caller: who calls, without a token, as `calling_as` makes it; default nobody.
         about_public_paths: skip it unless the adapter matches public paths itself.
     """
 
@@ -40,6 +44,7 @@ class Case:
     public: tuple[str, ...] = PUBLIC
     organization_from_route: bool = False
     issuer_is_down: bool = False
+    caller: Caller | None = None
     about_public_paths: bool = False
 
     def concerns(self, harness: Harness) -> bool:
@@ -60,7 +65,8 @@ class Case:
         request = dataclasses.replace(self.request, authorization=self.credentials(issuer))
         environment.take_refusals()
         try:
-            response = harness.send(Protection(server=server, requirement=requirement, public=self.public), request)
+            with nullcontext() if self.caller is None else calling_as(server, self.caller):
+                response = harness.send(Protection(server=server, requirement=requirement, public=self.public), request)
         except ApplicationFailure as failure:
             if self.expected is not ApplicationFailure:
                 raise ContractBroken("the application ran, and should not have") from failure
