@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test quick check coverage graph lowest format bench drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph docs lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -44,6 +44,12 @@ coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch covera
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
+docs: $(VENV)/docs.filled  ## Build the documentation site into build/docs; a warning is an error
+	$(BIN)/python -m tools.settings_page
+	$(BIN)/python -m m2mguard why --markdown > docs/reference/why.md
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	@echo "open build/docs/index.html"
+
 lowest: $(VENV)/lowest.filled  ## Run the tests with the oldest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/uv pip install --quiet --python $(VENV)/lowest --resolution lowest-direct \
@@ -55,10 +61,10 @@ format: $(VENV)/check.filled  ## Let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/bench.filled  ## Measure us beside our peers; writes docs/benchmarks.md
+bench: $(VENV)/bench.filled  ## Measure us beside our peers; writes docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; writes docs/drills.md
+drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; writes docs/explanation/drills.md
 	$(BIN)/python -m benchmarks.drills
 
 fuzz: $(VENV)/fuzz.filled  ## Ten minutes of coverage-guided fuzzing

@@ -1,1 +1,1 @@
-"""Measures m2mguard beside its peers, in one run, and writes `docs/benchmarks.md`. Development only."""
+"""Measures m2mguard beside its peers, in one run, and writes `docs/explanation/benchmarks.md`. Development only."""

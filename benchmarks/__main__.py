@@ -1,4 +1,4 @@
-"""`make bench`: measures everything side by side and writes `docs/benchmarks.md` with its plots. Takes some six minutes.
+"""`make bench`: measures everything side by side and writes `docs/explanation/benchmarks.md` with its plots. Takes some six minutes.
 
 FREE_THREADED names an interpreter without the lock, for the threads: see `benchmarks/threads.py`.
 """
@@ -52,8 +52,8 @@ def main() -> None:
         free_threaded=free_threaded_rates(),
     )
     draw(results, DOCS / "images")
-    (DOCS / "benchmarks.md").write_text(report(results), encoding="utf-8")
-    print(f"docs/benchmarks.md is written, after {time.monotonic() - began:.0f} s", flush=True)
+    (DOCS / "explanation" / "benchmarks.md").write_text(report(results), encoding="utf-8")
+    print(f"docs/explanation/benchmarks.md is written, after {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

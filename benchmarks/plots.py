@@ -1,4 +1,4 @@
-"""Draws the plots of `docs/benchmarks.md` as SVG."""
+"""Draws the plots of `docs/explanation/benchmarks.md` as SVG."""
 
 from __future__ import annotations
 

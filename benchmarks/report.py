@@ -1,4 +1,4 @@
-"""The report of one run, `docs/benchmarks.md`: what was measured as tables, and whether it reaches the bars."""
+"""The report of one run, `docs/explanation/benchmarks.md`: what was measured as tables, and whether it reaches the bars."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def report(results: Results) -> str:
     return "\n\n".join([
         _HEAD.format(machine=_machine()),
         "## What it should reach\n\n" + _bars(results),
-        "## One token\n\n![Time for one token](images/tokens.svg)\n\n" + _tokens(results.tokens) + "\n\n" + _TOKENS_NOTE,
-        "## One request, in process\n\n![Time for one request](images/requests.svg)\n\n" + _requests(results),
-        "## Requests per second\n\n![Requests per second](images/served.svg)\n\n" + _served(results),
-        "## Growth\n\n![Time of a remembered token](images/growth.svg)\n\n" + _growth(results.curves),
+        "## One token\n\n![Time for one token](../images/tokens.svg)\n\n" + _tokens(results.tokens) + "\n\n" + _TOKENS_NOTE,
+        "## One request, in process\n\n![Time for one request](../images/requests.svg)\n\n" + _requests(results),
+        "## Requests per second\n\n![Requests per second](../images/served.svg)\n\n" + _served(results),
+        "## Growth\n\n![Time of a remembered token](../images/growth.svg)\n\n" + _growth(results.curves),
         "## Threads at once\n\n" + _threads(results),
         "## Memory and import\n\n" + _footprint(results),
         _TAIL,

@@ -16,7 +16,7 @@ from m2mguard.testing import LocalIssuer
 from tests.manual_clock import ManualClock
 from tests.observed_events import ObservedEvents
 
-SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "security.md"
+SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 SLOW_FOLDERS = {"benchmarks", "browser", "dev", "examples", "interop", "servers"}
 SLOW_FIXTURES = {"pytester", "serve", "served"}
@@ -24,7 +24,7 @@ MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # without the vectors beside 
 
 
 class NamedTests:
-    """Fails a run in which a test that docs/security.md names did not pass, or, in a run of everything, was missing."""
+    """Fails a run in which a test that docs/explanation/security.md names did not pass, or, in a run of everything, was missing."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.outcomes: dict[str, set[str]] = {}
@@ -42,9 +42,9 @@ class NamedTests:
             test = f"tests/{file}::{name}"
             seen = self.outcomes.get(test, set())
             if seen - ({"passed", "skipped"} if test.startswith(MAY_BE_SKIPPED) else {"passed"}):
-                self.faults.append(f"docs/security.md names {test}, which did not pass")
+                self.faults.append(f"docs/explanation/security.md names {test}, which did not pass")
             elif not seen and self.everything and exitstatus == pytest.ExitCode.OK:
-                self.faults.append(f"docs/security.md names {test}, which did not run")
+                self.faults.append(f"docs/explanation/security.md names {test}, which did not run")
         if self.faults and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -1,4 +1,4 @@
-"""docs/architecture.md names files that exist, and the glossary explains words that the project uses."""
+"""docs/explanation/architecture.md names files that exist, and the glossary explains words that the project uses."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,8 @@ import m2mguard
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(m2mguard.__file__).parent
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
-GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+GLOSSARY = (ROOT / "docs" / "reference" / "glossary.md").read_text()
 FILES = sorted(set(re.findall(r"`((?:\w+/)*_?\w+\.py)`", PAGE)))
 WORDS = re.findall(r"^\| \*?([A-Za-z -]+)\*?[ ,|]", GLOSSARY, re.MULTILINE)
 

@@ -41,7 +41,7 @@ def test_an_expired_token(logged, issuer):
         'm2mguard: 401 for GET /orders/7: the token has expired (reason expired). exp: got "20'
     )
     assert f'Sent by "app-orders" of {issuer.url}. Caller: get a new token' in record.message
-    assert record.message.endswith("See docs/why.md#expired, or run: m2mguard why expired")
+    assert record.message.endswith("See docs/reference/why.md#expired, or run: m2mguard why expired")
 
 
 def test_an_audience_that_differs_by_a_slash(logged, issuer):

@@ -1,4 +1,4 @@
-"""docs/logging.md names every field and every level that the log has, and none that it has not."""
+"""docs/guides/logging.md names every field and every level that the log has, and none that it has not."""
 
 import dataclasses
 import logging
@@ -8,7 +8,7 @@ from pathlib import Path
 from m2mguard import events
 from m2mguard._reporting.log_lines import _TABLE, level_of
 
-PAGE = (Path(__file__).parent.parent / "docs" / "logging.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs" / "guides" / "logging.md").read_text()
 LOGGED = [event for event, row in _TABLE.items() if row.level != logging.NOTSET]
 
 

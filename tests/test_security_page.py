@@ -1,4 +1,4 @@
-"""docs/security.md names every rule, and tests that exist for it. `NamedTests` checks at the end of a run that these ran and passed."""
+"""docs/explanation/security.md names every rule, and tests that exist for it. `NamedTests` checks at the end of a run that these ran and passed."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ RULES = [*(f"S{number}" for number in range(1, 73)), *(f"F{number}" for number i
 
 @cache
 def rows() -> dict[str, str]:
-    found = ROW.findall((ROOT / "docs" / "security.md").read_text())
+    found = ROW.findall((ROOT / "docs" / "explanation" / "security.md").read_text())
     assert len(found) == len({rule for rule, _, _ in found})
     return {rule: held_by for rule, _, held_by in found}
 

@@ -1,4 +1,4 @@
-"""Run every drill and the soak, and write docs/drills.md. `--soak SECONDS` shortens the soak, which takes ten minutes."""
+"""Run every drill and the soak, and write docs/explanation/drills.md. `--soak SECONDS` shortens the soak, which takes ten minutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.drills.soak import CACHING, Soak, soak
 from benchmarks.drills.subjects import SUBJECTS
 from m2mguard.testing import LocalIssuer
 
-PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "drills.md"
 
 
 PAGE_TEMPLATE = """\

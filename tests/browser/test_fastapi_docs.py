@@ -1,6 +1,6 @@
 """FastAPI's page /docs in a real browser: a person authorizes with a token, tries two routes, and sees who they are and what they lack.
 
-`SCREENSHOT=1 pytest tests/browser` also renews the picture that docs/integrations/fastapi.md shows.
+`SCREENSHOT=1 pytest tests/browser` also renews the picture that docs/guides/fastapi.md shows.
 """
 
 import os

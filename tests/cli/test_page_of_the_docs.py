@@ -1,4 +1,4 @@
-"""docs/cli.md shows what the commands print: every block is run, against a local issuer in the tenant's place."""
+"""docs/reference/cli.md shows what the commands print: every block is run, against a local issuer in the tenant's place."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, thumbprint
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 TENANT = "https://tenant.logto.app"
 PRIVATE_KEY = ec.derive_private_key(2026, ec.SECP384R1())  # the same on every run, so that thumbprints are
 ISSUED_AT = datetime(2026, 11, 22, 15, 50, tzinfo=UTC).timestamp()

@@ -5,7 +5,7 @@ from pathlib import Path
 from m2mguard._cli.why import as_markdown, codes
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "why.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "why.md"
 
 
 def test_a_code_is_explained(run):
@@ -35,7 +35,7 @@ def test_a_misspelt_code_is_guessed(run):
 
 
 def test_the_page_of_the_docs_is_what_the_command_prints(run):
-    assert run("why", "--markdown") == (0, PAGE.read_text()), "m2mguard why --markdown > docs/why.md"
+    assert run("why", "--markdown") == (0, PAGE.read_text()), "m2mguard why --markdown > docs/reference/why.md"
 
 
 def test_every_entry_has_its_place_on_that_page():

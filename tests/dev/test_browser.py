@@ -1,6 +1,6 @@
 """The page in a real browser, as a person uses it: by mouse, and once by keyboard alone.
 
-`SCREENSHOT=1 pytest tests/dev/test_browser.py` also renews the pictures of docs/dev.md.
+`SCREENSHOT=1 pytest tests/dev/test_browser.py` also renews the pictures of docs/guides/dev.md.
 """
 
 import os
@@ -158,7 +158,7 @@ def test_a_narrow_screen_needs_no_sideways_scrolling_and_every_field_has_a_label
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="makes the pictures of docs/dev.md")
+@pytest.mark.skipif("SCREENSHOT" not in os.environ, reason="makes the pictures of docs/guides/dev.md")
 def test_pictures(page, dev):
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

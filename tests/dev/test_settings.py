@@ -89,7 +89,7 @@ def test_what_is_wrong_in_a_file_is_said_with_its_place(config, text, words):
 
 
 def test_the_file_that_the_documentation_shows_is_accepted(config):
-    page = (Path(__file__).parents[2] / "docs" / "dev.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "dev.md").read_text()
     settings = read_tenant(config(re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]))
     assert settings.apps["app-orders"].scopes == {"https://shopping.api": ("read:orders",)}
     for option in (

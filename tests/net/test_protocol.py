@@ -24,7 +24,7 @@ def test_sentence_and_code_survive_copies(code):
 
 
 def test_the_page_of_the_docs_lists_every_code():
-    page = (Path(__file__).parents[2] / "docs" / "network.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "network.md").read_text()
     table = page.partition("| `TransportError.code` |")[2]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(get_args(TransportProblem))
 

@@ -138,7 +138,7 @@ def test_each_refusal_is_one_line_that_says_what_where_who_and_what_to_do(name, 
                 assert values in lines[-1]
                 assert (who in lines[-1]) if who else ("Sent by" not in lines[-1])
                 assert cure in lines[-1]
-                assert f"docs/why.md#{reason}" in lines[-1]
+                assert f"docs/reference/why.md#{reason}" in lines[-1]
             issuer.rotate()
             issuer.misbehave("jwks", faults.status(500))
             assert status(issuer.mint(scopes=["read:orders"])) == 503

@@ -66,7 +66,7 @@ def test_the_plugin_loads_no_issuer_before_a_fixture_is_asked_for():
 
 
 def test_the_example_in_the_documentation_passes(pytester):
-    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "testing.md").read_text()
     example = page.split("```python\n")[1].split("```")[0]
     pytester.makepyfile(example)
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)

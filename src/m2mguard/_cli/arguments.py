@@ -104,5 +104,5 @@ def parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
         "why", help="say what a code in the log means, and what to do", description=_WHY, formatter_class=plain
     )
     reasons.add_argument("code", nargs="?", metavar="CODE", help="such as expired; default: list all codes")
-    reasons.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)  # the page docs/why.md
+    reasons.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)  # the page docs/reference/why.md
     return parser, dict(adding.choices)

@@ -1,4 +1,4 @@
-"""`m2mguard why`: print what the table of reasons says about a code, or the whole table as the page docs/why.md. Pure."""
+"""`m2mguard why`: print what the table of reasons says about a code, or the whole table as the page docs/reference/why.md. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ The answer to the caller says as little as possible. The log of the API says the
 same table as the log and the command line: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
 
 With the token at hand, `m2mguard explain` finds the reason, and says which side has to change what ([the command line](cli.md)). What the
-lines of the log hold, and how to make them fewer, is in [Logging](logging.md).
+lines of the log hold, and how to make them fewer, is in [Logging](../guides/logging.md).
 
 | status | the answer says | meaning |
 |---|---|---|
@@ -42,7 +42,7 @@ _PARTS = (
     (
         "Why a service has no token of its own",
         TOKEN_REQUESTS,
-        "Codes of `reason` in `TokenRequestError`, for services that use [`m2mguard.client`](client.md).",
+        "Codes of `reason` in `TokenRequestError`, for services that use [`m2mguard.client`](../guides/client.md).",
     ),
 )  # fmt: skip
 
@@ -82,7 +82,7 @@ def show_codes(output: Output) -> None:
 
 
 def as_markdown() -> str:
-    """The whole table as the page docs/why.md."""
+    """The whole table as the page docs/reference/why.md."""
     lines = [_INTRODUCTION]
     for title, table, about in _PARTS:
         lines += [f"## {title}\n", f"{about}\n"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-WHY_PAGE = "docs/why.md"
+WHY_PAGE = "docs/reference/why.md"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The contract that every adapter keeps, as one table of cases: request → status, headers, body, and what the route sees.
 
 To hold an adapter to it, write a `Harness`: it builds the contract's application in the framework, protects it with the
-adapter, and sends a request through the framework's own test client. Then run every case:
+adapter, and sends a request through the framework's own test client. Then run every case::
 
     @pytest.fixture(scope="module")
     def environment():
@@ -12,7 +12,7 @@ adapter, and sends a request through the framework's own test client. Then run e
     def test_my_adapter_keeps_the_contract(case, environment):
         case.check(MyHarness(), environment)
 
-The contract's application has these routes. All but the last two are protected, by `Protection.requirement`:
+The contract's application has these routes. All but the last two are protected, by `Protection.requirement`::
 
     /caller                   GET HEAD POST OPTIONS   the JSON of `shown(caller)`, with the adapter's Caller
     /tenants/{tenant}/caller  GET                     the same; an organization may be taken from the route
