@@ -40,9 +40,9 @@ Name the issuer in one of three ways; two of them together are an error.
 
 | names | means |
 |---|---|
-| `M2MGUARD_ISSUER`, Django `ISSUER` | the issuer's URL, for an issuer of RFC 9068 tokens; several URLs for several issuers. In Flask and Django also an `Issuer`, or a list |
+| `M2MGUARD_ISSUER`, Django `ISSUER` | the issuer's URL, for RFC 9068 tokens, or several; in Flask and Django also an `Issuer` or a list |
 | `M2MGUARD_LOGTO_ENDPOINT`, Django `LOGTO_ENDPOINT` | the endpoint of a Logto tenant: `Issuer.logto(...)` |
-| `M2MGUARD_PRESET`, Django `PRESET` | another product, `entra:TENANT` or `keycloak:https://sso.example.com,shop`: see [other issuers](ISSUERS_PAGE) |
+| `M2MGUARD_PRESET`, Django `PRESET` | another product, such as `entra:TENANT`: see [other issuers](ISSUERS_PAGE) |
 """
 FRAMEWORKS = """
 ## Only in a framework
@@ -107,8 +107,7 @@ def argument_meanings(made_by: Callable[..., Any]) -> Mapping[str, str]:
     """The section "Args" of a docstring: name to text."""
     text = inspect.getdoc(made_by) or ""
     block = re.search(r"^Args:\n((?:[ ].*\n|\n)+)", text + "\n", re.MULTILINE)
-    assert block is not None, made_by
-    entries = re.findall(r"^ {4}(\w+): ((?:.*)(?:\n {5,}.*)*)", block[1], re.MULTILINE)
+    entries = re.findall(r"^ {4}(\w+): ((?:.*)(?:\n {5,}.*)*)", block[1] if block else "", re.MULTILINE)
     return {name: " ".join(meaning.split()) for name, meaning in entries}
 
 
