@@ -1,4 +1,4 @@
-"""docs/explanation/security.md names every rule, and tests that exist. `NamedTests` checks at the end of a run that these ran and passed."""
+"""docs/explanation/security.md names every rule, and tests that exist. `NamedTests` checks at the end of a run that they ran and passed."""
 
 import ast
 import re

@@ -36,7 +36,11 @@ def _middleware() -> Iterator[ObservedRoute]:
 
     for name in settings.MIDDLEWARE:
         found = import_string(name)
-        if isinstance(found, type) and issubclass(found, M2MGuardMiddleware):
+        if (
+            isinstance(found, type)
+            and issubclass(found, M2MGuardMiddleware)
+            and _is_unchanged(found, M2MGuardMiddleware)
+        ):
             configuration = current()
             yield ObservedRoute(
                 guard=RouteGuard(
@@ -45,6 +49,16 @@ def _middleware() -> Iterator[ObservedRoute]:
                     public=configuration.exemptions.public,
                 )
             )
+
+
+def _is_unchanged(kind: type, base: type) -> bool:
+    """Whether a subclass serves requests as its base does: one with a method of its own may let anybody pass."""
+    return not any(
+        callable(member) and hasattr(base, name)
+        for one in kind.__mro__
+        for name, member in vars(one).items()
+        if issubclass(one, base) and one is not base and name != "__init__"
+    )
 
 
 def _patterns(patterns: Any, prefix: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
@@ -151,25 +165,40 @@ def _contradiction(owner: Any, guards: tuple[RouteGuard, ...]) -> str:
     return "its permission is AllowAny; if every application may call it, say so: IsAuthenticated"
 
 
-def _of_rest(view: Any, owner: Any, _method: str, action: str) -> tuple[tuple[RouteGuard, ...], str]:
+def _of_rest(view: Any, owner: Any, method: str, action: str) -> tuple[tuple[RouteGuard, ...], str]:
+    """The guards of one method, and why the survey cannot tell."""
     from m2mguard.drf import M2MAuthentication, requirements_of
 
     made = owner(**getattr(view, "initkwargs", {}))
-    made.action, made.request, made.args, made.kwargs, made.format_kwarg = action or None, None, (), {}, None
-    classes = [one for one in made.authentication_classes if isinstance(one, type)]
-    ours = [one for one in classes if issubclass(one, M2MAuthentication)]
+    made.args, made.kwargs, made.format_kwarg = (), {}, None
+    try:
+        authenticators = _authenticators(made, method)
+    except Exception as error:  # noqa: BLE001  # the user's own code, which may want more of a request
+        return (), f"get_authenticators() raised {type(error).__name__} for a request that is only a method"
+    ours = [one for one in authenticators if isinstance(one, M2MAuthentication)]
     if not ours:
-        return (), f"{where_is(classes[0])} may ask for something" if classes and _asks(made) else ""
+        return (), f"{where_is(type(authenticators[0]))} may ask for something" if authenticators and _asks(
+            made
+        ) else ""
+    if type(ours[0]).authenticate is not M2MAuthentication.authenticate:
+        return (), f"{where_is(type(ours[0]))} has its own authenticate(), which may let anybody pass"
+    guard = RouteGuard(server=ours[0].server)
+    made.action, made.request = action or None, None
     try:
         asked = requirements_of(made)
-    except Exception as error:  # noqa: BLE001  # the user's own code, which may want a request
-        return (
-            RouteGuard(server=ours[0].server),
-        ), f"get_permissions() raised {type(error).__name__} without a request"
-    return (
-        RouteGuard(server=ours[0].server),
-        *(RouteGuard(requirement=one, server=ours[0].server) for one in asked),
-    ), ""
+    except Exception as error:  # noqa: BLE001  # as above
+        return (guard,), f"get_permissions() raised {type(error).__name__} without a request"
+    return (guard, *(RouteGuard(requirement=one, server=guard.server) for one in asked)), ""
+
+
+def _authenticators(made: Any, method: str) -> list[Any]:
+    """What authenticates a request of a method, asked for as Django REST framework does it: before the action is known."""
+    from django.http import HttpRequest
+
+    made.request = HttpRequest()
+    made.request.method = method.upper()
+    found: list[Any] = list(made.get_authenticators())
+    return found
 
 
 def _asks(made: Any) -> bool:

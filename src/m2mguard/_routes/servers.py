@@ -27,6 +27,10 @@ def _servers(target: object) -> Iterator[ResourceServer]:
     if isinstance(target, ResourceServer):
         yield target
         return
+    if isinstance(target, list | tuple):
+        for one in target:
+            yield from _servers(one)
+        return
     around: object = target
     while around is not None:
         yield from (guard.server for guard in guards_of(around) if guard.server is not None)
@@ -36,8 +40,7 @@ def _servers(target: object) -> Iterator[ResourceServer]:
         yield from (guard.server for guard in guards_of_middleware(middleware) if guard.server is not None)
     for report in survey(target):
         yield from report.servers
-    held = target if isinstance(target, list | tuple) else vars(target).values() if hasattr(target, "__dict__") else ()
-    yield from (one for one in held if isinstance(one, ResourceServer))
+    yield from (one for one in getattr(target, "__dict__", {}).values() if isinstance(one, ResourceServer))
     if "m2mguard.django._settings" in sys.modules and belongs_to_django(target):
         yield sys.modules["m2mguard.django._settings"].resource_server()
 
