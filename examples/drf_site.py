@@ -29,7 +29,7 @@ from rest_framework.request import Request  # noqa: E402
 from rest_framework.response import Response  # noqa: E402
 from rest_framework.views import APIView  # noqa: E402
 
-from m2mguard.drf import HasScopes  # noqa: E402
+from m2mguard.drf import HasScopes, caller_of  # noqa: E402
 
 
 class Orders(APIView):
@@ -39,7 +39,7 @@ class Orders(APIView):
 
     def get(self, request: Request) -> Response:
         """List them."""
-        return Response({"hello": request.auth.app_id})
+        return Response({"hello": caller_of(request).app_id})
 
 
 class Healthz(APIView):

@@ -26,7 +26,7 @@ from m2mguard.django import resource_server
 from m2mguard.errors import AnswerableError, MissingToken
 from m2mguard.wsgi import authorization_fields, route_of
 
-__all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest"]
+__all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest", "caller_of"]
 
 _ANY_ORGANIZATION = Requirement(organization=ANY_ORGANIZATION)
 _VERIFIED = "_m2mguard_verified"  # on a request while its view is asked for permissions
@@ -90,6 +90,17 @@ class Machine:
 
     def __str__(self) -> str:
         return self.caller.app_id
+
+
+def caller_of(request: Request) -> Caller:
+    """The application that sent this request; the same object as `request.auth`, typed.
+
+    Raises:
+        RuntimeError: no `M2MAuthentication` has let the request in.
+    """
+    if not isinstance(request.auth, Caller):
+        raise RuntimeError("this request has no Caller: put M2MAuthentication into the view's authentication_classes")
+    return request.auth
 
 
 class M2MAuthentication(BaseAuthentication):

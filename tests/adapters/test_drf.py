@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from m2mguard import Caller, ConfigurationError, InsufficientScope, Issuer, MissingToken, ResourceServer
-from m2mguard.drf import HasScopes, M2MAuthentication, Machine, RefusedRequest
+from m2mguard.drf import HasScopes, M2MAuthentication, Machine, RefusedRequest, caller_of
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 
@@ -61,6 +61,17 @@ def client():
 def test_a_view_finds_the_caller_at_request_auth_and_a_machine_at_request_user(call, bearer):
     answer = call(view(HasScopes("read:orders")), bearer("app-orders"))
     assert answer.json() == {"app": "app-orders", "user": "app-orders"}
+
+
+def test_the_caller_is_typed_where_a_token_was_asked_for(call, bearer):
+    class Typed(Orders):
+        def get(self, request, **_):
+            return Response(caller_of(request).app_id)
+
+    assert call(view(base=Typed), bearer("app-mine")).json() == "app-mine"
+    open_view = type("OpenView", (Typed,), {"authentication_classes": ()})
+    with pytest.raises(RuntimeError, match="M2MAuthentication"):
+        call(open_view, bearer("app-mine"))
 
 
 @pytest.mark.parametrize("permissions", [(), (HasScopes("read:orders"),), (IsAuthenticated,)])
