@@ -1,7 +1,8 @@
 """Executes the documentation: every Python block of README.md and docs/ is a test, so that no page can lie.
 
-The blocks of one page share their names and run from top to bottom; `local_issuer`, a running `LocalIssuer`, is there
-from the start. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here.
+The blocks of one page share their names and run from top to bottom, and nothing else is there: a reader who copies them in order gets the
+same. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here. tests/docs/test_pages.py runs the pages
+that need a process of their own.
 """
 
 import logging
@@ -11,19 +12,21 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-from m2mguard.testing import LocalIssuer
+IN_THEIR_OWN_PROCESS = ["docs/guides/django.md", "docs/guides/drf.md"]  # Django can be configured only once
+SUITES_OF_PYTEST = ["docs/guides/testing.md"]
 
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), PythonCodeBlockParser()],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    fixtures=["local_issuer"],
+    excludes=[*IN_THEIR_OWN_PROCESS, *SUITES_OF_PYTEST],
+    fixtures=["restored_logging"],
 ).pytest()
 
 
 @pytest.fixture(scope="module")
-def local_issuer() -> Iterator[LocalIssuer]:
-    log = logging.getLogger("m2mguard")  # which the pages about logging configure
+def restored_logging() -> Iterator[None]:
+    """Undo what the pages about logging configure."""
+    log = logging.getLogger("m2mguard")
     before = log.level, log.propagate, list(log.handlers), list(log.filters)
-    with LocalIssuer() as running:
-        yield running
+    yield
     log.level, log.propagate, log.handlers, log.filters = before

@@ -108,7 +108,7 @@ GOOD = (
 )
 
 
-@pytest.mark.parametrize("target", [settings, WSGIHandler, ASGIHandler, Client, RequestFactory], ids=str)
+@pytest.mark.parametrize("target", [settings, WSGIHandler, ASGIHandler, Client, RequestFactory])
 def test_a_site_whose_views_are_guarded_passes(target):
     with site(*GOOD):
         reports = assert_all_routes_protected(target() if isinstance(target, type) else target)

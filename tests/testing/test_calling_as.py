@@ -148,7 +148,7 @@ def test_nothing_is_fetched():
         assert not server.health().ready
 
 
-@pytest.mark.parametrize("target", [object(), FastAPI(), Flask("empty"), [], "https://mine.api"], ids=str)
+@pytest.mark.parametrize("target", [object(), FastAPI(), Flask("empty"), [], "https://mine.api"])
 def test_what_nothing_protects_is_an_error(target):
     with pytest.raises(TypeError, match="nothing of m2mguard was found"), calling_as(target, READER):
         pass

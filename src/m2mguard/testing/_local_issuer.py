@@ -3,6 +3,8 @@
 Ties the parts of `m2mguard.testing` together; each behaviour has its own module.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import dataclasses
@@ -35,6 +37,11 @@ class LocalIssuer(TokenMint):
     It has its port, and can mint, from construction on; before `start` and after `stop` connections are refused.
     All of it runs in one daemon thread, however many requests wait.
     Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
+
+    Attributes:
+        endpoint: the Logto endpoint; `jwks_uri` and `token_endpoint` are below it.
+        transport: reaches the issuer without HTTP: `ResourceServer(issuer.trusted, audience=..., transport=issuer.transport)`.
+        trouble: what the fixture `chaos` does to the issuer, or None.
 
     Args:
         algorithm: of the first key; a member of `ALGORITHMS`, default ES384.
@@ -98,6 +105,7 @@ class LocalIssuer(TokenMint):
         self._faults = FaultControl()
         self._log = RequestLog()
         self._is_running = False
+        self.trouble: Callable[[LocalIssuer], None] | None = None
         self.transport: Final[Transport] = InProcessTransport(self._answer, lambda: self._is_running)
 
     def __enter__(self) -> Self:
@@ -174,6 +182,12 @@ class LocalIssuer(TokenMint):
     def outage(self) -> None:
         """End every connection without an answer, until `behave`. `stop` refuses connections instead."""
         self.misbehave("all", Fault(disconnect=True))
+
+    def recover(self) -> None:
+        """Answer rightly and at once from now on: ends an outage, a stop, every fault and a wrong clock. Keys stay as they are."""
+        self.behave()
+        self.clock_error = 0.0
+        self.start()
 
     def hold(self, endpoint: AnyEndpoint = "all") -> contextlib.AbstractContextManager[Gate]:
         """Make requests that arrive inside the block wait behind the gate it yields, until released or its end."""

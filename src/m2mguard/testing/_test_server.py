@@ -10,6 +10,7 @@ from typing import Any, Final, Self, Unpack
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.testing._calling_as import calling_as, protecting, replacing
+from m2mguard.testing._chaos import fetch_keys_before_trouble
 from m2mguard.testing._local_issuer import LocalIssuer
 from m2mguard.testing._minting import SHOPPING_API, MintOptions
 from m2mguard.testing._movable_clock import MovableClock
@@ -129,6 +130,7 @@ def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
                 "key_directory": None,
             }
             replacement = ResourceServer(**server.settings.arguments() | local)
+            fetch_keys_before_trouble(replacement, issuer)
             parts = {name: value for name, value in vars(replacement).items() if name in vars(server)}
             replaced.enter_context(replacing(server, parts))
         yield

@@ -144,15 +144,15 @@ def fake_caller() -> CallerFactory:
 
 @pytest.fixture(params=_TROUBLES)
 def chaos(request: pytest.FixtureRequest, m2m_server: TestServer) -> Iterator[str]:
-    """Run the test once for each trouble of the issuer; the test gets its name. A good token must pass in each.
+    """Run the test once for each trouble of `m2m_issuer`; the test gets its name. A good token must pass in each.
 
-    The keys of `m2m_server` are fetched before the trouble begins. When the test has ended, a new token is verified by `m2m_server`: if
-    it is refused, the test fails.
+    `m2m_server`, `m2m_served` and what `trusting` prepares have fetched keys before the trouble begins. When the test has ended, a new
+    token is verified by `m2m_server`: if it is refused, the test fails.
     """
-    from m2mguard.testing._chaos import TROUBLES
+    from m2mguard.testing._chaos import begin
 
     m2m_server.warm_up()
-    TROUBLES[request.param](m2m_server)
+    begin(request.param, m2m_server.issuer)
     yield request.param
     m2m_server.verify(m2m_server.token())
 
@@ -176,8 +176,11 @@ def _clock(issuer: LocalIssuer) -> MovableClock:
 
 def _server(issuer: LocalIssuer, audience: str, *, http: bool) -> TestServer:
     from m2mguard.testing import TestServer
+    from m2mguard.testing._chaos import fetch_keys_before_trouble
 
-    return TestServer(issuer, audience=audience, http=http)
+    server = TestServer(issuer, audience=audience, http=http)
+    fetch_keys_before_trouble(server, issuer)
+    return server
 
 
 def _token(issuer: LocalIssuer, audience: str) -> TokenFactory:

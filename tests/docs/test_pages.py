@@ -1,0 +1,34 @@
+"""Pages that need a process of their own: their blocks as one file, as a reader pastes them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sybil import Document
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["docs/guides/django.md", "docs/guides/drf.md"]
+
+
+def blocks_of(page: str) -> list[tuple[int, str]]:
+    """The Python blocks of a page: the line that each begins on, and its text."""
+    document = Document.parse(str(ROOT / page), PythonCodeBlockParser())
+    return [(example.line, str(example.parsed)) for example in document.examples()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_run_as_one_file(page, tmp_path):
+    blocks = blocks_of(page)
+    assert len(blocks) > 2
+    lines: list[str] = []
+    for number, text in blocks:
+        lines += [""] * (number - len(lines))  # a traceback then names the line of the page
+        lines += text.splitlines()
+    file = tmp_path / "page.py"
+    file.write_text("\n".join(lines))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", file], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
