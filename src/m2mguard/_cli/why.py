@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from m2mguard._cli.output import Output
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
-from m2mguard._reasons.access import ACCESS
+from m2mguard._reasons.insufficient_scope import ACCESS
 from m2mguard._reporting.log_lines import line_for
 from m2mguard.events import Event, KeysUnavailableEvent, RefreshFailed, RenewalFailed, TokenRefused
 

@@ -1,4 +1,4 @@
-"""What a token says about its key; and the keys of one good fetch, with the times until which they are fresh and servable. Data only."""
+"""The keys of one good fetch, and until when they are fresh and servable. And what a token says about its key. Data only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of verified tokens, by the SHA-256 of the whole token. Only good verdicts enter.
+"""The cache of verified tokens, by the SHA-256 of the whole token; bounded in entries and bytes. Only good verdicts enter.
 
 `get` takes no lock and never waits: it only appends a note of the use. `put` applies the notes under the lock, which is given from
 outside, since nothing in this package starts threads.

@@ -186,7 +186,7 @@ class LocalIssuer(TokenMint):
     def recover(self) -> None:
         """Answer rightly and at once from now on: ends an outage, a stop, every fault and a wrong clock. Keys stay as they are."""
         self.behave()
-        self.clock_error = 0.0
+        self.clock_error: float = 0.0
         self.start()
 
     def hold(self, endpoint: AnyEndpoint = "all") -> contextlib.AbstractContextManager[Gate]:
