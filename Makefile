@@ -10,11 +10,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test quick check coverage graph docs lowest format bench drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph docs release-check lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less than half a minute
 	$(BIN)/python examples/demo.py
@@ -49,6 +49,9 @@ docs: $(VENV)/docs.filled  ## Build the documentation site into build/docs; a wa
 	$(BIN)/python -m m2mguard why --markdown > docs/reference/why.md
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs build/docs
 	@echo "open build/docs/index.html"
+
+release-check: $(VENV)/release.filled $(VENV)/lowest.filled  ## Build wheel and sdist, and test what was built on every Python found (long)
+	$(BIN)/python -m tools.release_check
 
 lowest: $(VENV)/lowest.filled  ## Run the tests with the oldest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
