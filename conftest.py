@@ -1,7 +1,7 @@
 """Executes the documentation: every Python block of README.md and docs/ is a test, so that no page can lie.
 
 The blocks of one page share their names and run from top to bottom, and nothing else is there: a reader who copies them in order gets the
-same. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here. tests/docs/test_pages.py runs the pages
+same. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here. tests/docs runs the pages
 that need a process of their own.
 """
 
@@ -12,7 +12,11 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-IN_THEIR_OWN_PROCESS = ["docs/guides/django.md", "docs/guides/drf.md"]  # Django can be configured only once
+IN_THEIR_OWN_PROCESS = [
+    "docs/guides/django.md",
+    "docs/guides/drf.md",
+    "docs/start/*.md",
+]  # Django can be configured only once
 SUITES_OF_PYTEST = ["docs/guides/testing.md"]
 
 pytest_collect_file = Sybil(

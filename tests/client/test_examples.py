@@ -23,15 +23,16 @@ def run(name: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_two_services_talk_each_with_a_token_of_its_own():
-    done = run("two_services")
+def test_the_order_system_runs_each_service_with_a_token_of_its_own():
+    done = run("order_system")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [
-        "the orders API was called by: web-shop",
+        "the first run of the job: {'tea': 3, 'milk': 4, 'sugar': 5}",
+        "the orders API was called by: nightly-report",
         "the stock API was called by: orders-service",
         "had the orders API passed on its caller's token, the answer had been: 401",
-        "token requests of both services for 11 calls: 2",
-        "with the issuer gone, the answer still is: 200",
+        "token requests of both services for 4 runs: 2",
+        "with the issuer gone, the next run: {'tea': 3, 'milk': 4, 'sugar': 5}",
     ]
 
 

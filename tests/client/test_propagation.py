@@ -17,7 +17,7 @@ from m2mguard.errors import AnswerableError
 from m2mguard.testing import SHOPPING_API, faults
 from tests.client.apis import Api
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "two_services" / "orders_api.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "order_system" / "orders_api.py"
 
 
 @pytest.fixture(scope="module")
