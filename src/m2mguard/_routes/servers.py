@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterator
 
 from m2mguard._route_marks import guards_of
-from m2mguard._routes.starlette_apps import guards_of_middleware, is_starlette
+from m2mguard._routes.starlette_apps import is_starlette
 from m2mguard._routes.survey import belongs_to_django, survey
+from m2mguard._routes.wrappers import guards_of_middleware
 from m2mguard._server.resource_server import ResourceServer
 
 _FLASK_EXTENSION = "m2mguard"

@@ -62,7 +62,7 @@ def _checked(entries: Iterable[str]) -> tuple[str, ...]:
 def _fails(report: RouteReport, *, any_token_is_enough: bool) -> bool:
     if report.open_on_purpose:
         return False
-    if not report.is_protected or report.contradiction:
+    if not report.is_protected:
         return True
     return not any_token_is_enough and report.severity != "fine"
 

@@ -1,0 +1,55 @@
+"""The middleware of a Django site: its guards, and what above them may answer by itself. Imports Django only where the site has."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from m2mguard._route_marks import RouteGuard
+from m2mguard._routes.forwarding import always_calls, inner_functions, returns_nothing
+from m2mguard._routes.guarding import ObservedRoute, is_forwarding, module_of, replaced_member
+from m2mguard._routes.report import RouteReport, own_answers
+from m2mguard._routes.wrappers import Seen
+
+
+def middleware_guards(seen: Seen, prefix: str) -> tuple[Seen, list[RouteReport]]:
+    """The guards above a site and in its middleware, and a report for each middleware that may answer before them."""
+    from django.conf import settings
+    from django.utils.module_loading import import_string
+
+    from m2mguard.django._settings import current
+    from m2mguard.django.middleware import M2MGuardMiddleware
+
+    told: list[RouteReport] = []
+    for name in settings.MIDDLEWARE:
+        found = import_string(name)
+        is_class = isinstance(found, type)
+        if is_class and issubclass(found, M2MGuardMiddleware) and not replaced_member(found):
+            settled = current()
+            guard = RouteGuard(requirement=settled.requires, server=settled.server, public=settled.exemptions.public)
+            seen += (ObservedRoute(guard=guard, root=prefix),)
+        elif _may_answer(found):
+            told += own_answers(prefix, seen, found)
+    return seen, told
+
+
+def _may_answer(middleware: Any) -> bool:
+    module = str(getattr(middleware, "__module__", ""))
+    if not isinstance(middleware, type):
+        return not is_forwarding(module) and not _is_forwarding_factory(middleware)
+    if not is_forwarding(module_of(middleware.__call__) or module) and not always_calls(
+        middleware.__call__, ["self.get_response", "super().__call__"]
+    ):
+        return True
+    if is_forwarding(module):
+        return False
+    hooks = [getattr(middleware, name, None) for name in ("process_request", "process_view")]
+    known = hooks and [one for one in hooks if one is not None and not is_forwarding(module_of(one))]
+    return module.startswith("django.middleware.cache") or not all(map(returns_nothing, known))
+
+
+def _is_forwarding_factory(factory: Any) -> bool:
+    """Whether the middleware that a function makes always goes on to the next one."""
+    functions = inner_functions(factory)
+    names = list(inspect.signature(factory).parameters)[:1]
+    return bool(functions) and all(always_calls(one, names) for one in functions)
