@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +12,7 @@ from m2mguard._routes.forwarding import returns_nothing
 from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of
 from m2mguard._routes.report import RouteReport, own_answers, reports, where_is
 from m2mguard._routes.view_guards import guards_of_handler, guards_of_view
-from m2mguard._routes.wrappers import Seen, replaced_by_user, unwrap
+from m2mguard._routes.wrappers import Seen, replaced_by_user
 
 _NEVER_SERVED = (
     "every request to it ends in an error: the guard is above the route, where the application does not see it"
@@ -30,17 +29,15 @@ def is_flask(app: object) -> bool:
 def survey_flask(
     app: Any, seen: Seen, prefix: str, survey: Callable[[Any, Seen, str], Iterator[RouteReport]]
 ) -> Iterator[RouteReport]:
-    """Every rule, with the guards of the middleware, the application, the blueprint and the view."""
+    """Every rule, with the guards of the middleware, the application, the blueprint and the view; and what the middleware serves."""
     replaced = replaced_by_user(app, _DECIDING)
     if replaced is not None:
         yield from own_answers(prefix, seen, replaced)
-    if not inspect.ismethod(app.wsgi_app):
-        inner, seen, told = unwrap(app.wsgi_app, seen, prefix, lambda one: hasattr(one, "mounts"))
-        yield from told
-        for mount, mounted in getattr(inner, "mounts", {}).items():
-            yield from survey(mounted, seen, prefix + mount)
-        if not inspect.ismethod(getattr(inner, "app", inner)):
-            yield from survey(getattr(inner, "app", inner), seen, prefix)
+    yield from survey(app.wsgi_app, seen, prefix)
+
+
+def survey_rules(app: Any, seen: Seen, prefix: str) -> Iterator[RouteReport]:
+    """Every rule of an application whose middleware has been seen."""
     answering: dict[int, Any] = {}
     for rule in app.url_map.iter_rules():
         if not rule.build_only:

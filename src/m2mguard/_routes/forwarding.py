@@ -88,7 +88,8 @@ class _Calls:
         if isinstance(node, ast.If):
             return self._is_certain(node.test) or self._branches(node.body, node.orelse)
         if isinstance(node, ast.With | ast.AsyncWith):
-            return None if self._raises else self.before_the_end_of(node.body)  # it may suppress what is raised
+            suppresses = any("suppress" in ast.unparse(one) for one in node.items)
+            return None if suppresses and self._raises else self.before_the_end_of(node.body)
         if isinstance(node, ast.Try):
             return self._tried(node)
         if isinstance(node, ast.For | ast.AsyncFor | ast.While | ast.Match):

@@ -7,7 +7,7 @@ from typing import Any
 
 from m2mguard._route_marks import guards_of
 from m2mguard._routes.django_sites import is_django, survey_django
-from m2mguard._routes.flask_apps import is_flask, survey_flask
+from m2mguard._routes.flask_apps import is_flask, survey_flask, survey_rules
 from m2mguard._routes.guarding import is_ours
 from m2mguard._routes.report import RouteReport, reports, where_is
 from m2mguard._routes.starlette_apps import is_files, is_starlette, survey_starlette
@@ -37,6 +37,8 @@ def _survey(app: Any, seen: Seen, path: str) -> Iterator[RouteReport]:
         yield from survey_starlette(app, seen, path, _survey)
     elif is_flask(app):
         yield from survey_flask(app, seen, path, _survey)
+    elif is_flask(getattr(app, "__self__", None)):  # its `wsgi_app`
+        yield from survey_rules(app.__self__, seen, path)
     elif _is_dispatcher(app):
         yield from _survey(app.app, seen, path)
         for mount, mounted in app.mounts.items():

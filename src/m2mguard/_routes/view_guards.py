@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from m2mguard._route_marks import guards_of
@@ -18,6 +17,10 @@ _DISPATCHING = {
 """The module of what `as_view()` returns, and the method of the class that it calls."""
 
 
+_RAISING = "m2mguard.flask"
+"""Its guards raise to refuse a request; those of `m2mguard.django` return the answer."""
+
+
 class _Layer(NamedTuple):
     """One function of those around each other, and how its code may write the next one inside."""
 
@@ -27,8 +30,9 @@ class _Layer(NamedTuple):
 
 def guards_of_view(view: Any) -> tuple[ObservedRoute, ...]:
     """The guards of a view or hook, the outermost first, each with what is around it that may answer before it."""
-    found, _ = _walk(_layers(view, ""))
-    return found or tuple(ObservedRoute(guard=one, above="what hides its guard") for one in guards_of(view))
+    return _walk(_layers(view, "")) or tuple(
+        ObservedRoute(guard=one, above="what hides its guard") for one in guards_of(view)
+    )
 
 
 def guards_of_handler(owner: type, dispatch: str, handler: Any) -> tuple[ObservedRoute, ...]:
@@ -39,27 +43,28 @@ def guards_of_handler(owner: type, dispatch: str, handler: Any) -> tuple[Observe
         dispatch: the name of the method that calls the handlers.
         handler: the handler.
     """
-    _, around = _walk(_of_method(owner, dispatch))
-    return tuple(replace(one, above=around or one.above) for one in guards_of_view(handler))
+    return _walk([*_of_method(owner, dispatch), *_layers(handler, "")]) or guards_of_view(handler)
 
 
-def _walk(layers: Iterator[_Layer]) -> tuple[tuple[ObservedRoute, ...], str]:
-    """The guards among functions around each other, the outermost first; and what of all of them may answer by itself."""
+def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
+    """The guards among functions around each other, the outermost first, each with what is around it that may answer."""
+    functions = list(layers)
+    raises = any(module_of(one.function) == _RAISING for one in functions)
     found: list[ObservedRoute] = []
     around = ""
-    for function, names in layers:
+    for function, names in functions:
         module = module_of(function)
         if module.startswith("m2mguard."):
             found += [ObservedRoute(guard=one, above=around) for one in guards_of(function)[-1:]]  # the last is its own
-        elif not around and _may_answer(function, names):
+        elif not around and _may_answer(function, names, raises=raises):
             around = f"a function of {module or type(function).__module__}"
-    return tuple(found), around
+    return tuple(found)
 
 
-def _may_answer(function: Any, names: list[str]) -> bool:
+def _may_answer(function: Any, names: list[str], *, raises: bool) -> bool:
     middleware = free_variables(function).get("middleware")  # of Django's `decorator_from_middleware`
     module = module_of(function) if middleware is None else type(middleware).__module__
-    return not is_forwarding(module) and not always_calls(function, names)
+    return not is_forwarding(module) and not always_calls(function, names, raises=raises)
 
 
 def _layers(view: Any, method: str) -> Iterator[_Layer]:
