@@ -63,10 +63,10 @@ def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Ite
     if endpoint is None:
         yield from _mounted(original, seen, path, survey)
         return
-    _, seen, told = unwrap(route.app, seen, prefix, lambda _: False)
-    yield from told
     if _may_answer(original):
         yield from own_answers(path, seen, type(original))
+    _, seen, told = unwrap(route.app, seen, prefix, lambda _: False)
+    yield from told
     dependant = getattr(route, "dependant", None)
     guards, doubt = (
         ([], "") if dependant is None else asked_by_dependencies(dependant, getattr(app, "dependency_overrides", {}))
@@ -75,10 +75,19 @@ def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Ite
     methods = getattr(route, "methods", None) or ()
     if is_a(original, "starlette.routing", "WebSocketRoute"):
         methods = ("WEBSOCKET",)
-    yield from reports(
-        path, sorted({*methods} - {"HEAD"}) or sorted(methods), (*found, *_asked_by_decorator(endpoint, found)),
-        where=where_is(endpoint), doubt=doubt, open_on_purpose=_purpose(endpoint),
-    )  # fmt: skip
+    methods = sorted({*methods} - {"HEAD"}) or sorted(methods)
+    for served, handler in (_handlers(endpoint) or {(*methods,): endpoint}).items():
+        yield from reports(
+            path, served, (*found, *_asked_by_decorator(handler, found)),
+            where=where_is(handler), doubt=doubt, open_on_purpose=_purpose(endpoint),
+        )  # fmt: skip
+
+
+def _handlers(endpoint: Any) -> dict[tuple[str, ...], Any]:
+    """The handlers of a class, by their method, where `@requires` of Starlette's is on one of them."""
+    names = ("get", "head", "post", "put", "patch", "delete", "options") if inspect.isclass(endpoint) else ()
+    found = {(name.upper(),): getattr(endpoint, name) for name in names if hasattr(endpoint, name)}
+    return found if any(list(_asked_by_decorator(one, ())) for one in found.values()) else {}
 
 
 def _may_answer(route: Any) -> bool:

@@ -49,7 +49,7 @@ def may_answer(wrapper: object) -> bool:
         return _may_answer_as_dispatch(getattr(wrapper, "dispatch_func", None)) or _is_replaced(kind, "__call__")
     inner = inner_of(wrapper)
     names = [f"self.{name}" for name, value in getattr(wrapper, "__dict__", {}).items() if value is inner]
-    return not is_forwarding(kind.__module__) and not always_calls(kind.__call__, names)
+    return not is_forwarding(_module_called(kind)) and not always_calls(kind.__call__, names)
 
 
 def middleware_may_answer(cls: Any, options: Collection[object]) -> bool:
@@ -62,7 +62,7 @@ def middleware_may_answer(cls: Any, options: Collection[object]) -> bool:
             [one for one in options if inspect.isroutine(one)] if cls is base else [getattr(cls, "dispatch", None)]
         )
         return any(map(_may_answer_as_dispatch, functions)) or _is_replaced(cls, "__call__")
-    return not is_forwarding(cls.__module__) and not always_calls(cls.__call__, ["self.app"])
+    return not is_forwarding(_module_called(cls)) and not always_calls(cls.__call__, ["self.app"])
 
 
 def guards_of_middleware(middleware: Any) -> tuple[RouteGuard, ...]:
@@ -72,6 +72,11 @@ def guards_of_middleware(middleware: Any) -> tuple[RouteGuard, ...]:
     if not (inspect.isclass(middleware.cls) and issubclass(middleware.cls, BearerAuthMiddleware)):
         return ()
     return guards_around(middleware.cls(_nothing, *middleware.args, **middleware.kwargs))
+
+
+def _module_called(kind: type) -> str:
+    """The module of the code that runs when an instance is called."""
+    return module_of(kind.__call__) or kind.__module__
 
 
 def replaced_by_user(thing: object, names: Collection[str]) -> Any:

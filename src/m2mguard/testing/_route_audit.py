@@ -5,9 +5,12 @@ What each route asks for is found out as `m2mguard doctor --app` does it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from m2mguard._routes import RouteReport, is_named, survey
+
+_ENTRY = re.compile(r"(?:[A-Z]+(?:,[A-Z]+)* )?/.*", re.DOTALL)
 
 
 def assert_all_routes_protected(
@@ -54,23 +57,26 @@ def _checked(entries: Iterable[str]) -> tuple[str, ...]:
         raise TypeError("except_ is a list of paths, not one string")
     checked = tuple(entries)
     for entry in checked:
-        if not entry.rpartition(" ")[2].startswith("/"):
-            raise ValueError(f"except_: {entry!r} is no path; a path starts with '/'")
+        if not _ENTRY.fullmatch(entry):
+            raise ValueError(
+                f"except_: {entry!r} names no route; give a path, such as '/docs', or methods and a path: 'GET,POST /docs'"
+            )
     return checked
 
 
 def _fails(report: RouteReport, *, any_token_is_enough: bool) -> bool:
     if report.open_on_purpose:
         return False
-    if not report.is_protected:
-        return True
-    return not any_token_is_enough and report.severity != "fine"
+    return not report.is_protected or (not any_token_is_enough and report.severity != "fine")
 
 
 def _message(failing: Sequence[RouteReport], reports: Sequence[RouteReport]) -> str:
-    lines = [f"{len(failing)} of {len(reports)} routes can be called by anybody, or by any application:"]
+    lines = [f"{len(failing)} of {len(reports)} routes can be called, or may be called, by somebody who must not:"]
     lines += [f"  {_line(report)}  ({report.where})" for report in failing]
-    lines += ["Protect each of them, or name it in except_ if everybody may call it.", "The other routes:"]
+    lines += [
+        "Protect each of them; or name it in except_ if everybody may call it: its path, as it is written here.",
+        "The other routes:",
+    ]
     lines += [f"  {_line(report)}" for report in reports if report not in failing]
     return "\n".join(lines)
 
