@@ -232,7 +232,7 @@ def test_the_methods_of_a_class_are_told_apart():
     assert TestClient(app).post("/orders").status_code == 401
     assert failing(app) == set()
     assert failing(app, any_token_is_enough=False) == {"/orders"}
-    with pytest.raises(AssertionError, match="(?m)^  POST /orders asks for a token, and for nothing else"):
+    with pytest.raises(AssertionError, match=r"(?m)^  POST /orders asks for a token, and for nothing else"):
         assert_all_routes_protected(app, any_token_is_enough=False)
 
 
@@ -303,3 +303,23 @@ def test_the_reports_say_what_each_route_asks_for():
     assert [(one.path, one.text, one.where) for one in found] == [
         ("/orders", 'asks for scope "read"', f"{__name__}:page")
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "called", "public"),
+    [
+        ("/users/{name}/orders", "/users/me/orders", "/users/me/"),
+        ("/users/{name}/orders", "/users/a/b/orders", "/users/a/b/"),
+        ("/users/{name}/orders", "/users/me/orders", "/users/me"),
+        ("/users/{name:path}/orders", "/users/a/b/orders", "/users/a/b/"),
+        ("/{area}/{name}", "/docs/a", "/docs/"),
+        ("/{area}", "/docs", "/docs/"),
+        ("/orders{rest:path}", "/orders/a", "/orders/"),
+        ("/{number:int}", "/3", "/3"),
+        ("/{number:int}", "/docs", "/3"),
+    ],
+)
+def test_a_parameter_that_can_make_a_path_public_is_found(path, called, public):
+    app = behind(Middleware(BearerAuthMiddleware, server=SERVER, public=[public]), routes=[Route(path, page)])
+    opened = is_open(app, called) or (called == "/docs" != public and is_open(app, "/3"))
+    assert failing(app) == ({path} if opened else set())

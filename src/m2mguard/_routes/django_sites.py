@@ -39,15 +39,24 @@ def survey_django(seen: Seen = (), prefix: str = "") -> Iterator[RouteReport]:
 
 def _patterns(patterns: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
     for one in patterns:
-        text = str(one.pattern).removeprefix("^")
-        is_regex = type(one.pattern).__name__ == "RegexPattern"
-        below, below_shape = path + text.removesuffix("$"), shape + (_SPECIAL.sub("<>", text) if is_regex else text)
+        below = path + str(one.pattern).removeprefix("^").removesuffix("$")
+        below_shape = shape + _shape(one)
         if not hasattr(one, "url_patterns"):
             yield from _view(one.callback, below, below_shape, seen)
         elif getattr(one, "app_name", None) == "admin":
             yield from _admin(one, below, below_shape, seen)
         else:
             yield from _patterns(one.url_patterns, below, below_shape, seen)
+
+
+def _shape(pattern: Any) -> str:
+    """What a pattern adds to a path, with `<>` in the place of whatever can vary."""
+    text = str(pattern.pattern)
+    if type(pattern.pattern).__name__ != "RegexPattern":
+        return text
+    start = "" if text.startswith("^") else "<>"
+    end = "" if text.endswith("$") or hasattr(pattern, "url_patterns") else "<>"
+    return start + _SPECIAL.sub("<>", text.removeprefix("^").removesuffix("$")) + end
 
 
 def _admin(resolver: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
@@ -72,7 +81,11 @@ def _all_patterns(resolver: Any) -> Iterator[Any]:
 
 
 def _is_of_the_admin(view: Any) -> bool:
-    return f"{module_of(view)}.".startswith(_ADMIN)
+    while view is not None:
+        if module_of(view).startswith(_ADMIN):
+            return True
+        view = getattr(view, "__wrapped__", None)
+    return False
 
 
 def _view(view: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:

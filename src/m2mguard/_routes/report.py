@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from m2mguard._formatting import listed
 from m2mguard._routes.guarding import ObservedRoute
+from m2mguard._routes.public_routes import is_public, public_below
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 
 RouteSeverity = Literal["alarm", "warning", "note", "fine"]
-_PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +69,7 @@ def reports(
     guards = list(seen)
     groups: dict[tuple[ObservedRoute, ...], list[str]] = {}
     for method in methods or ("",):
-        asking = tuple(one for one in guards if not _is_public(one, shape or path, method))
+        asking = tuple(one for one in guards if not is_public(one, shape or path, method))
         groups.setdefault(asking, []).append(method)
     return [
         _report(
@@ -119,7 +118,7 @@ def _report(
     without_guard: tuple[RouteSeverity, str, bool],
 ) -> RouteReport:
     certain = [one for one in asking if not one.above]
-    public = [_public_below(one, shape, methods) for one in certain]
+    public = [public_below(one, shape, methods) for one in certain]
     open_below = public[0] if public and all(public) else []
     severity, text, is_in_doubt = _with_guard(asking, doubt, open_below) if asking else without_guard
     if asking and contradiction:
@@ -167,24 +166,6 @@ def _with_guard(
     )
 
 
-def _public_below(seen: ObservedRoute, shape: str, methods: Collection[str]) -> list[str]:
-    """The public paths that are this route with something in the place of its parameters, or for some of its methods."""
-    public = seen.guard.public
-    if public is None:
-        return []
-    parts = [re.escape(part) for part in _PARAMETER.split(shape.removeprefix(seen.root))]
-    pattern = re.compile(".*".join(parts))
-    return [
-        entry
-        for entry in public.entries
-        if any(pattern.fullmatch(one) for one in ((entry, f"{entry}x") if entry.endswith("/") else (entry,)))
-        and (
-            not methods
-            or any(public.match(f"{entry}x" if entry.endswith("/") else entry, method=one) for one in methods)
-        )
-    ]
-
-
 def asked(requirements: Iterable[Requirement]) -> str:
     """What several requirements ask for together, in words; "" where any token will do."""
     words: list[str] = []
@@ -202,15 +183,6 @@ def asked(requirements: Iterable[Requirement]) -> str:
         elif one.organization not in (None, "*"):
             words.append(f"the organization {listed([one.organization])}")
     return ", ".join(dict.fromkeys(words))
-
-
-def _is_public(seen: ObservedRoute, path: str, method: str) -> bool:
-    """Whether every request of the route passes the guard without a token, whatever is in the place of its parameters."""
-    public = seen.guard.public
-    if public is None:
-        return False
-    below = _PARAMETER.sub("x", path).removeprefix(seen.root) or "/"
-    return public.match(below, method=method or None)
 
 
 def is_named(report: RouteReport, entries: Iterable[str]) -> bool:

@@ -64,12 +64,14 @@ def _asked(view: Any, owner: Any, method: str, action: str, actions: dict[str, s
         return (), f"get_authenticators() raised {type(error).__name__} without a request", ""
     if actions:
         made.action = action  # set only now, as the framework does
-    permitted, doubt = _permitted(made)
+    permitted, lenient, doubt = _permitted(made)
     ours = [one for one in authenticators if isinstance(one, M2MAuthentication)]
     server = ours[0].server if ours else None
     replaced = replaced_by_user(made, _DECIDING)
-    skipped = f"{where_is(replaced)}" if replaced is not None else ""
-    guards = tuple(ObservedRoute(guard=RouteGuard(requirement=one, server=server), above=skipped) for one in permitted)
+    skipped = where_is(replaced) if replaced is not None else ""
+    guards = tuple(
+        ObservedRoute(guard=RouteGuard(requirement=one, server=server), above=skipped or lenient) for one in permitted
+    )
     first = next((one for one in authenticators if not _is_passed_by(one)), None)
     if isinstance(first, M2MAuthentication) and not replaced_member(type(first), raises=True):
         guards = (ObservedRoute(guard=RouteGuard(server=server), above=skipped), *guards)
@@ -86,14 +88,24 @@ def _is_passed_by(authenticator: object) -> bool:
     return type(authenticator).__module__ == "rest_framework.authentication"
 
 
-def _permitted(made: Any) -> tuple[list[Any], str]:
-    """The requirements of a view, and why there may be more, or ""."""
+def _permitted(made: Any) -> tuple[list[Any], str, str]:
+    """The requirements of a view; a permission among them that may decide otherwise, or ""; and why there may be more, or ""."""
     from m2mguard.drf import requirements_of
 
     try:
-        return requirements_of(made), ""
+        kinds = [type(one) for permission in made.get_permissions() for one in _operands(permission)]
+        return requirements_of(made), next((where_is(kind) for kind in kinds if replaced_member(kind)), ""), ""
     except Exception as error:  # noqa: BLE001  # the user's own code, which may want a request
-        return [], f"get_permissions() raised {type(error).__name__} without a request"
+        return [], "", f"get_permissions() raised {type(error).__name__} without a request"
+
+
+def _operands(permission: Any) -> Iterator[Any]:
+    """The permissions that a combined one is made of, or the one alone."""
+    operands = [getattr(permission, name) for name in ("op1", "op2") if hasattr(permission, name)]
+    for one in operands:
+        yield from _operands(one)
+    if not operands:
+        yield permission
 
 
 def _contradiction(owner: Any, made: Any) -> str:

@@ -86,7 +86,9 @@ def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Ite
 def _handlers(endpoint: Any) -> dict[tuple[str, ...], Any]:
     """The handlers of a class, by their method, where `@requires` of Starlette's is on one of them."""
     names = ("get", "head", "post", "put", "patch", "delete", "options") if inspect.isclass(endpoint) else ()
-    found = {(name.upper(),): getattr(endpoint, name) for name in names if hasattr(endpoint, name)}
+    found: dict[tuple[str, ...], Any] = {
+        (name.upper(),): getattr(endpoint, name) for name in names if hasattr(endpoint, name)
+    }
     return found if any(list(_asked_by_decorator(one, ())) for one in found.values()) else {}
 
 

@@ -62,7 +62,8 @@ def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
 
 
 def _may_answer(function: Any, names: list[str], *, raises: bool) -> bool:
-    middleware = free_variables(function).get("middleware")  # of Django's `decorator_from_middleware`
+    before = free_variables(function).get("_pre_process_request")  # of Django's `csrf_protect` and its like
+    middleware = free_variables(before).get("middleware")
     module = module_of(function) if middleware is None else type(middleware).__module__
     return not is_forwarding(module) and not always_calls(function, names, raises=raises)
 
