@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 from m2mguard._route_marks import RouteGuard
@@ -24,13 +25,22 @@ def middleware_guards(seen: Seen, prefix: str) -> tuple[Seen, list[RouteReport]]
     for name in settings.MIDDLEWARE:
         found = import_string(name)
         is_class = isinstance(found, type)
-        if is_class and issubclass(found, M2MGuardMiddleware) and not replaced_member(found):
+        if is_class and issubclass(found, M2MGuardMiddleware):
             settled = current()
             guard = RouteGuard(requirement=settled.requires, server=settled.server, public=settled.exemptions.public)
-            seen += (ObservedRoute(guard=guard, root=prefix),)
+            seen += (ObservedRoute(guard=guard, root=prefix, above=replaced_member(found)),)
         elif _may_answer(found):
             told += own_answers(prefix, seen, found)
     return seen, told
+
+
+def with_server(guards: Seen) -> Seen:
+    """The same guards with the site's server, where they have none of their own."""
+    if not guards:
+        return ()
+    from m2mguard.django._settings import resource_server
+
+    return tuple(replace(one, guard=replace(one.guard, server=one.guard.server or resource_server())) for one in guards)
 
 
 def _may_answer(middleware: Any) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard, guards_of
-from m2mguard._routes.django_middleware import middleware_guards
-from m2mguard._routes.guarding import is_ours, module_of
-from m2mguard._routes.report import RouteReport, reports, where_is
+from m2mguard._route_marks import guards_of
+from m2mguard._routes.django_middleware import middleware_guards, with_server
+from m2mguard._routes.guarding import is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.view_guards import guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen
 
@@ -35,6 +34,11 @@ def survey_django(seen: Seen = (), prefix: str = "") -> Iterator[RouteReport]:
     guards, told = middleware_guards(seen, prefix)
     yield from told
     yield from _patterns(get_resolver().url_patterns, f"{prefix}/", f"{prefix}/", guards)
+
+
+def survey_view(view: Any) -> Iterator[RouteReport]:
+    """The reports on one view alone, wherever it is served."""
+    yield from _view(view, "/", "/", ())
 
 
 def _patterns(patterns: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
@@ -129,25 +133,6 @@ def _purpose(view: Any) -> str:
     if is_ours(innermost):
         return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
     return "files that anybody may read" if module_of(innermost) in _FILES else ""
-
-
-def with_server(guards: Seen) -> Seen:
-    """The same guards with the site's server, where they have none of their own."""
-    if not guards:
-        return ()
-    from m2mguard.django._settings import resource_server
-
-    return tuple(
-        replace(
-            one,
-            guard=RouteGuard(
-                requirement=one.guard.requirement,
-                server=one.guard.server or resource_server(),
-                public=one.guard.public,
-            ),
-        )
-        for one in guards
-    )
 
 
 def _doubt(view: Any) -> str:

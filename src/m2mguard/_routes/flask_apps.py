@@ -9,8 +9,8 @@ from typing import Any
 
 from m2mguard._route_marks import guards_of
 from m2mguard._routes.forwarding import returns_nothing
-from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of
-from m2mguard._routes.report import RouteReport, own_answers, reports, where_is
+from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, own_answers, reports
 from m2mguard._routes.view_guards import guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen, replaced_by_user
 
@@ -93,7 +93,8 @@ def _purpose(view: Any) -> str:
 
 
 def _with(one: ObservedRoute, server: Any) -> ObservedRoute:
-    return one if one.guard.server is not None else replace(one, guard=replace(one.guard, server=server))
+    """The guard with the application's server, which verifies whatever server the guard was made with."""
+    return one if server is None else replace(one, guard=replace(one.guard, server=server))
 
 
 def _blueprints(endpoint: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from m2mguard._route_marks import RouteGuard, guards_of
@@ -36,20 +36,23 @@ class ObservedRoute:
     above: str = ""
 
 
-def guards_around(target: object, *, raises: bool = False) -> tuple[RouteGuard, ...]:
-    """The guards of a middleware or dependency, if m2mguard's own code decides: a subclass may let anybody pass.
+def guards_around(target: object, *, root: str = "", raises: bool = False) -> tuple[ObservedRoute, ...]:
+    """The guards of a middleware or dependency. Where other code than m2mguard's decides, that code is above them.
 
     Args:
         target: the middleware or dependency.
+        root: as for `ObservedRoute`.
         raises: it raises to refuse a request, so that a method which always calls that of m2mguard is as good.
     """
     kind = type(target)
-    trusted = any(map(is_ours, kind.__mro__)) and not replaced_member(kind, raises=raises)
-    return guards_of(target) if trusted else ()
+    above = replaced_member(kind, raises=raises)
+    if not is_ours(target) and not any(map(is_ours, kind.__mro__)):  # it has got the mark of another
+        above = where_is(target)
+    return tuple(ObservedRoute(guard=one, root=root, above=above) for one in guards_of(target))
 
 
 def replaced_member(kind: type, *, raises: bool = False) -> str:
-    """The method of m2mguard that a subclass replaces; "" where there is none. Arguments as `guards_around`."""
+    """The method that a subclass has in the place of m2mguard's, by its module and name; "" where there is none."""
     kinds = kind.__mro__
     first = next((index for index, one in enumerate(kinds) if is_ours(one)), 0)
     methods = {name for one in kinds[first:] if is_ours(one) for name, member in vars(one).items() if callable(member)}
@@ -59,7 +62,7 @@ def replaced_member(kind: type, *, raises: bool = False) -> str:
 def _replaced(kind: type, methods: Collection[str], *, raises: bool) -> Iterator[str]:
     for name, member in vars(kind).items():
         if name in methods and not (raises and always_calls(member, [f"super().{name}"], raises=True)):
-            yield name
+            yield f"{where_is(kind)}.{name}"
 
 
 def is_ours(served: object) -> bool:
@@ -76,3 +79,13 @@ def module_of(function: object) -> str:
     """The module whose code a function runs; `functools.wraps` gives it the name of another."""
     names = getattr(getattr(function, "__func__", function), "__globals__", None)
     return str(names.get("__name__", "")) if isinstance(names, dict) else ""
+
+
+def where_is(served: object) -> str:
+    """The module and name of a function or class, without what its decorators add."""
+    inner: object = served
+    unwrap: Callable[[object], object] = lambda one: getattr(one, "__wrapped__", None)  # noqa: E731
+    while unwrap(inner) is not None:
+        inner = unwrap(inner)
+    name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
+    return f"{getattr(inner, '__module__', None) or type(inner).__module__}:{name}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from m2mguard._formatting import listed
-from m2mguard._routes.guarding import ObservedRoute
+from m2mguard._routes.guarding import ObservedRoute, where_is
 from m2mguard._routes.public_routes import is_public, public_below
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -209,13 +209,3 @@ def split_entry(entry: str) -> tuple[list[str], str]:
         return [], entry
     methods, _, path = entry.partition(" ")
     return methods.split(","), path
-
-
-def where_is(served: object) -> str:
-    """The module and name of a function or class, without what its decorators add."""
-    inner: object = served
-    unwrap: Callable[[object], object] = lambda one: getattr(one, "__wrapped__", None)  # noqa: E731
-    while unwrap(inner) is not None:
-        inner = unwrap(inner)
-    name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
-    return f"{getattr(inner, '__module__', None) or type(inner).__module__}:{name}"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from m2mguard._route_marks import RouteGuard
-from m2mguard._routes.guarding import ObservedRoute, replaced_member
-from m2mguard._routes.report import RouteReport, reports, where_is
+from m2mguard._routes.django_middleware import with_server
+from m2mguard._routes.guarding import ObservedRoute, replaced_member, where_is
+from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.wrappers import Seen, replaced_by_user
 
 _DECIDING = ("dispatch", "initial", "initialize_request", "perform_authentication", "check_permissions")
@@ -42,7 +43,7 @@ def survey_rest_view(view: Any, owner: Any, path: str, shape: str, seen: Seen) -
         yield from reports(
             path,
             sorted(methods),
-            (*seen, *guards),
+            (*seen, *with_server(guards)),
             where=f"{where_is(owner)}.{action}" if action else where_is(owner),
             doubt=doubt,
             contradiction=contradiction,
@@ -73,12 +74,11 @@ def _asked(view: Any, owner: Any, method: str, action: str, actions: dict[str, s
         ObservedRoute(guard=RouteGuard(requirement=one, server=server), above=skipped or lenient) for one in permitted
     )
     first = next((one for one in authenticators if not _is_passed_by(one)), None)
-    if isinstance(first, M2MAuthentication) and not replaced_member(type(first), raises=True):
-        guards = (ObservedRoute(guard=RouteGuard(server=server), above=skipped), *guards)
-    elif first is not None and ours:
-        above = skipped or where_is(type(first))
-        guards = (ObservedRoute(guard=RouteGuard(server=server), above=above), *guards)
-    elif authenticators and _asks(made):
+    around = (
+        where_is(type(first)) if not isinstance(first, M2MAuthentication) else replaced_member(type(first), raises=True)
+    )
+    guards += tuple(ObservedRoute(guard=RouteGuard(server=one.server), above=skipped or around) for one in ours)
+    if not ours and authenticators and _asks(made):
         doubt = doubt or f"{where_is(type(authenticators[0]))} may ask for something"
     return guards, doubt, "" if permitted else _contradiction(owner, made)
 

@@ -10,8 +10,8 @@ from typing import Any
 from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.fastapi_dependencies import asked_by_dependencies
 from m2mguard._routes.forwarding import always_calls, free_variables
-from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of
-from m2mguard._routes.report import RouteReport, own_answers, reports, where_is
+from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, own_answers, reports
 from m2mguard._routes.wrappers import (
     Seen,
     guards_of_middleware,
@@ -40,10 +40,10 @@ def survey_starlette(app: Any, seen: Seen, prefix: str, survey: Survey) -> Itera
     if replaced is not None:
         yield from own_answers(prefix, seen, replaced)
     for middleware in getattr(app, "user_middleware", ()):
-        guards = guards_of_middleware(middleware)
+        guards = guards_of_middleware(middleware, prefix)
         if not guards and middleware_may_answer(middleware.cls, [*middleware.args, *middleware.kwargs.values()]):
             yield from own_answers(prefix, seen, middleware.cls)
-        seen += tuple(ObservedRoute(guard=one, root=prefix) for one in guards)
+        seen += guards
     router = getattr(app, "router", app)
     _, seen, told = unwrap(router.middleware_stack, seen, prefix, inspect.ismethod)
     yield from told
@@ -71,7 +71,7 @@ def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Ite
     guards, doubt = (
         ([], "") if dependant is None else asked_by_dependencies(dependant, getattr(app, "dependency_overrides", {}))
     )
-    found = (*seen, *(ObservedRoute(guard=one) for one in guards))
+    found = (*seen, *guards)
     methods = getattr(route, "methods", None) or ()
     if is_a(original, "starlette.routing", "WebSocketRoute"):
         methods = ("WEBSOCKET",)

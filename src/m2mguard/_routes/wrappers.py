@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.forwarding import always_calls
 from m2mguard._routes.guarding import ObservedRoute, guards_around, is_forwarding, module_of
 from m2mguard._routes.report import RouteReport, own_answers
@@ -23,7 +22,8 @@ def is_a(thing: object, module: str, name: str) -> bool:
 
 def inner_of(wrapper: object) -> Any:
     """The application that a wrapper is around, or None."""
-    return getattr(wrapper, "app", None) or getattr(wrapper, "wsgi_app", None)
+    names = ("app", "wsgi_app", "wsgi_application", "application")
+    return next((found for name in names if (found := getattr(wrapper, name, None)) is not None), None)
 
 
 def unwrap(app: Any, seen: Seen, root: str, is_innermost: Callable[[Any], bool]) -> tuple[Any, Seen, list[RouteReport]]:
@@ -34,10 +34,10 @@ def unwrap(app: Any, seen: Seen, root: str, is_innermost: Callable[[Any], bool])
     """
     told: list[RouteReport] = []
     while not is_innermost(app) and inner_of(app) is not None:
-        guards = guards_around(app)
+        guards = guards_around(app, root=root)
         if not guards and may_answer(app):
             told += own_answers(root, seen, _function_of(app))
-        seen += tuple(ObservedRoute(guard=one, root=root) for one in guards)
+        seen += guards
         app = inner_of(app)
     return app, seen, told
 
@@ -65,13 +65,13 @@ def middleware_may_answer(cls: Any, options: Collection[object]) -> bool:
     return not is_forwarding(_module_called(cls)) and not always_calls(cls.__call__, ["self.app"])
 
 
-def guards_of_middleware(middleware: Any) -> tuple[RouteGuard, ...]:
+def guards_of_middleware(middleware: Any, root: str = "") -> Seen:
     """The guards that a middleware will have, once the application is built: it is built here alone, around nothing."""
     from m2mguard.asgi import BearerAuthMiddleware
 
     if not (inspect.isclass(middleware.cls) and issubclass(middleware.cls, BearerAuthMiddleware)):
         return ()
-    return guards_around(middleware.cls(_nothing, *middleware.args, **middleware.kwargs))
+    return guards_around(middleware.cls(_nothing, *middleware.args, **middleware.kwargs), root=root)
 
 
 def _module_called(kind: type) -> str:
