@@ -18,6 +18,7 @@ from django.views import View
 from django.views.decorators.cache import cache_page, never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_GET
+from django.views.generic import RedirectView
 from django.views.static import serve
 
 from m2mguard import Requirement
@@ -406,3 +407,19 @@ def test_prefixes_of_exceptions_are_paths_as_the_site_writes_them():
         assert failing(WSGIHandler(), except_=["/docs/<slug:page>"]) == {"/docs", "/docs/<slug:page>/x"}
         assert failing(WSGIHandler(), except_=["GET /docs/"]) == {"/docs", "/docs/<slug:page>", "/docs/<slug:page>/x"}
         assert failing(WSGIHandler(), except_=["/docs/a"]) == {"/docs", "/docs/<slug:page>", "/docs/<slug:page>/x"}
+
+
+def test_a_public_head_beside_a_protected_get_is_found():
+    with overriding(site(path("orders", Class.as_view()), path("f", up)), GUARD, public=["HEAD /orders", "HEAD /f"]):
+        assert is_open("/orders", "HEAD")
+        assert not is_open("/orders")
+        assert failing(WSGIHandler()) == {"/orders", "/f"}
+        assert failing(WSGIHandler(), except_=["HEAD /orders", "/f"]) == set()
+
+
+def test_the_views_that_django_brings_are_called_too():
+    with overriding(site(path("orders", RedirectView.as_view(url="/")), path("a", requires()(RedirectView.as_view())))):
+        assert Client().get("/orders").status_code == 302
+        assert failing(WSGIHandler()) == {"/orders"}
+        with pytest.raises(AssertionError, match="DELETE,GET,OPTIONS,PATCH,POST,PUT /orders is not protected"):
+            assert_all_routes_protected(WSGIHandler())

@@ -442,3 +442,13 @@ def test_the_message_names_each_open_route_and_what_to_do():
     )
     assert lines[2].startswith("Protect each of them")
     assert '  GET /guarded asks for scope "read"' in lines
+
+
+def test_what_is_mounted_on_an_included_router_is_surveyed():
+    app, router = FastAPI(), APIRouter(prefix="/v1", dependencies=GUARDED)
+    router.mount("/sub", one_route())
+    router.add_route("/plain", page)
+    app.include_router(router)
+    paths = ("/sub/orders", "/v1/sub/orders", "/plain", "/v1/plain")
+    opened = {path for path in paths if is_open(app, path)}
+    assert failing(app) == opened

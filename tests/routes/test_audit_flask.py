@@ -67,6 +67,10 @@ def trying(function):
     return tried
 
 
+def answering_partial(function):
+    return functools.partial(caching(function))
+
+
 def hides(function):
     def hidden():
         return "up"
@@ -199,6 +203,8 @@ APPS = {
     "caching_below": lambda: below_the_guard(caching),
     "replaced": replaced,
     "guarded_later": guarded_later,
+    "partial": lambda: decorated(functools.partial),
+    "partial_of_open": lambda: decorated(answering_partial),
     "rule": lambda: by_url_rule(guarded=False),
     "guarded_rule": lambda: by_url_rule(guarded=True),
     "blueprint": lambda: blueprints(protect="outer"),
@@ -384,3 +390,24 @@ def test_public_paths_and_probes_are_named_in_the_exceptions():
     assert failing(app) == {"/docs/a", "/docs/<name>", "/<name>", "/orders"}
     assert failing(app, except_=["/docs/", "GET /orders"]) == {"/<name>"}
     assert failing(app, except_=["/docs/", "GET /orders", "/<name>"]) == set()
+
+
+def test_public_paths_of_an_application_below_another_are_its_own():
+    app, guard = application()
+    guard.protect(app, "read", public=["/orders"])
+    app.get("/orders", endpoint="orders")(fresh_view())
+    app.get("/below/orders", endpoint="below")(fresh_view())
+    around = DispatcherMiddleware(decorated(), {"/below": app})
+    opened = {path for path in ("/orders", "/below/orders", "/below/below/orders") if is_open(around, path)}
+    assert opened == failing(around) == {"/below/orders"}
+
+
+def test_a_public_head_beside_a_protected_get_is_found():
+    app, guard = application()
+    guard.protect(app, public=["HEAD /orders", "HEAD /class"])
+    app.get("/orders")(fresh_view())
+    app.add_url_rule("/class", view_func=Methods.as_view("class"))
+    assert is_open(app, method="HEAD")
+    assert not is_open(app)
+    assert failing(app) == {"/orders", "/class"}
+    assert failing(app, except_=["HEAD /orders", "HEAD /class"]) == set()

@@ -323,3 +323,66 @@ def test_a_parameter_that_can_make_a_path_public_is_found(path, called, public):
     app = behind(Middleware(BearerAuthMiddleware, server=SERVER, public=[public]), routes=[Route(path, page)])
     opened = is_open(app, called) or (called == "/docs" != public and is_open(app, "/3"))
     assert failing(app) == ({path} if opened else set())
+
+
+def test_preflights_that_reach_an_endpoint_without_a_token():
+    middleware = Middleware(BearerAuthMiddleware, server=SERVER, preflight="exempt")
+    app = behind(middleware, routes=[Route("/orders", page, methods=["GET", "OPTIONS"]), Route("/read", page)])
+    sent = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+    assert TestClient(app).options("/orders", headers=sent).status_code == 200
+    assert not is_open(app)
+    assert failing(app) == {"/orders"}
+    assert failing(app, except_=["OPTIONS /orders"]) == set()
+
+
+class AnswersIfItFails(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        try:
+            request.headers["x-token"]
+            return await call_next(request)
+        except KeyError:
+            return PlainTextResponse("up")
+
+
+class AnswersErrors(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        try:
+            response = await call_next(request)
+        except ValueError:
+            return PlainTextResponse("an error", 500)
+        finally:
+            request.state.ended = True
+        return response
+
+
+class Ends(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        for name in ("a", "b"):
+            request.state.name = name
+            if name in request.headers or name == "b":
+                return PlainTextResponse("up")
+        return await call_next(request)
+
+
+class CallsInAnyCase(BaseHTTPMiddleware):
+    async def dispatch(self, request, call_next):
+        if request.method == "POST":
+            response = await call_next(request)
+        else:
+            response = await (call_next(request) if request.url.path == "/" else call_next(request.scope and request))
+        return response
+
+
+@pytest.mark.parametrize("middleware", [AnswersIfItFails, AnswersErrors, Ends, CallsInAnyCase])
+def test_the_code_of_a_middleware_is_followed(middleware):
+    app = behind(Middleware(middleware), routes=[Route("/orders", page, middleware=[GUARD])])
+    assert failing(app) == ({"/*"} if is_open(app) else set())
+
+
+def test_a_public_head_beside_a_protected_get_is_found():
+    app = behind(Middleware(BearerAuthMiddleware, server=SERVER, public=["HEAD /orders"]))
+    assert TestClient(app).head("/orders").status_code == 200
+    assert not is_open(app)
+    with pytest.raises(AssertionError, match="HEAD /orders is public by name"):
+        assert_all_routes_protected(app)
+    assert failing(app, except_=["HEAD /orders"]) == set()

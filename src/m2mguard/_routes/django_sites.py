@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from m2mguard._route_marks import guards_of
 from m2mguard._routes.django_middleware import middleware_guards, with_server
 from m2mguard._routes.guarding import is_ours, module_of, where_is
 from m2mguard._routes.report import RouteReport, reports
-from m2mguard._routes.view_guards import guards_of_handler, guards_of_view
+from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
@@ -109,20 +110,25 @@ def _view(view: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]
         )
         return
     handlers = _handlers(owner)
-    if not any(map(guards_of, handlers.values())):
-        yield from reports(path, sorted({*handlers} - {"HEAD"}), found, where=where_is(owner), doubt=doubt, shape=shape)
+    if not any(map(guards_of, handlers)):
+        yield from reports(
+            path, sorted(itertools.chain(*handlers.values())), found, where=where_is(owner), doubt=doubt, shape=shape
+        )
         return
-    for method, handler in handlers.items():
+    for handler, methods in handlers.items():
         guards = with_server(guards_of_handler(owner, "dispatch", handler))
-        yield from reports(path, (method,), (*found, *guards), where=where_is(handler), doubt=doubt, shape=shape)
+        yield from reports(path, methods, (*found, *guards), where=where_is(handler), doubt=doubt, shape=shape)
 
 
-def _handlers(owner: Any) -> dict[str, Any]:
-    """The handlers of a class, by their method; without the OPTIONS that Django answers by itself."""
-    found = {name.upper(): getattr(owner, name) for name in owner.http_method_names if hasattr(owner, name)}
-    return {
-        name: one for name, one in found.items() if name != "OPTIONS" or module_of(one) != "django.views.generic.base"
-    }
+def _handlers(owner: Any) -> dict[Any, list[str]]:
+    """The methods that each handler of a class serves; without the OPTIONS that Django answers by itself."""
+    from django.views import View
+
+    names = [name.upper() for name in owner.http_method_names if hasattr(owner, name)]
+    if owner.options is View.options:
+        names = [name for name in names if name != "OPTIONS"]
+    names += ["HEAD"] if "GET" in names and "HEAD" not in names else []
+    return by_handler(owner, names)
 
 
 def _purpose(view: Any) -> str:

@@ -11,7 +11,7 @@ from m2mguard._route_marks import guards_of
 from m2mguard._routes.forwarding import returns_nothing
 from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of, where_is
 from m2mguard._routes.report import RouteReport, own_answers, reports
-from m2mguard._routes.view_guards import guards_of_handler, guards_of_view
+from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen, replaced_by_user
 
 _NEVER_SERVED = (
@@ -55,33 +55,31 @@ def _rule(app: Any, rule: Any, seen: Seen, prefix: str, answering: dict[int, Any
     found = seen
     for hook in hooks:
         guards = guards_of_view(hook)
-        found += tuple(_with(guard, server) for guard in guards)
+        found += tuple(_with(guard, server, prefix) for guard in guards)
         is_certain = is_ours(hook) or any(not one.above and one.guard.public is None for one in found)
         if not guards and not is_certain and not returns_nothing(hook):
             answering[id(hook)] = hook
-    found += tuple(_with(guard, server) for guard in guards_of_view(view))
+    found += tuple(_with(guard, server, prefix) for guard in guards_of_view(view))
     given = set(rule.methods or ())
     automatic = {"OPTIONS"} if getattr(rule, "provide_automatic_options", False) else set()
     doubt = _NEVER_SERVED if any(id(view) in _without_guard(hook) for hook in hooks) else ""
-    methods = sorted(given - automatic - {"HEAD"}) or sorted(given)
+    methods = sorted(given - automatic) or sorted(given)
     yield from _by_method(prefix + rule.rule, methods, view, found, doubt, server)
 
 
 def _by_method(path: str, methods: list[str], view: Any, seen: Seen, doubt: str, server: Any) -> Iterator[RouteReport]:
     """One report, or one for each method of a class that guards its methods one by one."""
     owner: Any = getattr(view, "view_class", None)
-    handlers = {method: getattr(owner, method.lower(), None) for method in methods}
-    if "GET" in handlers and hasattr(owner, "head"):
-        handlers["HEAD"] = owner.head
-    if not any(map(guards_of, handlers.values())):
+    handlers = by_handler(owner, methods)
+    if not any(map(guards_of, handlers)):
         yield from reports(
             path, methods, seen, where=where_is(owner or view), doubt=doubt, open_on_purpose=_purpose(view)
         )
         return
-    for method, handler in handlers.items():
+    for handler, served in handlers.items():
         guards = guards_of_handler(owner, "dispatch_request", handler)
-        found = (*seen, *(_with(one, server) for one in guards))
-        yield from reports(path, (method,), found, where=where_is(handler or owner), doubt=doubt)
+        found = (*seen, *(_with(one, server, "") for one in guards))
+        yield from reports(path, served, found, where=where_is(handler or owner), doubt=doubt)
 
 
 def _purpose(view: Any) -> str:
@@ -92,9 +90,9 @@ def _purpose(view: Any) -> str:
     return "files that anybody may read" if is_flasks and not hasattr(view, "__wrapped__") else ""
 
 
-def _with(one: ObservedRoute, server: Any) -> ObservedRoute:
-    """The guard with the application's server, which verifies whatever server the guard was made with."""
-    return one if server is None else replace(one, guard=replace(one.guard, server=server))
+def _with(one: ObservedRoute, server: Any, root: str) -> ObservedRoute:
+    """The guard with the application's path, and its server, which verifies whatever server the guard was made with."""
+    return replace(one, root=root, guard=replace(one.guard, server=server or one.guard.server))
 
 
 def _blueprints(endpoint: str) -> list[str]:

@@ -9,8 +9,10 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Collection, Iterator, Sequence
+from types import CellType
 from typing import Any
 
+_EMPTY = CellType()
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -40,9 +42,8 @@ def free_variables(function: Any) -> dict[str, Any]:
     """The variables of a function that belong to the function around it, such as what a decorator decorates; with their values."""
     code = getattr(function, "__code__", None)
     cells = getattr(function, "__closure__", None) or ()
-    return (
-        {} if code is None else {name: cell.cell_contents for name, cell in zip(code.co_freevars, cells, strict=True)}
-    )
+    found = zip(code.co_freevars, cells, strict=True) if code is not None else ()
+    return {name: cell.cell_contents for name, cell in found if cell != _EMPTY}
 
 
 def inner_functions(function: Any) -> list[_Function]:
@@ -103,13 +104,13 @@ class _Calls:
         return False if False in found else all(found) or None
 
     def _tried(self, node: ast.Try) -> bool | None:
-        if self._raises and node.handlers:
-            return False
         handled = [self.before_the_end_of(handler.body) for handler in node.handlers]
+        if (self._raises and node.handlers) or any(isinstance(one, ast.Return) for one in _evaluated(node.finalbody)):
+            return False
+        if False in handled and not self._is_certain(node.body[0]):  # what comes before the call may raise
+            return False
         tried = self.before_the_end_of([*node.body, *node.orelse])
-        if tried is not None:
-            return tried
-        return False if False in handled else self.before_the_end_of(node.finalbody)
+        return tried if tried is not None else self.before_the_end_of(node.finalbody)
 
     def _is_certain(self, node: ast.AST) -> bool | None:
         """True if a call of what is inside is evaluated in any case, else None."""

@@ -10,8 +10,8 @@ from m2mguard._routes.forwarding import always_calls
 
 _OURS = "m2mguard."
 _FORWARDING = (
-    "a2wsgi.", "asgiref.", "corsheaders.", "django.", "fastapi.", "flask.", "rest_framework.",
-    "starlette.", "uvicorn.", "werkzeug.",
+    "a2wsgi.", "asgiref.", "corsheaders.", "ddtrace.", "django.", "fastapi.", "flask.", "opentelemetry.", "rest_framework.",
+    "sentry_sdk.", "starlette.", "uvicorn.", "werkzeug.", "whitenoise.",
 )  # fmt: skip
 _ANSWERING = (
     "django.middleware.cache",

@@ -18,6 +18,8 @@ _ANYTHING, _SEGMENT = ".*", "[^/]*"
 def is_public(seen: ObservedRoute, path: str, method: str) -> bool:
     """Whether every request of the route passes the guard without a token, whatever is in the place of its parameters."""
     public = seen.guard.public
+    if method == "OPTIONS" and seen.guard.preflights:
+        return True  # those that a browser sends before it asks another origin
     if public is None:
         return False
     below = _PARAMETER.sub("x", path).removeprefix(seen.root) or "/"

@@ -58,7 +58,7 @@ def reports(
 
     Args:
         path: the whole path.
-        methods: its methods, or none for any.
+        methods: its methods, or none for any. HEAD is named only where it is protected otherwise than GET.
         seen: the guards that a request passes.
         where: what serves it.
         doubt: why the survey cannot tell, or "".
@@ -74,7 +74,7 @@ def reports(
     return [
         _report(
             path,
-            [one for one in group if one],
+            [one for one in group if one and not (one == "HEAD" and "GET" in group)],
             asking,
             where=where,
             doubt=doubt,
@@ -97,7 +97,8 @@ def own_answers(path: str, seen: Iterable[ObservedRoute], thing: object) -> list
 def _without_guard(guards: list[ObservedRoute], doubt: str, open_on_purpose: str) -> tuple[RouteSeverity, str, bool]:
     """How bad a method is that no guard asks for anything, in which words, and whether that is in doubt."""
     if guards:
-        return "note", "is public by name", False
+        preflights = " or open to CORS preflights" if any(one.guard.preflights for one in guards) else ""
+        return "note", f"is public by name{preflights}", False
     if doubt:
         return "warning", f"cannot tell: no guard of m2mguard is on it, and {doubt}", True
     if open_on_purpose:

@@ -38,7 +38,9 @@ def survey_rest_view(view: Any, owner: Any, path: str, shape: str, seen: Seen) -
     }
     told: dict[tuple[Seen, str, str, str], list[str]] = {}
     for method, action in handlers.items():
-        told.setdefault((*_asked(view, owner, method, action, actions), action), []).append(method.upper())
+        told.setdefault((*_asked(view, owner, method, action, actions), action), []).extend(
+            ["GET", "HEAD"] if method == "get" and "head" not in handlers else [method.upper()]
+        )
     for (guards, doubt, contradiction, action), methods in told.items():
         yield from reports(
             path,

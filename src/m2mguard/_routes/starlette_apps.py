@@ -75,8 +75,7 @@ def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Ite
     methods = getattr(route, "methods", None) or ()
     if is_a(original, "starlette.routing", "WebSocketRoute"):
         methods = ("WEBSOCKET",)
-    methods = sorted({*methods} - {"HEAD"}) or sorted(methods)
-    for served, handler in (_handlers(endpoint) or {(*methods,): endpoint}).items():
+    for served, handler in (_handlers(endpoint) or {(*sorted(methods),): endpoint}).items():
         yield from reports(
             path, served, (*found, *_asked_by_decorator(handler, found)),
             where=where_is(handler), doubt=doubt, open_on_purpose=_purpose(endpoint),

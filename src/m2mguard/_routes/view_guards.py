@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from m2mguard._route_marks import guards_of
@@ -46,6 +47,17 @@ def guards_of_handler(owner: type, dispatch: str, handler: Any) -> tuple[Observe
     return _walk([*_of_method(owner, dispatch), *_layers(handler, "")]) or guards_of_view(handler)
 
 
+def by_handler(owner: Any, methods: Iterable[str]) -> dict[Any, list[str]]:
+    """The methods that each handler of a class serves; HEAD is served by `get` where there is no `head`."""
+    found: dict[Any, list[str]] = {}
+    for method in methods:
+        handler = getattr(owner, method.lower(), None)
+        if handler is None and method == "HEAD":
+            handler = getattr(owner, "get", None)
+        found.setdefault(handler, []).append(method)
+    return found
+
+
 def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
     """The guards among functions around each other, the outermost first, each with what is around it that may answer."""
     functions = list(layers)
@@ -77,6 +89,9 @@ def _layers(view: Any, method: str) -> Iterator[_Layer]:
     """
     owner = None
     while view is not None:
+        if isinstance(view, partial):
+            view = view.func
+            continue
         owner = getattr(view, "view_class", None) or getattr(view, "cls", None) or owner
         dispatch = _DISPATCHING.get(module_of(view))
         if owner is not None and dispatch is not None and not method:
