@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -314,6 +315,21 @@ class Looks(MiddlewareMixin):
         return response
 
 
+class AnswersAsView(MiddlewareMixin):
+    def process_view(self, request, *_: Any):
+        return HttpResponse("up")
+
+
+class Hybrid(Timed):
+    def __call__(self, request):
+        if iscoroutinefunction(self.get_response):
+            return self.__acall__(request)
+        return self.get_response(request)
+
+    async def __acall__(self, request):
+        return await self.get_response(request)
+
+
 def timed(get_response):
     def middleware(request):
         response = get_response(request)
@@ -343,7 +359,8 @@ def answers(get_response):
         ([Answers, GUARD], "/*"),
         ([answers, GUARD], "/*"),
         ([AnswersEarly, GUARD], "/*"),
-        ([GUARD, Answers, answers, AnswersEarly], ""),
+        ([GUARD, Answers, answers, AnswersEarly, AnswersAsView], ""),
+        ([AnswersAsView, Hybrid, GUARD], ""),
     ],
 )
 def test_the_order_of_middleware_counts(middleware, path_named, monkeypatch):
@@ -353,11 +370,20 @@ def test_the_order_of_middleware_counts(middleware, path_named, monkeypatch):
         assert failing(WSGIHandler()) == ({path_named} - {""})
 
 
+def test_a_process_view_above_the_guard_of_a_view_is_found(monkeypatch):
+    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(**globals()))
+    with overriding(site(path("orders", guarded)), Hybrid):
+        assert (failing(WSGIHandler()), is_open("/orders")) == (set(), False)
+    with overriding(site(path("orders", guarded)), AnswersAsView):
+        assert (failing(WSGIHandler()), is_open("/orders")) == ({"/*"}, True)
+
+
 def test_a_cache_above_the_middleware_is_a_doubt():
     cache = "django.middleware.cache.FetchFromCacheMiddleware"
     with overriding(site(path("orders", up)), cache, GUARD):
         assert failing(WSGIHandler()) == {"/*"}
-    with overriding(site(path("orders", up)), GUARD, cache):
+    update = "django.middleware.cache.UpdateCacheMiddleware"
+    with overriding(site(path("orders", up)), update, GUARD, cache):
         assert failing(WSGIHandler()) == set()
 
 

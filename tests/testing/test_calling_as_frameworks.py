@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Any, NamedTuple
+from unittest.mock import MagicMock
 
 import pytest
 from django.core.handlers.asgi import ASGIHandler
@@ -426,7 +427,9 @@ def test_a_websocket_is_opened_as_the_caller():
             pass
 
 
-@pytest.mark.parametrize("target", [object(), FastAPI(), Flask("shop"), [], [FastAPI()], page, Starlette, None])
+@pytest.mark.parametrize(
+    "target", [object(), MagicMock(), FastAPI(), Flask("shop"), [], [FastAPI()], page, Starlette, None]
+)
 def test_what_nothing_of_ours_protects_is_an_error(target):
     with pytest.raises(TypeError, match="nothing of m2mguard was found"), calling_as(target, fake_caller()):
         pass

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from m2mguard._route_marks import RouteGuard
-from m2mguard._routes.forwarding import always_calls, inner_functions, returns_nothing
+from m2mguard._routes.forwarding import always_calls, inner_functions, returns_nothing, with_methods
 from m2mguard._routes.guarding import ObservedRoute, is_forwarding, module_of, replaced_member
 from m2mguard._routes.report import RouteReport, own_answers
 from m2mguard._routes.wrappers import Seen
@@ -22,14 +22,17 @@ def middleware_guards(seen: Seen, prefix: str) -> tuple[Seen, list[RouteReport]]
     from m2mguard.django.middleware import M2MGuardMiddleware
 
     told: list[RouteReport] = []
-    for name in settings.MIDDLEWARE:
-        found = import_string(name)
+    every = [import_string(name) for name in settings.MIDDLEWARE]
+    for found in every:
         is_class = isinstance(found, type)
         if is_class and issubclass(found, M2MGuardMiddleware):
             settled = current()
             guard = RouteGuard(requirement=settled.requires, server=settled.server, public=settled.exemptions.public)
             seen += (ObservedRoute(guard=guard, root=prefix, above=replaced_member(found)),)
         elif _may_answer(found):
+            told += own_answers(prefix, seen, found)
+    for found in every:  # Django asks every `process_view` after all middleware has been called
+        if _answers(found, "process_view"):
             told += own_answers(prefix, seen, found)
     return seen, told
 
@@ -44,18 +47,19 @@ def with_server(guards: Seen) -> Seen:
 
 
 def _may_answer(middleware: Any) -> bool:
-    module = str(getattr(middleware, "__module__", ""))
+    """Whether a middleware may answer before the next one is asked."""
     if not isinstance(middleware, type):
-        return not is_forwarding(module) and not _is_forwarding_factory(middleware)
-    if not is_forwarding(module_of(middleware.__call__) or module) and not always_calls(
-        middleware.__call__, ["self.get_response", "super().__call__"]
-    ):
-        return True
-    if is_forwarding(module):
-        return False
-    hooks = [getattr(middleware, name, None) for name in ("process_request", "process_view")]
-    known = hooks and [one for one in hooks if one is not None and not is_forwarding(module_of(one))]
-    return module.startswith("django.middleware.cache") or not all(map(returns_nothing, known))
+        return not is_forwarding(middleware.__module__) and not _is_forwarding_factory(middleware)
+    call: Any = middleware.__call__
+    names = with_methods(middleware, ["self.get_response", "super().__call__"])
+    forwards = is_forwarding(module_of(call)) or always_calls(call, names)
+    return not forwards or _answers(middleware, "process_request")
+
+
+def _answers(middleware: Any, hook: str) -> bool:
+    """Whether a method of a middleware that may answer a request does, as far as its code tells."""
+    function = getattr(middleware, hook, None)
+    return function is not None and not is_forwarding(module_of(function)) and not returns_nothing(function)
 
 
 def _is_forwarding_factory(factory: Any) -> bool:

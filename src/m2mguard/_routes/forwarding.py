@@ -28,6 +28,14 @@ def always_calls(function: Any, names: Collection[str], *, raises: bool = False)
     return parsed is not None and _Calls(names, raises=raises).before_the_end_of(parsed.body) is True
 
 
+def with_methods(kind: type, names: Collection[str]) -> list[str]:
+    """The names, and how a class writes those of its own methods that always call one of them, such as "self.__acall__"."""
+    methods = [
+        f"self.{name}" for name, one in vars(kind).items() if inspect.isfunction(one) and always_calls(one, names)
+    ]
+    return [*names, *methods]
+
+
 def returns_nothing(function: Any) -> bool:
     """Whether a function can return nothing but None, such as a hook that never answers. False where its source cannot be read."""
     parsed = _parsed(function)

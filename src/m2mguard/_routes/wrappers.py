@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
-from m2mguard._routes.forwarding import always_calls
+from m2mguard._routes.forwarding import always_calls, with_methods
 from m2mguard._routes.guarding import ObservedRoute, guards_around, is_forwarding, module_of
 from m2mguard._routes.report import RouteReport, own_answers
 
@@ -23,7 +23,8 @@ def is_a(thing: object, module: str, name: str) -> bool:
 def inner_of(wrapper: object) -> Any:
     """The application that a wrapper is around, or None."""
     names = ("app", "wsgi_app", "wsgi_application", "application")
-    return next((found for name in names if (found := getattr(wrapper, name, None)) is not None), None)
+    there = [name for name in names if name in getattr(wrapper, "__dict__", ()) or hasattr(type(wrapper), name)]
+    return next((found for name in there if (found := getattr(wrapper, name, None)) is not None), None)
 
 
 def unwrap(app: Any, seen: Seen, root: str, is_innermost: Callable[[Any], bool]) -> tuple[Any, Seen, list[RouteReport]]:
@@ -49,7 +50,7 @@ def may_answer(wrapper: object) -> bool:
         return _may_answer_as_dispatch(getattr(wrapper, "dispatch_func", None)) or _is_replaced(kind, "__call__")
     inner = inner_of(wrapper)
     names = [f"self.{name}" for name, value in getattr(wrapper, "__dict__", {}).items() if value is inner]
-    return not is_forwarding(_module_called(kind)) and not always_calls(kind.__call__, names)
+    return not is_forwarding(_module_called(kind)) and not always_calls(kind.__call__, with_methods(kind, names))
 
 
 def middleware_may_answer(cls: Any, options: Collection[object]) -> bool:
@@ -62,7 +63,7 @@ def middleware_may_answer(cls: Any, options: Collection[object]) -> bool:
             [one for one in options if inspect.isroutine(one)] if cls is base else [getattr(cls, "dispatch", None)]
         )
         return any(map(_may_answer_as_dispatch, functions)) or _is_replaced(cls, "__call__")
-    return not is_forwarding(_module_called(cls)) and not always_calls(cls.__call__, ["self.app"])
+    return not is_forwarding(_module_called(cls)) and not always_calls(cls.__call__, with_methods(cls, ["self.app"]))
 
 
 def guards_of_middleware(middleware: Any, root: str = "") -> Seen:

@@ -18,15 +18,16 @@ def assert_all_routes_protected(
 ) -> Sequence[RouteReport]:
     """Fail if a route of an application can be called without a token. Reads the application; sends no request.
 
-    Every route needs a guard of m2mguard that asks for a token, whatever else guards it: a route that cannot be read, such as a mounted
-    application of another kind, fails as well. Not looked at are the pages that a framework brings itself: FastAPI's documentation,
-    static files, Django's admin, and the API's metadata (RFC 9728).
+    Every route needs a guard of m2mguard that asks for a token, whatever else guards it. What cannot be read fails as well, with "cannot
+    tell": a mounted application of another kind, a decorator above the guard that may answer before it, and, as "/*", middleware
+    that may. Not looked at are static files and the pages that a framework or m2mguard brings itself: FastAPI's documentation, Django's
+    admin, the API's metadata (RFC 9728), readiness probes.
 
     Args:
         app: a FastAPI, Starlette, Flask or Django application, or what is wrapped around it; for Django also the settings module or
             `django.conf.settings`.
-        except_: the paths that are open on purpose, as the framework writes them. An entry that ends in "/" is also open for every
-            path below it, such as "/docs/"; methods may come before it: "GET /reports".
+        except_: the paths that are open on purpose, as the framework writes them. An entry that ends in "/" also names every path below
+            it, such as "/docs/", but "/" names the root alone; methods may come before the path: "GET /reports", "GET,POST /hook".
         any_token_is_enough: False: fail, too, on a route that asks for a token and for nothing else, so that every application with a token
             for this API may call it. Default True.
 
