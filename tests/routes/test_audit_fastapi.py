@@ -452,3 +452,13 @@ def test_what_is_mounted_on_an_included_router_is_surveyed():
     paths = ("/sub/orders", "/v1/sub/orders", "/plain", "/v1/plain")
     opened = {path for path in paths if is_open(app, path)}
     assert failing(app) == opened
+
+
+def test_middleware_that_may_answer_is_named_by_its_function():
+    app = one_route(*GUARDED)
+    app.middleware("http")(answers)
+    with pytest.raises(
+        AssertionError, match=rf"any method /\* cannot tell: .*; put the guard above it  \({__name__}:answers\)"
+    ):
+        assert_all_routes_protected(app)
+    assert failing(app, except_=["/*"]) == set()

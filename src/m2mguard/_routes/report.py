@@ -89,7 +89,7 @@ def reports(
 
 def own_answers(path: str, seen: Iterable[ObservedRoute], thing: object) -> list[RouteReport]:
     """Report on middleware or a hook of the user's that may answer any request below a path; not where a guard is above it."""
-    doubt = "it may answer any request by itself, before the guards below it; put the guard above it"
+    doubt = "it is no route, but may answer any request before the guards below it are asked; put the guard above it"
     found = reports(f"{path}/*", (), seen, where=where_is(thing), doubt=doubt)
     return [one for one in found if not one.is_protected]
 

@@ -41,8 +41,10 @@ def survey_starlette(app: Any, seen: Seen, prefix: str, survey: Survey) -> Itera
         yield from own_answers(prefix, seen, replaced)
     for middleware in getattr(app, "user_middleware", ()):
         guards = guards_of_middleware(middleware, prefix)
-        if not guards and middleware_may_answer(middleware.cls, [*middleware.args, *middleware.kwargs.values()]):
-            yield from own_answers(prefix, seen, middleware.cls)
+        options = [*middleware.args, *middleware.kwargs.values()]
+        if not guards and middleware_may_answer(middleware.cls, options):
+            functions = [one for one in options if inspect.isroutine(one)]  # as FastAPI's `@app.middleware("http")`
+            yield from own_answers(prefix, seen, functions[0] if functions else middleware.cls)
         seen += guards
     router = getattr(app, "router", app)
     _, seen, told = unwrap(router.middleware_stack, seen, prefix, inspect.ismethod)
