@@ -24,11 +24,13 @@ class RouteGuard:
         requirement: what the caller must meet; None means any good token of an application.
         server: which server verifies; None: the framework's own, known at the request.
         public: the paths that need no token, or None.
+        preflights: whether CORS preflights pass to the application without a token.
     """
 
     requirement: Requirement | None = None
     server: ResourceServer | None = None
     public: PublicPaths | None = None
+    preflights: bool = False
 
 
 def mark(target: object, guard: RouteGuard) -> None:

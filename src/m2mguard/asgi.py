@@ -101,7 +101,10 @@ class BearerAuthMiddleware:
         self._metadata = server.resource_metadata
         self._requires = requires
         self._exemptions = exemptions
-        mark(self, RouteGuard(requirement=requires, server=server, public=exemptions.public))
+        mark(
+            self,
+            RouteGuard(requirement=requires, server=server, public=exemptions.public, preflights=exemptions.preflights),
+        )
         self._on_error = on_error
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

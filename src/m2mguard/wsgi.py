@@ -88,8 +88,12 @@ class BearerAuthMiddleware:
         self._server = server
         self._metadata = server.resource_metadata
         self._requires = requires
-        self._exemptions = Exemptions(public=public, preflight=preflight)
-        mark(self, RouteGuard(requirement=requires, server=server, public=self._exemptions.public))
+        exemptions = Exemptions(public=public, preflight=preflight)
+        self._exemptions = exemptions
+        mark(
+            self,
+            RouteGuard(requirement=requires, server=server, public=exemptions.public, preflights=exemptions.preflights),
+        )
         self._on_error = on_error
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

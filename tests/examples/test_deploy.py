@@ -51,6 +51,7 @@ def api(issuer):
     port = free_port()
     command = [shutil.which(command[0], path=PATH), *command[1:]]
     command[command.index("--port") + 1], command[command.index("--host") + 1] = str(port), "127.0.0.1"
+    command[command.index("--workers") + 1] = "1"  # so that one probe speaks for all
     environ = {"PATH": PATH, **MANIFEST[0]["data"], "M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint}
     with subprocess.Popen(command, cwd=DEPLOY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         try:

@@ -127,9 +127,9 @@ def test_the_message_says_where_and_what_the_others_ask_for():
     with pytest.raises(AssertionError) as caught:
         assert_all_routes_protected(forgotten_dependency())
     assert str(caught.value).splitlines() == [
-        "1 of 6 routes can be called by anybody, or by any application:",
+        "1 of 6 routes can be called, or may be called, by somebody who must not:",
         f"  POST /orders is not protected: nothing asks for a token  ({__name__}:view)",
-        "Protect each of them, or name it in except_ if everybody may call it.",
+        "Protect each of them; or name it in except_ if everybody may call it: its path, as it is written here.",
         "The other routes:",
         "  GET /openapi.json is open: FastAPI's own documentation",
         "  GET /docs is open: FastAPI's own documentation",
@@ -206,7 +206,7 @@ def test_a_method_of_a_flask_view_without_a_guard_is_named():
 def test_except_is_a_list_of_paths(wrong):
     with pytest.raises(TypeError):
         assert_all_routes_protected(fastapi_app(), except_=wrong)
-    with pytest.raises(ValueError, match="'docs' is no path"):
+    with pytest.raises(ValueError, match="'docs' names no route"):
         assert_all_routes_protected(fastapi_app(), except_=["docs"])
 
 

@@ -209,5 +209,5 @@ def test_an_admin_a_function_as_middleware_and_permissions_that_want_a_request_a
     assert found["/admin/"].severity == "note"
     assert "asks for a login" in found["/admin/"].text
     assert found["/wants"].doubt
-    assert "get_permissions() raised AttributeError without a request" in found["/wants"].text
+    assert "get_permissions() raised NeedsRequest without a request" in found["/wants"].text
     assert found["/head"].methods == {"GET"}

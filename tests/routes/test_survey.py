@@ -196,12 +196,14 @@ def test_classes_websockets_and_starlettes_own_decorator():
             Route("/guarded-class", Endpoint, middleware=[guard]),
             WebSocketRoute("/socket", socket),
             WebSocketRoute("/guarded-socket", socket, middleware=[guard]),
-            Route("/decorated", asks_by_decorator),
+            Route("/decorated", asks_by_decorator, middleware=[requires(SERVER)]),
+            Route("/decorated-alone", asks_by_decorator),
         ]
     )
     found = {one.path: one for one in survey(app)}
     assert {path: one.severity for path, one in found.items()} == {
         "/class": "alarm", "/guarded-class": "fine", "/socket": "alarm", "/guarded-socket": "fine", "/decorated": "fine",
+        "/decorated-alone": "warning",
     }  # fmt: skip
     assert found["/socket"].methods == {"WEBSOCKET"}
     assert found["/class"].where.endswith(":Endpoint")

@@ -1,17 +1,25 @@
-"""The URL patterns of a Django site, Django REST framework's views among them. Imports Django only where the site has."""
+"""The URL patterns of a Django site. Imports Django only where the site has."""
 
 from __future__ import annotations
 
+import itertools
+import re
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard, guards_of
-from m2mguard._routes.report import ObservedRoute, RouteReport, above_guard, reports, where_is
+from m2mguard._route_marks import guards_of
+from m2mguard._routes.django_middleware import middleware_guards, with_server
+from m2mguard._routes.guarding import is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, reports
+from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
+from m2mguard._routes.wrappers import Seen
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
+_FILES = ("django.views.static", "django.contrib.staticfiles.views")
+_ADMIN = "django.contrib.admin."
 _ANY_METHOD: tuple[str, ...] = ()
+_SPECIAL = re.compile(r"[\\.*+?()\[\]{}|^$].*", re.DOTALL)
 
 
 def is_django() -> bool:
@@ -20,96 +28,117 @@ def is_django() -> bool:
     return conf is not None and bool(conf.settings.configured)
 
 
-def survey_django(seen: tuple[ObservedRoute, ...] = ()) -> Iterator[RouteReport]:
+def survey_django(seen: Seen = (), prefix: str = "") -> Iterator[RouteReport]:
     """Every URL pattern, with the guards of the middleware, the view and its class."""
     from django.urls import get_resolver
 
-    yield from _patterns(get_resolver().url_patterns, "/", (*seen, *_middleware()))
+    guards, told = middleware_guards(seen, prefix)
+    yield from told
+    yield from _patterns(get_resolver().url_patterns, f"{prefix}/", f"{prefix}/", guards)
 
 
-def _middleware() -> Iterator[ObservedRoute]:
-    from django.conf import settings
-    from django.utils.module_loading import import_string
-
-    from m2mguard.django._settings import current
-    from m2mguard.django.middleware import M2MGuardMiddleware
-
-    for name in settings.MIDDLEWARE:
-        found = import_string(name)
-        if (
-            isinstance(found, type)
-            and issubclass(found, M2MGuardMiddleware)
-            and _is_unchanged(found, M2MGuardMiddleware)
-        ):
-            configuration = current()
-            yield ObservedRoute(
-                guard=RouteGuard(
-                    requirement=configuration.requires,
-                    server=configuration.server,
-                    public=configuration.exemptions.public,
-                )
-            )
+def survey_view(view: Any) -> Iterator[RouteReport]:
+    """The reports on one view alone, wherever it is served."""
+    yield from _view(view, "/", "/", ())
 
 
-def _is_unchanged(kind: type, base: type) -> bool:
-    """Whether a subclass serves requests as its base does: one with a method of its own may let anybody pass."""
-    return not any(
-        callable(member) and hasattr(base, name)
-        for one in kind.__mro__
-        for name, member in vars(one).items()
-        if issubclass(one, base) and one is not base and name != "__init__"
-    )
-
-
-def _patterns(patterns: Any, prefix: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
+def _patterns(patterns: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
     for one in patterns:
-        path = prefix + str(one.pattern).removeprefix("^").removesuffix("$")
-        if hasattr(one, "url_patterns"):
-            if getattr(one, "app_name", None) == "admin":
-                yield from reports(
-                    path,
-                    _ANY_METHOD,
-                    seen,
-                    where="django.contrib.admin",
-                    open_on_purpose="Django's admin, which asks for a login",
-                )
-            else:
-                yield from _patterns(one.url_patterns, path, seen)
+        below = path + str(one.pattern).removeprefix("^").removesuffix("$")
+        below_shape = shape + _shape(one)
+        if not hasattr(one, "url_patterns"):
+            yield from _view(one.callback, below, below_shape, seen)
+        elif getattr(one, "app_name", None) == "admin":
+            yield from _admin(one, below, below_shape, seen)
         else:
-            yield from _view(one.callback, path, seen)
+            yield from _patterns(one.url_patterns, below, below_shape, seen)
 
 
-def _view(view: Any, path: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
-    found = (*seen, *(replace(one, above=above_guard(view)) for one in _seen(guards_of(view))))
+def _shape(pattern: Any) -> str:
+    """What a pattern adds to a path, with `<>` in the place of whatever can vary."""
+    text = str(pattern.pattern)
+    if type(pattern.pattern).__name__ != "RegexPattern":
+        return text
+    start = "" if text.startswith("^") else "<>"
+    end = "" if text.endswith("$") or hasattr(pattern, "url_patterns") else "<>"
+    return start + _SPECIAL.sub("<>", text.removeprefix("^").removesuffix("$")) + end
+
+
+def _admin(resolver: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
+    """One report for the admin's own views; and those for the views that somebody has put among them."""
+    yield from reports(
+        path,
+        _ANY_METHOD,
+        seen,
+        where="django.contrib.admin",
+        open_on_purpose="Django's admin, which asks for a login",
+        shape=f"{shape}<>",
+    )
+    others = [one for one in _all_patterns(resolver) if not _is_of_the_admin(one.callback)]
+    for one in others:
+        text = str(one.pattern).removeprefix("^").removesuffix("$")
+        yield from _view(one.callback, f"{path}{text}", f"{shape}<>", seen)
+
+
+def _all_patterns(resolver: Any) -> Iterator[Any]:
+    for one in resolver.url_patterns:
+        yield from _all_patterns(one) if hasattr(one, "url_patterns") else (one,)
+
+
+def _is_of_the_admin(view: Any) -> bool:
+    while view is not None:
+        if module_of(view).startswith(_ADMIN):
+            return True
+        view = getattr(view, "__wrapped__", None)
+    return False
+
+
+def _view(view: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
+    found = (*seen, *with_server(guards_of_view(view)))
     rest = getattr(view, "cls", None)
     if rest is not None and hasattr(rest, "authentication_classes"):
-        yield from _rest_view(view, rest, path, found)
+        from m2mguard._routes.rest_framework_views import survey_rest_view
+
+        yield from survey_rest_view(view, rest, path, shape, found)
         return
     owner = getattr(view, "view_class", None)
     doubt = _doubt(view)
     if owner is None:
-        yield from reports(path, _ANY_METHOD, found, where=where_is(view), doubt=doubt)
-        return
-    names = [name.upper() for name in owner.http_method_names if hasattr(owner, name) and name != "options"]
-    single = {name: guards_of(getattr(owner, name.lower())) for name in names}
-    if any(single.values()):
-        for name, guards in single.items():
-            yield from reports(
-                path, (name,), (*found, *_seen(guards)), where=where_is(getattr(owner, name.lower())), doubt=doubt
-            )
-        return
-    yield from reports(path, sorted(set(names) - {"HEAD"}), found, where=where_is(owner), doubt=doubt)
-
-
-def _seen(guards: tuple[RouteGuard, ...]) -> tuple[ObservedRoute, ...]:
-    from m2mguard.django._settings import resource_server
-
-    return tuple(
-        ObservedRoute(
-            guard=RouteGuard(requirement=one.requirement, server=one.server or resource_server(), public=one.public)
+        purpose = _purpose(view)
+        yield from reports(
+            path, _ANY_METHOD, found, where=where_is(view), doubt=doubt, open_on_purpose=purpose, shape=shape
         )
-        for one in guards
-    )
+        return
+    handlers = _handlers(owner)
+    if not any(map(guards_of, handlers)):
+        yield from reports(
+            path, sorted(itertools.chain(*handlers.values())), found, where=where_is(owner), doubt=doubt, shape=shape
+        )
+        return
+    for handler, methods in handlers.items():
+        guards = with_server(guards_of_handler(owner, "dispatch", handler))
+        yield from reports(path, methods, (*found, *guards), where=where_is(handler), doubt=doubt, shape=shape)
+
+
+def _handlers(owner: Any) -> dict[Any, list[str]]:
+    """The methods that each handler of a class serves; without the OPTIONS that Django answers by itself."""
+    from django.views import View
+
+    names = [name.upper() for name in owner.http_method_names if hasattr(owner, name)]
+    if owner.options is View.options:
+        names = [name for name in names if name != "OPTIONS"]
+    names += ["HEAD"] if "GET" in names and "HEAD" not in names else []
+    return by_handler(owner, names)
+
+
+def _purpose(view: Any) -> str:
+    """Why a view is open on purpose; "" for one of the user's."""
+    innermost = view
+    while hasattr(innermost, "__wrapped__"):
+        innermost = innermost.__wrapped__
+    if is_ours(innermost):
+        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+    return "files that anybody may read" if module_of(innermost) in _FILES else ""
 
 
 def _doubt(view: Any) -> str:
@@ -117,7 +146,7 @@ def _doubt(view: Any) -> str:
     from django.conf import settings
 
     while view is not None:
-        if getattr(view, "__globals__", {}).get("__name__") == _ASKS_FOR_A_LOGIN:
+        if module_of(view) == _ASKS_FOR_A_LOGIN:
             return "Django asks for a login"
         if getattr(view, "login_required", None) is False:
             return ""
@@ -127,80 +156,3 @@ def _doubt(view: Any) -> str:
         if any("LoginRequired" in name for name in settings.MIDDLEWARE)
         else ""
     )
-
-
-def _rest_view(view: Any, owner: Any, path: str, seen: tuple[ObservedRoute, ...]) -> Iterator[RouteReport]:
-    """A view of Django REST framework; a view set has one report for each action."""
-    actions: dict[str, str] = dict(getattr(view, "actions", None) or {})
-    if not actions:
-        names = [name for name in owner.http_method_names if hasattr(owner, name) and name not in ("options", "head")]
-        actions = dict.fromkeys(names, "")
-    told: dict[tuple[Any, ...], list[str]] = {}
-    for method, action in actions.items():
-        if method != "head":
-            guards, doubt = _of_rest(view, owner, method, action)
-            told.setdefault((guards, doubt, action), []).append(method.upper())
-    for (guards, doubt, action), methods in told.items():
-        where = f"{where_is(owner)}.{action}" if action else where_is(owner)
-        yield from reports(
-            path,
-            sorted(methods),
-            (*seen, *_seen(guards)),
-            where=where,
-            doubt=doubt,
-            contradiction=_contradiction(owner, guards),
-        )
-
-
-def _contradiction(owner: Any, guards: tuple[RouteGuard, ...]) -> str:
-    """What a view of its own accord says against the token that its authentication class asks for."""
-    from rest_framework.views import APIView
-
-    names = [getattr(one, "__name__", "") for one in owner.permission_classes]
-    is_default = (
-        owner.permission_classes is APIView.permission_classes or owner.get_permissions is not APIView.get_permissions
-    )
-    if is_default or names != ["AllowAny"] or any(one.requirement for one in guards):
-        return ""
-    return "its permission is AllowAny; if every application may call it, say so: IsAuthenticated"
-
-
-def _of_rest(view: Any, owner: Any, method: str, action: str) -> tuple[tuple[RouteGuard, ...], str]:
-    """The guards of one method, and why the survey cannot tell."""
-    from m2mguard.drf import M2MAuthentication, requirements_of
-
-    made = owner(**getattr(view, "initkwargs", {}))
-    made.args, made.kwargs, made.format_kwarg = (), {}, None
-    try:
-        authenticators = _authenticators(made, method)
-    except Exception as error:  # noqa: BLE001  # the user's own code, which may want more of a request
-        return (), f"get_authenticators() raised {type(error).__name__} for a request that is only a method"
-    ours = [one for one in authenticators if isinstance(one, M2MAuthentication)]
-    if not ours:
-        return (), f"{where_is(type(authenticators[0]))} may ask for something" if authenticators and _asks(
-            made
-        ) else ""
-    if type(ours[0]).authenticate is not M2MAuthentication.authenticate:
-        return (), f"{where_is(type(ours[0]))} has its own authenticate(), which may let anybody pass"
-    guard = RouteGuard(server=ours[0].server)
-    made.action, made.request = action or None, None
-    try:
-        asked = requirements_of(made)
-    except Exception as error:  # noqa: BLE001  # as above
-        return (guard,), f"get_permissions() raised {type(error).__name__} without a request"
-    return (guard, *(RouteGuard(requirement=one, server=guard.server) for one in asked)), ""
-
-
-def _authenticators(made: Any, method: str) -> list[Any]:
-    """What authenticates a request of a method, asked for as Django REST framework does it: before the action is known."""
-    from django.http import HttpRequest
-
-    made.request = HttpRequest()
-    made.request.method = method.upper()
-    found: list[Any] = list(made.get_authenticators())
-    return found
-
-
-def _asks(made: Any) -> bool:
-    """Whether some permission of the view is not Django REST framework's `AllowAny`."""
-    return any(getattr(one, "__name__", "") != "AllowAny" for one in made.permission_classes)

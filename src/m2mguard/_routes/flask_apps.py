@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard, guards_of
-from m2mguard._routes.report import ObservedRoute, RouteReport, above_guard, guards_around, reports, where_is
+from m2mguard._route_marks import guards_of
+from m2mguard._routes.forwarding import returns_nothing
+from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, own_answers, reports
+from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
+from m2mguard._routes.wrappers import Seen, replaced_by_user
 
 _NEVER_SERVED = (
     "every request to it ends in an error: the guard is above the route, where the application does not see it"
 )
+_DECIDING = ("__call__", "wsgi_app", "full_dispatch_request", "preprocess_request", "dispatch_request")
 
 
 def is_flask(app: object) -> bool:
@@ -21,62 +26,73 @@ def is_flask(app: object) -> bool:
     return flask is not None and isinstance(app, flask.Flask)
 
 
-def survey_flask(app: Any, seen: tuple[ObservedRoute, ...] = ()) -> Iterator[RouteReport]:
-    """Every rule, with the guards of the middleware, the application, the blueprint and the view."""
-    from m2mguard.flask import EXTENSION, METADATA_ENDPOINT
+def survey_flask(
+    app: Any, seen: Seen, prefix: str, survey: Callable[[Any, Seen, str], Iterator[RouteReport]]
+) -> Iterator[RouteReport]:
+    """Every rule, with the guards of the middleware, the application, the blueprint and the view; and what the middleware serves."""
+    replaced = replaced_by_user(app, _DECIDING)
+    if replaced is not None:
+        yield from own_answers(prefix, seen, replaced)
+    yield from survey(app.wsgi_app, seen, prefix)
+
+
+def survey_rules(app: Any, seen: Seen, prefix: str) -> Iterator[RouteReport]:
+    """Every rule of an application whose middleware has been seen."""
+    answering: dict[int, Any] = {}
+    for rule in app.url_map.iter_rules():
+        if not rule.build_only:
+            yield from _rule(app, rule, seen, prefix, answering)
+    for hook in answering.values():
+        yield from own_answers(prefix, seen, hook)
+
+
+def _rule(app: Any, rule: Any, seen: Seen, prefix: str, answering: dict[int, Any]) -> Iterator[RouteReport]:
+    from m2mguard.flask import EXTENSION
 
     server = app.extensions.get(EXTENSION)
-    outer = (*seen, *_around(app.wsgi_app))
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions.get(rule.endpoint)
-        hooks = [
-            hook for name in (None, *_blueprints(rule.endpoint)) for hook in app.before_request_funcs.get(name, ())
-        ]
-        before = [_with(guard, server) for hook in hooks for guard in guards_of(hook)]
-        before += [replace(_with(guard, server), above=above_guard(view)) for guard in guards_of(view)]
-        methods = sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"}) or sorted(rule.methods or ())
-        doubt = _NEVER_SERVED if any(id(view) in _without_guard(hook) for hook in hooks) else ""
-        purpose = {"static": "files that anybody may read", METADATA_ENDPOINT: "the API's metadata (RFC 9728)"}
-        yield from _by_method(
-            rule.rule,
-            methods,
-            view,
-            (*outer, *before),
-            doubt,
-            purpose.get(rule.endpoint, ""),
-        )
+    view = app.view_functions.get(rule.endpoint)
+    hooks = [hook for name in (None, *_blueprints(rule.endpoint)) for hook in app.before_request_funcs.get(name, ())]
+    found = seen
+    for hook in hooks:
+        guards = guards_of_view(hook)
+        found += tuple(_with(guard, server, prefix) for guard in guards)
+        is_certain = is_ours(hook) or any(not one.above and one.guard.public is None for one in found)
+        if not guards and not is_certain and not returns_nothing(hook):
+            answering[id(hook)] = hook
+    found += tuple(_with(guard, server, prefix) for guard in guards_of_view(view))
+    given = set(rule.methods or ())
+    automatic = {"OPTIONS"} if getattr(rule, "provide_automatic_options", False) else set()
+    doubt = _NEVER_SERVED if any(id(view) in _without_guard(hook) for hook in hooks) else ""
+    methods = sorted(given - automatic) or sorted(given)
+    yield from _by_method(prefix + rule.rule, methods, view, found, doubt, server)
 
 
-def _by_method(
-    path: str, methods: list[str], view: Any, seen: tuple[ObservedRoute, ...], doubt: str, purpose: str
-) -> Iterator[RouteReport]:
+def _by_method(path: str, methods: list[str], view: Any, seen: Seen, doubt: str, server: Any) -> Iterator[RouteReport]:
     """One report, or one for each method of a class that guards its methods one by one."""
-    owner = getattr(view, "view_class", None)
-    single = (
-        {method: guards_of(getattr(owner, method.lower(), None)) for method in methods} if owner is not None else {}
-    )
-    if any(single.values()):
-        for method, guards in single.items():
-            found = (*seen, *(ObservedRoute(guard=guard) for guard in guards))
-            yield from reports(
-                path, (method,), found, where=where_is(getattr(owner, method.lower(), owner)), doubt=doubt
-            )
+    owner: Any = getattr(view, "view_class", None)
+    handlers = by_handler(owner, methods)
+    if not any(map(guards_of, handlers)):
+        yield from reports(
+            path, methods, seen, where=where_is(owner or view), doubt=doubt, open_on_purpose=_purpose(view)
+        )
         return
-    yield from reports(path, methods, seen, where=where_is(owner or view), doubt=doubt, open_on_purpose=purpose)
+    for handler, served in handlers.items():
+        guards = guards_of_handler(owner, "dispatch_request", handler)
+        found = (*seen, *(_with(one, server, "") for one in guards))
+        yield from reports(path, served, found, where=where_is(handler or owner), doubt=doubt)
 
 
-def _with(guard: RouteGuard, server: Any) -> ObservedRoute:
-    return ObservedRoute(
-        guard=guard
-        if guard.server is not None
-        else RouteGuard(requirement=guard.requirement, server=server, public=guard.public)
-    )
+def _purpose(view: Any) -> str:
+    """Why a view is open on purpose; "" for one of the user's."""
+    if is_ours(view) and not guards_of(view):
+        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+    is_flasks = module_of(view).startswith("flask.") and not hasattr(view, "view_class")
+    return "files that anybody may read" if is_flasks and not hasattr(view, "__wrapped__") else ""
 
 
-def _around(app: Any) -> Iterator[ObservedRoute]:
-    while app is not None:
-        yield from (ObservedRoute(guard=guard) for guard in guards_around(app))
-        app = getattr(app, "app", None) or getattr(app, "wsgi_app", None)
+def _with(one: ObservedRoute, server: Any, root: str) -> ObservedRoute:
+    """The guard with the application's path, and its server, which verifies whatever server the guard was made with."""
+    return replace(one, root=root, guard=replace(one.guard, server=server or one.guard.server))
 
 
 def _blueprints(endpoint: str) -> list[str]:

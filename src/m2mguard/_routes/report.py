@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from m2mguard._formatting import listed
-from m2mguard._route_marks import RouteGuard, guards_of
+from m2mguard._routes.guarding import ObservedRoute, where_is
+from m2mguard._routes.public_routes import is_public, public_below
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 
 RouteSeverity = Literal["alarm", "warning", "note", "fine"]
-_PARAMETER = re.compile(r"\{[^}]*\}|<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,7 @@ class RouteReport:
         where: the module and name of what serves it.
         is_protected: whether every request needs a token, as far as the survey can tell.
         doubt: whether the survey cannot tell for sure.
-        contradiction: what says that it is open, although it asks for a token; "" where nothing does.
+        contradiction: what says that the route is open, although it asks for a token; "" where nothing does.
         open_on_purpose: why it is no fault that nothing asks for a token: the framework's own pages; else "".
         servers: the servers that verify its tokens.
     """
@@ -46,21 +45,6 @@ class RouteReport:
     servers: tuple[ResourceServer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedRoute:
-    """A guard on the way to a route, and the part of the path that the application below it does not see.
-
-    Attributes:
-        guard: the guard.
-        root: the path of the application that it guards; its public paths begin there.
-        above: what is around the guard and may answer before it, such as a decorator of the user's own; "" where nothing is.
-    """
-
-    guard: RouteGuard
-    root: str = ""
-    above: str = ""
-
-
 def reports(
     path: str,
     methods: Collection[str],
@@ -70,44 +54,55 @@ def reports(
     doubt: str = "",
     contradiction: str = "",
     open_on_purpose: str = "",
+    shape: str = "",
 ) -> list[RouteReport]:
     """Judge one route; where its methods are protected differently, there are several reports.
 
     Args:
         path: the whole path.
-        methods: its methods, or none for any.
+        methods: its methods, or none for any. HEAD is named only where it is protected otherwise than GET.
         seen: the guards that a request passes.
         where: what serves it.
         doubt: why the survey cannot tell, or "".
         contradiction: what says that the route is open, although a guard asks for a token, or "".
         open_on_purpose: why it is no fault that nothing asks for a token, or "".
+        shape: the path with `<...>` for whatever can vary; default the path, whose parameters are in braces or angle brackets.
     """
     guards = list(seen)
     groups: dict[tuple[ObservedRoute, ...], list[str]] = {}
     for method in methods or ("",):
-        asking = tuple(one for one in guards if not _is_public(one, path, method))
+        asking = tuple(one for one in guards if not is_public(one, shape or path, method))
         groups.setdefault(asking, []).append(method)
     return [
         _report(
             path,
-            [one for one in group if one],
+            [one for one in group if one and not (one == "HEAD" and "GET" in group)],
             asking,
             where=where,
             doubt=doubt,
             contradiction=contradiction,
             open_on_purpose="" if asking or doubt else open_on_purpose,
+            shape=shape or path,
             without_guard=_without_guard(guards, doubt, open_on_purpose),
         )
         for asking, group in groups.items()
     ]
 
 
+def own_answers(path: str, seen: Iterable[ObservedRoute], thing: object) -> list[RouteReport]:
+    """Report on middleware or a hook of the user's that may answer any request below a path; not where a guard is above it."""
+    doubt = "it is no route, but may answer any request before the guards below it are asked; put the guard above it"
+    found = reports(f"{path}/*", (), seen, where=where_is(thing), doubt=doubt)
+    return [one for one in found if not one.is_protected]
+
+
 def _without_guard(guards: list[ObservedRoute], doubt: str, open_on_purpose: str) -> tuple[RouteSeverity, str, bool]:
     """How bad a method is that no guard asks for anything, in which words, and whether that is in doubt."""
-    if doubt:
-        return "warning", f"no guard of m2mguard is on it; {doubt}", True
     if guards:
-        return "note", "is public by name", False
+        preflights = " or open to CORS preflights" if any(one.guard.preflights for one in guards) else ""
+        return "note", f"is public by name{preflights}", False
+    if doubt:
+        return "warning", f"cannot tell: no guard of m2mguard is on it, and {doubt}", True
     if open_on_purpose:
         return "note", f"is open: {open_on_purpose}", False
     return "alarm", "is not protected: nothing asks for a token", False
@@ -122,9 +117,13 @@ def _report(
     doubt: str,
     contradiction: str,
     open_on_purpose: str,
+    shape: str,
     without_guard: tuple[RouteSeverity, str, bool],
 ) -> RouteReport:
-    severity, text, is_in_doubt = _with_guard(path, asking, doubt) if asking else without_guard
+    certain = [one for one in asking if not one.above]
+    public = [public_below(one, shape, methods) for one in certain]
+    open_below = public[0] if public and all(public) else []
+    severity, text, is_in_doubt = _with_guard(asking, doubt, open_below) if asking else without_guard
     if asking and contradiction:
         severity, text = "warning", f"{text}; but {contradiction}"
     guards = [one.guard for one in asking]
@@ -134,7 +133,7 @@ def _report(
         severity=severity,
         text=text,
         where=where,
-        is_protected=bool(asking),
+        is_protected=bool(certain) and not open_below,
         doubt=is_in_doubt,
         contradiction=contradiction if asking else "",
         open_on_purpose=open_on_purpose,
@@ -142,22 +141,25 @@ def _report(
     )
 
 
-def _with_guard(path: str, asking: tuple[ObservedRoute, ...], doubt: str) -> tuple[RouteSeverity, str, bool]:
+def _with_guard(
+    asking: tuple[ObservedRoute, ...], doubt: str, open_below: list[str]
+) -> tuple[RouteSeverity, str, bool]:
     words, sure = (
-        asked([one.guard.requirement for one in guards if one.guard.requirement is not None])
+        asked([one.guard.requirement for one in guards if one.guard.requirement is not None]) or "a token"
         for guards in (asking, [one for one in asking if not one.above])
     )
     above = next((one.above for one in asking if one.above), "")
-    if above and not sure:
+    if open_below:
+        return "warning", f"asks for {words}, and {listed(open_below)} is public by name", False
+    if all(one.above for one in asking):
         return (
             "warning",
-            f"asks for {words or 'a token'}, but {above} is above the guard, and may answer before it",
+            f"cannot tell: asks for {words}, but {above} is above the guard, and may answer before it",
             True,
         )
-    open_below = [entry for one in asking for entry in _public_below(one, path)]
-    if open_below:
-        return "warning", f"asks for {words or 'a token'}, and {listed(open_below)} is public by name", False
-    if words:
+    if above and sure == "a token" != words:
+        return "warning", f"asks for {words}, but {above} is above the guard, and may answer before it", True
+    if words != "a token":
         return "fine", f"asks for {words}", False
     if doubt:
         return "warning", f"asks for a token, and perhaps for more: {doubt}", True
@@ -166,17 +168,6 @@ def _with_guard(path: str, asking: tuple[ObservedRoute, ...], doubt: str) -> tup
         "asks for a token, and for nothing else: any application that has one for this API may call it",
         False,
     )
-
-
-def _public_below(seen: ObservedRoute, path: str) -> list[str]:
-    """The public paths that are this route with something in the place of its parameters."""
-    if seen.guard.public is None or not _PARAMETER.search(path):
-        return []
-    parts = [re.escape(part) for part in _PARAMETER.split(path.removeprefix(seen.root))]
-    pattern = re.compile(".+".join(parts))
-    return [
-        entry for entry in seen.guard.public.entries if pattern.fullmatch(f"{entry}x" if entry.endswith("/") else entry)
-    ]
 
 
 def asked(requirements: Iterable[Requirement]) -> str:
@@ -198,33 +189,6 @@ def asked(requirements: Iterable[Requirement]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-def _is_public(seen: ObservedRoute, path: str, method: str) -> bool:
-    """Whether every request of the route passes the guard without a token, whatever is in the place of its parameters."""
-    public = seen.guard.public
-    if public is None:
-        return False
-    below = _PARAMETER.sub("x", path).removeprefix(seen.root) or "/"
-    return public.match(below, method=method or None)
-
-
-def guards_around(target: object) -> tuple[RouteGuard, ...]:
-    """The guards of a middleware or dependency, if m2mguard's own code runs when it is called: a subclass may let anybody pass."""
-    called = next((vars(one)["__call__"] for one in type(target).__mro__ if "__call__" in vars(one)), None)
-    return guards_of(target) if str(getattr(called, "__module__", "")).startswith("m2mguard.") else ()
-
-
-def above_guard(view: object) -> str:
-    """The decorator that is around a view's guard, by its module and name; "" where the guard is outermost, or cannot be found."""
-    around = ""
-    while view is not None:
-        module = str(getattr(view, "__globals__", {}).get("__name__", ""))
-        if module.startswith("m2mguard."):
-            return around
-        around = around or f"a decorator of {module}"
-        view = getattr(view, "__wrapped__", None)
-    return ""
-
-
 def is_named(report: RouteReport, entries: Iterable[str]) -> bool:
     """Tell whether entries name a route, with each of its methods.
 
@@ -237,17 +201,15 @@ def is_named(report: RouteReport, entries: Iterable[str]) -> bool:
 
 
 def _names(entry: str, path: str, method: str) -> bool:
-    methods, _, named = entry.rpartition(" ")
-    if methods and method not in methods.split(","):
+    methods, named = split_entry(entry)
+    if methods and method not in methods:
         return False
     return named == path or (named.endswith("/") and named != "/" and path.startswith(named))
 
 
-def where_is(served: object) -> str:
-    """The module and name of a function or class, without what its decorators add."""
-    inner: object = served
-    unwrap: Callable[[object], object] = lambda one: getattr(one, "__wrapped__", None)  # noqa: E731
-    while unwrap(inner) is not None:
-        inner = unwrap(inner)
-    name = getattr(inner, "__qualname__", None) or type(inner).__qualname__
-    return f"{getattr(inner, '__module__', None) or type(inner).__module__}:{name}"
+def split_entry(entry: str) -> tuple[list[str], str]:
+    """The methods that an entry names, and its path."""
+    if entry.startswith("/"):
+        return [], entry
+    methods, _, path = entry.partition(" ")
+    return methods.split(","), path

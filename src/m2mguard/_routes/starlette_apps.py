@@ -4,131 +4,133 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from m2mguard._route_marks import RouteGuard
-from m2mguard._routes.report import ObservedRoute, RouteReport, guards_around, reports, where_is
+from m2mguard._routes.fastapi_dependencies import asked_by_dependencies
+from m2mguard._routes.forwarding import always_calls, free_variables
+from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of, where_is
+from m2mguard._routes.report import RouteReport, own_answers, reports
+from m2mguard._routes.wrappers import (
+    Seen,
+    guards_of_middleware,
+    is_a,
+    middleware_may_answer,
+    replaced_by_user,
+    unwrap,
+)
 from m2mguard._server.requirement import Requirement
 
+Survey = Callable[[Any, Seen, str], Iterator[RouteReport]]
+"""Surveys an application of any kind: what is mounted, the guards above it, and its path."""
+
 _DECORATORS = "starlette.authentication"
-_DOCUMENTATION = ("openapi_url", "docs_url", "redoc_url", "swagger_ui_oauth2_redirect_url")
+_ANOTHER_AUTHENTICATION = "another AuthenticationMiddleware, whose scopes @requires looks at,"
 
 
 def is_starlette(app: object) -> bool:
     """Whether this is a Starlette or FastAPI application, or a router."""
-    routing = sys.modules.get("starlette.routing")
-    applications = sys.modules.get("starlette.applications")
-    return (routing is not None and isinstance(app, routing.Router)) or (
-        applications is not None and isinstance(app, applications.Starlette)
-    )
+    return is_a(app, "starlette.routing", "Router") or is_a(app, "starlette.applications", "Starlette")
 
 
-def survey_starlette(app: Any, seen: tuple[ObservedRoute, ...] = (), prefix: str = "") -> Iterator[RouteReport]:
+def survey_starlette(app: Any, seen: Seen, prefix: str, survey: Survey) -> Iterator[RouteReport]:
     """Every route, with the guards above it."""
+    replaced = replaced_by_user(app, ("__call__", "build_middleware_stack", "app"))
+    if replaced is not None:
+        yield from own_answers(prefix, seen, replaced)
     for middleware in getattr(app, "user_middleware", ()):
-        seen += tuple(ObservedRoute(guard=one, root=prefix) for one in guards_of_middleware(middleware))
+        guards = guards_of_middleware(middleware, prefix)
+        options = [*middleware.args, *middleware.kwargs.values()]
+        if not guards and middleware_may_answer(middleware.cls, options):
+            functions = [one for one in options if inspect.isroutine(one)]  # as FastAPI's `@app.middleware("http")`
+            yield from own_answers(prefix, seen, functions[0] if functions else middleware.cls)
+        seen += guards
+    router = getattr(app, "router", app)
+    _, seen, told = unwrap(router.middleware_stack, seen, prefix, inspect.ismethod)
+    yield from told
     spread = getattr(
         sys.modules.get("fastapi.routing"), "iter_route_contexts", list
     )  # included routers are kept as such
     for route in spread(app.routes):
-        yield from _route(route, app, seen, prefix)
+        yield from _route(route, app, seen, prefix, survey)
+    if not is_forwarding(module_of(router.default)):
+        yield from survey(router.default, seen, prefix)
 
 
-def guards_of_middleware(middleware: Any) -> tuple[RouteGuard, ...]:
-    """The guards that a middleware will have, once the application is built: it is built here alone, around nothing."""
-    from m2mguard.asgi import BearerAuthMiddleware
-
-    if not (inspect.isclass(middleware.cls) and issubclass(middleware.cls, BearerAuthMiddleware)):
-        return ()
-    return guards_around(middleware.cls(_nothing, *middleware.args, **middleware.kwargs))
-
-
-async def _nothing(scope: object, receive: object, send: object) -> None:
-    """An application that serves nothing."""
-
-
-def _route(route: Any, app: Any, seen: tuple[ObservedRoute, ...], prefix: str) -> Iterator[RouteReport]:
-    path = prefix + getattr(route, "path", "")
+def _route(route: Any, app: Any, seen: Seen, prefix: str, survey: Survey) -> Iterator[RouteReport]:
+    path = prefix + (getattr(route, "path", None) or "")
     endpoint = getattr(route, "endpoint", None)
+    original = getattr(route, "original_route", route)
     if endpoint is None:
-        yield from _mounted(getattr(route, "original_route", route), seen, path)
+        yield from _mounted(original, seen, path, survey)
         return
-    found = (
-        *seen,
-        *(ObservedRoute(guard=one, root=prefix) for one in _on_the_way(route.app)),
-        *_asked_by_decorator(endpoint),
-    )
-    doubt = ""
+    if _may_answer(original):
+        yield from own_answers(path, seen, type(original))
+    _, seen, told = unwrap(route.app, seen, prefix, lambda _: False)
+    yield from told
     dependant = getattr(route, "dependant", None)
-    if dependant is not None:
-        guards, doubt = _dependencies(dependant, getattr(app, "dependency_overrides", {}))
-        found += tuple(ObservedRoute(guard=one) for one in guards)
-    methods = getattr(route, "methods", None)
-    kind = ("WEBSOCKET",) if "WebSocket" in type(getattr(route, "original_route", route)).__name__ else methods or ()
-    documents = {getattr(app, name, None) for name in _DOCUMENTATION} - {None}
-    yield from reports(
-        path, sorted(set(kind) - {"HEAD"}), found, where=where_is(endpoint), doubt=doubt,
-        open_on_purpose="FastAPI's own documentation" if getattr(route, "path", None) in documents and dependant is None else "",
-    )  # fmt: skip
+    guards, doubt = (
+        ([], "") if dependant is None else asked_by_dependencies(dependant, getattr(app, "dependency_overrides", {}))
+    )
+    found = (*seen, *guards)
+    methods = getattr(route, "methods", None) or ()
+    if is_a(original, "starlette.routing", "WebSocketRoute"):
+        methods = ("WEBSOCKET",)
+    for served, handler in (_handlers(endpoint) or {(*sorted(methods),): endpoint}).items():
+        yield from reports(
+            path, served, (*found, *_asked_by_decorator(handler, found)),
+            where=where_is(handler), doubt=doubt, open_on_purpose=_purpose(endpoint),
+        )  # fmt: skip
 
 
-def _mounted(route: Any, seen: tuple[ObservedRoute, ...], path: str) -> Iterator[RouteReport]:
-    inner: Any = getattr(route, "app", None)
-    for guard in _on_the_way(inner):
-        seen += (ObservedRoute(guard=guard, root=path),)
-    while not is_starlette(inner) and getattr(inner, "app", None) is not None:
-        inner = inner.app
-    if is_starlette(inner):
-        yield from survey_starlette(inner, seen, path)
-        return
-    files = type(inner).__name__ == "StaticFiles"
-    doubt = "" if files else f"{where_is(inner)} is an application of its own, which may ask for something"
-    text = "files that anybody may read" if files else ""
-    yield from reports(f"{path}/*", (), seen, where=where_is(inner), doubt=doubt, open_on_purpose=text)
+def _handlers(endpoint: Any) -> dict[tuple[str, ...], Any]:
+    """The handlers of a class, by their method, where `@requires` of Starlette's is on one of them."""
+    names = ("get", "head", "post", "put", "patch", "delete", "options") if inspect.isclass(endpoint) else ()
+    found: dict[tuple[str, ...], Any] = {
+        (name.upper(),): getattr(endpoint, name) for name in names if hasattr(endpoint, name)
+    }
+    return found if any(list(_asked_by_decorator(one, ())) for one in found.values()) else {}
 
 
-def _on_the_way(app: Any) -> Iterator[RouteGuard]:
-    """The guards of the middleware around a route or mount, the outermost first."""
-    while app is not None and not is_starlette(app):
-        yield from guards_around(app)
-        app = getattr(app, "app", None)
+def _may_answer(route: Any) -> bool:
+    """Whether a class of routes of the user's may answer by itself. FastAPI's are asked for the handler that they build."""
+    if replaced_by_user(route, ("handle", "matches")) is not None:
+        return True
+    build = getattr(type(route), "get_route_handler", None)
+    if build is None or is_forwarding(module_of(build)):
+        return False
+    handler = route.get_route_handler()
+    names = [name for name, value in free_variables(handler).items() if is_forwarding(module_of(value))]
+    return not is_forwarding(module_of(handler)) and not always_calls(handler, names)
 
 
-def _asked_by_decorator(endpoint: Any) -> Iterator[ObservedRoute]:
-    """What Starlette's own `@requires` asks for: without a Caller it refuses everyone."""
+def _purpose(endpoint: Any) -> str:
+    """Why an endpoint is open on purpose; "" for one of the user's."""
+    if is_ours(endpoint):
+        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+    return "FastAPI's own documentation" if module_of(endpoint) == "fastapi.applications" else ""
+
+
+def _mounted(route: Any, seen: Seen, path: str, survey: Survey) -> Iterator[RouteReport]:
+    inner = getattr(route, "app", None)
+    if inner is None or replaced_by_user(route, ("handle", "matches")) is not None:
+        doubt = f"{where_is(type(route))} is a route of another kind"
+        yield from reports(f"{path}/*", (), seen, where=where_is(type(route)), doubt=doubt)
+    else:
+        yield from survey(inner, seen, path)
+
+
+def is_files(app: Any) -> bool:
+    """Whether this serves files, as Starlette does; and nothing else."""
+    return is_a(app, "starlette.staticfiles", "StaticFiles") and replaced_by_user(app, ("__call__",)) is None
+
+
+def _asked_by_decorator(endpoint: Any, seen: Seen) -> Iterator[ObservedRoute]:
+    """What Starlette's own `@requires` asks for. It looks at the scopes that some middleware has found."""
+    above = "" if seen else _ANOTHER_AUTHENTICATION
     while endpoint is not None:
-        if getattr(endpoint, "__globals__", {}).get("__name__") == _DECORATORS:
+        if module_of(endpoint) == _DECORATORS:
             scopes = inspect.getclosurevars(endpoint).nonlocals.get("scopes_list", ())
-            yield ObservedRoute(guard=RouteGuard(requirement=Requirement(scopes=scopes)))
+            yield ObservedRoute(guard=RouteGuard(requirement=Requirement(scopes=scopes)), above=above)
         endpoint = getattr(endpoint, "__wrapped__", None)
-
-
-def _dependencies(dependant: Any, overrides: Mapping[Any, Any]) -> tuple[list[RouteGuard], str]:
-    """The guards among the dependencies of a FastAPI route, with the scopes of `Security(...)`; and what else may ask for something."""
-    guards: list[RouteGuard] = []
-    doubt = ""
-    for one in _tree(dependant):
-        call = overrides.get(one.call, one.call)
-        found = guards_around(call)
-        scopes = [*(getattr(one, "parent_oauth_scopes", None) or ()), *(getattr(one, "own_oauth_scopes", None) or ())]
-        scopes = scopes or list(getattr(one, "security_scopes", None) or ())
-        guards += found
-        if found and scopes:
-            guards.append(RouteGuard(requirement=Requirement(scopes=scopes), server=found[0].server))
-        if call is not one.call:
-            doubt = "a dependency is overridden (dependency_overrides)"
-        elif not found and _is_security(call):
-            doubt = f"{where_is(type(call))} may ask for something"
-    return guards, doubt
-
-
-def _is_security(call: object) -> bool:
-    base = sys.modules.get("fastapi.security.base")
-    return base is not None and isinstance(call, base.SecurityBase)
-
-
-def _tree(dependant: Any) -> Iterator[Any]:
-    for one in dependant.dependencies:
-        yield one
-        yield from _tree(one)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
@@ -121,15 +123,30 @@ def protecting(target: object) -> list[ResourceServer]:
     return servers
 
 
+_layers: Final[weakref.WeakKeyDictionary[ResourceServer, list[Mapping[str, object]]]] = weakref.WeakKeyDictionary()
+_lock: Final = threading.Lock()
+
+
 @contextlib.contextmanager
 def replacing(server: ResourceServer, members: Mapping[str, object]) -> Iterator[None]:
-    """Give a server other parts inside the block. All who hold the server use them."""
-    before = {name: vars(server)[name] for name in members}
-    vars(server).update(members)
+    """Give a server other parts inside the block. All who hold the server use them; of several blocks the last that was entered counts.
+
+    Blocks may overlap and end in any order: after the last one the server is as it was.
+    """
+    layer = dict(members)  # one of its own, since blocks may be given equal ones
+    with _lock:
+        _layers.setdefault(server, [dict(vars(server))]).append(layer)
+        vars(server).update(layer)
     try:
         yield
     finally:
-        vars(server).update(before)
+        with _lock:
+            layers = _layers[server]
+            layers[:] = [one for one in layers if one is not layer]
+            for one in layers:
+                vars(server).update(one)
+            if len(layers) == 1:
+                del _layers[server]
 
 
 class _AlwaysThisCaller:

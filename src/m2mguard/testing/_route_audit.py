@@ -5,9 +5,12 @@ What each route asks for is found out as `m2mguard doctor --app` does it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from m2mguard._routes import RouteReport, is_named, survey
+
+_ENTRY = re.compile(r"(?:[A-Z]+(?:,[A-Z]+)* )?/.*", re.DOTALL)
 
 
 def assert_all_routes_protected(
@@ -15,15 +18,17 @@ def assert_all_routes_protected(
 ) -> Sequence[RouteReport]:
     """Fail if a route of an application can be called without a token. Reads the application; sends no request.
 
-    Every route needs a guard of m2mguard that asks for a token, whatever else guards it: a route that cannot be read, such as a mounted
-    application of another kind, fails as well. Not looked at are the pages that a framework brings itself: FastAPI's documentation,
-    static files, Django's admin, and the API's metadata (RFC 9728).
+    Every route needs a guard of m2mguard that asks for a token, whatever else guards it. A view of Django REST framework that asks for a
+    token and says `AllowAny` of itself fails, too: one of the two is wrong. What cannot be read fails as well, with "cannot
+    tell": a mounted application of another kind, a decorator above the guard that may answer before it, and, as "/*", middleware
+    that may. Not looked at are static files and the pages that a framework or m2mguard brings itself: FastAPI's documentation, Django's
+    admin, the API's metadata (RFC 9728), readiness probes.
 
     Args:
         app: a FastAPI, Starlette, Flask or Django application, or what is wrapped around it; for Django also the settings module or
             `django.conf.settings`.
-        except_: the paths that are open on purpose, as the framework writes them. An entry that ends in "/" is also open for every
-            path below it, such as "/docs/"; methods may come before it: "GET /reports".
+        except_: the paths that are open on purpose, as the framework writes them. An entry that ends in "/" also names every path below
+            it, such as "/docs/", but "/" names the root alone; methods may come before the path: "GET /reports", "GET,POST /hook".
         any_token_is_enough: False: fail, too, on a route that asks for a token and for nothing else, so that every application with a token
             for this API may call it. Default True.
 
@@ -54,8 +59,10 @@ def _checked(entries: Iterable[str]) -> tuple[str, ...]:
         raise TypeError("except_ is a list of paths, not one string")
     checked = tuple(entries)
     for entry in checked:
-        if not entry.rpartition(" ")[2].startswith("/"):
-            raise ValueError(f"except_: {entry!r} is no path; a path starts with '/'")
+        if not _ENTRY.fullmatch(entry):
+            raise ValueError(
+                f"except_: {entry!r} names no route; give a path, such as '/docs', or methods and a path: 'GET,POST /docs'"
+            )
     return checked
 
 
@@ -68,9 +75,12 @@ def _fails(report: RouteReport, *, any_token_is_enough: bool) -> bool:
 
 
 def _message(failing: Sequence[RouteReport], reports: Sequence[RouteReport]) -> str:
-    lines = [f"{len(failing)} of {len(reports)} routes can be called by anybody, or by any application:"]
+    lines = [f"{len(failing)} of {len(reports)} routes can be called, or may be called, by somebody who must not:"]
     lines += [f"  {_line(report)}  ({report.where})" for report in failing]
-    lines += ["Protect each of them, or name it in except_ if everybody may call it.", "The other routes:"]
+    lines += [
+        "Protect each of them; or name it in except_ if everybody may call it: its path, as it is written here.",
+        "The other routes:",
+    ]
     lines += [f"  {_line(report)}" for report in reports if report not in failing]
     return "\n".join(lines)
 
