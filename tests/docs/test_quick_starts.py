@@ -1,4 +1,4 @@
-"""docs/start: each page as its reader does it, in an empty folder: the file, the two servers, and the calls, as they stand there."""
+"""docs/start: each page as its reader does it, in an empty folder: the file, the two servers, and the calls, word for word."""
 
 import json
 import os
