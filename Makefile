@@ -46,8 +46,9 @@ coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch covera
 
 docs: $(VENV)/docs.filled  ## Build the documentation site into build/docs; a warning is an error
 	$(BIN)/python -m tools.settings_page
+	$(BIN)/python -m tools.keys_picture
 	$(BIN)/python -m m2mguard why --markdown > docs/reference/why.md
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env --builder html docs build/docs
 	@echo "open build/docs/index.html"
 
 release-check: $(VENV)/release.filled $(VENV)/lowest.filled  ## Build wheel and sdist, and test what was built on every Python found (long)

@@ -1,8 +1,8 @@
-"""Executes the documentation: every Python block of README.md and docs/ is a test, so that no page can lie.
+"""Executes the documentation: every Python block of docs/ is a test, so that no page can lie.
 
 The blocks of one page share their names and run from top to bottom, and nothing else is there: a reader who copies them in order gets the
 same. `<!-- skip: next "REASON" -->` above a block leaves it out: only for what cannot run here. tests/docs runs the pages
-that need a process of their own.
+whose blocks are files, README.md among them, and those that need a process of their own.
 """
 
 import logging
@@ -12,17 +12,13 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-IN_THEIR_OWN_PROCESS = [
-    "docs/guides/django.md",
-    "docs/guides/drf.md",
-    "docs/start/*.md",
-]  # Django can be configured only once
-SUITES_OF_PYTEST = ["docs/guides/testing.md"]
+IN_THEIR_OWN_PROCESS = ["docs/guides/django.md", "docs/guides/drf.md"]  # Django can be configured only once
+BLOCKS_ARE_FILES = ["docs/guides/testing.md", "docs/start/*.md"]
 
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    excludes=[*IN_THEIR_OWN_PROCESS, *SUITES_OF_PYTEST],
+    patterns=["docs/*.md", "docs/**/*.md"],
+    excludes=[*IN_THEIR_OWN_PROCESS, *BLOCKS_ARE_FILES],
     fixtures=["restored_logging"],
 ).pytest()
 

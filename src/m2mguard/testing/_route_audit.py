@@ -20,7 +20,7 @@ def assert_all_routes_protected(
 
     Every route needs a guard of m2mguard that asks for a token, whatever else guards it. A view of Django REST framework that asks for a
     token and says `AllowAny` of itself fails, too: one of the two is wrong. What cannot be read fails as well, with "cannot
-    tell": a mounted application of another kind, a decorator above the guard that may answer before it, and, as "/*", middleware
+    tell": a mounted application of another kind, a decorator above the guard that may answer before it, and, as `/*`, middleware
     that may. Not looked at are static files and the pages that a framework or m2mguard brings itself: FastAPI's documentation, Django's
     admin, the API's metadata (RFC 9728), readiness probes.
 
