@@ -1,12 +1,11 @@
 """`TestServer` and `trusting`: an API that trusts a local issuer, new or already built."""
 
 import threading
-import time
 
 import pytest
 
-from m2mguard import InsufficientScope, InvalidToken, Issuer, KeyCaching, KeysUnavailable, Requirement, ResourceServer
-from m2mguard.testing import LocalIssuer, MovableClock, TestServer, faults, trusting
+from m2mguard import InsufficientScope, InvalidToken, Issuer, KeysUnavailable, Requirement, ResourceServer
+from m2mguard.testing import LocalIssuer, MovableClock, TestServer, trusting
 from tests.refusals import reason_of
 
 READ = Requirement(scopes=["read"])
@@ -92,47 +91,6 @@ def test_the_clock_of_the_issuer_may_be_wrong_by_the_leeway(error_s, is_accepted
             server.verify(server.token())
         else:
             assert reason_of(server, server.token()) == "not_yet_valid"
-
-
-IN_PROCESS_FAULTS = [
-    faults.status(500), faults.redirect("https://elsewhere.example"), faults.disconnect(), faults.truncated(), faults.html(),
-    faults.body(b""), faults.empty_key_set(), faults.huge(), faults.gzip_bomb(), faults.drip(), faults.drip("head"),
-    faults.hang(), faults.delay(5),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", IN_PROCESS_FAULTS)
-def test_a_fault_fails_in_the_process_as_over_http(fault):
-    found = []
-    for http in (False, True):
-        with TestServer(http=http, caching=KeyCaching(timeout=0.3)) as server:
-            server.issuer.misbehave("jwks", fault)
-            with pytest.raises(KeysUnavailable):
-                server.verify(server.token())
-            found.append(problem_of(server))
-            server.issuer.behave()
-            server.refresh()
-            server.verify(server.token())
-    assert found[0] == found[1]
-
-
-def problem_of(server):
-    """Why the fetch failed; the one who waited may know sooner that it took too long."""
-    deadline = time.monotonic() + 10
-    while (problem := server.health().issuers[0].last_problem) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return problem
-
-
-def test_a_gate_holds_a_request_in_the_process():
-    with TestServer() as server, server.issuer.hold("jwks") as gate:
-        waiting = threading.Thread(target=server.warm_up)
-        waiting.start()
-        gate.wait_for(1)
-        assert not server.health().ready
-        gate.release()
-        waiting.join()
-        assert server.health().ready
 
 
 OWN = "https://tenant.example/oidc"

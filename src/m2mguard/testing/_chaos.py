@@ -6,55 +6,57 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
-from m2mguard.testing._test_server import TestServer
+from m2mguard._server.resource_server import ResourceServer
+from m2mguard.testing._local_issuer import LocalIssuer
+from m2mguard.testing._test_server import make_keys_stale
 
 SLOW_S: Final = 0.2
 CLOCK_ERROR_S: Final = 20.0  # within the default leeway of 30 s
 
 
-def _nothing(_server: TestServer) -> None:
+def _nothing(_server: ResourceServer, _issuer: LocalIssuer) -> None:
     """Everything works."""
 
 
-def _rotation(server: TestServer) -> None:
+def _rotation(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer signs with a new key; the old one is still published."""
-    server.issuer.rotate()
+    issuer.rotate()
 
 
-def _withdrawal(server: TestServer) -> None:
+def _withdrawal(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer signs with a new key, and no longer publishes the old one."""
-    old = server.issuer.current_key.kid
-    server.issuer.rotate()
-    server.issuer.withdraw(old)
+    old = issuer.current_key.kid
+    issuer.rotate()
+    issuer.withdraw(old)
 
 
-def _outage(server: TestServer) -> None:
+def _outage(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer refuses every connection."""
-    server.issuer.stop()
+    issuer.stop()
 
 
-def _slow(server: TestServer) -> None:
+def _slow(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer answers late, and a new key has to be fetched from it."""
-    server.issuer.slow(SLOW_S)
-    server.issuer.rotate()
+    issuer.slow(SLOW_S)
+    issuer.rotate()
 
 
-def _stale(server: TestServer) -> None:
+def _stale(server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer is down, and the keys are older than their `ttl`."""
-    server.make_keys_stale()
+    make_keys_stale(server, issuer)
 
 
-def _clock_ahead(server: TestServer) -> None:
+def _clock_ahead(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer's clock is ahead."""
-    server.issuer.clock_error = CLOCK_ERROR_S
+    issuer.clock_error = CLOCK_ERROR_S
 
 
-def _clock_behind(server: TestServer) -> None:
+def _clock_behind(_server: ResourceServer, issuer: LocalIssuer) -> None:
     """The issuer's clock is behind."""
-    server.issuer.clock_error = -CLOCK_ERROR_S
+    issuer.clock_error = -CLOCK_ERROR_S
 
 
-TROUBLES: Final = MappingProxyType[str, Callable[[TestServer], None]](
+TROUBLES: Final = MappingProxyType[str, Callable[[ResourceServer, LocalIssuer], None]](
     {
         "nothing": _nothing,
         "rotation": _rotation,
