@@ -100,6 +100,15 @@ def test_a_refusal_is_reported_with_the_route(events):
     assert (event.reason, event.app_id, event.path) == ("scope", "app-mine", "/orders")
 
 
+def test_a_person_that_is_refused_is_reported_too(events):
+    server = resource_server(on_event=events)
+    person = fake_caller("app-web", user_id="user-alice")
+    with calling_as(server, person), pytest.raises(InsufficientScope):
+        server.authenticate([], route=("GET", "/orders"))
+    (event,) = events.of(TokenRefused)
+    assert (event.reason, event.app_id, event.issuer, event.path) == ("not_a_machine", "app-web", ISSUER, "/orders")
+
+
 def test_blocks_are_nested_and_end_with_an_error_too():
     server, other = resource_server(), resource_server()
     with calling_as(server, READER):

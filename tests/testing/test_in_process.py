@@ -9,6 +9,7 @@ import pytest
 
 from m2mguard import KeyCaching, KeysUnavailable
 from m2mguard.client import TokenEndpointUnavailable, TokenSource
+from m2mguard.net import HttpTransport, TransportError
 from m2mguard.testing import TestServer, _fault_control, faults
 from m2mguard.testing.faults import Fault
 
@@ -142,7 +143,7 @@ def test_gates_and_faults_share_the_time_of_one_request(monkeypatch):
     monkeypatch.setattr(_fault_control, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with control.hold("jwks") as first, control.hold("jwks") as second:
         first.enter_blocking, second.enter_blocking = waits(2), waits(1)
-        control.misbehave("jwks", faults.delay(5), None)
+        control.misbehave("jwks", faults.delay(0.01), None)
         with pytest.raises(TimeoutError):
             control.wait_turn_blocking("jwks", 3)
         assert given == [3, 1]
@@ -164,6 +165,48 @@ def test_a_request_that_hangs_goes_on_when_the_fault_ends(lift):
         lift(server.issuer)
         waiting.join(5)
         assert not waiting.is_alive()
+
+
+def test_a_request_that_hangs_ends_with_the_issuer():
+    server = TestServer(caching=KeyCaching(timeout=20))
+    with server:
+        server.issuer.misbehave("jwks", faults.hang())
+        waiting = threading.Thread(target=server.warm_up, args=(20,))
+        waiting.start()
+        server.issuer.wait_for_requests("jwks", 1)
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("fault", HARMLESS.values(), ids=HARMLESS)
+def test_the_answer_is_what_an_http_client_has_read(issuer, fault):
+    issuer.misbehave("jwks", fault)
+    answers = [
+        transport.request("GET", issuer.jwks_uri, headers={}, body=None, timeout_s=5, max_bytes=100_000)
+        for transport in (issuer.transport, HttpTransport())
+    ]
+    in_process, over_http = answers
+    assert (in_process.status, in_process.body) == (over_http.status, over_http.body)
+    of_the_connection = {"content-length", "connection", "transfer-encoding"}
+    assert dict(in_process.headers).items() <= dict(over_http.headers).items()
+    assert set(over_http.headers) - set(in_process.headers) <= of_the_connection
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (faults.huge(1000), "too_long"),
+        (faults.truncated(), "broken"),
+        (faults.hang(), "timeout"),
+        (faults.drip(), "timeout"),
+    ],
+)
+def test_the_error_is_that_of_an_http_client(issuer, fault, code):
+    issuer.misbehave("jwks", fault)
+    for transport in (issuer.transport, HttpTransport()):
+        with pytest.raises(TransportError) as caught:
+            transport.request("GET", issuer.jwks_uri, headers={}, body=None, timeout_s=0.1, max_bytes=800)
+        assert caught.value.code == code
 
 
 def test_a_client_gets_its_tokens_in_the_process():

@@ -77,6 +77,16 @@ def test_the_same_block_twice_is_two_blocks(server):
     assert caller_of(server) is None
 
 
+def test_what_changes_between_two_blocks_is_kept(server):
+    with calling_as(server, fake_caller("app-mine")):
+        pass
+    changed = ResourceServer("https://other.example/oidc", audience=AUDIENCE)
+    vars(server).update(vars(changed))
+    with calling_as(server, fake_caller("app-mine")):
+        pass
+    assert vars(server) == vars(changed)
+
+
 def test_other_servers_are_untouched(server):
     other = ResourceServer("https://tenant.example/oidc", audience=AUDIENCE)
     with calling_as(server, fake_caller("app-mine")):

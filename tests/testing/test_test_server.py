@@ -1,10 +1,13 @@
 """`TestServer` and `trusting`: an API that trusts a local issuer, new or already built."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from m2mguard import InsufficientScope, InvalidToken, Issuer, KeysUnavailable, Requirement, ResourceServer
+from m2mguard.events import TokenRefused
 from m2mguard.testing import LocalIssuer, MovableClock, TestServer, trusting
 from tests.refusals import reason_of
 
@@ -148,3 +151,39 @@ def test_a_token_of_another_issuer_stays_refused():
         with pytest.raises(InvalidToken):
             server.verify(other.mint(audience="https://mine.api"))
         server.verify(issuer.mint(audience="https://mine.api"))
+
+
+def test_what_the_app_is_set_to_is_kept(events, tmp_path):
+    def not_asked(*_, **__):
+        raise AssertionError
+
+    tmp_path.chmod(0o700)
+    server = app_server(
+        machine_only=False,
+        realm="mine",
+        on_event=events,
+        key_directory=tmp_path,
+        transport=SimpleNamespace(request=not_asked),
+        monotonic=time.monotonic,
+        resource_url="https://mine.api/",
+    )
+    with LocalIssuer(served=False) as issuer, trusting(server, issuer):
+        assert server.verify(issuer.mint_user_token(audience="https://mine.api")).subject == "user-alice"
+        assert (server.settings.key_directory, server.settings.monotonic) == (None, None)
+        with pytest.raises(InsufficientScope) as caught:
+            server.verify(issuer.mint(audience="https://mine.api"), READ)
+        assert 'realm="mine"' in server.answer(caught.value).headers["WWW-Authenticate"]
+        assert list(server.resource_metadata.authorization_servers) == [issuer.url]
+    assert [event.reason for event in events.of(TokenRefused)] == ["scope"]
+    assert list(server.resource_metadata.authorization_servers) == [OWN]
+
+
+def test_an_app_of_several_issuers_trusts_the_local_one_in_their_place():
+    other = "https://login.example/oidc"
+    server = ResourceServer([OWN, other], audience="https://mine.api")
+    with LocalIssuer(served=False) as issuer, trusting(server, issuer):
+        token = issuer.mint("app-mine", audience="https://mine.api", organization_id="blue")
+        for name in (OWN, other):
+            server.verify(token, Requirement(app_ids=["app-mine"], organization="blue", issuers=[name]))
+            with pytest.raises(InsufficientScope):
+                server.verify(token, Requirement(app_ids=["app-mine"], organization="red", issuers=[name]))

@@ -17,9 +17,9 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller, freeze_claims
 from m2mguard.errors import InsufficientScope
 from m2mguard.health import IssuerHealth, VerdictHealth
+from m2mguard.testing._block import as_block
 from m2mguard.testing._minting import SHOPPING_API, checked_app_id, joined_scopes, unknown_keyword
 from m2mguard.testing._replaced_parts import replacing
-from m2mguard.testing._test_block import as_test_block
 
 UNNAMED_ISSUER: Final = "https://issuer.test/oidc"
 """The issuer of a `fake_caller` for which none was named."""
@@ -80,7 +80,7 @@ def fake_caller(
     )
 
 
-@as_test_block
+@as_block
 def calling_as(target: object, caller: Caller) -> Iterator[Caller]:
     """Inside the block, every request comes from this Caller, whatever token it carries or lacks; what the route asks for is enforced.
 

@@ -69,7 +69,6 @@ def _received(reply: Reply, fault: Fault, *, timeout_s: float, max_bytes: int) -
     if len(reply.body) + fault.padding_bytes > max_bytes:
         raise _failure("too_long")
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    headers.pop("content-encoding", None)  # the body is not compressed here
     return Response(status=reply.status, headers=headers, body=reply.body + b" " * fault.padding_bytes)
 
 

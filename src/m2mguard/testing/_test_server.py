@@ -9,12 +9,12 @@ from typing import Any, Final, Self, Unpack
 
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.testing._block import Block, as_block
 from m2mguard.testing._calling_as import calling_as, protecting
 from m2mguard.testing._local_issuer import LocalIssuer
 from m2mguard.testing._minting import SHOPPING_API, MintOptions
 from m2mguard.testing._movable_clock import MovableClock
 from m2mguard.testing._replaced_parts import replacing
-from m2mguard.testing._test_block import TestBlock, as_test_block
 
 TOKEN_LIFETIME_S: Final = 3540.0
 """Of the tokens of a `TestServer` and of the fixtures: an hour later they have expired, also with the server's leeway."""
@@ -101,7 +101,7 @@ class TestServer(ResourceServer):
         """The header fields of a request with such a token: `client.get("/orders", headers=server.headers(scopes=[...]))`."""
         return bearer(self.token(app_id, scopes=scopes, audience=audience, organization_id=organization_id, **options))
 
-    def calling_as(self, caller: Caller) -> TestBlock[Caller]:
+    def calling_as(self, caller: Caller) -> Block[Caller]:
         """`calling_as` for whatever this server protects."""
         return calling_as(self, caller)
 
@@ -113,7 +113,7 @@ class TestServer(ResourceServer):
         make_keys_stale(self, self.issuer)
 
 
-@as_test_block
+@as_block
 def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
     """Inside the block, an application trusts this local issuer and no other; everything else about it stays as it is.
 

@@ -1,4 +1,4 @@
-"""`TestBlock`: a context manager that also decorates tests, `async def` tests and fixtures that yield among them.
+"""`Block`: a context manager that also decorates tests, `async def` tests and fixtures that yield among them.
 
 contextlib's own decorator ends before such a test begins, and makes a function of a class of tests, which no runner then finds.
 """
@@ -17,10 +17,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class TestBlock(contextlib.AbstractContextManager[T], Generic[T]):
+class Block(contextlib.AbstractContextManager[T], Generic[T]):
     """`with block:`, once; or `@block` above a test or fixture, which then runs inside it each time it is called."""
-
-    __test__ = False  # pytest must not take it for a class of tests
 
     def __init__(self, begin: Callable[[], Iterator[T]]) -> None:
         self._make = contextlib.contextmanager(begin)
@@ -76,11 +74,11 @@ class TestBlock(contextlib.AbstractContextManager[T], Generic[T]):
         return run
 
 
-def as_test_block(begin: Callable[P, Iterator[T]]) -> Callable[P, TestBlock[T]]:
-    """As `contextlib.contextmanager`, and the result is a `TestBlock`."""
+def as_block(begin: Callable[P, Iterator[T]]) -> Callable[P, Block[T]]:
+    """As `contextlib.contextmanager`, and the result is a `Block`."""
 
     @functools.wraps(begin)
-    def block(*args: P.args, **kwargs: P.kwargs) -> TestBlock[T]:
-        return TestBlock(lambda: begin(*args, **kwargs))
+    def block(*args: P.args, **kwargs: P.kwargs) -> Block[T]:
+        return Block(lambda: begin(*args, **kwargs))
 
     return block
