@@ -27,7 +27,7 @@ from rest_framework.test import APIClient, APIRequestFactory  # noqa: E402 - nee
 from rest_framework.views import APIView  # noqa: E402 - needs the settings
 
 from m2mguard.django import requires  # noqa: E402
-from m2mguard.drf import HasScopes, M2MAuthentication  # noqa: E402
+from m2mguard.drf import HasScopes, M2MAuthentication, Machine  # noqa: E402
 
 READ = Requirement(scopes=["read"])
 READER = fake_caller("app-mine", scopes=["read"])
@@ -211,3 +211,14 @@ def _rendered(answer):
 
 async def _await(answer):
     return await answer
+
+
+@pytest.mark.parametrize(("scopes", "status"), [(["read"], 200), ([], 403)])
+def test_force_authenticate_of_rest_framework_keeps_the_checks(scopes, status):
+    caller = fake_caller("app-mine", scopes=scopes)
+    with override_settings(M2MGUARD={"SERVER": resource_server()}, ROOT_URLCONF=Urls):
+        client = APIClient()
+        client.force_authenticate(user=Machine(caller=caller), token=caller)
+        assert client.get("/rest").status_code == status
+        client.force_authenticate()
+        assert client.get("/rest").status_code == 401
