@@ -60,6 +60,7 @@ def is_sendable(case: Case) -> bool:
     """Rows whose application is the one that runs. A server refuses 100 kB by itself, and nothing is mounted here."""
     return (
         case.requirement == Requirement()
+        and case.caller is None
         and case.public == PUBLIC
         and not (case.organization_from_route or case.issuer_is_down or case.request.mounted_at)
         and case.request.path not in ("/failure", "/mounted/caller")
