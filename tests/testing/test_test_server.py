@@ -187,3 +187,11 @@ def test_an_app_of_several_issuers_trusts_the_local_one_in_their_place():
             server.verify(token, Requirement(app_ids=["app-mine"], organization="blue", issuers=[name]))
             with pytest.raises(InsufficientScope):
                 server.verify(token, Requirement(app_ids=["app-mine"], organization="red", issuers=[name]))
+
+
+def test_a_server_for_a_given_issuer_leaves_that_running():
+    with LocalIssuer(served=False) as issuer:
+        with TestServer(issuer) as server:
+            server.verify(server.token())
+        server.refresh()
+        server.verify(server.token())
