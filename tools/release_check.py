@@ -140,9 +140,9 @@ def interpreters() -> Iterator[tuple[tuple[int, int], str]]:
 
 def environment(folder: Path, interpreter: str, packages: Sequence[str]) -> str:
     """Make an environment with these packages, and return its Python."""
-    run("uv", "venv", "--quiet", "--python", interpreter, str(folder))
+    run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", interpreter, str(folder))
     python = str(folder / "bin" / "python")
-    run("uv", "pip", "install", "--quiet", "--python", python, *packages)
+    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *packages)
     return python
 
 

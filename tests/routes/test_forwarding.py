@@ -18,8 +18,7 @@ class Middleware:
         return self.app(names)
 
     def calls_in_a_lambda(self, request):
-        later = lambda: self.app(request)  # noqa: E731 - so is this
-        return later
+        return lambda: self.app(request)
 
     def calls_in_a_comprehension(self, requests):
         return [self.app(request) for request in requests]
