@@ -26,6 +26,6 @@ def test_a_public_module_lists_its_names_and_dir_shows_no_other(name):
 def test_the_public_modules_are_those_of_the_table_of_contents():
     top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
     assert top == [
-        "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "flask", "health", "issuer",
+        "aiohttp", "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "flask", "health", "issuer",
         "net", "paths", "presets", "starlette", "telemetry", "testing", "wsgi",
     ]  # fmt: skip

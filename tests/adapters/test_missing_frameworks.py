@@ -16,6 +16,7 @@ EXTRAS = {
     "testing.httpx2": "httpx2",
     "client.requests": "requests",
     "client.aiohttp": "aiohttp",
+    "aiohttp": "aiohttp",
     "client.grpc": "grpc",
 }
 FRAMEWORKS = {
@@ -29,6 +30,7 @@ FRAMEWORKS = {
     "testing.httpx2": ["httpx2"],
     "client.requests": ["requests"],
     "client.aiohttp": ["aiohttp"],
+    "aiohttp": ["aiohttp"],
     "client.grpc": ["grpc"],
 }
 ALL = sorted({framework for frameworks in FRAMEWORKS.values() for framework in frameworks})
