@@ -46,14 +46,14 @@ def load_application(place: str) -> LoadedApplication:
         return _load_django_site(module, place)
     if not colon:
         rest = _find_usual_name(module)
-    plain = rest.removesuffix("()")
-    found = get_attribute(module, plain, module)
-    if inspect.isfunction(found) and plain.startswith(("create_", "make_", "get_")) and not _is_factory(found):
+    attribute_path = rest.removesuffix("()")
+    found = get_attribute(module, attribute_path, module)
+    if inspect.isfunction(found) and attribute_path.startswith(("create_", "make_", "get_")) and not _is_factory(found):
         raise LoadError(
-            f"--app {place}: {plain} takes arguments. Name a factory without any, or the application itself."
+            f"--app {place}: {attribute_path} takes arguments. Name a factory without any, or the application itself."
         )
     if _is_factory(found) or rest.endswith("()"):
-        found = call_factory(found, f"{name}:{plain}")
+        found = call_factory(found, f"{name}:{attribute_path}")
     return LoadedApplication(app=found, server=_find_server(found, place, module), place=f"{name}:{rest}")
 
 

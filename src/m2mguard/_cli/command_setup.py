@@ -27,7 +27,7 @@ from m2mguard.net._transport import plain_http_origins, transport_for
 PREFIX = "M2MGUARD_"
 NO_AUDIENCE = "urn:m2mguard:no-audience"  # for commands that only fetch keys
 MAX_KEY_SET_BYTES = 16 * 2**20
-_NAMES_AN_ISSUER = ("ISSUER", "LOGTO_ENDPOINT", "PRESET")
+_ISSUER_SETTINGS = ("ISSUER", "LOGTO_ENDPOINT", "PRESET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +103,8 @@ def read_setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs
     else:
         if issuers is not None:
             given, origins = {"ISSUER": issuers} | given, {"ISSUER": f"code {options.app}"} | origins
-        taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
-        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken}
+        replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
+        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in replaced}
         origins = {name: f"variable {PREFIX}{name}" for name in from_environment} | origins
         given = from_environment | given
         if not needs_audience:
@@ -119,8 +119,10 @@ def read_setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs
 def collect_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the settings as variables without the prefix; options replace variables of the environment."""
     given, _ = _read_options(options)
-    taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
-    kept = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken and name in SETTINGS}
+    replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
+    kept = {
+        name: value for name, value in variables(environ, PREFIX).items() if name not in replaced and name in SETTINGS
+    }
     return kept | {name: value if isinstance(value, str) else " ".join(value) for name, value in given.items()}
 
 
@@ -148,7 +150,7 @@ def _override_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     overrides: dict[str, Any] = {}
     if "AUDIENCE" in given:
         overrides["audience"] = given["AUDIENCE"]
-    if any(name in given for name in _NAMES_AN_ISSUER):
+    if any(name in given for name in _ISSUER_SETTINGS):
         overrides["issuers"] = server_arguments({"AUDIENCE": [NO_AUDIENCE], **given}, prefix=PREFIX)["issuers"]
     return overrides
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-
 from m2mguard._cli.output import Output
 from m2mguard._cli.recording_transport import Exchange
 from m2mguard._formatting import format_value
 from m2mguard._reasons import FETCH_PROBLEMS
 from m2mguard._reasons.codes import FetchProblem
-from m2mguard._token.strict_json import parse_object
 
 NO_ANSWER = "the issuer has not answered in time"
 
@@ -22,8 +19,6 @@ def show_fetch_problem(
     for exchange in exchanges:
         output.line(f"    asked       {exchange.url}: {exchange.outcome}")
     if problem == "other_issuer" and exchanges:
-        body = (exchanges[-1].body or b"{}").removeprefix(codecs.BOM_UTF8)
-        metadata = parse_object(body)  # the library has parsed this body without an error
-        output.line(f"    issuer      {format_value(metadata.get('issuer'))}")
+        output.line(f"    issuer      {format_value(exchanges[-1].read_member('issuer'))}")
     for cure in FETCH_PROBLEMS[problem or "timeout"].cures:
         output.line(f"    what to do  {cure}")

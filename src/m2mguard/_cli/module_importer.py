@@ -53,9 +53,9 @@ def get_attribute(module: ModuleType, names: str, found: object) -> object:
     """Read an attribute by dotted names. Raises LoadError, which suggests similar names."""
     for name in names.split("."):
         if not hasattr(found, name):
-            there = [one for one in vars(found) if not one.startswith("_")] if hasattr(found, "__dict__") else []
+            known_names = [one for one in vars(found) if not one.startswith("_")] if hasattr(found, "__dict__") else []
             raise LoadError(
-                f"--app: {module.__name__} has no {names!r}. {did_you_mean(name, there) if there else ''}".rstrip()
+                f"--app: {module.__name__} has no {names!r}. {did_you_mean(name, known_names) if known_names else ''}".rstrip()
             )
         found = getattr(found, name)
     return found

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from m2mguard._reasons.codes import TransportProblem
+from m2mguard._token.strict_json import NotStrictJson, parse_object, without_byte_order_mark
 from m2mguard.net._protocol import Response, Transport, TransportError
 from m2mguard.net._retry_after import http_date_s
 
@@ -37,6 +38,13 @@ class Exchange:
     body: bytes | None = field(default=None, repr=False)
     elapsed_s: float = 0.0
     clock_offset_s: float | None = None
+
+    def read_member(self, name: str) -> object:
+        """Return a member of a JSON object in the body; None if it is missing or the body is not a JSON object."""
+        try:
+            return parse_object(without_byte_order_mark(self.body or b"")).get(name)
+        except NotStrictJson:
+            return None
 
 
 class RecordingTransport:

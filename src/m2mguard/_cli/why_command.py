@@ -18,19 +18,19 @@ _TABLES = (REFUSALS, FETCH_PROBLEMS, TOKEN_REQUESTS)
 _INTRODUCTION = """\
 # Why do I get 400, 401, 403 or 503?
 
-The answer to the caller says as little as possible. The log of the API says the reason, and this page explains each. It is printed from the
-same table as the log and the command line: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
+The answer to the caller contains as little as possible. The log of the API contains the reason, and this page explains each reason.
+The page, the log and the command line use the same table: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
 
-With the token at hand, `m2mguard explain` finds the reason, and says which side has to change what ([the command line](cli.md)). What the
-lines of the log hold, and how to make them fewer, is in [Logging](../guides/logging.md).
+If you have the token, `m2mguard explain` finds the reason, and shows which side must change what ([the command line](cli.md)).
+[Logging](../guides/logging.md) describes the log lines, and how to reduce them.
 
-| status | the answer says | meaning |
+| status | error code in the answer | meaning |
 |---|---|---|
-| 400 | `invalid_request` | the request does not carry exactly one well-formed token |
-| 401 | no code | the request carries no token |
-| 401 | `invalid_token` | the token is not good; another one may be |
-| 403 | `insufficient_scope` | the token is good, and not enough for this route |
-| 503 | `temporarily_unavailable` | the token cannot be checked at the moment, since keys are missing |
+| 400 | `invalid_request` | the request does not have exactly one well-formed token |
+| 401 | none | the request has no token |
+| 401 | `invalid_token` | the token is invalid; another token may be valid |
+| 403 | `insufficient_scope` | the token is valid, but not sufficient for this route |
+| 503 | `temporarily_unavailable` | the token cannot be checked now, because keys are not available |
 """
 _PARTS = (
     ("400, 401, 403, 503: why a request was refused", REFUSALS, "Codes of `error.reason`, in the order in which a request is checked."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from m2mguard._cli.advice.advice_types import Advice, Cure
@@ -17,13 +16,13 @@ from m2mguard._cli.advice.issuer_terms import (
 )
 from m2mguard._cli.advice.token_type import advise_on_token_kind
 from m2mguard._cli.context import ExplainContext
+from m2mguard._cli.recognition import LOGTO_APP_ID
 from m2mguard._formatting import format_shell_word, format_value, format_values
 from m2mguard._reasons.difference import small_difference
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
 from m2mguard.errors import AnswerableError
 
 _APP_ID_CLAIMS = ("client_id", "azp", "appid", "cid", "sub")
-_LOGTO_APP_ID = re.compile(r"[a-z0-9]{21,25}")
 _GRAPH = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000", "https://management.azure.com")
 _MANAGEMENT_PATHS = ("/api", "/api/v2", "/me", "/userinfo")
 
@@ -55,7 +54,7 @@ def _check_app_id_setting(got: tuple[str, ...], context: ExplainContext) -> Advi
     ids = {one for name in _APP_ID_CLAIMS for one in context.token.texts(name)}
     logto = is_logto(get_trusted_issuer(context))
     for setting in context.settings.audience:
-        if setting in ids or (logto and _LOGTO_APP_ID.fullmatch(setting)):
+        if setting in ids or (logto and LOGTO_APP_ID.fullmatch(setting)):
             whose = "which is the calling application's App ID" if setting in ids else "which looks like an App ID"
             found = f" The token names {format_values(got)}." if got else ""
             return Advice(

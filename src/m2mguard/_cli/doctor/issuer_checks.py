@@ -10,7 +10,6 @@ from m2mguard._cli.recording_transport import Exchange, measure_clock_offset_s
 from m2mguard._formatting import format_duration, format_value
 from m2mguard._reasons import FETCH_PROBLEMS
 from m2mguard._reasons.difference import small_difference
-from m2mguard._token.strict_json import NotStrictJson, parse_object, without_byte_order_mark
 from m2mguard.health import IssuerHealth
 from m2mguard.issuer import Issuer
 
@@ -77,7 +76,7 @@ def _report_failure(section: str, issuer: Issuer, health: IssuerHealth, exchange
 
 def _suggest_settings(problem: str, issuer: Issuer, exchanges: list[Exchange]) -> Mapping[str, str | None]:
     """Return corrected settings, if the issuer's own name shows them and differs only slightly from the setting."""
-    own_name = _read_member(exchanges[-1], "issuer") if exchanges else None
+    own_name = exchanges[-1].read_member("issuer") if exchanges else None
     if (
         problem == "other_issuer"
         and isinstance(own_name, str)
@@ -97,7 +96,7 @@ def _describe_last_answer(problem: str, issuer: Issuer, exchanges: list[Exchange
     if last is None:
         return ""
     if problem == "other_issuer":
-        own_name = _read_member(last, "issuer")
+        own_name = last.read_member("issuer")
         if not isinstance(own_name, str):
             return " It names no issuer."
         difference = small_difference([issuer.url], [own_name])
@@ -105,19 +104,12 @@ def _describe_last_answer(problem: str, issuer: Issuer, exchanges: list[Exchange
     if problem in ("metadata_status", "key_set_status") and last.status in range(300, 400):
         return f" It redirects to {format_value(last.headers.get('location', 'nowhere'))}."
     if problem in ("other_origin", "bad_endpoint"):
-        return f" Its jwks_uri is {format_value(_read_member(last, 'jwks_uri'))}."
+        return f" Its jwks_uri is {format_value(last.read_member('jwks_uri'))}."
     if _may_be_a_logto_endpoint(problem, issuer):
         return " If this is a Logto endpoint, its issuer is the endpoint plus /oidc."
     if problem in ("metadata_not_json", "key_set_not_json"):
         return f" The answer has the Content-Type {format_value(last.headers.get('content-type', 'none'))}."
     return ""
-
-
-def _read_member(exchange: Exchange, name: str) -> object:
-    try:
-        return parse_object(without_byte_order_mark(exchange.body or b"")).get(name)
-    except NotStrictJson:
-        return None
 
 
 def _check_response_times(section: str, exchanges: list[Exchange], *, max_wait_s: float) -> Iterator[Finding]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from m2mguard._cli.command_setup import NO_AUDIENCE, PREFIX, CommandSetup
 from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
-from m2mguard._cli.recognition import GUID
+from m2mguard._cli.recognition import GUID, LOGTO_APP_ID
 from m2mguard._formatting import format_value, format_values
 from m2mguard._server.environment import SETTINGS, variables
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
@@ -16,7 +15,6 @@ from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Settings"
-_LOGTO_ID = re.compile(r"[a-z0-9]{21,25}")
 
 
 def check_variable_names(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -107,7 +105,7 @@ def _check_audience(audience: str, setup: CommandSetup) -> Iterator[Finding]:
         )
     elif audience.startswith(ORGANIZATION_AUDIENCE):
         return
-    elif logto and (_LOGTO_ID.fullmatch(audience) or (GUID.fullmatch(audience) and not parts.scheme)):
+    elif logto and (LOGTO_APP_ID.fullmatch(audience) or (GUID.fullmatch(audience) and not parts.scheme)):
         yield _create_warning(
             "audience_is_an_app_id",
             "audience",

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from m2mguard._cli.context import REMOVED_BY_GOOGLE, is_cut_signature
 from m2mguard._cli.pasted.pasted_text import PastedText
+from m2mguard._cli.recognition import GUID
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
-_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _APP_IDS = re.compile(
     r"[a-z0-9]{21}"  # Logto
     r"|[a-z0-9]{25,26}"  # Cognito
@@ -43,7 +43,7 @@ def classify_word(word: str) -> PastedText:
         return PastedText(kind="opaque")
     if _PREFIXED_SECRETS.fullmatch(word):
         return PastedText(kind="app_secret")
-    if _GUID.fullmatch(word) or _APP_IDS.fullmatch(word):
+    if GUID.fullmatch(word) or _APP_IDS.fullmatch(word):
         return PastedText(kind="app_id")
     parts = word.split(".")
     if not all(_SEGMENT.fullmatch(part) for part in parts):

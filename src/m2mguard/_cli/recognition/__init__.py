@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from m2mguard._cli.recognition.issuer_kinds import GUID, match_issuer
+from m2mguard._cli.recognition.issuer_kinds import GUID, LOGTO_APP_ID, match_issuer
 from m2mguard._cli.recognition.recognised_token import IssuerKind, RecognisedToken, TokenKind, Vocabulary
 from m2mguard._cli.recognition.token_kinds import classify_token
 from m2mguard._cli.recognition.vocabularies import PRODUCT_NAMES, VOCABULARIES
@@ -13,7 +13,7 @@ from m2mguard._token.claims import media_type
 from m2mguard.errors import ConfigurationError
 from m2mguard.presets._named import issuer_named
 
-__all__ = ["GUID", "IssuerKind", "RecognisedToken", "TokenKind", "Vocabulary", "recognise_token"]
+__all__ = ["GUID", "LOGTO_APP_ID", "IssuerKind", "RecognisedToken", "TokenKind", "Vocabulary", "recognise_token"]
 
 _SHELL_WORD = re.compile(
     r"[A-Za-z0-9_:/.,-]+"

@@ -13,6 +13,7 @@ from m2mguard._cli.recognition.token_kinds import is_google_service_account
 Claims = Mapping[str, object]
 Confidence = Literal["sure", "likely"]
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+LOGTO_APP_ID = re.compile(r"[a-z0-9]{21,25}")
 _HOSTS: tuple[tuple[re.Pattern[str], IssuerKind], ...] = (
     (re.compile(r"token\.actions\.githubusercontent\.com"), "github_actions"),
     (re.compile(r".*\.tokens\.sts\.global\.api\.aws"), "aws"),
