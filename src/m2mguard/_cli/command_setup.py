@@ -1,6 +1,6 @@
-"""The settings of a command: `M2MGUARD_*` variables and options, which add up, or those of a server in the user's own code.
+"""The settings of a command: from `M2MGUARD_*` variables and options, or from a server in the user's code (`--app`).
 
-An option takes the place of the variable of the same setting and of no other. Which issuer it is counts as one setting.
+An option replaces the variable of the same setting only. All settings that name the issuer count as one setting.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from m2mguard._cli.applications import load
+from m2mguard._cli.application_loader import load_application
 from m2mguard._cli.recording_transport import RecordingTransport
 from m2mguard._server.environment import SETTINGS, server_arguments, variables
 from m2mguard._server.resource_server import ResourceServer
@@ -25,51 +25,51 @@ from m2mguard.issuer import Issuer
 from m2mguard.net._transport import plain_http_origins, transport_for
 
 PREFIX = "M2MGUARD_"
-NO_AUDIENCE = "urn:m2mguard:no-audience"  # for commands that look at keys only
+NO_AUDIENCE = "urn:m2mguard:no-audience"  # for commands that only fetch keys
 MAX_KEY_SET_BYTES = 16 * 2**20
-_NAMES_AN_ISSUER = ("ISSUER", "LOGTO_ENDPOINT", "PRESET")
+_ISSUER_SETTINGS = ("ISSUER", "LOGTO_ENDPOINT", "PRESET")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """Checked settings.
+class CommandSetup:
+    """The checked settings of a command.
 
     Attributes:
-        settings: what a server is built from.
-        origins: where each setting that was given came from, by its name, such as "option --audience".
+        settings: the settings of the server.
+        origins: the origin of each given setting by its name, such as "option --audience".
     """
 
     settings: ServerSettings
     origins: Mapping[str, str]
 
-    def server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, RecordingTransport]:
-        """Build a resource server for these issuers, or for all, and the transport that notes what it asks.
+    def create_server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, RecordingTransport]:
+        """Create a resource server for these issuers, or for all, and the transport that records its requests.
 
-        It keeps no keys on disk and takes none from there: what matters here is what the issuer says now.
+        The server neither reads nor writes a key file: a command shows the keys that the issuer publishes now.
         """
-        wanted = issuers or self.settings.issuers
+        selected = issuers or self.settings.issuers
         inner = transport_for(
             self.settings.transport,
-            http_origins=[origin for one in wanted for origin in plain_http_origins(one.url, one.jwks_uri)],
+            http_origins=[origin for one in selected for origin in plain_http_origins(one.url, one.jwks_uri)],
             connect_timeout=self.settings.caching.connect_timeout,
         )
         transport = RecordingTransport(inner)
-        changed = {"issuers": wanted, "transport": transport, "key_directory": None, "on_event": None, **overrides}
+        changed = {"issuers": selected, "transport": transport, "key_directory": None, "on_event": None, **overrides}
         return ResourceServer(**{**self.settings.arguments(), **changed}), transport
 
     @property
-    def longest_wait_s(self) -> float:
-        """Seconds after which a fetch has either ended or will not."""
+    def max_fetch_s(self) -> float:
+        """Time limit for a fetch, in seconds: `KeyCaching.timeout` plus one."""
         return self.settings.caching.timeout + 1
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command with settings has."""
+def add_settings_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that needs settings."""
     parser.add_argument(
         "--app",
         metavar="MODULE:NAME",
-        help="take the settings from your code, which is imported: a ResourceServer, an application that one protects, an object that "
-        "holds one, or an Issuer",
+        help="take the settings from your code, which is imported: a ResourceServer, an application that one "
+        "protects, an object that has one as an attribute, or an Issuer",
     )
     parser.add_argument(
         "--issuer",
@@ -86,47 +86,49 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audience", action="append", metavar="API", help="the API identifier, compared exactly; may be repeated"
     )
-    parser.add_argument("--jwks", metavar="FILE", help="the issuer's key set as a file: nothing is fetched then")
+    parser.add_argument("--jwks", metavar="FILE", help="the issuer's key set as a file; nothing is fetched")
 
 
-def setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs_audience: bool) -> Setup:
-    """Read options and environment, or options and code.
+def read_setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs_audience: bool) -> CommandSetup:
+    """Read the settings from options and environment, or from options and code.
 
     Raises:
-        ConfigurationError: what is missing, cannot be read, or contradicts something else.
+        ConfigurationError: a setting is missing, unreadable, or contradicts another.
     """
-    given, origins = _given_by_options(options)
-    server, issuers = (None, None) if options.app is None else _in_code(options.app)
+    given, origins = _read_options(options)
+    server, issuers = (None, None) if options.app is None else _load_from_code(options.app)
     if server is not None:
-        arguments = {**server.settings.arguments(), **_overrides(given)}
+        arguments = {**server.settings.arguments(), **_override_arguments(given)}
         origins = {**dict.fromkeys(("ISSUER", "AUDIENCE"), f"code {options.app}"), **origins}
     else:
         if issuers is not None:
             given, origins = {"ISSUER": issuers} | given, {"ISSUER": f"code {options.app}"} | origins
-        taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
-        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken}
+        replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
+        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in replaced}
         origins = {name: f"variable {PREFIX}{name}" for name in from_environment} | origins
         given = from_environment | given
         if not needs_audience:
             given.setdefault("AUDIENCE", [NO_AUDIENCE])
         arguments = server_arguments(given, prefix=PREFIX)
     if options.jwks is not None:
-        arguments["issuers"] = _with_key_set(arguments["issuers"], options.jwks)
+        arguments["issuers"] = _set_key_set(arguments["issuers"], options.jwks)
         origins["JWKS"] = "option --jwks"
-    return Setup(settings=ResourceServer(**arguments).settings, origins=origins)
+    return CommandSetup(settings=ResourceServer(**arguments).settings, origins=origins)
 
 
-def given_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings as variables without the prefix: those of the environment, replaced by the options."""
-    given, _ = _given_by_options(options)
-    taken = _NAMES_AN_ISSUER if any(name in given for name in _NAMES_AN_ISSUER) else ()
-    kept = {name: value for name, value in variables(environ, PREFIX).items() if name not in taken and name in SETTINGS}
+def collect_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings as variables without the prefix; options replace variables of the environment."""
+    given, _ = _read_options(options)
+    replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
+    kept = {
+        name: value for name, value in variables(environ, PREFIX).items() if name not in replaced and name in SETTINGS
+    }
     return kept | {name: value if isinstance(value, str) else " ".join(value) for name, value in given.items()}
 
 
-def _in_code(place: str) -> tuple[ResourceServer | None, list[Issuer] | None]:
-    """What `--app` names in the user's code: a server, or issuers alone."""
-    loaded = load(place)
+def _load_from_code(place: str) -> tuple[ResourceServer | None, list[Issuer] | None]:
+    """Return the server that `--app` names in the user's code, or its issuers."""
+    loaded = load_application(place)
     if loaded.server is not None:
         return loaded.server, None
     found = [loaded.app] if isinstance(loaded.app, Issuer) else loaded.app
@@ -137,24 +139,24 @@ def _in_code(place: str) -> tuple[ResourceServer | None, list[Issuer] | None]:
     )
 
 
-def _given_by_options(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
-    words = {"ISSUER": "issuer", "LOGTO_ENDPOINT": "logto", "PRESET": "preset", "AUDIENCE": "audience"}
-    given = {name: value for name, word in words.items() if (value := getattr(options, word))}
-    return given, {name: f"option --{words[name]}" for name in given}
+def _read_options(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    option_names = {"ISSUER": "issuer", "LOGTO_ENDPOINT": "logto", "PRESET": "preset", "AUDIENCE": "audience"}
+    given = {name: value for name, option in option_names.items() if (value := getattr(options, option))}
+    return given, {name: f"option --{option_names[name]}" for name in given}
 
 
-def _overrides(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What options change about a server in the user's code."""
+def _override_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the server arguments that options override in the user's code."""
     overrides: dict[str, Any] = {}
     if "AUDIENCE" in given:
         overrides["audience"] = given["AUDIENCE"]
-    if any(name in given for name in _NAMES_AN_ISSUER):
+    if any(name in given for name in _ISSUER_SETTINGS):
         overrides["issuers"] = server_arguments({"AUDIENCE": [NO_AUDIENCE], **given}, prefix=PREFIX)["issuers"]
     return overrides
 
 
-def point_in_time(text: str) -> float:
-    """Read `--at`: seconds since the epoch, or an ISO 8601 time, in UTC where it names no zone."""
+def parse_time(text: str) -> float:
+    """Parse `--at`: seconds since the epoch, or an ISO 8601 time, in UTC if it has no zone."""
     try:
         seconds = float(text)
     except ValueError:
@@ -170,14 +172,14 @@ def point_in_time(text: str) -> float:
     return seconds
 
 
-def _with_key_set(issuers: Any, file: str) -> list[Issuer]:
+def _set_key_set(issuers: Any, file: str) -> list[Issuer]:
     if len(issuers) > 1:
         raise ConfigurationError("--jwks is the key set of one issuer; name that issuer with --issuer or --logto.")
     [issuer] = ResourceServer(issuers, audience=NO_AUDIENCE).settings.issuers
-    return [dataclasses.replace(issuer, jwks=_key_set_file(file), jwks_uri=None)]
+    return [dataclasses.replace(issuer, jwks=_read_key_set_file(file), jwks_uri=None)]
 
 
-def _key_set_file(name: str) -> dict[str, object]:
+def _read_key_set_file(name: str) -> dict[str, object]:
     try:
         with Path(name).open("rb") as file:
             return parse_object(file.read(MAX_KEY_SET_BYTES))

@@ -1,4 +1,4 @@
-"""What the page says of a pasted token: the explanation of `m2mguard explain`, as rows. The token is not kept and not logged."""
+"""Converts the explanation of a pasted token into rows for the page. The token is neither stored nor logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
-    """One check: its name, how it ended, and what was found and expected."""
+    """One check: its name, its status, the value found and the value expected."""
 
     name: str
     state: str
@@ -29,12 +29,12 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplanationRows:
-    """What the page shows.
+    """An explanation as the page shows it.
 
     Attributes:
-        verdict: one sentence.
+        verdict: the result in one sentence.
         is_accepted: whether the token was accepted.
-        notes: what was taken off the pasted text.
+        notes: what was removed from the pasted text.
         steps: the checks.
         advice: the cause and what to do, or None.
     """
@@ -50,15 +50,15 @@ def explain_text(tenant: DevTenant, text: str, scope: str) -> ExplanationRows:
     """Explain a pasted text against the settings of the example API. Blocks while keys are fetched.
 
     Raises:
-        ConfigurationError: the scope is none.
+        ConfigurationError: the scope is invalid.
     """
-    found = explain(text, tenant.setup(), tenant.requirement(scope), at=None)
+    found = explain(text, tenant.create_setup(), tenant.create_requirement(scope), at=None)
     if found.caller is not None:
         verdict = f"Accepted: the caller is {found.caller.app_id}."
     elif found.error is None:
-        verdict = "Refused: this is no token that can be verified."
+        verdict = "Refused: this is not a token that can be verified."
     elif isinstance(found.error, KeysUnavailable):
-        verdict = f"Could not tell (503): {found.error.detail}."
+        verdict = f"Could not check (503): {found.error.detail}."
     else:
         verdict = f"Refused ({found.error.status}), {found.error.reason}: {found.error.detail}."
     return ExplanationRows(

@@ -1,4 +1,4 @@
-"""What is known of whose token something is: the product, the kind of token, the preset, and the product's own words. Data only."""
+"""Types of a recognised token: the product, the kind of token, the preset, and the product's terms. Data only."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ IssuerKind = Literal[
     "logto", "entra", "okta", "auth0", "cognito", "keycloak", "zitadel", "google", "hydra",
     "kubernetes", "github_actions", "gitlab", "aws", "firebase", "supabase", "clerk", "pingone", "authentik",
 ]  # fmt: skip
-"""The products that are recognised."""
+"""The recognised products."""
 
 TokenKind = Literal["app_access", "person_access", "id_token", "refresh", "workload", "unknown"]
-"""An application's access token, a person's, an ID token, a refresh token, what a platform gives its workloads, or none can tell."""
+"""An access token of an application or a person, an ID token, a refresh token, a token of a platform's workload, or unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What a product calls the things that may have to change; phrases for use inside a sentence.
+    """The terms of a product for the settings that may have to change; phrases for use inside a sentence.
 
     Attributes:
-        audience: what it calls the identifier of an API, and where it is.
-        how_to_ask: how a caller asks for a token for an API; "{api}" is replaced by the API's identifier.
+        audience: the product's term for the identifier of an API, and where to find it.
+        how_to_ask: how a caller requests a token for an API; "{api}" is replaced by the API's identifier.
         how_to_grant: how an application is granted a scope.
-        machine: how its tokens show that an application calls, and what is needed for that; "" where nothing is.
+        machine: how its tokens show that an application calls, and what that needs; "" if nothing is needed.
     """
 
     audience: str
@@ -33,17 +33,17 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recognised:
-    """Whose token something seems to be. Nothing of it is verified.
+class RecognisedToken:
+    """The probable product and kind of a token. Nothing is verified.
 
     Attributes:
         issuer_kind: the product, for programs.
         name: the product, for people.
-        version: the version of the token, where the product has several; else "".
-        confidence: "sure" by a host name or claim that no other product has, else "likely".
-        token_kind: which kind of token.
-        preset: what `--preset` takes for this issuer, or None where there is no preset.
-        vocabulary: the product's own words.
+        version: the version of the token, if the product has several; else "".
+        confidence: "sure" if no other product has this host name or claim, else "likely".
+        token_kind: the kind of token.
+        preset: the value of `--preset` for this issuer, or None if there is no preset.
+        vocabulary: the product's terms.
     """
 
     issuer_kind: IssuerKind

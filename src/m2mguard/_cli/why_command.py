@@ -1,4 +1,4 @@
-"""`m2mguard why`: print what the table of reasons says about a code, or the whole table as the page docs/reference/why.md. Pure."""
+"""`m2mguard why`: prints one entry of the table of reasons, all codes, or the whole table as docs/reference/why.md. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _TABLES = (REFUSALS, FETCH_PROBLEMS, TOKEN_REQUESTS)
 _INTRODUCTION = """\
 # Why do I get 400, 401, 403 or 503?
 
-The answer to the caller says as little as possible. The log of the API says the reason, and this page explains each. It is printed from the
-same table as the log and the command line: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
+The answer to the caller contains as little as possible. The log of the API contains the reason, and this page explains each reason.
+The page, the log and the command line use the same table: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
 
-With the token at hand, `m2mguard explain` finds the reason, and says which side has to change what ([the command line](cli.md)). What the
-lines of the log hold, and how to make them fewer, is in [Logging](../guides/logging.md).
+If you have the token, `m2mguard explain` finds the reason, and shows which side must change what ([the command line](cli.md)).
+[Logging](../guides/logging.md) describes the log lines, and how to reduce them.
 
-| status | the answer says | meaning |
+| status | error code in the answer | meaning |
 |---|---|---|
-| 400 | `invalid_request` | the request does not carry exactly one well-formed token |
-| 401 | no code | the request carries no token |
-| 401 | `invalid_token` | the token is not good; another one may be |
-| 403 | `insufficient_scope` | the token is good, and not enough for this route |
-| 503 | `temporarily_unavailable` | the token cannot be checked at the moment, since keys are missing |
+| 400 | `invalid_request` | the request does not have exactly one well-formed token |
+| 401 | none | the request has no token |
+| 401 | `invalid_token` | the token is invalid; another token may be valid |
+| 403 | `insufficient_scope` | the token is valid, but not sufficient for this route |
+| 503 | `temporarily_unavailable` | the token cannot be checked now, because keys are not available |
 """
 _PARTS = (
     ("400, 401, 403, 503: why a request was refused", REFUSALS, "Codes of `error.reason`, in the order in which a request is checked."),
@@ -47,18 +47,18 @@ _PARTS = (
 )  # fmt: skip
 
 
-def entries_of(code: str) -> list[Entry]:
-    """Every entry of a code: some are a reason of a refusal, and a reason why there is no token as well."""
+def find_entries(code: str) -> list[Entry]:
+    """Return every entry of a code. A code may be the reason of a refusal and also of a failed token request."""
     return [table[code] for table in _TABLES if code in table]
 
 
-def codes() -> list[str]:
-    """Every code there is."""
+def list_codes() -> list[str]:
+    """Return all codes."""
     return [code for table in _TABLES for code in table]
 
 
 def show_entries(output: Output, entries: Iterable[Entry]) -> None:
-    """Add entries to a page."""
+    """Add entries to the output."""
     for entry in entries:
         output.line(f"{entry.code}: {entry.sentence}")
         output.line()
@@ -72,45 +72,45 @@ def show_entries(output: Output, entries: Iterable[Entry]) -> None:
 
 
 def show_codes(output: Output) -> None:
-    """Add a list of all codes to a page."""
+    """Add a list of all codes to the output."""
     for title, table, _ in _PARTS:
         output.line(f"{title}:")
         for entry in table.values():
             output.line(f"  {entry.code:<24}{entry.sentence}")
         output.line()
-    output.line("`m2mguard why CODE` says more about one.")
+    output.line("`m2mguard why CODE` explains one code.")
 
 
-def as_markdown() -> str:
-    """The whole table as the page docs/reference/why.md."""
+def format_markdown() -> str:
+    """Format the whole table as the page docs/reference/why.md."""
     lines = [_INTRODUCTION]
     for title, table, about in _PARTS:
         lines += [f"## {title}\n", f"{about}\n"]
         for entry in table.values():
-            lines += _section(entry, table)
+            lines += _format_section(entry, table)
     return "\n".join(lines)
 
 
-def _section(entry: Entry, table: Mapping[str, Entry]) -> list[str]:
+def _format_section(entry: Entry, table: Mapping[str, Entry]) -> list[str]:
     status = "" if entry.status is None else f"{entry.status}: "
     lines = [
         f"### {entry.place or entry.code}\n",
-        f"**{status}{entry.sentence if status else _capital(entry.sentence)}.** {entry.meaning}\n",
+        f"**{status}{entry.sentence if status else _capitalize(entry.sentence)}.** {entry.meaning}\n",
     ]
     lines += [
         f"More exactly, by `problem`: {'; '.join(f'`{problem}`: {entry.detail(problem, None)}' for problem in entry.problems)}.\n"
     ] * bool(entry.problems)
-    lines += ["In the log:\n", f"```text\n{line_for(_example(entry, table), is_first=False)}\n```\n"]
+    lines += ["In the log:\n", f"```text\n{line_for(_create_example_event(entry, table), is_first=False)}\n```\n"]
     lines += ["Usual causes:\n", *(f"- {cause}" for cause in entry.causes), ""]
     return [*lines, "What to do:\n", *(f"- {cure}" for cure in entry.cures), ""]
 
 
-def _capital(sentence: str) -> str:
+def _capitalize(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _example(entry: Entry, table: Mapping[str, Entry]) -> Event:
-    code: Any = entry.code  # one of its table's type, which a test checks
+def _create_example_event(entry: Entry, table: Mapping[str, Entry]) -> Event:
+    code: Any = entry.code  # a code of this table; a test checks that
     if table is FETCH_PROBLEMS:
         return RefreshFailed(
             issuer=_ISSUER, cause="refresh_ahead", problem=code, error=entry.sentence, failures=1, retry_in_s=1.0

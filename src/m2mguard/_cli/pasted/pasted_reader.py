@@ -1,4 +1,4 @@
-"""Removes, one after the other, what people copy along with a token, and says what was removed. Pure; never raises."""
+"""Removes the text that people copy together with a token, layer by layer, and notes what was removed. Pure; never raises."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import json
 import re
 from urllib.parse import unquote
 
-from m2mguard._cli.pasted.pasted import NoteCode, Pasted, PastedNote
-from m2mguard._cli.pasted.segments import read_word
+from m2mguard._cli.pasted.pasted_text import NoteCode, PastedNote, PastedText
+from m2mguard._cli.pasted.token_segments import classify_word
 
 MAX_PASTED_CHARACTERS = 65_536
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _UNUSUAL_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
-_FIELD = re.compile(
+_AUTHORIZATION_FIELD = re.compile(
     r"""(?is)(?:proxy-|x-serverless-)?authorization["']?\s*[:=]\s*["']?"""
     r"""(?P<value>(?:bearer[ \t:]+)*(?:b?["'](?=\w))?[^"'\r\n]*(?:\r?\n[ \t]*[\w.-]+[ \t]*(?=["'\r\n,;]|\Z))*)"""
 )
@@ -35,33 +35,33 @@ _ELLIPSIS = re.compile(r"\.\.\.+|…|\[truncated\]|<truncated>")
 _NAME = re.compile(
     r"(?=.{1,40}\Z)(?:[A-Z_]+|[a-z_-]+)(?:[. ](?:[A-Z_]+|[a-z_-]+))*"
 )  # a secret has digits, or mixes cases
-_LINE_END_MARK = re.compile(r"\\\r?\n")  # a shell's
+_LINE_CONTINUATION = re.compile(r"\\\r?\n")  # a shell's line continuation
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb"
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?![A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.|\u2026)"
 )
-_MOST_ROUNDS = 8
+_MAX_LAYERS = 8
 
 
-def read_pasted(text: str | bytes) -> Pasted:
-    """Tell what was pasted.
+def read_pasted_text(text: str | bytes) -> PastedText:
+    """Find the token in a pasted text, or classify the text.
 
     Args:
         text: the text, or the bytes of a file.
 
     Returns:
-        The token with what was taken off it, or what the text is instead. Nothing is verified, and nothing of the text is in any sentence.
+        The token and what was removed around it, or the kind of the text. Nothing is verified. No note repeats the text.
     """
     notes: list[NoteCode] = []
-    word = _decoded(text, notes) if isinstance(text, bytes) else text
+    word = _decode_bytes(text, notes) if isinstance(text, bytes) else text
     if len(word) > MAX_PASTED_CHARACTERS:
-        return Pasted(kind="too_much")
-    found = _read(word, notes)
+        return PastedText(kind="too_much")
+    found = _remove_layers(word, notes)
     codes = dict.fromkeys(notes)
     return dataclasses.replace(found, notes=tuple(PastedNote(code=code) for code in codes))
 
 
-def _decoded(data: bytes, notes: list[NoteCode]) -> str:
+def _decode_bytes(data: bytes, notes: list[NoteCode]) -> str:
     data = data[: 4 * MAX_PASTED_CHARACTERS]
     for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if data.startswith(mark):
@@ -77,19 +77,19 @@ def _decoded(data: bytes, notes: list[NoteCode]) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _read(text: str, notes: list[NoteCode]) -> Pasted:
-    for _ in range(_MOST_ROUNDS):
-        text = _visible(text, notes).strip()
-        found = _whole(text, notes)
-        if isinstance(found, Pasted):
+def _remove_layers(text: str, notes: list[NoteCode]) -> PastedText:
+    for _ in range(_MAX_LAYERS):
+        text = _remove_invisible(text, notes).strip()
+        found = _remove_layer(text, notes)
+        if isinstance(found, PastedText):
             return found
         if found is None:
             break
         text = found
-    return _words(text, notes)
+    return _classify_words(text, notes)
 
 
-def _visible(text: str, notes: list[NoteCode]) -> str:
+def _remove_invisible(text: str, notes: list[NoteCode]) -> str:
     if text.startswith("\ufeff"):
         notes.append("byte_order_mark")
         text = text[1:]
@@ -99,20 +99,20 @@ def _visible(text: str, notes: list[NoteCode]) -> str:
     return shown
 
 
-def _whole(text: str, notes: list[NoteCode]) -> Pasted | str | None:
-    """What the text is as a whole, or the text with one layer taken off, or None where there is no layer left."""
+def _remove_layer(text: str, notes: list[NoteCode]) -> PastedText | str | None:
+    """Return the kind of the whole text, or the text without one layer, or None if no layer is left."""
     if not text or text.lower() in _EMPTY:
-        return Pasted(kind="empty_value")
+        return PastedText(kind="empty_value")
     if "-----BEGIN " in text:
-        return Pasted(kind="pem")
-    if text[0] in '{["' and (read := _json(text, notes)) is not None:
+        return PastedText(kind="pem")
+    if text[0] in '{["' and (read := _extract_from_json(text, notes)) is not None:
         return read
     variable = _VARIABLE.fullmatch(_PREFIX.sub("", text, count=1))
     if variable is not None:
         names = (name for name in variable.groupdict().values() if name and _NAME.fullmatch(name))
-        return Pasted(kind="variable", place=next(names, ""))
+        return PastedText(kind="variable", place=next(names, ""))
     if _BASIC.fullmatch(text):
-        return Pasted(kind="basic_credentials")
+        return PastedText(kind="basic_credentials")
     bytes_literal = _PYTHON_BYTES.fullmatch(text)
     if bytes_literal is not None:
         notes.append("python_bytes")
@@ -124,11 +124,11 @@ def _whole(text: str, notes: list[NoteCode]) -> Pasted | str | None:
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         notes.append("quotes")
         return text.strip(_QUOTES)
-    return _from_a_request(text, notes)
+    return _extract_from_request(text, notes)
 
 
-def _from_a_request(text: str, notes: list[NoteCode]) -> Pasted | str | None:
-    field = _FIELD.search(text)
+def _extract_from_request(text: str, notes: list[NoteCode]) -> PastedText | str | None:
+    field = _AUTHORIZATION_FIELD.search(text)
     if field is not None and field["value"].strip():
         notes.append("header_line")
         return field["value"]
@@ -149,7 +149,7 @@ def _from_a_request(text: str, notes: list[NoteCode]) -> Pasted | str | None:
     return None
 
 
-def _json(text: str, notes: list[NoteCode]) -> Pasted | str | None:
+def _extract_from_json(text: str, notes: list[NoteCode]) -> PastedText | str | None:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -157,10 +157,10 @@ def _json(text: str, notes: list[NoteCode]) -> Pasted | str | None:
     if isinstance(found, str):
         notes.append("quotes")
         return found
-    return _object(found, notes) if isinstance(found, dict) else None
+    return _extract_from_object(found, notes) if isinstance(found, dict) else None
 
 
-def _object(found: dict[str, object], notes: list[NoteCode]) -> Pasted | str | None:
+def _extract_from_object(found: dict[str, object], notes: list[NoteCode]) -> PastedText | str | None:
     for name, value in found.items():
         if name.lower() == "authorization" and isinstance(value, str):
             notes.append("header_line")
@@ -169,27 +169,27 @@ def _object(found: dict[str, object], notes: list[NoteCode]) -> Pasted | str | N
         if name in found:
             value = found[name]
             notes.append("json_answer")
-            return value if isinstance(value, str) else None if value else Pasted(kind="empty_value")
+            return value if isinstance(value, str) else None if value else PastedText(kind="empty_value")
     if "keys" in found or "kty" in found:
-        return Pasted(kind="key_set")
+        return PastedText(kind="key_set")
     if "id_token" in found or "refresh_token" in found:
-        return Pasted(kind="no_access_token")
+        return PastedText(kind="no_access_token")
     if "error" in found:
-        return Pasted(kind="error_answer")
+        return PastedText(kind="error_answer")
     if "alg" in found and "iss" not in found:
-        return Pasted(kind="header_alone", header=found)
-    return Pasted(kind="claims_alone", claims=found) if {"iss", "sub", "exp"} & found.keys() else None
+        return PastedText(kind="header_alone", header=found)
+    return PastedText(kind="claims_alone", claims=found) if {"iss", "sub", "exp"} & found.keys() else None
 
 
-def _words(text: str, notes: list[NoteCode]) -> Pasted:
-    """What a text without any layer around it is: one word, one that was broken into lines, or a token with other text around it."""
-    whole = [found for found in map(read_word, dict.fromkeys(_TOKEN.findall(text))) if found.kind == "token"]
+def _classify_words(text: str, notes: list[NoteCode]) -> PastedText:
+    """Classify a text without layers: one word, one word broken into lines, or a token with other text around it."""
+    whole = [found for found in map(classify_word, dict.fromkeys(_TOKEN.findall(text))) if found.kind == "token"]
     if len(whole) > 1:
-        return Pasted(kind="several_tokens")
-    words = _LINE_END_MARK.sub(r"\n", text).split()
+        return PastedText(kind="several_tokens")
+    words = _LINE_CONTINUATION.sub(r"\n", text).split()
     if not whole and _ELLIPSIS.search(text):
-        return Pasted(kind="cut_off", place=_missing_place(text))
-    joined = read_word("".join(words))
+        return PastedText(kind="cut_off", place=_find_missing_part(text))
+    joined = classify_word("".join(words))
     if joined.kind == "token" or (not whole and joined.kind in ("cut_off", "encrypted")):
         if len(words) > 1:
             notes.append("line_breaks")
@@ -197,10 +197,10 @@ def _words(text: str, notes: list[NoteCode]) -> Pasted:
     if whole:
         notes.append("surroundings")
         return whole[0]
-    return joined if len(words) == 1 else Pasted(kind="text")
+    return joined if len(words) == 1 else PastedText(kind="text")
 
 
-def _missing_place(text: str) -> str:
+def _find_missing_part(text: str) -> str:
     if _ELLIPSIS.match(text):
         return "start"
     return "end" if _ELLIPSIS.fullmatch(text[-3:]) or text.endswith(("…", "[truncated]", "<truncated>")) else "middle"

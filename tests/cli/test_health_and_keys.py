@@ -61,7 +61,7 @@ def test_the_name_that_an_issuer_gives_itself_is_told(run, issuer):
     for mark in ("", "\ufeff"):
         body = mark + json.dumps({"issuer": "https://own\x1b.example", "jwks_uri": issuer.jwks_uri})
         issuer.misbehave("discovery", faults.body(body.encode()))
-        assert '    it says     that its name is "https://own\\u001b.example"\n' in run("health", *settings(issuer))[1]
+        assert '    issuer      "https://own\\u001b.example"\n' in run("health", *settings(issuer))[1]
 
 
 def test_a_closed_port_is_told_from_an_unknown_host(run):

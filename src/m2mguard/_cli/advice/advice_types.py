@@ -1,4 +1,4 @@
-"""What is said about one refusal: its true cause, which side is wrong, and what each side can do. Data only."""
+"""Types of the advice about one refusal: its cause, which side is wrong, and what each side can do. Data only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Who = Literal["caller", "api", "issuer"]
-"""Who can do something: the team of the calling service, the team of this API, or the operator of the issuer."""
+"""Who can act: the team of the calling service, the team of this API, or the operator of the issuer."""
 
 Wrong = Literal["token", "setting", "issuer", "clock", "unclear"]
-"""What has to change: the token that was sent, this API's settings, the issuer's, a clock; or only a person can tell."""
+"""What must change: the token that was sent, this API's settings, the issuer's settings, or a clock; "unclear": a person must decide."""
 
 CauseCode = Literal[
     "not_one_credential",
@@ -114,22 +114,37 @@ class Cure:
     Attributes:
         who: who can do it.
         text: what to do; one or two sentences.
-        opens: what becomes possible by it that was not before, where it weakens a check; else "".
+        opens: what this newly allows, if it weakens a check; else "".
     """
 
     who: Who
     text: str
     opens: str = ""
 
+    @classmethod
+    def by_caller(cls, text: str) -> Cure:
+        """Make a cure for the team of the calling service."""
+        return cls(who="caller", text=text)
+
+    @classmethod
+    def by_api(cls, text: str, *, opens: str = "") -> Cure:
+        """Make a cure for the team of this API."""
+        return cls(who="api", text=text, opens=opens)
+
+    @classmethod
+    def by_issuer(cls, text: str) -> Cure:
+        """Make a cure for the operator of the issuer."""
+        return cls(who="issuer", text=text)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """Why a token was refused, beyond the reason that the library gives, and what to do.
+    """Why a token was refused, more exactly than the library's reason, and what to do.
 
     Attributes:
         code: the cause, for programs.
-        wrong: what has to change.
-        cause: the cause in words; one to three sentences.
+        wrong: what must change.
+        cause: the cause for people; one to three sentences.
         cures: what to do, the best first.
     """
 
@@ -137,18 +152,3 @@ class Advice:
     wrong: Wrong
     cause: str
     cures: tuple[Cure, ...]
-
-
-def caller(text: str) -> Cure:
-    """Something that the team of the calling service can do."""
-    return Cure(who="caller", text=text)
-
-
-def api(text: str, *, opens: str = "") -> Cure:
-    """Something that the team of this API can do."""
-    return Cure(who="api", text=text, opens=opens)
-
-
-def issuer(text: str) -> Cure:
-    """Something that the operator of the issuer can do."""
-    return Cure(who="issuer", text=text)

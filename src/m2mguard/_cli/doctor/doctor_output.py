@@ -1,4 +1,4 @@
-"""What `m2mguard doctor` prints: the findings by section, a diagnosis in plain words, and the settings to paste; or all of it as JSON."""
+"""Formats the output of `m2mguard doctor`: findings by section, the diagnosis and the settings to paste; or all of it as JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 
+from m2mguard._cli.command_setup import PREFIX
 from m2mguard._cli.doctor.finding import Finding, Severity
 from m2mguard._cli.output import Output, Status
-from m2mguard._cli.settings import PREFIX
 
 _MARKS = {
     Severity.FINE: Status.PASSED,
@@ -16,11 +16,11 @@ _MARKS = {
     Severity.WARNING: Status.WARNING,
     Severity.FAULT: Status.REFUSED,
 }
-_HEALTHY = "Nothing is wrong: tokens of every issuer can be checked with these settings."
+_NOTHING_WRONG = "Nothing is wrong: tokens of every issuer can be checked with these settings."
 
 
 def show_finding(output: Output, finding: Finding, *, section: str) -> None:
-    """Add one finding, below a heading if it begins a section."""
+    """Add one finding, with a heading if it starts a section."""
     if finding.section != section:
         output.line()
         output.line(finding.section)
@@ -29,16 +29,16 @@ def show_finding(output: Output, finding: Finding, *, section: str) -> None:
         output.row(Status.NONE, "what to do", finding.cure)
 
 
-def show_end(output: Output, findings: Sequence[Finding], given: Mapping[str, str]) -> None:
-    """Add the diagnosis, the worst first, and the settings to paste."""
+def show_diagnosis(output: Output, findings: Sequence[Finding], given: Mapping[str, str]) -> None:
+    """Add the diagnosis, the worst finding first, and the settings to paste."""
     output.line()
     output.line("Diagnosis")
-    wrong = diagnoses(findings)
-    for finding in wrong:
+    diagnosed = list_diagnoses(findings)
+    for finding in diagnosed:
         output.paragraph(finding.diagnosis, bullet="  - ", emphasis=_MARKS[finding.severity])
-    if not wrong:
-        output.paragraph(_HEALTHY, bullet="  - ", emphasis=Status.PASSED)
-    settings = corrected(findings, given)
+    if not diagnosed:
+        output.paragraph(_NOTHING_WRONG, bullet="  - ", emphasis=Status.PASSED)
+    settings = correct_settings(findings, given)
     if settings:
         output.line()
         output.line("Settings to paste" + (" (corrected)" if settings != given else ""))
@@ -46,23 +46,23 @@ def show_end(output: Output, findings: Sequence[Finding], given: Mapping[str, st
             output.line(f"  {PREFIX}{name}={shlex.quote(value)}")
 
 
-def diagnoses(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings that a diagnosis names, the worst first."""
+def list_diagnoses(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that have a diagnosis, the worst first."""
     return sorted((one for one in findings if one.diagnosis), key=lambda one: -one.severity)
 
 
-def corrected(findings: Sequence[Finding], given: Mapping[str, str]) -> dict[str, str]:
-    """The settings that were given, with what was found to be right in the place of what is wrong."""
+def correct_settings(findings: Sequence[Finding], given: Mapping[str, str]) -> dict[str, str]:
+    """Return the given settings with the corrections of the findings."""
     settings: dict[str, str | None] = dict(given)
     for finding in findings:
         settings |= finding.corrections
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def as_json(findings: Sequence[Finding], given: Mapping[str, str]) -> str:
-    """Everything, for programs."""
+def format_findings_json(findings: Sequence[Finding], given: Mapping[str, str]) -> str:
+    """Format the findings, the diagnosis and the settings as JSON."""
     worst = max((one.severity for one in findings), default=Severity.FINE)
-    told = {
+    document = {
         "worst": worst.name.lower(),
         "findings": [
             {
@@ -75,7 +75,7 @@ def as_json(findings: Sequence[Finding], given: Mapping[str, str]) -> str:
             }
             for one in findings
         ],
-        "diagnosis": [one.diagnosis for one in diagnoses(findings)],
-        "settings": {f"{PREFIX}{name}": value for name, value in corrected(findings, given).items()},
+        "diagnosis": [one.diagnosis for one in list_diagnoses(findings)],
+        "settings": {f"{PREFIX}{name}": value for name, value in correct_settings(findings, given).items()},
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(document, indent=2)
