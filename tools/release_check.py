@@ -106,7 +106,9 @@ def check_extras(work: Path, wheel: Path) -> None:
     for extra, script in EXTRAS.items():
         say(f"the extra [{extra}] alone")
         python = environment(work / f"extra-{extra}", sys.executable, [f"{wheel}[{extra}]"])
-        run(python, "-W", "error", "-c", script, cwd=work)
+        empty = work / f"empty-{extra}"
+        empty.mkdir()
+        run(python, "-W", "error", "-c", script, cwd=empty)
 
 
 def check_each_python(work: Path, wheel: Path, *, quick: bool) -> None:

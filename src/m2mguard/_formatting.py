@@ -51,7 +51,3 @@ def format_duration(seconds: float) -> str:
 def read_number(value: object) -> float | None:
     """Return the value if it is a JSON number, else None."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-listed = format_values
-"""The same function under the name that `m2mguard._routes` uses."""
