@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test quick check coverage graph docs release-check lowest format bench drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph docs migrate release-check lowest format bench drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -50,6 +50,15 @@ docs: $(VENV)/docs.filled  ## Build the documentation site into build/docs; a wa
 	$(BIN)/python -m m2mguard why --markdown > docs/reference/why.md
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --fresh-env --builder html docs build/docs
 	@echo "open build/docs/index.html"
+
+migrate: $(VENV)/migrate/bin/python  ## Prove what the pages in docs/migrate say of other libraries, against those libraries
+	$< -m pytest -q -p no:asyncio tests/migrate
+
+$(VENV)/migrate/bin/python: pyproject.toml $(BIN)/pip
+	$(PYTHON) -m venv $(VENV)/migrate
+	$(VENV)/migrate/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)/migrate/bin/python -m pip install --quiet --editable . --group migrate
+	touch $@
 
 release-check: $(VENV)/release.filled $(VENV)/lowest.filled  ## Build wheel and sdist, and test what was built on every Python found (long)
 	$(BIN)/python -m tools.release_check
