@@ -1,4 +1,4 @@
-"""The examples of the client run, and show what they promise."""
+"""The examples of the client run and print what their descriptions say."""
 
 import os
 import subprocess
