@@ -1,4 +1,4 @@
-"""docs/guides/testing.md: every block is a file, as its first line names it; and every row of the table is a test."""
+"""docs/guides/testing.md: every block is a file with the name in its first line; every row of the table is a test."""
 
 import re
 import textwrap
@@ -35,7 +35,7 @@ def test_every_block_is_a_file():
 
 
 @pytest.mark.parametrize("file", PASSED)
-def test_a_block_passes_as_it_stands(pytester, file):
+def test_a_block_passes_unchanged(pytester, file):
     run(pytester, **{file.removesuffix(".py"): FILES[file]}).assert_outcomes(passed=PASSED[file])
 
 
@@ -48,11 +48,11 @@ def test_every_row_of_the_table_is_a_test_of_at_most_three_lines(pytester):
         suite += f"\n\ndef test_{number}({', '.join(fixtures)}):  # {what}\n" + textwrap.indent(
             "\n".join(lines), "    "
         )
-    troubles = 8
-    run(pytester, test_rows=suite).assert_outcomes(passed=len(ROWS) - 1 + troubles)
+    chaos_cases = 8
+    run(pytester, test_rows=suite).assert_outcomes(passed=len(ROWS) - 1 + chaos_cases)
 
 
-def test_force_authenticate_lets_in_whom_production_refuses(pytester):
+def test_force_authenticate_accepts_callers_that_production_refuses(pytester):
     suite = FILES["test_django.py"].split("def test_")[0] + textwrap.dedent(
         """
         from m2mguard.drf import Machine

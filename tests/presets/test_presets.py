@@ -9,9 +9,9 @@ from m2mguard.errors import AnswerableError
 from m2mguard.presets import auth0, cognito, entra, google_service_accounts, hydra, keycloak, okta, zitadel
 from m2mguard.testing import REMOVED, SigningKey
 from tests.presets.tokens import API, CASES, ENTRA_API, NOW, TENANT, Case, Claims
+from tests.refusals import ACCEPTED, outcome_of
 
 KEY = SigningKey.generate("RS256", kid="key-1")
-ACCEPTED = "accepted"
 each_issuer = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
@@ -36,11 +36,8 @@ def token(case: Case, claims: Claims, **changes: object) -> str:
 
 
 def outcome(case: Case, claims: Claims, **changes: object) -> object:
-    try:
-        server_for(case).verify(token(case, claims, **changes))
-    except AnswerableError as refusal:
-        return refusal.status, refusal.reason
-    return ACCEPTED
+    """The outcome for the claims of a case with some changes."""
+    return outcome_of(lambda: server_for(case).verify(token(case, claims, **changes)))
 
 
 @each_issuer

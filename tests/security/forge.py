@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard.errors import AnswerableError
 from m2mguard.testing import REMOVED, SigningKey, base64url, compact
+from tests import refusals
+from tests.refusals import ACCEPTED
 
 NOW = 1_800_000_000
 URL = "https://issuer.example/oidc"
 API = "https://shopping.api"
-ACCEPTED = "accepted"
 MALFORMED = (401, "malformed")
 
 
@@ -89,11 +89,7 @@ def outcome_of(
     fields: list[Any], *, server: ResourceServer | None = None, requirement: Requirement | None = None
 ) -> object:
     """The outcome for these Authorization fields: `ACCEPTED`, or the status and the reason of the refusal."""
-    try:
-        (server or _default_server()).authenticate(fields, requirement)
-    except AnswerableError as refusal:
-        return refusal.status, refusal.reason
-    return ACCEPTED
+    return refusals.outcome_of(lambda: (server or _default_server()).authenticate(fields, requirement))
 
 
 def stable_id(value: object) -> str | None:
@@ -107,4 +103,4 @@ def _default_server() -> ResourceServer:
     return server()
 
 
-__all__ = ["REMOVED", "compact"]
+__all__ = ["ACCEPTED", "REMOVED", "compact"]

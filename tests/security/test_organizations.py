@@ -134,7 +134,7 @@ def test_a_configured_organization_audience_is_accepted():
     assert outcome(guard, mint()) == AUDIENCE
 
 
-def test_an_organization_of_one_audience_is_accepted_with_its_own_token_only():
+def test_an_organization_audience_is_accepted_only_with_its_own_token():
     """A token of the organization for the API is refused: only a token with the organization as audience is accepted."""
     guard = server(audience=[API, "urn:logto:organization:org-1"])
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == ACCEPTED

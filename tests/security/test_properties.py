@@ -18,6 +18,7 @@ from m2mguard._token.bearer import bearer_token
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard.errors import AnswerableError, InvalidRequest, InvalidToken, MissingToken
 from m2mguard.paths import PublicPaths
+from tests.refusals import refusal_of
 from tests.security.forge import ACCEPTED, as_json, claims, header, key, mint, outcome, server
 
 GUARD = server()
@@ -36,14 +37,6 @@ JSON = st.recursive(
     max_leaves=12,
 )
 without_deadline = settings(deadline=None, max_examples=200)
-
-
-def refusal_of(call):
-    try:
-        call()
-    except AnswerableError as refusal:
-        return refusal
-    return None
 
 
 FIELD = st.one_of(
