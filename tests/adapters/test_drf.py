@@ -186,16 +186,16 @@ def test_permissions_that_depend_on_the_caller_apply_to_global_tokens(call, bear
 
 
 def test_get_permissions_is_called_twice_only_for_organization_tokens(call, bearer):
-    asked = []
+    calls = []
 
     class Counted(Orders):
         def get_permissions(self):
-            asked.append(self.request.auth.organization_id)
+            calls.append(self.request.auth.organization_id)
             return [HasScopes(organization="*")()]
 
     call(Counted, bearer())
     call(Counted, bearer(organization_id="org-blue"))
-    assert asked == [None, "org-blue", "org-blue"]
+    assert calls == [None, "org-blue", "org-blue"]
 
 
 def test_a_view_without_permissions_refuses_an_organization_token(call, bearer):
@@ -320,12 +320,12 @@ def test_permissions_can_be_combined(call, bearer):
 
 
 def test_a_requirement_in_a_conjunction_has_its_own_answer(call, bearer):
-    asked = HasScopes("read:orders") & IsAuthenticated & HasScopes("write:orders")
+    permission = HasScopes("read:orders") & IsAuthenticated & HasScopes("write:orders")
     for scopes, lacking in ((["write:orders"], "read:orders"), (["read:orders"], "write:orders")):
-        refused = call(view(asked), bearer(scopes=scopes))
+        refused = call(view(permission), bearer(scopes=scopes))
         assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
         assert f'scope="{lacking}"' in refused.headers["WWW-Authenticate"]
-    assert call(view(asked), bearer(scopes=["read:orders", "write:orders"])).status_code == 200
+    assert call(view(permission), bearer(scopes=["read:orders", "write:orders"])).status_code == 200
     either = (HasScopes("read:orders") & IsAuthenticated) | HasScopes("admin")
     assert call(view(either), bearer(scopes=["admin"])).status_code == 200
 

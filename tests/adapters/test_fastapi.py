@@ -126,17 +126,17 @@ def on_an_application(app, dependency):
     FastAPI(dependencies=[dependency]).get("/orders")(lambda: "in")
 
 
-PLACES = [on_a_route, on_a_parameter, on_a_websocket, on_a_router, on_an_application]
+BUILDERS = [on_a_route, on_a_parameter, on_a_websocket, on_a_router, on_an_application]
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
 @pytest.mark.parametrize("scopes", [["read orders"], [""], ["a", 'b"'], ["größe"], [7]], ids=ascii)
-def test_an_invalid_scope_is_rejected_when_the_route_is_built(app, auth, place, scopes):
+def test_an_invalid_scope_is_rejected_when_the_route_is_built(app, auth, build, scopes):
     for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth), functools.partial(auth)):
         with pytest.raises(ConfigurationError, match="scope"):
-            place(app, Security(dependency, scopes=scopes))
+            build(app, Security(dependency, scopes=scopes))
     for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth)):
-        place(app, Security(dependency, scopes=["read:orders", "b"]))
+        build(app, Security(dependency, scopes=["read:orders", "b"]))
 
 
 def test_an_invalid_scope_on_an_included_router_admits_no_request(app, client, auth, bearer):

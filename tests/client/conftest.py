@@ -104,13 +104,13 @@ def url(served):
 
 
 @pytest.fixture
-def elsewhere(served):
+def other_api(served):
     served[1][0].api = Api()
     return served[1][0].api
 
 
 @pytest.fixture
-def elsewhere_url(served):
+def other_api_url(served):
     return served[1][1]
 
 

@@ -16,22 +16,22 @@ BODY = b'{"order": 7}'
 def test_every_request_carries_a_token_that_is_fetched_once(send, api, source, issuer):
     assert send("POST", "/orders", body=BODY) == (200, BODY)
     assert send("GET", "/orders/7?details=yes") == (200, b"")
-    assert [one.authorization for one in api.received] == [source.token().authorization] * 2
+    assert [request.authorization for request in api.received] == [source.token().authorization] * 2
     assert issuer.count("token") == 1
 
 
 def test_the_token_replaces_an_authorization_field_of_the_caller(send, api, source):
     send("GET", "/orders", headers={"Authorization": "Bearer of.the.caller"})
-    assert [one.authorization for one in api.received] == [source.token().authorization]
+    assert [request.authorization for request in api.received] == [source.token().authorization]
 
 
 def test_a_request_to_another_origin_gets_and_fetches_no_token(
-    plugin, source, api, url, elsewhere, elsewhere_url, issuer
+    plugin, source, api, url, other_api, other_api_url, issuer
 ):
-    assert plugin(source, url, "GET", f"{elsewhere_url}/orders")[0] == 200
+    assert plugin(source, url, "GET", f"{other_api_url}/orders")[0] == 200
     same_address_other_name = url.replace("127.0.0.1", "localhost")
     plugin(source, url, "GET", f"{same_address_other_name}/orders")
-    assert [one.authorization for one in (*elsewhere.received, *api.received)] == [None, None]
+    assert [request.authorization for request in (*other_api.received, *api.received)] == [None, None]
     assert issuer.count("token") == 0
 
 
@@ -39,40 +39,40 @@ def test_a_request_to_another_origin_gets_and_fetches_no_token(
     "trick",
     ["{api}@{other}", "{api}%40{other}", "{api}\\@{other}", "{api}#@{other}", "{other}#@{api}", "{other}?@{api}"],
 )
-def test_a_url_that_resembles_that_of_the_api_gets_no_token(plugin, source, api, url, elsewhere, elsewhere_url, trick):
-    names = {"api": url.removeprefix("http://"), "other": elsewhere_url.removeprefix("http://")}
+def test_a_url_that_resembles_that_of_the_api_gets_no_token(plugin, source, api, url, other_api, other_api_url, trick):
+    names = {"api": url.removeprefix("http://"), "other": other_api_url.removeprefix("http://")}
     with contextlib.suppress(
         ValueError, httpx2.HTTPError, httpx2.InvalidURL, requests.RequestException, aiohttp.ClientError
     ):
         plugin(source, url, "GET", f"http://{trick.format(**names)}/orders")
-    assert source.token().authorization not in [one.authorization for one in elsewhere.received]
-    assert None not in [one.authorization for one in api.received]
+    assert source.token().authorization not in [request.authorization for request in other_api.received]
+    assert None not in [request.authorization for request in api.received]
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_to_another_origin_carries_no_token(send, api, elsewhere, elsewhere_url, source, status):
-    api.redirects["/moved"] = (status, f"{elsewhere_url}/orders")
+def test_a_redirect_to_another_origin_carries_no_token(send, api, other_api, other_api_url, source, status):
+    api.redirects["/moved"] = (status, f"{other_api_url}/orders")
     assert send("GET", "/moved")[0] == 200
-    assert [one.authorization for one in api.received] == [source.token().authorization]
-    assert [one.authorization for one in elsewhere.received] == [None]
+    assert [request.authorization for request in api.received] == [source.token().authorization]
+    assert [request.authorization for request in other_api.received] == [None]
 
 
 def test_a_redirect_within_the_origin_carries_the_token(send, api, source):
     api.redirects["/moved"] = (307, "/orders")
     assert send("POST", "/moved", body=BODY) == (200, BODY)
-    assert [(one.path, one.authorization) for one in api.received] == [
+    assert [(request.path, request.authorization) for request in api.received] == [
         ("/moved", source.token().authorization),
         ("/orders", source.token().authorization),
     ]
 
 
-def test_a_401_of_another_origin_replaces_nothing(send, api, elsewhere, elsewhere_url, source, clock, issuer):
-    elsewhere.rejects_everything = True
-    api.redirects["/moved"] = (302, f"{elsewhere_url}/orders")
+def test_a_401_of_another_origin_replaces_nothing(send, api, other_api, other_api_url, source, clock, issuer):
+    other_api.rejects_everything = True
+    api.redirects["/moved"] = (302, f"{other_api_url}/orders")
     source.token()
     clock.advance(31)
     assert send("GET", "/moved")[0] == 401
-    assert len(elsewhere.received) == 1
+    assert len(other_api.received) == 1
     assert issuer.count("token") == 1
 
 

@@ -23,8 +23,8 @@ def test_a_rejected_token_is_replaced_and_the_request_is_repeated_once(send, api
     clock.advance(31)
     assert send("POST", "/orders", body=body) == (200, body or b"")
     second = source.token()
-    assert [one.authorization for one in api.received] == [first.authorization, second.authorization]
-    assert [one.body for one in api.received] == [body or b""] * 2
+    assert [request.authorization for request in api.received] == [first.authorization, second.authorization]
+    assert [request.body for request in api.received] == [body or b""] * 2
     assert issuer.count("token") == 2
 
 
@@ -65,7 +65,7 @@ def test_a_stream_is_not_sent_again_but_the_token_is_replaced(send, api, source,
     with issuer.hold("token") as gate:
         assert send("POST", "/orders", body=parts())[0] == 401  # the plug-in does not wait for the new token
         gate.wait_for(1)
-    assert [one.body for one in api.received] == [BODY * 2]
+    assert [request.body for request in api.received] == [BODY * 2]
     assert events.next(TokenRenewed).cause == "rejected"
     assert source.token() != first
     assert issuer.count("token") == 2
@@ -76,7 +76,9 @@ def test_the_next_request_waits_for_the_replacement_token(send, api, source, clo
     api.rejected.add(first.value)
     clock.advance(31)
     assert [send("POST", "/orders", body=parts())[0] for _ in range(3)] == [401, 200, 200]
-    assert [one.authorization for one in api.received] == [first.authorization] + [source.token().authorization] * 2
+    assert [request.authorization for request in api.received] == [first.authorization] + [
+        source.token().authorization
+    ] * 2
     assert issuer.count("token") == 2
 
 
@@ -101,7 +103,7 @@ def test_a_request_that_was_accepted_and_redirected_is_not_repeated(send, api, s
     api.redirects["/orders"] = (303, "/orders/7")
     clock.advance(31)
     assert send("POST", "/orders", body=BODY)[0] == 401
-    assert [one.path for one in api.received if one.method == "POST"] == ["/orders"]
+    assert [request.path for request in api.received if request.method == "POST"] == ["/orders"]
     assert api.received[0].authorization == first.authorization
     assert events.next(TokenRenewed).cause == "rejected"  # the target of the redirect rejected the token
     assert source.token() != first
@@ -154,7 +156,10 @@ def test_requests_keeps_the_first_answer_in_the_history(api, url, source, clock)
     with requests.Session() as session:
         session.auth = RequestsTokenAuth(source, url)
         answer = session.post(f"{url}/orders", data=BODY, timeout=10)
-    assert (answer.status_code, [(one.status_code, one.content) for one in answer.history]) == (200, [(401, BODY)])
+    assert (answer.status_code, [(request.status_code, request.content) for request in answer.history]) == (
+        200,
+        [(401, BODY)],
+    )
 
 
 def test_aiohttp_releases_the_connection_before_it_repeats_a_request(api, url, source, clock):

@@ -63,7 +63,7 @@ def test_a_service_whose_issuer_is_down_answers_503(call, issuer, source):
 def test_a_service_whose_token_is_rejected_answers_502(call, source, stock):
     stock.rejects_everything = True
     assert call(source).status_code == 502
-    assert [one.authorization for one in stock.received] == [source.token().authorization]
+    assert [request.authorization for request in stock.received] == [source.token().authorization]
 
 
 def test_no_adapter_treats_a_token_request_error_as_a_refusal(issuer, make_source):

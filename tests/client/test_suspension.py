@@ -270,13 +270,13 @@ def test_a_second_request_that_fails_after_a_suspension_is_reported(make, issuer
         """The computer is suspended during the first request and has no network afterwards."""
 
         def request(self, *args, **kwargs):
-            if not asked:
-                asked.append(1)
+            if not requests:
+                requests.append(1)
                 wall.advance(HOURS_S)
                 raise TransportError("cut off")
             raise TransportError("no network")
 
-    asked = []
+    requests = []
     with pytest.raises(TokenEndpointUnavailable, match="no network"):
         make(transport=CutOffTransport()).token()
     assert events.next(RenewalFailed).failures == 1

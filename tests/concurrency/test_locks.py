@@ -47,11 +47,11 @@ class Checkpoints:
     """Points at which the current thread must hold no lock."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
         self.held: list[str] = []
 
     def check(self, point: str) -> None:
-        self.seen[point] = self.seen.get(point, 0) + 1
+        self.counts[point] = self.counts.get(point, 0) + 1
         if any(lock.holder == threading.get_ident() for lock in WatchedLock.made):
             self.held.append(point)
 
@@ -64,16 +64,16 @@ def checkpoints(monkeypatch):
     for module in ("m2mguard.net._shared_fetch", "m2mguard._server.verifier"):
         monkeypatch.setattr(f"{module}.new_lock", WatchedLock)
 
-    def watched(name, method):
+    def with_check(name, method):
         def call(self, *args):
             checkpoints.check(name)
             return method(self, *args)
 
         return call
 
-    monkeypatch.setattr(Flight, "wait", watched("wait", wait))
-    monkeypatch.setattr(Flight, "start", watched("start", start))
-    monkeypatch.setattr(Flight, "finish", watched("finish", finish))
+    monkeypatch.setattr(Flight, "wait", with_check("wait", wait))
+    monkeypatch.setattr(Flight, "start", with_check("start", start))
+    monkeypatch.setattr(Flight, "finish", with_check("finish", finish))
     return checkpoints
 
 
@@ -109,7 +109,7 @@ def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, checkpoints):
     server.verify(issuer.mint())
     assert len(WatchedLock.made) >= 2
     assert checkpoints.held == []
-    assert min(checkpoints.seen[point] for point in ("wait", "start", "finish", "request", "callback")) >= 3
+    assert min(checkpoints.counts[point] for point in ("wait", "start", "finish", "request", "callback")) >= 3
 
 
 def test_no_lock_is_held_during_a_fetch_with_waiting_callers(issuer, checkpoints):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 FILES = {text.splitlines()[0].removeprefix("# "): text for _, text in blocks_of("README.md")}
 LINK = re.compile(r"(?:\]\(|^\[[\w-]+\]: )(?P<target>[^)\s]+)", re.MULTILINE)
-NAMED = re.compile(r"\]\[(?P<name>[\w-]+)\]")
+LINK_NAME = re.compile(r"\]\[(?P<name>[\w-]+)\]")
 OWN_FILE = re.compile(
     r"https://(?:github\.com/m2mguard/m2mguard/blob|raw\.githubusercontent\.com/m2mguard/m2mguard)/main/(?P<path>[^#]+)"
 )
@@ -54,7 +54,7 @@ def test_every_link_is_absolute_and_links_to_us_name_existing_files():
 
 def test_every_named_link_has_its_target():
     defined = re.findall(r"^\[([\w-]+)\]: ", TEXT, re.MULTILINE)
-    assert set(NAMED.findall(TEXT)) == set(defined)
+    assert set(LINK_NAME.findall(TEXT)) == set(defined)
 
 
 def test_the_first_screen_protects_an_api():

@@ -166,7 +166,7 @@ def test_the_file_keeps_the_algorithm_of_each_key(issuer, start, directory):
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "malformed",
     [
         '"x": NaN',
         '"x": 1, "x": 2',
@@ -175,9 +175,9 @@ def test_the_file_keeps_the_algorithm_of_each_key(issuer, start, directory):
         '"key_ops": ["verify", "\\ud800"]',
     ],
 )
-def test_one_malformed_key_does_not_keep_others_out_of_the_file(issuer, start, directory, events, odd):
+def test_one_malformed_key_does_not_keep_others_out_of_the_file(issuer, start, directory, events, malformed):
     good = json.dumps(issuer.current_key.public_jwk)
-    odd_key = json.dumps(SigningKey.generate(kid="odd").public_jwk)[:-1] + f", {odd}}}"
+    odd_key = json.dumps(SigningKey.generate(kid="odd").public_jwk)[:-1] + f", {malformed}}}"
     issuer.misbehave("jwks", faults.body(f'{{"keys": [{odd_key}, {good}]}}'.encode()))
     server = start()
     assert server.warm_up().ready

@@ -235,13 +235,13 @@ class KeyPromises(RuleBasedStateMachine):
         kid = str(request.kid)
         return kid in self.kids and EPOCH + self.published_since[kid] <= request.issued_at
 
-    def _ask(self, request: KeyRequest, since: float, asked: Waiter | None) -> None:
+    def _ask(self, request: KeyRequest, since: float, waiter: Waiter | None) -> None:
         now, caching = self.clock.now, self.caching
         self.give_up_overdue()
         fit = self.best is not None and now < self.best[1] + max(caching.stale_for, caching.ttl)
         known = fit and self.best is not None and request.kid in self.best[2]
         before = self.state.status().history
-        resolution = self.state.resolve(request, asked)
+        resolution = self.state.resolve(request, waiter)
         began = self._record_started_fetch()
         decision = resolution.decision
         match decision.action:
@@ -259,7 +259,7 @@ class KeyPromises(RuleBasedStateMachine):
                 if decision.throttled:
                     self._check_delay(request, decision, fit=fit)
             case KeyAction.WAIT:
-                self._check_wait(decision.wait_until, since, asked, fit=fit, known=known)
+                self._check_wait(decision.wait_until, since, waiter, fit=fit, known=known)
                 assert resolution.wait_for is not None
                 self.waiting.append(Caller(request, since, resolution.wait_for))
         if began is not None:
@@ -279,12 +279,12 @@ class KeyPromises(RuleBasedStateMachine):
         if not self.cost.known and all(requests == 1 for _, requests in self.cost.unknown):
             assert decision.retry_after <= pace + 1e-6, "a forger delayed a caller by more than the bound"
 
-    def _check_wait(self, until: float, since: float, asked: Waiter | None, *, fit: bool, known: bool) -> None:
+    def _check_wait(self, until: float, since: float, waiter: Waiter | None, *, fit: bool, known: bool) -> None:
         assert until <= since + (self.caching.max_wait if fit else self.caching.timeout), "a wait past its deadline"
-        assert asked is None or not asked.timed_out, "waits again, after a time-out"
+        assert waiter is None or not waiter.timed_out, "waits again, after a time-out"
         if known:
             assert self.best is not None
-            assert asked is None, "a known key waited twice"
+            assert waiter is None, "a known key waited twice"
             assert self.clock.now >= self.best[1] + self.caching.ttl, "a known key waited within its ttl"
             recently = self.failed_at is not None and self.clock.now < self.failed_at + 120
             assert not recently, "a known key waited for an issuer that fails"

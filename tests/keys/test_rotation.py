@@ -95,7 +95,7 @@ def test_wrong_signatures_are_rate_limited_like_unknown_key_ids(issuer, server, 
     assert reason_of(server, tampered) == "signature"
 
 
-ODD_KEYS = {
+INVALID_KEYS = {
     "unknown type": {"kty": "AKP", "alg": "ML-DSA-65", "pub": "AAAA"},
     "Ed448": {"kty": "OKP", "crv": "Ed448", "x": "A" * 76},
     "secp256k1": {"kty": "EC", "crv": "secp256k1", "x": "A" * 43, "y": "A" * 43},
@@ -107,9 +107,9 @@ ODD_KEYS = {
 }
 
 
-@pytest.mark.parametrize("odd", ODD_KEYS.values(), ids=ODD_KEYS)
-def test_only_the_invalid_key_of_a_set_is_skipped(issuer, server, events, odd):
-    issuer.publish({"kid": "odd", **odd}, position=0)
+@pytest.mark.parametrize("invalid_key", INVALID_KEYS.values(), ids=INVALID_KEYS)
+def test_only_the_invalid_key_of_a_set_is_skipped(issuer, server, events, invalid_key):
+    issuer.publish({"kid": "invalid", **invalid_key}, position=0)
     server.verify(issuer.mint())
     [refreshed] = events.wait_for(KeysRefreshed)
     assert refreshed.key_ids == (issuer.current_key.kid,)
@@ -125,10 +125,10 @@ def test_only_private_and_encryption_keys_of_a_set_are_skipped(issuer, server, e
 
 
 def test_two_keys_under_one_id_are_both_tried(issuer, server):
-    twin = SigningKey.generate("ES256", kid=issuer.current_key.kid)
-    issuer.publish(twin.public_jwk, position=0)
+    second_key = SigningKey.generate("ES256", kid=issuer.current_key.kid)
+    issuer.publish(second_key.public_jwk, position=0)
     assert server.verify(issuer.mint()).app_id == "app-orders"
-    assert server.verify(issuer.mint(key=twin)).app_id == "app-orders"
+    assert server.verify(issuer.mint(key=second_key)).app_id == "app-orders"
 
 
 def test_a_key_is_used_only_for_its_own_issuer_if_key_ids_are_equal(clock):

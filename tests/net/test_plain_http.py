@@ -117,7 +117,7 @@ def test_a_url_setting_may_be_plain_http_only_with_allow_http(check):
     assert str(caught.value).startswith("jwks_uri is http; use https.")
     assert check("jwks_uri", "http://keycloak:8080/certs", allow_http=True).port == 8080
     assert check("jwks_uri", "http://localhost/certs").path == "/certs"
-    for bad in (
+    for invalid in (
         "http://u:p@keycloak/",
         "http://keycloak/#x",
         "ftp://keycloak/",
@@ -125,4 +125,4 @@ def test_a_url_setting_may_be_plain_http_only_with_allow_http(check):
         "http://keycloak:0/",
     ):
         with pytest.raises(ConfigurationError):
-            check("jwks_uri", bad, allow_http=True)
+            check("jwks_uri", invalid, allow_http=True)

@@ -249,7 +249,7 @@ def test_unknown_header_parameters_are_ignored():
 def test_keys_in_the_header_are_ignored():
     """The author of a token chooses its jwk, jku, x5u and x5c."""
     foreign_key = key("ES256", "foreign")
-    places = {
+    header_members = {
         "jwk": foreign_key.public_jwk,
         "jku": "http://127.0.0.1:9/jwks",
         "x5u": "file:///etc/passwd",
@@ -257,9 +257,9 @@ def test_keys_in_the_header_are_ignored():
         "x5t": "x",
         "x5t#S256": "x",
     }
-    assert outcome(GUARD, mint(signer=foreign_key.using(kid="key-1"), with_header=places)) == (401, "signature")
-    assert outcome(GUARD, mint(signer=foreign_key, with_header=places)) == (401, "unknown_key")
-    assert outcome(GUARD, mint(with_header={**places, "jwk": {"kty": "oct", "k": "AA"}})) == ACCEPTED
+    assert outcome(GUARD, mint(signer=foreign_key.using(kid="key-1"), with_header=header_members)) == (401, "signature")
+    assert outcome(GUARD, mint(signer=foreign_key, with_header=header_members)) == (401, "unknown_key")
+    assert outcome(GUARD, mint(with_header={**header_members, "jwk": {"kty": "oct", "k": "AA"}})) == ACCEPTED
 
 
 @pytest.mark.parametrize(

@@ -106,12 +106,12 @@ SKIPPED = {
     ("cause", "signer", "changes"), [(cause, *case) for cause, case in SKIPPED.items()], ids=SKIPPED
 )
 def test_a_skipped_key_is_reported_with_its_cause(cause, signer, changes):
-    bad, good = changed(signer.public_jwk, changes), key().public_jwk
-    keys = key_set_from_members({"keys": [good, bad]}, max_keys=9)
+    invalid, good = changed(signer.public_jwk, changes), key().public_jwk
+    keys = key_set_from_members({"keys": [good, invalid]}, max_keys=9)
     assert keys.skipped == (f"key 1: {cause}",)
-    assert outcome(server(bad, good), mint()) == ACCEPTED
+    assert outcome(server(invalid, good), mint()) == ACCEPTED
     with pytest.raises(UnusableKeySet, match="no usable key") as error:
-        key_set_from_members({"keys": [bad]}, max_keys=9)
+        key_set_from_members({"keys": [invalid]}, max_keys=9)
     assert str(error.value) == f"the key set has no usable key; key 0: {cause}"
 
 
@@ -226,8 +226,8 @@ def test_a_token_with_padding_or_a_byte_order_mark_is_refused():
     for token in (f"{padded(top, 1)}.{payload}.{signature}", f"{top}.{payload}.{padded(signature)}"):
         assert reason_of(server(), token) == "malformed"
     header = {"alg": "ES256", "typ": "at+jwt", "kid": "key-1"}
-    for odd in (BYTE_ORDER_MARK + json.dumps(header).encode(), json.dumps({**header, "kid": None}).encode()):
-        assert outcome(server(), mint(with_header=odd)) == MALFORMED
+    for header_bytes in (BYTE_ORDER_MARK + json.dumps(header).encode(), json.dumps({**header, "kid": None}).encode()):
+        assert outcome(server(), mint(with_header=header_bytes)) == MALFORMED
     assert outcome(server(), mint(with_header=json.dumps(header).encode())) == ACCEPTED
 
 

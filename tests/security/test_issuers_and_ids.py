@@ -100,8 +100,8 @@ class TestAliases:
     def test_a_tenant_with_an_alias_is_one_issuer(self, name):
         caller = self.guard.verify(mint({"iss": name}))
         assert (caller.issuer, caller.claims["iss"]) == (URL, name)
-        for meant in (URL, ALIAS):
-            requirement = Requirement(app_ids=["app-orders"], issuers=[meant])
+        for named in (URL, ALIAS):
+            requirement = Requirement(app_ids=["app-orders"], issuers=[named])
             assert outcome(self.guard, mint({"iss": name}), requirement) == ACCEPTED
             assert outcome(self.guard, mint({"iss": PARTNER}), requirement) == (403, "issuer")
 

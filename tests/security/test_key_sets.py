@@ -157,23 +157,23 @@ UNUSABLE = {
 
 @pytest.mark.parametrize(("jwk", "change"), UNUSABLE.values(), ids=UNUSABLE)
 def test_only_the_unusable_key_of_a_set_is_skipped(jwk, change):
-    bad = changed(jwk, change)
-    for members in ([bad, GOOD], [GOOD, bad]):
+    invalid = changed(jwk, change)
+    for members in ([invalid, GOOD], [GOOD, invalid]):
         keys = key_set_from_members({"keys": members}, max_keys=9)
         assert [usable.kid for usable in keys.keys] == ["key-1"]
         assert len(keys.skipped) == 1
-        assert keys.skipped[0].startswith((f"key {members.index(bad)}: its ", f"key {members.index(bad)}: it holds "))
-    assert outcome(server(bad, GOOD), mint()) == ACCEPTED
+        assert keys.skipped[0].startswith((f"key {members.index(invalid)}: its ", f"key {members.index(invalid)}: it holds "))
+    assert outcome(server(invalid, GOOD), mint()) == ACCEPTED
     with pytest.raises(UnusableKeySet):
-        key_set_from_members({"keys": [bad]}, max_keys=9)
+        key_set_from_members({"keys": [invalid]}, max_keys=9)
 
 
-@pytest.mark.parametrize("bad", [None, 7, "key", [], True, {}, [GOOD]])
-def test_only_the_member_that_is_no_object_is_skipped(bad):
-    keys = key_set_from_members({"keys": [bad, GOOD, bad]}, max_keys=9)
+@pytest.mark.parametrize("invalid", [None, 7, "key", [], True, {}, [GOOD]])
+def test_only_the_member_that_is_no_object_is_skipped(invalid):
+    keys = key_set_from_members({"keys": [invalid, GOOD, invalid]}, max_keys=9)
     assert [usable.kid for usable in keys.keys] == ["key-1"]
     assert [cause.partition(": ")[0] for cause in keys.skipped] == ["key 0", "key 2"]
-    assert bad == {} or keys.skipped[0] == f"key 0: it is {describe(bad)}, expected an object"
+    assert invalid == {} or keys.skipped[0] == f"key 0: it is {describe(invalid)}, expected an object"
 
 
 USABLE = {
@@ -267,8 +267,8 @@ INVALID_MEMBERS = {
 
 @pytest.mark.parametrize("raw", INVALID_MEMBERS.values(), ids=INVALID_MEMBERS)
 def test_invalid_members_of_one_key_do_not_affect_the_others(raw):
-    odd = json.dumps(EC)[:-1] + ", " + raw + "}"
-    keys = parse_key_set(f'{{"keys": [{odd}, {json.dumps(GOOD)}], "note": {{{raw}}}}}'.encode(), max_keys=9)
+    invalid_key = json.dumps(EC)[:-1] + ", " + raw + "}"
+    keys = parse_key_set(f'{{"keys": [{invalid_key}, {json.dumps(GOOD)}], "note": {{{raw}}}}}'.encode(), max_keys=9)
     assert "key-1" in keys
 
 

@@ -154,9 +154,9 @@ def test_the_search_finds_the_canary():
     with pytest.raises(KeyError) as error:
         decode()
     assert any(CANARY in text for text in texts_of_error(error.value))
-    noted = ValueError("x")
-    noted.add_note(CANARY)
-    assert any(CANARY in text for text in texts_of_error(noted))
+    error_with_note = ValueError("x")
+    error_with_note.add_note(CANARY)
+    assert any(CANARY in text for text in texts_of_error(error_with_note))
 
 
 def test_no_output_contains_a_part_of_a_token_if_keys_are_fetched(caplog):
