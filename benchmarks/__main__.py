@@ -16,6 +16,7 @@ from benchmarks.plots import draw
 from benchmarks.report import Results, report
 from benchmarks.requests_in_process import asgi_times, fastapi_times, flask_times, wsgi_times
 from benchmarks.servers import gthread_rates, served_rates
+from benchmarks.test_kit import WITHOUT_HTTP, fixture_times
 from benchmarks.threads import free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
 
@@ -35,6 +36,8 @@ def main() -> None:
     asgi, fastapi, flask, wsgi = asgi_times(), fastapi_times(), flask_times(), wsgi_times()
     print("requests, under uvicorn and gunicorn", flush=True)
     served, gthread = served_rates(), gthread_rates()
+    fixtures = fixture_times()
+    print(f"test kit: {WITHOUT_HTTP}: {fixtures[WITHOUT_HTTP].median_s * 1e3:.2f} ms", flush=True)
     print("growth, threads, memory, import", flush=True)
     results = Results(
         tokens=tokens,
@@ -50,6 +53,7 @@ def main() -> None:
         curves=curves(),
         threads=thread_rates(),
         free_threaded=free_threaded_rates(),
+        fixtures=fixtures,
     )
     draw(results, DOCS / "images")
     (DOCS / "explanation" / "benchmarks.md").write_text(report(results), encoding="utf-8")

@@ -47,6 +47,7 @@ class Results:
     curves: Mapping[str, Curve]
     threads: ThreadRates
     free_threaded: ThreadRates | None
+    fixtures: Mapping[str, Measured]
 
 
 def report(results: Results) -> str:
@@ -60,8 +61,14 @@ def report(results: Results) -> str:
         "## Growth\n\n![Time of a remembered token](../images/growth.svg)\n\n" + _growth(results.curves),
         "## Threads at once\n\n" + _threads(results),
         "## Memory and import\n\n" + _footprint(results),
+        "## The test kit\n\n" + _fixtures(results.fixtures),
         _TAIL,
     ]) + "\n"  # fmt: skip
+
+
+def _fixtures(fixtures: Mapping[str, Measured]) -> str:
+    rows = [[name, f"{one.median_s * 1e3:.2f} ms"] for name, one in fixtures.items()]
+    return table(["what a test costs", "median"], rows)
 
 
 def _bars(results: Results) -> str:

@@ -140,6 +140,7 @@ request = requests.Request("GET", "https://a.example/", auth=TokenAuth(FakeToken
 assert request.headers["Authorization"] == "Bearer text"
 """,
     "aiohttp": """
+import m2mguard.aiohttp
 import m2mguard.client.aiohttp
 from m2mguard.testing import FakeTokenSource
 

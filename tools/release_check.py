@@ -106,7 +106,9 @@ def check_extras(work: Path, wheel: Path) -> None:
     for extra, script in EXTRAS.items():
         say(f"the extra [{extra}] alone")
         python = environment(work / f"extra-{extra}", sys.executable, [f"{wheel}[{extra}]"])
-        run(python, "-W", "error", "-c", script, cwd=work)
+        empty = work / f"empty-{extra}"
+        empty.mkdir()
+        run(python, "-W", "error", "-c", script, cwd=empty)
 
 
 def check_each_python(work: Path, wheel: Path, *, quick: bool) -> None:
@@ -140,9 +142,9 @@ def interpreters() -> Iterator[tuple[tuple[int, int], str]]:
 
 def environment(folder: Path, interpreter: str, packages: Sequence[str]) -> str:
     """Make an environment with these packages, and return its Python."""
-    run("uv", "venv", "--quiet", "--python", interpreter, str(folder))
+    run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", interpreter, str(folder))
     python = str(folder / "bin" / "python")
-    run("uv", "pip", "install", "--quiet", "--python", python, *packages)
+    run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *packages)
     return python
 
 

@@ -11,43 +11,43 @@ MAX_SHOWN_CHARACTERS = 200
 _UNITS = ((2 * 86_400, 86_400, "day"), (2 * 3_600, 3_600, "hour"), (120, 60, "minute"), (0, 1, "second"))
 
 
-def quoted(value: object) -> str:
-    """Spell a value as one short line of printable ASCII, whatever is in it: a terminal obeys what it is sent."""
+def format_value(value: object) -> str:
+    """Format any value as one short line of printable ASCII, so that it contains no terminal control characters."""
     text = json.dumps(value).replace("\x7f", "\\u007f")
     return text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS]}... ({len(text):,} characters)"
 
 
-def pasteable(value: str) -> str:
-    """Spell a value so that it can be pasted after an option: printable ASCII, quoted for a shell where it needs that."""
-    return shlex.quote(quoted(value)[1:-1])
+def format_shell_word(value: str) -> str:
+    """Format a value to paste after an option: printable ASCII, quoted for a shell if necessary."""
+    return shlex.quote(format_value(value)[1:-1])
 
 
-def listed(values: Iterable[object], *, none: str = "none") -> str:
-    """Spell several values, quoted, in their order."""
-    return ", ".join(quoted(value) for value in values) or none
+def format_values(values: Iterable[object], *, none: str = "none") -> str:
+    """Format several values in their order, as `format_value` does; `none` if there are none."""
+    return ", ".join(format_value(value) for value in values) or none
 
 
-def joined_names(values: Iterable[str]) -> str:
-    """Spell several names of our own or of a standard, sorted."""
+def join_names(values: Iterable[str]) -> str:
+    """Join names, sorted. Only for trusted names: they are not escaped."""
     return ", ".join(sorted(values))
 
 
-def moment(seconds: float) -> str:
-    """Spell a time in seconds since the epoch, in UTC."""
+def format_time(seconds: float) -> str:
+    """Format a time in seconds since the epoch, in UTC."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (OverflowError, ValueError, OSError):
-        return quoted(seconds)
+        return format_value(seconds)
 
 
-def span(seconds: float) -> str:
-    """Spell a length of time in its largest fitting unit, rounded down."""
+def format_duration(seconds: float) -> str:
+    """Format a duration in seconds in its largest fitting unit, rounded down."""
     whole = int(seconds)
     _, size, unit = next(entry for entry in _UNITS if whole >= entry[0])
     count = whole // size
     return f"{count:,} {unit}{'' if count == 1 else 's'}"
 
 
-def formatted_number(value: object) -> float | None:
-    """The value, where it is a JSON number."""
+def read_number(value: object) -> float | None:
+    """Return the value if it is a JSON number, else None."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
@@ -23,7 +23,7 @@ from m2mguard._server.requirement import ANY_ORGANIZATION, HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.django import resource_server
-from m2mguard.errors import AnswerableError, MissingToken
+from m2mguard.errors import AnswerableError, ConfigurationError, MissingToken
 from m2mguard.wsgi import authorization_fields, route_of
 
 __all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest", "caller_of"]
@@ -107,7 +107,9 @@ class M2MAuthentication(BaseAuthentication):
     """Asks every request to the view for a good bearer token; `request.user` is then a `Machine`, `request.auth` the Caller.
 
     A request without one is refused, so beside other authentication classes this one is the last. The token must grant each of the
-    view's `required_scopes`, and must not belong to an organization unless a `HasScopes` of the view says which. To find that out,
+    view's `required_scopes`: a list, or a dict of lists by HTTP method or action, `{"GET": ["read:orders"], "create": ["write:orders"]}`.
+    An action counts before its method, GET includes HEAD, and a method of the view that the dict does not name is a ConfigurationError. The
+    token must not belong to an organization unless a `HasScopes` of the view says which. To find that out,
     the view's `get_permissions()` is called for a token of an organization; it may read `request.user` and `request.auth`.
 
     Attributes:
@@ -220,7 +222,20 @@ def _server(authenticator: object) -> ResourceServer:
 
 
 def _required_scopes(view: Any) -> Collection[str]:
-    return getattr(view, "required_scopes", None) or ()
+    """The scopes of the view's `required_scopes` for its request, or for the method and action that a survey has given it."""
+    scopes: Collection[str] | Mapping[str, Collection[str]] = getattr(view, "required_scopes", None) or ()
+    if not isinstance(scopes, Mapping):
+        return scopes
+    request = getattr(view, "request", None)
+    method, action = getattr(request, "method", None), getattr(view, "action", None)
+    for name in (str(action), "GET" if method == "HEAD" else str(method)):
+        if name in scopes:
+            return scopes[name]
+    if method == "OPTIONS" or not hasattr(view, str(method).lower()):  # which the framework answers itself, with 405
+        return ()
+    raise ConfigurationError(
+        f"required_scopes of {type(view).__name__} names neither the method {method} nor the action {action}; an empty list asks for none."
+    )
 
 
 def _settles_organizations(view: Any, request: Request, found: tuple[Any, Caller]) -> bool:

@@ -296,6 +296,59 @@ def test_has_scopes_accepts_every_argument_of_a_requirement(call, bearer, argume
     assert call(view(HasScopes(**arguments)), good).status_code == 200
 
 
+class ByMethod(Orders):
+    authentication_classes = (M2MAuthentication,)
+    required_scopes = {"GET": ["read"], "POST": ["write"], "DELETE": []}
+
+    def delete(self, _):
+        return Response("gone")
+
+    def patch(self, _):
+        return Response("changed")
+
+
+@pytest.mark.parametrize(
+    ("method", "scopes", "status"),
+    [
+        ("get", ["read"], 200), ("get", ["write"], 403), ("head", ["read"], 200), ("head", [], 403),
+        ("post", ["write"], 200), ("post", ["read"], 403), ("delete", [], 200), ("options", [], 200), ("put", [], 405),
+    ],
+)  # fmt: skip
+def test_required_scopes_may_depend_on_the_method(call, bearer, method, scopes, status):
+    answer = call(ByMethod, bearer(scopes=scopes), method)
+    assert answer.status_code == status
+    if status == 403:
+        expected = "write" if method == "post" else "read"
+        assert f'scope="{expected}"' in answer.headers["WWW-Authenticate"]
+    assert call(ByMethod, method=method).status_code == 401
+
+
+def test_a_method_without_required_scopes_is_an_error(call, bearer):
+    with pytest.raises(ConfigurationError, match="names neither the method PATCH nor the action None"):
+        call(ByMethod, bearer(scopes=["read", "write"]), "patch")
+
+
+class ByAction(ViewSet):
+    authentication_classes = (M2MAuthentication,)
+    required_scopes = {"list": ["read"], "POST": ["write"], "GET": ["never"]}
+
+    def list(self, _):
+        return Response("in")
+
+    def create(self, _):
+        return Response("made")
+
+
+@pytest.mark.parametrize(
+    ("method", "scopes", "status"),
+    [("get", ["read"], 200), ("get", ["write"], 403), ("post", ["write"], 200), ("post", ["read"], 403)],
+)
+def test_required_scopes_of_an_action_take_precedence_over_the_method(call, bearer, method, scopes, status):
+    assert (
+        call(ByAction.as_view({"get": "list", "post": "create"}), bearer(scopes=scopes), method).status_code == status
+    )
+
+
 def test_required_scopes_of_a_view_apply_with_and_without_has_scopes(call, bearer):
     for permissions in ((), (HasScopes("a"),), (HasScopes(organization="*"),)):
         guarded = view(*permissions, required_scopes=["b"])

@@ -13,8 +13,10 @@ EXTRAS = {
     "drf": "drf",
     "telemetry": "telemetry",
     "client.httpx2": "httpx2",
+    "testing.httpx2": "httpx2",
     "client.requests": "requests",
     "client.aiohttp": "aiohttp",
+    "aiohttp": "aiohttp",
     "client.grpc": "grpc",
 }
 FRAMEWORKS = {
@@ -25,8 +27,10 @@ FRAMEWORKS = {
     "drf": ["rest_framework", "django"],
     "telemetry": ["opentelemetry"],
     "client.httpx2": ["httpx2"],
+    "testing.httpx2": ["httpx2"],
     "client.requests": ["requests"],
     "client.aiohttp": ["aiohttp"],
+    "aiohttp": ["aiohttp"],
     "client.grpc": ["grpc"],
 }
 ALL = sorted({framework for frameworks in FRAMEWORKS.values() for framework in frameworks})

@@ -16,6 +16,7 @@ from benchmarks.measure import calls, calls_over, interleaved
 from benchmarks.report import Results, report
 from benchmarks.requests_in_process import asgi_times, fastapi_times, flask_times, wsgi_times
 from benchmarks.servers import gthread_rates, served_rates
+from benchmarks.test_kit import fixture_times
 from benchmarks.threads import free_threaded_rates, thread_rates
 from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
 from m2mguard.testing import faults
@@ -28,6 +29,7 @@ pytestmark = [
 
 SERVED = ("no authentication", "m2mguard")
 PARTS = {
+    "fixtures": fixture_times,
     "tokens": lambda: {algorithm: token_times(algorithm, rounds=1, tokens=3) for algorithm in ALGORITHMS},
     "full_cache": lambda: full_cache_times(rounds=1, live_tokens=20),
     "asgi": lambda: asgi_times(rounds=1),

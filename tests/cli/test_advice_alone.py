@@ -3,16 +3,16 @@
 import pytest
 
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard._cli.advice import advise
-from m2mguard._cli.advice.advice import Advice
+from m2mguard._cli.advice import advise_on_refusal
+from m2mguard._cli.advice.advice_types import Advice
 from m2mguard._cli.context import REMOVED_BY_GOOGLE, ExplainContext, read_token
 from m2mguard._cli.explain import Explanation
-from m2mguard._cli.explanation_page import show
+from m2mguard._cli.explanation_output import show_explanation
 from m2mguard._cli.output import Output
-from m2mguard._cli.pasted import read_pasted
-from m2mguard._cli.recognition import recognise
-from m2mguard._cli.recognition.token_kinds import token_kind
-from m2mguard._cli.step_report import refused_at, steps
+from m2mguard._cli.pasted import read_pasted_text
+from m2mguard._cli.recognition import recognise_token
+from m2mguard._cli.recognition.token_kinds import classify_token
+from m2mguard._cli.step_report import find_refusing_step, list_steps
 from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken
 from m2mguard.presets import keycloak
 from m2mguard.testing import SHOPPING_API, SigningKey
@@ -22,7 +22,7 @@ SETTINGS = ResourceServer(Issuer(url="https://issuer.example"), audience=SHOPPIN
 
 def code(error, field_value):
     context = ExplainContext(token=read_token(field_value), settings=SETTINGS, requirement=Requirement(), now=0.0)
-    return advise(error, context).code
+    return advise_on_refusal(error, context).code
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_field_that_is_not_one_credential_is_named():
     ],
 )
 def test_the_kind_of_a_token_of_an_unknown_issuer_follows_rfc_9068(claims, typ, expected):
-    assert token_kind(None, claims, typ) == expected
+    assert classify_token(None, claims, typ) == expected
 
 
 KEY = SigningKey.generate("ES256", kid="k")
@@ -65,13 +65,13 @@ def advice_on(error, claims, *, settings=SETTINGS, issuer=None, header=None):
     token = KEY.sign_compact({"alg": "ES256", "kid": "k", "typ": "at+jwt"} | (header or {}), claims)
     context = ExplainContext(
         token=read_token(f"Bearer {token}"),
-        recognised=recognise({"typ": "at+jwt"} | (header or {}), claims),
+        recognised=recognise_token({"typ": "at+jwt"} | (header or {}), claims),
         settings=settings,
         issuer=issuer,
         requirement=Requirement(),
         now=0.0,
     )
-    return advise(error, context)
+    return advise_on_refusal(error, context)
 
 
 def test_a_token_of_two_issuers_is_named_as_forged():
@@ -111,14 +111,14 @@ def test_a_signature_that_was_cut_off_is_named():
 @pytest.mark.parametrize("advice", [None, Advice(code="opaque", wrong="token", cause="It is none.", cures=())])
 def test_a_text_that_is_no_token_is_shown_with_and_without_advice(advice):
     output = Output(colour=False)
-    show(output, Explanation(pasted=read_pasted("hello"), advice=advice))
-    assert "this is no token that can be verified" in output.text
+    show_explanation(output, Explanation(pasted=read_pasted_text("hello"), advice=advice))
+    assert "this is not a token that can be verified" in output.text
 
 
 def test_an_explanation_without_an_end_is_an_error():
     context = ExplainContext(token=read_token(""), settings=SETTINGS, requirement=Requirement(), now=0.0)
     with pytest.raises(TypeError):
-        show(Output(colour=False), Explanation(pasted=read_pasted("hello"), context=context))
+        show_explanation(Output(colour=False), Explanation(pasted=read_pasted_text("hello"), context=context))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_an_explanation_without_an_end_is_an_error():
     ],
 )
 def test_the_kind_of_a_token_follows_the_products_own_claims(kind, claims, expected):
-    assert token_kind(kind, claims, "jwt") == expected
+    assert classify_token(kind, claims, "jwt") == expected
 
 
 def test_an_applications_token_that_needs_a_preset_is_named_where_no_machine_is_seen():
@@ -157,10 +157,10 @@ def test_a_logto_token_of_another_path_at_the_same_host_is_no_spelling_of_the_is
 
 def test_the_steps_of_a_credential_that_is_no_token_say_its_shape():
     context = ExplainContext(token=read_token("Bearer a.b"), settings=SETTINGS, requirement=Requirement(), now=0.0)
-    texts = [step.text for step in steps(context, InvalidToken("malformed"))]
+    texts = [step.text for step in list_steps(context, InvalidToken("malformed"))]
     assert any("3 characters in 2 segment(s)" in text for text in texts)
 
 
 def test_a_claim_of_the_wrong_type_of_an_unknown_issuer_has_its_step():
     context = ExplainContext(token=read_token("Bearer a.b.c"), settings=SETTINGS, requirement=Requirement(), now=0.0)
-    assert refused_at(InvalidToken("claim", problem="wrong_type", claim="exp"), context) == "expiry"
+    assert find_refusing_step(InvalidToken("claim", problem="wrong_type", claim="exp"), context) == "expiry"

@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from m2mguard import ResourceServer
-from m2mguard._cli.applications import load
-from m2mguard._cli.importing import CannotLoad
+from m2mguard._cli.application_loader import load_application
+from m2mguard._cli.module_importer import LoadError
 
 HEAD = """
 from m2mguard import Issuer, ResourceServer
@@ -80,7 +80,7 @@ def module(tmp_path, monkeypatch):
 )
 def test_the_server_of_a_place_is_found(module, text, place, is_app):
     module(text)
-    found = load(place)
+    found = load_application(place)
     assert isinstance(found.server, ResourceServer)
     assert (found.app is not found.server and not hasattr(found.app, "server")) is is_app
 
@@ -91,7 +91,7 @@ def test_the_server_of_a_place_is_found(module, text, place, is_app):
         (HEAD, "shopcod:server", "Did you mean shopcode?"),
         (HEAD, "shopcode:servr", "Did you mean server?"),
         (HEAD, "shopcode:", "has no ''"),
-        (HEAD, "shop code:app", "is no module's name"),
+        (HEAD, "shop code:app", "is not a module name"),
         ("x = 1\n1 / 0", "shopcode:x", "ZeroDivisionError"),
         ("import nowhere_at_all", "shopcode:x", "which is not installed"),
         ("x = (", "shopcode:x", "SyntaxError"),
@@ -103,22 +103,22 @@ def test_the_server_of_a_place_is_found(module, text, place, is_app):
 )
 def test_what_cannot_be_loaded_is_explained(module, text, place, said):
     module(text)
-    with pytest.raises(CannotLoad) as raised:
-        load(place)
+    with pytest.raises(LoadError) as raised:
+        load_application(place)
     assert said in str(raised.value)
 
 
 def test_an_exception_of_the_users_module_names_its_line(module):
     module("x = 1\n1 / 0")
-    with pytest.raises(CannotLoad, match=r"shopcode\.py, line 2"):
-        load("shopcode:x")
+    with pytest.raises(LoadError, match=r"shopcode\.py, line 2"):
+        load_application("shopcode:x")
 
 
 def test_no_secret_of_the_environment_is_shown(module, monkeypatch):
     monkeypatch.setenv("APP_SECRET", "hunter2hunter2")
     module("import os\nraise ValueError('bad: ' + os.environ['APP_SECRET'])")
-    with pytest.raises(CannotLoad) as raised:
-        load("shopcode:x")
+    with pytest.raises(LoadError) as raised:
+        load_application("shopcode:x")
     assert "hunter2" not in str(raised.value)
 
 
@@ -127,20 +127,20 @@ def test_several_servers_are_listed_by_name(module):
         HEAD
         + "other = ResourceServer('https://tenant.example/oidc', audience='https://other.api')\nboth = [server, other]"
     )
-    with pytest.raises(CannotLoad, match=r"shopcode:server.*shopcode:other"):
-        load("shopcode:both")
+    with pytest.raises(LoadError, match=r"shopcode:server.*shopcode:other"):
+        load_application("shopcode:both")
 
 
 def test_issuers_stand_for_themselves(module):
     module(HEAD + "one = Issuer(url='https://tenant.example/oidc')\nmany = [one]")
-    one, many = load("shopcode:one"), load("shopcode:many")
+    one, many = load_application("shopcode:one"), load_application("shopcode:many")
     assert many.app == [one.app]
     assert one.server is many.server is None
 
 
 def test_an_application_without_a_server_has_none(module):
     module("from flask import Flask\napp = Flask('shop')")
-    assert load("shopcode:app").server is None
+    assert load_application("shopcode:app").server is None
 
 
 def test_a_settings_module_of_django_names_its_site(tmp_path):
@@ -149,7 +149,7 @@ def test_a_settings_module_of_django_names_its_site(tmp_path):
         "MIDDLEWARE = ['m2mguard.django.M2MGuardMiddleware']\n"
         "M2MGUARD = {'ISSUER': 'https://tenant.example/oidc', 'AUDIENCE': 'https://shopping.api'}\n"
     )
-    ask = "from m2mguard._cli.applications import load; print(load('shopsettings').server.settings.audience)"
+    ask = "from m2mguard._cli.application_loader import load_application; print(load_application('shopsettings').server.settings.audience)"
     done = subprocess.run(
         [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
     )

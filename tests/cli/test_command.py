@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from m2mguard import __version__
-from m2mguard._cli.output import Status, output_for
+from m2mguard._cli.output import Status, create_output
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
 SCRIPT = [str(Path(sys.executable).with_name("m2mguard"))]
@@ -169,7 +169,7 @@ def test_a_terminal_gets_no_colours_where_none_are_wanted(issuer, variables):
 
 def test_a_file_gets_no_colours(tmp_path):
     with (tmp_path / "page").open("w") as file:
-        page = output_for(file, {"TERM": "xterm"})
+        page = create_output(file, {"TERM": "xterm"})
     page.row(Status.REFUSED, "audience", "x " * 200)
     assert page.text == f"NO  audience        {'x ' * 200}\n"
 

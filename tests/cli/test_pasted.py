@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m2mguard import ResourceServer
-from m2mguard._cli.advice.pasted import advise_on_text
-from m2mguard._cli.pasted import read_pasted
-from m2mguard._cli.pasted.pasted import NOTES
+from m2mguard._cli.advice.not_a_token import advise_on_text
+from m2mguard._cli.pasted import read_pasted_text
+from m2mguard._cli.pasted.pasted_text import NOTES
 from m2mguard.testing import SigningKey
 from m2mguard.testing._signing import base64url, sign_with_secret
 from tests.cli import issuer_tokens as tokens
@@ -129,7 +129,7 @@ WITH_A_TOKEN = {
 
 @pytest.mark.parametrize(("text", "notes"), WITH_A_TOKEN.values(), ids=WITH_A_TOKEN)
 def test_the_token_is_found_and_what_was_taken_off_is_said(text, notes):
-    found = read_pasted(text)
+    found = read_pasted_text(text)
     assert (found.kind, found.token) == ("token", TOKEN)
     if notes is not None:
         assert {note.code for note in found.notes} == set(notes)
@@ -145,7 +145,7 @@ WHOLE_TOKENS = {
 
 @pytest.mark.parametrize("token", WHOLE_TOKENS.values(), ids=WHOLE_TOKENS)
 def test_a_whole_token_is_a_token_whatever_it_is_worth(token):
-    found = read_pasted(token)
+    found = read_pasted_text(token)
     assert (found.kind, found.token, found.notes) == ("token", token, ())
     assert found.header
     assert found.claims
@@ -233,7 +233,7 @@ WITHOUT_A_TOKEN = {
 
 @pytest.mark.parametrize(("text", "kind", "place"), WITHOUT_A_TOKEN.values(), ids=WITHOUT_A_TOKEN)
 def test_what_is_no_whole_token_is_called_what_it_is(text, kind, place):
-    found = read_pasted(text)
+    found = read_pasted_text(text)
     assert (found.kind, found.place) == (kind, place)
 
 
@@ -241,27 +241,27 @@ def test_what_is_no_whole_token_is_called_what_it_is(text, kind, place):
     "text", ["${hunter2hunter2}", "$pAssWordPassWord", "$(curl -u app:Zq8mRi0Q0pXyz4nT)", "<Zq8mRi0Q0pXyz4nT>"]
 )
 def test_what_stands_for_a_variable_and_may_be_a_secret_is_not_shown(text):
-    found = read_pasted(text)
+    found = read_pasted_text(text)
     assert (found.kind, found.place) == ("variable", "")
 
 
 def test_every_note_can_be_had():
-    codes = {note.code for text, _ in WITH_A_TOKEN.values() for note in read_pasted(text).notes}
+    codes = {note.code for text, _ in WITH_A_TOKEN.values() for note in read_pasted_text(text).notes}
     assert codes == NOTES.keys()
 
 
 def test_every_kind_that_is_no_token_has_a_cause_and_what_to_do():
     for text, kind, _ in WITHOUT_A_TOKEN.values():
-        advice = advise_on_text(read_pasted(text), SETTINGS)
+        advice = advise_on_text(read_pasted_text(text), SETTINGS)
         assert advice is not None, kind
         assert advice.cause.endswith(".")
         assert advice.cures
-    assert advise_on_text(read_pasted(TOKEN), SETTINGS) is None
+    assert advise_on_text(read_pasted_text(TOKEN), SETTINGS) is None
 
 
 def test_a_token_is_in_no_repr():
-    assert TOKEN[:20] not in repr(read_pasted(TOKEN))
-    assert tokens.APP not in repr(read_pasted(TOKEN))
+    assert TOKEN[:20] not in repr(read_pasted_text(TOKEN))
+    assert tokens.APP not in repr(read_pasted_text(TOKEN))
 
 
 LONG = {
@@ -275,7 +275,7 @@ LONG = {
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_a_long_text_of_one_pattern_is_read_to_its_end(text):
     """In time, too: one that took a number of steps that grows with the square would not end before the test is stopped."""
-    assert read_pasted(text).token is None
+    assert read_pasted_text(text).token is None
 
 
 PIECES = st.sampled_from(
@@ -289,7 +289,7 @@ PIECES = st.sampled_from(
 
 @given(st.text() | st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
 def test_any_text_is_read(text):
-    found = read_pasted(text)
+    found = read_pasted_text(text)
     assert found.token is None or found.kind in ("token", "cut_off")
     assert (found.token is not None) >= (found.kind == "token")
 
@@ -298,7 +298,7 @@ def test_any_text_is_read(text):
     st.binary() | st.lists(PIECES, max_size=8).map(lambda pieces: "".join(pieces).encode("utf-16-le", "surrogatepass"))
 )
 def test_any_bytes_are_read(data):
-    found = read_pasted(data)
+    found = read_pasted_text(data)
     assert found.token is None or found.kind in ("token", "cut_off")
 
 
@@ -315,7 +315,7 @@ TEMPLATES = st.sampled_from(
 
 @given(secret=SECRETS, template=TEMPLATES)
 def test_no_sentence_repeats_what_was_pasted(secret, template):
-    found = read_pasted(template.replace("{}", secret).replace("{{", "{").replace("}}", "}"))
+    found = read_pasted_text(template.replace("{}", secret).replace("{{", "{").replace("}}", "}"))
     advice = advise_on_text(found, SETTINGS)
     said = repr(found) + "".join(note.text for note in found.notes) + ("" if advice is None else repr(advice))
     assert not any(secret[start : start + 8] in said for start in range(len(secret) - 7))
@@ -350,12 +350,12 @@ def test_a_real_token_is_found_in_every_wrapping(token, width, quotes, prefix, a
             text = str({"access_token": token, "expires_in": 3600})
         case "url":
             text = f"https://app.example/cb?state=x&access_token={quote(text, safe='')}&y=z"
-    found = read_pasted(text if encoding is None else text.encode(encoding))
+    found = read_pasted_text(text if encoding is None else text.encode(encoding))
     assert (found.kind, found.token) == ("token", token)
 
 
 @given(token=st.sampled_from((TOKEN, OTHER)), cut=st.integers(1, 60), at_the_start=st.booleans())
 def test_a_token_that_was_cut_off_is_never_called_anything_else(token, cut, at_the_start):
-    found = read_pasted(token[cut:] if at_the_start else token[:-cut])
+    found = read_pasted_text(token[cut:] if at_the_start else token[:-cut])
     assert found.kind == "cut_off" or (not at_the_start and len(token.split(".")[2]) - cut in WHOLE_LENGTHS)
     assert found.place == ("start" if at_the_start else "end") or found.kind == "token"

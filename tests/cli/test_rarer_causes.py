@@ -8,10 +8,10 @@ import pytest
 
 from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._cli.advice import CauseCode
+from m2mguard._cli.command_setup import CommandSetup
 from m2mguard._cli.explain import explain
-from m2mguard._cli.explanation_page import show
+from m2mguard._cli.explanation_output import show_explanation
 from m2mguard._cli.output import Output
-from m2mguard._cli.settings import Setup
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.cli import test_true_causes as table
 
@@ -19,21 +19,21 @@ ISSUER = LocalIssuer(algorithm="ES256")  # never started: its keys are configure
 EC, RSA = SigningKey.generate("ES384", kid="e"), SigningKey.generate("RS256", kid="r")
 
 
-def setup(issuer: Issuer | list[Issuer] | None = None) -> Setup:
+def setup(issuer: Issuer | list[Issuer] | None = None) -> CommandSetup:
     own = Issuer(url=ISSUER.url, jwks=ISSUER.jwks) if issuer is None else issuer
-    return Setup(settings=ResourceServer(own, audience=SHOPPING_API).settings, origins={})
+    return CommandSetup(settings=ResourceServer(own, audience=SHOPPING_API).settings, origins={})
 
 
-def cause(text: str, *, requirement: Requirement | None = None, settings: Setup | None = None) -> str:
+def cause(text: str, *, requirement: Requirement | None = None, settings: CommandSetup | None = None) -> str:
     found = explain(text, settings or setup(), requirement or Requirement(), at=None)
     assert found.advice is not None
     page = Output(colour=True, width=80)
-    show(page, found)
+    show_explanation(page, found)
     assert max(len(line) for line in page.text.splitlines() if not line.startswith("    ")) < 200
     return found.advice.code
 
 
-def other(jwks: list[dict[str, object]], **details: Any) -> Setup:
+def other(jwks: list[dict[str, object]], **details: Any) -> CommandSetup:
     return setup(Issuer(url=ISSUER.url, jwks={"keys": jwks}, **details))
 
 
@@ -65,7 +65,7 @@ CAUSES = {
 }  # fmt: skip
 
 
-def _two() -> Setup:
+def _two() -> CommandSetup:
     return setup([Issuer(url=ISSUER.url, jwks=ISSUER.jwks), Issuer(url="https://other.example", jwks=ISSUER.jwks)])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard._cli.recognition import recognise
+from m2mguard._cli.recognition import recognise_token
 from m2mguard._token.base64url import base64url_decode
 from m2mguard.presets._named import issuer_named
 from m2mguard.testing import REMOVED, SigningKey
@@ -19,7 +19,7 @@ POOL = "eu-central-1_AbCdEfGhI"
 
 def recognised(token: str):
     header, claims, _ = token.split(".")
-    return recognise(json.loads(base64url_decode(header)), json.loads(base64url_decode(claims)))
+    return recognise_token(json.loads(base64url_decode(header)), json.loads(base64url_decode(claims)))
 
 
 def row(build, kind, token_kind, confidence="sure", preset=None, **claims):
@@ -182,7 +182,7 @@ def test_without_an_issuer_that_is_text_nothing_is_recognised(iss):
 
 @pytest.mark.parametrize("iss", ["https://tenant.logto.app/oidc", "https://example.okta.com/oauth2/default"])
 def test_the_issuer_alone_tells_the_product_and_not_the_kind(iss):
-    assert recognise({}, {"iss": iss}).token_kind == "unknown"
+    assert recognise_token({}, {"iss": iss}).token_kind == "unknown"
 
 
 @pytest.mark.parametrize("build", [tokens.entra_v2, tokens.entra_v2_person, tokens.entra_v1, tokens.entra_v1_person, tokens.okta_app,
@@ -218,6 +218,6 @@ _ISSUERS = st.sampled_from([json.loads(base64url_decode(entry.values[0](KEY).spl
 
 @given(header=st.dictionaries(st.just("typ"), _JSON), iss=_ISSUERS | _JSON, claims=st.dictionaries(_NAMES, _JSON))
 def test_claims_of_any_shape_raise_nothing(header, iss, claims):
-    found = recognise(header, {"iss": iss, **claims})
+    found = recognise_token(header, {"iss": iss, **claims})
     assert found is None or found.vocabulary.audience
     assert found is None or found.preset is None or issuer_named(found.preset).url

@@ -394,9 +394,9 @@ ROWS = {
 
 
 def claims_of(compact: str) -> dict[str, Any]:
-    from m2mguard._cli.pasted.segments import json_of
+    from m2mguard._cli.pasted.token_segments import decode_json_segment
 
-    return dict(json_of(compact.split(".")[1]) or {})
+    return dict(decode_json_segment(compact.split(".")[1]) or {})
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from m2mguard._cli.why import as_markdown, codes
+from m2mguard._cli.why_command import format_markdown, list_codes
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "why.md"
@@ -23,7 +23,7 @@ def test_a_code_with_two_meanings_is_explained_twice(run):
 def test_without_a_code_all_are_listed(run):
     status, page = run("why")
     assert status == 0
-    assert all(f"\n  {code:<24}" in page for code in codes())
+    assert all(f"\n  {code:<24}" in page for code in list_codes())
 
 
 def test_a_misspelt_code_is_guessed(run):
@@ -39,7 +39,7 @@ def test_the_page_of_the_docs_is_what_the_command_prints(run):
 
 
 def test_every_entry_has_its_place_on_that_page():
-    page = as_markdown()
+    page = format_markdown()
     for entry in (*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()):
         assert f"\n### {entry.address.partition('#')[2]}\n" in page
         assert "None" not in page

@@ -3,6 +3,7 @@
 import pytest
 
 from m2mguard.testing.contract import CASES, ApplicationFailure, Case, Harness
+from tests.contract.aiohttp_harnesses import AiohttpHandlers, AiohttpMiddleware
 from tests.contract.asgi_harnesses import FastAPIHarness, LitestarHarness, PlainASGI, QuartHarness, StarletteHarness
 from tests.contract.django_harnesses import (
     DjangoAsyncMiddleware,
@@ -15,6 +16,7 @@ from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews,
 
 HARNESSES: tuple[Harness, ...] = (
     PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness(),
+    AiohttpMiddleware(), AiohttpHandlers(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
 )  # fmt: skip

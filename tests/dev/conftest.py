@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import uvicorn
 
-from m2mguard._cli.dev.app import dev_app
+from m2mguard._cli.dev.dev_app import create_dev_app
 from m2mguard._cli.dev.key_store import KeyStore
 from m2mguard._cli.dev.tenant import DevTenant
 from m2mguard._cli.dev.tenant_file import TenantSettings, read_tenant
@@ -45,7 +45,7 @@ def serve_dev() -> Iterator[Callable[..., Dev]]:
         tenant.start()
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        app = dev_app(tenant, host="127.0.0.1", port=port, is_exposed=is_exposed)
+        app = create_dev_app(tenant, host="127.0.0.1", port=port, is_exposed=is_exposed)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from m2mguard._cli.dev import app as dev_module
+from m2mguard._cli.dev import dev_app as dev_module
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
@@ -62,7 +62,7 @@ def test_a_person_mints_calls_rotates_withdraws_and_reads_why(page, dev):
 
     old = dev.tenant.issuer.current_key.kid
     press(page, "Rotate")
-    expect(page.locator("#keys").locator("..")).to_contain_text("previous: its tokens are still good")
+    expect(page.locator("#keys").locator("..")).to_contain_text("previous: its tokens are still valid")
     press(page, "Mint a token")
     press(page, "Call the example API")
     expect(result(page)).to_contain_text("200")

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from m2mguard._cli.dev.access_control import HEADERS, MAX_BODY_BYTES
-from m2mguard._cli.dev.explanations import explain_text
+from m2mguard._cli.dev.explanation_rows import explain_text
 from m2mguard._cli.dev.tenant import FAULTS
 from m2mguard._cli.dev.tenant_file import read_tenant
 
@@ -75,7 +75,7 @@ def test_a_pasted_token_is_explained_and_neither_kept_nor_shown(dev):
     shown = text_of(answer)
     assert "Refused (401), audience" in shown
     assert "Cause: The token is for" in shown
-    assert 'The prefix "Bearer " was taken off' in shown
+    assert 'The prefix "Bearer " was removed' in shown
     assert token.rpartition(".")[2] not in answer.text
     assert token.rpartition(".")[2] not in dev.client.get("/").text
     assert "Accepted: the caller is app-orders." in text_of(dev.post("/explain", pasted=minted(dev)))
@@ -161,15 +161,15 @@ def test_what_is_asked_of_the_issuer_is_shown(dev):
 
 def test_a_fault_that_does_not_exist_is_an_error(serve_dev):
     with pytest.raises(ValueError, match="no such fault"):
-        serve_dev().tenant.break_it("nothing")
+        serve_dev().tenant.break_issuer("nothing")
 
 
 def test_without_keys_the_explanation_says_that_the_token_could_not_be_checked(serve_dev):
     tenant = serve_dev().tenant
     token = tenant.issuer.mint(audience=next(iter(tenant.settings.apis)))
-    tenant.break_it("down")
+    tenant.break_issuer("down")
     tenant.restart_api()
-    assert explain_text(tenant, token, "").verdict.startswith("Could not tell (503): ")
+    assert explain_text(tenant, token, "").verdict.startswith("Could not check (503): ")
 
 
 def test_organizations_of_the_settings_can_be_chosen(serve_dev, tmp_path):

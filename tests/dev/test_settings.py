@@ -15,9 +15,10 @@ import httpx2
 import pytest
 
 from m2mguard import ConfigurationError
+from m2mguard._cli.dev.dev_command import _ALGORITHMS, add_dev_options, run_dev_command
 from m2mguard._cli.dev.key_store import KeyStore
-from m2mguard._cli.dev.serve import _ALGORITHMS, add_options, is_loopback_host, run
 from m2mguard._cli.dev.tenant_file import read_tenant
+from m2mguard._validation import is_loopback
 from m2mguard.testing._signing import ALGORITHMS
 
 GOOD = """
@@ -131,9 +132,9 @@ def test_keys_are_kept_between_restarts_and_for_their_owner_only(tmp_path):
 def test_a_kept_key_that_is_none_is_named(tmp_path):
     KeyStore(str(tmp_path / "kept"))
     (tmp_path / "kept" / "ES256.pem").write_text("nothing")
-    with pytest.raises(ConfigurationError, match="holds no ES256 key"):
+    with pytest.raises(ConfigurationError, match="contains no ES256 key"):
         KeyStore(str(tmp_path / "kept")).load("ES256")
-    with pytest.raises(ConfigurationError, match="cannot be made"):
+    with pytest.raises(ConfigurationError, match="cannot be created"):
         KeyStore(str(tmp_path / "kept" / "ES256.pem" / "below"))
 
 
@@ -142,7 +143,7 @@ def test_a_kept_key_that_is_none_is_named(tmp_path):
     [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("dev.example", False)],
 )
 def test_which_addresses_only_this_machine_can_reach(host, alone):
-    assert is_loopback_host(host) is alone
+    assert is_loopback(host) is alone
 
 
 def test_without_the_extra_the_command_names_it_and_help_works(tmp_path):
@@ -203,8 +204,8 @@ def test_the_command_serves_until_it_is_interrupted_and_warns_where_others_can_r
 
 def test_a_port_of_the_issuer_that_is_taken_is_named():
     parser = argparse.ArgumentParser()
-    add_options(parser)
+    add_dev_options(parser)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"--issuer-port {port}: "):
-            run(parser.parse_args(["--issuer-port", str(port), "--forget-keys"]))
+            run_dev_command(parser.parse_args(["--issuer-port", str(port), "--forget-keys"]))

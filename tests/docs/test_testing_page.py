@@ -6,80 +6,55 @@ from pathlib import Path
 
 import pytest
 
+from m2mguard.testing._chaos import TROUBLES
 from tests.docs.test_pages import blocks_of
 
 pytest_plugins = ["pytester"]
 
 PAGE = "docs/guides/testing.md"
 FILES = {text.splitlines()[0].removeprefix("# "): text for _, text in blocks_of(PAGE)}
+APPLICATIONS = ("orders.py", "shop.py")
+TABLE = (Path(__file__).parents[2] / PAGE).read_text().split("## What you want to test")[1].split("## The fixtures")[0]
 ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<code>`.*`) \|$", re.MULTILINE)
-ROWS = [
-    (row["what"], [line.strip("`") for line in row["code"].split("<br>")])
-    for row in ROW.finditer((Path(__file__).parents[2] / PAGE).read_text().split("## The fixtures")[0])
-]
-FIXTURE = re.compile(r"\b(?:client|chaos|m2m_\w+)\b")
+ROWS = [(row["what"], [line.strip("`") for line in row["code"].split("<br>")]) for row in ROW.finditer(TABLE)]
+IMPORTS = re.findall(r"^    ((?:from|import) .+)$", TABLE, re.MULTILINE)
+FIXTURE = re.compile(r"\b(?:client|chaos|m2m_\w+)\b(?!=)")
 PASSED = {
-    "test_orders.py": 4, "test_own_issuer.py": 2, "test_asgi.py": 1, "test_flask.py": 1, "test_django.py": 4,
-    "test_with_unittest.py": 3, "test_tokens.py": 3, "test_calling.py": 1, "test_what_not_to_do.py": 2,
+    "test_orders.py": 4, "test_own_issuer.py": 1, "test_asgi.py": 2, "test_flask.py": 2, "test_django.py": 4, "test_drf.py": 2,
+    "test_with_unittest.py": 3, "test_async.py": 2, "test_frozen_time.py": 2, "test_tokens.py": 3, "test_calling.py": 1,
+    "test_dependency_overrides.py": 2, "test_force_authenticate.py": 2,
 }  # fmt: skip
+NO_ASYNCIO = ("-p", "no:asyncio")
 
 
-def run(pytester, **files):
-    pytester.makepyfile(orders=FILES["orders.py"], **files)
-    pytester.syspathinsert()
-    return pytester.runpytest_subprocess("-W", "error", "-p", "no:asyncio", *(f"{name}.py" for name in files))
+def run(pytester, file, suite, *options):
+    for name in APPLICATIONS:
+        pytester.path.joinpath(name).write_text(FILES[name])
+    pytester.path.joinpath(file).write_text(suite)
+    return pytester.runpytest_subprocess("-W", "error", *options, file)
 
 
 def test_every_block_is_a_file():
-    assert set(FILES) == {"orders.py", *PASSED}
+    assert set(FILES) == {*APPLICATIONS, *PASSED}
 
 
 @pytest.mark.parametrize("file", PASSED)
 def test_a_block_passes_unchanged(pytester, file):
-    run(pytester, **{file.removesuffix(".py"): FILES[file]}).assert_outcomes(passed=PASSED[file])
+    run(pytester, file, FILES[file], *NO_ASYNCIO).assert_outcomes(passed=PASSED[file])
+
+
+def test_the_async_suite_passes_with_pytest_asyncio_too(pytester):
+    suite = FILES["test_async.py"].replace("@pytest.mark.anyio  # with pytest-asyncio: ", "")
+    assert "anyio" not in suite
+    run(pytester, "test_async.py", suite, "-o", "asyncio_default_fixture_loop_scope=function").assert_outcomes(passed=1)
 
 
 def test_every_row_of_the_table_is_a_test_of_at_most_three_lines(pytester):
-    assert len(ROWS) > 15
+    assert len(ROWS) > 20
     assert all(len(lines) <= 3 for _, lines in ROWS)
-    suite = FILES["test_orders.py"].split("def test_")[0] + "from m2mguard.testing import REMOVED\n"
+    suite = "\n".join([FILES["test_orders.py"].split("def test_")[0], *IMPORTS])
     for number, (what, lines) in enumerate(ROWS):
         fixtures = sorted(set(FIXTURE.findall("\n".join(lines))))
-        suite += f"\n\ndef test_{number}({', '.join(fixtures)}):  # {what}\n" + textwrap.indent(
-            "\n".join(lines), "    "
-        )
-    chaos_cases = 8
-    run(pytester, test_rows=suite).assert_outcomes(passed=len(ROWS) - 1 + chaos_cases)
-
-
-def test_force_authenticate_accepts_callers_that_production_refuses(pytester):
-    suite = FILES["test_django.py"].split("def test_")[0] + textwrap.dedent(
-        """
-        from m2mguard.drf import Machine
-
-
-        class ByRequiredScopes(APIView):
-            authentication_classes = [M2MAuthentication]
-            required_scopes = ["read:stock"]
-
-            def get(self, request):
-                return Response("in")
-
-
-        urlpatterns.append(path("scopes", ByRequiredScopes.as_view()))
-        nobody = fake_caller("app-mine")
-
-
-        def test_it_does():
-            client = APIClient()
-            client.force_authenticate(user=Machine(caller=nobody), token=nobody)
-            assert client.get("/scopes").status_code == 200
-
-
-        def test_calling_as_does_not():
-            client = APIClient()
-            with calling_as(client, nobody):
-                assert client.get("/scopes").status_code == 403
-        """
-    )
-    run(pytester, test_rest=suite).assert_outcomes(passed=2)
+        suite += f"\n\n\ndef test_{number}({', '.join(fixtures)}):  # {what}\n"
+        suite += textwrap.indent("\n".join(lines), "    ")
+    run(pytester, "test_rows.py", suite, *NO_ASYNCIO).assert_outcomes(passed=len(ROWS) - 1 + len(TROUBLES))

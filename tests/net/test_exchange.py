@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from m2mguard import ConfigurationError
-from m2mguard.net import HttpTransport, TransportError
+from m2mguard.net import HttpTransport, TransportError, _connection
 from m2mguard.net._addresses import may_connect
 from m2mguard.testing import faults
 from tests.net.failing import error_of
@@ -34,6 +34,13 @@ def test_a_url_with_credentials_is_not_requested(get, connects):
     error = error_of(get, "https://user:secret@127.0.0.1/jwks")
     assert (error.code, str(error)) == ("refused_target", "a URL must not carry credentials")
     assert connects == []
+
+
+def test_a_connection_that_is_closed_at_once_is_an_error(get, monkeypatch):
+    closed = socket.socket()
+    closed.close()
+    monkeypatch.setattr(_connection, "connect", lambda *args, **kwargs: closed)
+    assert error_of(get, "http://127.0.0.1:9/jwks").code == "broken"
 
 
 FORBIDDEN = [

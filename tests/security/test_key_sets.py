@@ -162,7 +162,9 @@ def test_only_the_unusable_key_of_a_set_is_skipped(jwk, change):
         keys = key_set_from_members({"keys": members}, max_keys=9)
         assert [usable.kid for usable in keys.keys] == ["key-1"]
         assert len(keys.skipped) == 1
-        assert keys.skipped[0].startswith((f"key {members.index(invalid)}: its ", f"key {members.index(invalid)}: it holds "))
+        assert keys.skipped[0].startswith(
+            (f"key {members.index(invalid)}: its ", f"key {members.index(invalid)}: it holds ")
+        )
     assert outcome(server(invalid, GOOD), mint()) == ACCEPTED
     with pytest.raises(UnusableKeySet):
         key_set_from_members({"keys": [invalid]}, max_keys=9)

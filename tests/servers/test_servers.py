@@ -60,6 +60,7 @@ def is_sendable(case: Case) -> bool:
     """Whether the case fits the running application. A server refuses 100 kB itself, and nothing is mounted here."""
     return (
         case.requirement == Requirement()
+        and case.caller is None
         and case.public == PUBLIC
         and not (case.organization_from_route or case.issuer_is_down or case.request.mounted_at)
         and case.request.path not in ("/failure", "/mounted/caller")

@@ -101,7 +101,7 @@ def fastapi(server):
     return Served(
         over_asgi(app),
         {"server": server, "app": app, "auth": auth, "dependency": dependency, "client": TestClient(app)}
-        | {"list": [app], "tuple": (FastAPI(), app), "mount": Starlette(routes=[Mount("/sub", app=app)])},
+        | {"list": [app], "tuple": (app, app), "mount": Starlette(routes=[Mount("/sub", app=app)])},
     )
 
 
@@ -141,7 +141,7 @@ def wsgi(server):
         app, server, requires=Requirement(organization=lambda environ: environ.get("HTTP_X_ORGANIZATION"))
     )
     every = DispatcherMiddleware(app, {"/read": read, "/organization": organization})
-    return Served(over_wsgi(every), {"dispatcher": every, "one": read, "list": [app, organization]})
+    return Served(over_wsgi(every), {"dispatcher": every, "one": read, "list": [read, organization]})
 
 
 def flask(server):

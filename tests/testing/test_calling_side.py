@@ -8,7 +8,8 @@ import pytest
 from m2mguard import Requirement
 from m2mguard.client import TokenEndpointUnavailable, TokenSource
 from m2mguard.client.httpx2 import TokenAuth
-from m2mguard.testing import FakeTokenSource, TestServer
+from m2mguard.events import TokenRefused
+from m2mguard.testing import FakeTokenSource, TestServer, calling_as, fake_caller
 from m2mguard.testing.httpx2 import ProtectedApi
 
 API = "https://stock.example"
@@ -100,6 +101,64 @@ async def _later(source):
     token = await source.atoken()
     source.error = error
     return token
+
+
+def test_a_source_that_makes_tokens_replaces_unless_it_fails():
+    source = FakeTokenSource(lambda: "made")
+    first = source.token()
+    assert source.replace(first).value == "made"
+    assert asyncio.run(source.areplace(first)).value == "made"
+    source.error = TokenEndpointUnavailable("no_answer", "down", retry_after=1)
+    assert source.replace(first) is None
+    source.reject(first)
+    assert source.rejected == [first] * 4
+
+
+def test_the_handler_reads_the_body_of_a_request(server):
+    def echo(request, _caller):
+        return httpx2.Response(200, content=request.content)
+
+    async def parts():
+        yield b"one "
+        yield b"two"
+
+    async def main():
+        async with httpx2.AsyncClient(transport=ProtectedApi(server, echo)) as client:
+            return await client.post(API, content=parts(), headers=server.headers())
+
+    with httpx2.Client(transport=ProtectedApi(server, echo)) as client:
+        answer = client.post(API, content=iter([b"one ", b"two"]), headers=server.headers())
+    assert answer.content == asyncio.run(main()).content == b"one two"
+
+
+def test_a_refusal_is_reported_with_the_route(events):
+    with TestServer(on_event=events) as server:
+        api = ProtectedApi(server, requires=READ)
+        assert call(api, FakeTokenSource(server.token), method="DELETE").status_code == 403
+
+        async def main():
+            async with httpx2.AsyncClient(transport=api) as client:
+                return await client.get(f"{API}/stock", headers=server.headers())
+
+        assert asyncio.run(main()).status_code == 403
+    found = [(event.reason, event.method, event.path) for event in events.of(TokenRefused)]
+    assert found == [("scope", "DELETE", "/stock"), ("scope", "GET", "/stock")]
+
+
+def test_an_organization_may_be_chosen_by_the_request(server):
+    by_path = Requirement(organization=lambda request: request.url.path.strip("/"))
+    api = ProtectedApi(server, requires=by_path)
+    source = FakeTokenSource(server.token(organization_id="blue"))
+    with httpx2.Client(transport=api, auth=TokenAuth(source, API), base_url=API) as client:
+        assert [client.get(f"/{name}").status_code for name in ("blue", "red")] == [200, 403]
+
+
+def test_a_caller_needs_no_token_at_all(server):
+    api = ProtectedApi(server, requires=READ)
+    with httpx2.Client(transport=api, base_url=API) as client:
+        assert client.get("/stock").status_code == 401
+        with calling_as(server, fake_caller("app-mine", scopes=["read:stock"])):
+            assert client.get("/stock").json() == {"app_id": "app-mine"}
 
 
 def test_a_target_is_noted():

@@ -93,21 +93,6 @@ ASYNC = """
         m2m_clock.advance(minutes=30)
         assert (await m2m_server.averify(m2m_token("app-mine"))).app_id == "app-mine"
 """
-CHAOS = """
-    import pytest
-    from m2mguard import KeyCaching
-    from m2mguard.testing import TestServer
-
-    {server}
-
-    def test_orders(chaos, m2m_server, m2m_token):
-        assert m2m_server.verify(m2m_token("app-mine")).app_id == "app-mine"
-"""
-NEVER_STALE = """
-    @pytest.fixture
-    def m2m_server(m2m_issuer):
-        return TestServer(m2m_issuer, caching=KeyCaching(stale_for=0))
-"""
 
 
 def run(pytester, suite, *options):
@@ -144,14 +129,3 @@ def test_the_fixtures_need_no_socket(pytester):
 )
 def test_the_fixtures_serve_async_tests(pytester, mark, options, passed):
     run(pytester, ASYNC.format(mark=mark), *options).assert_outcomes(passed=passed)
-
-
-def test_chaos_runs_a_test_in_each_trouble(pytester):
-    run(pytester, CHAOS.format(server=""), *NO_ASYNCIO).assert_outcomes(passed=8)
-
-
-def test_chaos_fails_a_server_that_does_not_survive(pytester):
-    suite = "\n".join([CHAOS.format(server=""), NEVER_STALE])
-    result = run(pytester, suite, *NO_ASYNCIO)
-    result.assert_outcomes(passed=7, failed=1, errors=1)
-    result.stdout.fnmatch_lines_random(["FAILED *[[]stale[]]*", "ERROR *[[]stale[]]*"])

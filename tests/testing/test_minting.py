@@ -179,3 +179,44 @@ def test_the_time_is_looked_up_when_a_token_is_minted(monkeypatch):
         for now in (1_000_000_000.5, 2_000_000_000.5):
             monkeypatch.setattr(time, "time", lambda now=now: now)
             assert claims(issuer.mint())["iat"] == int(now)
+
+
+@pytest.mark.parametrize("method", ["mint", "mint_user_token", "mint_organization_token", "mint_id_token"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"exp": 1, "claims": {"exp": 2}}, "^exp is given twice"),
+        ({"aud": REMOVED, "claims": {"aud": "x"}}, "^aud is given twice"),
+        ({"exp": 1, "lifetime": 60}, "^exp and lifetime say the same"),
+        ({"claims": {"exp": REMOVED}, "lifetime": 60}, "^exp and lifetime say the same"),
+        ({"iat": 1, "issued_at": 1}, "^iat and issued_at say the same"),
+        ({"claims": {"iat": 1}, "issued_at": 1}, "^iat and issued_at say the same"),
+    ],
+)
+def test_a_claim_is_given_in_one_way(mint, method, options, message):
+    with pytest.raises(TypeError, match=message):
+        getattr(mint, method)(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"exp": 1}, {"exp": 1}),
+        ({"exp": REMOVED}, {"exp": None}),
+        ({"nbf": 5, "iat": 4, "jti": "j"}, {"nbf": 5, "iat": 4, "jti": "j"}),
+        ({"aud": ["a", "b"], "iss": "i", "sub": "s"}, {"aud": ["a", "b"], "iss": "i", "sub": "s"}),
+        ({"client_id": REMOVED, "cnf": {"jkt": "x"}}, {"client_id": None, "cnf": {"jkt": "x"}}),
+        ({"iat": 1, "lifetime": 60}, {"iat": 1}),
+        ({"exp": 9, "issued_at": 4}, {"exp": 9, "iat": 4}),
+        ({"act": {"sub": "b"}, "claims": {"roles": ["x"]}}, {"act": {"sub": "b"}, "roles": ["x"]}),
+    ],
+)
+def test_a_claim_may_be_a_keyword(mint, options, expected):
+    minted = claims(mint.mint(**options))
+    assert {name: minted.get(name) for name in expected} == expected
+
+
+def test_scopes_given_without_their_name_are_an_error(mint):
+    with pytest.raises(TypeError, match=r"scopes=\[\.\.\.\]"):
+        mint.mint(["read:orders"])
+    assert claims(mint.mint("read:orders"))["sub"] == "read:orders"

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from m2mguard import InsufficientScope, InvalidToken, Issuer, KeyCaching, KeysUnavailable, Requirement, ResourceServer
-from m2mguard.testing import LocalIssuer, MovableClock, TestServer, faults, trusting
+from m2mguard import InsufficientScope, InvalidToken, Issuer, KeysUnavailable, Requirement, ResourceServer
+from m2mguard.events import TokenRefused
+from m2mguard.testing import LocalIssuer, MovableClock, TestServer, trusting
 from tests.refusals import reason_of
 
 READ = Requirement(scopes=["read"])
@@ -94,47 +96,6 @@ def test_the_clock_of_the_issuer_may_be_wrong_by_the_leeway(error_s, is_accepted
             assert reason_of(server, server.token()) == "not_yet_valid"
 
 
-IN_PROCESS_FAULTS = [
-    faults.status(500), faults.redirect("https://elsewhere.example"), faults.disconnect(), faults.truncated(), faults.html(),
-    faults.body(b""), faults.empty_key_set(), faults.huge(), faults.gzip_bomb(), faults.drip(), faults.drip("head"),
-    faults.hang(), faults.delay(5),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", IN_PROCESS_FAULTS)
-def test_a_fault_fails_in_the_process_as_over_http(fault):
-    found = []
-    for http in (False, True):
-        with TestServer(http=http, caching=KeyCaching(timeout=0.3)) as server:
-            server.issuer.misbehave("jwks", fault)
-            with pytest.raises(KeysUnavailable):
-                server.verify(server.token())
-            found.append(problem_of(server))
-            server.issuer.behave()
-            server.refresh()
-            server.verify(server.token())
-    assert found[0] == found[1]
-
-
-def problem_of(server):
-    """Why the fetch failed; the one who waited may know sooner that it took too long."""
-    deadline = time.monotonic() + 10
-    while (problem := server.health().issuers[0].last_problem) is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return problem
-
-
-def test_a_gate_holds_a_request_in_the_process():
-    with TestServer() as server, server.issuer.hold("jwks") as gate:
-        waiting = threading.Thread(target=server.warm_up)
-        waiting.start()
-        gate.wait_for(1)
-        assert not server.health().ready
-        gate.release()
-        waiting.join()
-        assert server.health().ready
-
-
 OWN = "https://tenant.example/oidc"
 
 
@@ -190,3 +151,47 @@ def test_a_token_of_another_issuer_stays_refused():
         with pytest.raises(InvalidToken):
             server.verify(other.mint(audience="https://mine.api"))
         server.verify(issuer.mint(audience="https://mine.api"))
+
+
+def test_what_the_app_is_set_to_is_kept(events, tmp_path):
+    def not_asked(*_, **__):
+        raise AssertionError
+
+    tmp_path.chmod(0o700)
+    server = app_server(
+        machine_only=False,
+        realm="mine",
+        on_event=events,
+        key_directory=tmp_path,
+        transport=SimpleNamespace(request=not_asked),
+        monotonic=time.monotonic,
+        resource_url="https://mine.api/",
+    )
+    with LocalIssuer(served=False) as issuer, trusting(server, issuer):
+        assert server.verify(issuer.mint_user_token(audience="https://mine.api")).subject == "user-alice"
+        assert (server.settings.key_directory, server.settings.monotonic) == (None, None)
+        with pytest.raises(InsufficientScope) as caught:
+            server.verify(issuer.mint(audience="https://mine.api"), READ)
+        assert 'realm="mine"' in server.answer(caught.value).headers["WWW-Authenticate"]
+        assert list(server.resource_metadata.authorization_servers) == [issuer.url]
+    assert [event.reason for event in events.of(TokenRefused)] == ["scope"]
+    assert list(server.resource_metadata.authorization_servers) == [OWN]
+
+
+def test_an_app_of_several_issuers_trusts_the_local_one_in_their_place():
+    other = "https://login.example/oidc"
+    server = ResourceServer([OWN, other], audience="https://mine.api")
+    with LocalIssuer(served=False) as issuer, trusting(server, issuer):
+        token = issuer.mint("app-mine", audience="https://mine.api", organization_id="blue")
+        for name in (OWN, other):
+            server.verify(token, Requirement(app_ids=["app-mine"], organization="blue", issuers=[name]))
+            with pytest.raises(InsufficientScope):
+                server.verify(token, Requirement(app_ids=["app-mine"], organization="red", issuers=[name]))
+
+
+def test_a_server_for_a_given_issuer_leaves_that_running():
+    with LocalIssuer(served=False) as issuer:
+        with TestServer(issuer) as server:
+            server.verify(server.token())
+        server.refresh()
+        server.verify(server.token())

@@ -1,1 +1,1 @@
-"""The command line: why a token is refused, whether the keys can be had, which keys they are. Verifies nothing by itself."""
+"""The command line: explains refusals, fetches and lists keys, checks a setup. `ResourceServer` verifies the tokens."""

@@ -1,4 +1,4 @@
-"""The client's side of a command: an App ID, its secret from a safe place, and the token request that fits the issuer."""
+"""Client credentials for a command: options, reading the App Secret, and the token request to the issuer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2mguard._cli.settings import NO_AUDIENCE, Setup
+from m2mguard._cli.command_setup import NO_AUDIENCE, CommandSetup
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
@@ -23,13 +23,13 @@ _TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """Which token a command asks for, and who asks.
+    """The token request of a command.
 
     Attributes:
-        app_id: the application.
-        app_secret: its secret.
-        resource: the API identifier to ask a token for, or None to ask by `parameters` only.
-        scopes: the scopes to ask for.
+        app_id: the App ID of the application.
+        app_secret: its App Secret.
+        resource: the API identifier to request a token for, or None to use `parameters` only.
+        scopes: the scopes to request.
         organization_id: the Logto organization, or None.
         parameters: further form parameters.
         token_endpoint: its URL, or None to find it by discovery.
@@ -48,15 +48,17 @@ def add_client_options(parser: argparse.ArgumentParser, *, required: bool) -> No
     """Add the options that name an application and its secret."""
     parser.add_argument("--app-id", metavar="ID", required=required, help="the App ID (client id) to get a token for")
     parser.add_argument(
-        "--secret-variable", metavar="NAME", help="the variable that holds the App Secret; default: ask at the terminal"
+        "--secret-variable",
+        metavar="NAME",
+        help="the environment variable with the App Secret; default: a prompt at the terminal",
     )
-    parser.add_argument("--secret-file", metavar="FILE", help="the file that holds the App Secret")
+    parser.add_argument("--secret-file", metavar="FILE", help="the file with the App Secret")
     parser.add_argument("--app-secret", "--client-secret", "--secret", dest="leaked_secret", help=argparse.SUPPRESS)
     parser.add_argument(
-        "--resource", metavar="API", help="the API identifier to ask the token for; default: the audience"
+        "--resource", metavar="API", help="the API identifier to request the token for; default: the audience"
     )
-    parser.add_argument("--scope", action="append", default=[], help="a scope to ask for; may be repeated")
-    parser.add_argument("--organization", metavar="ID", help="the Logto organization to ask the token for")
+    parser.add_argument("--scope", action="append", default=[], help="a scope to request; may be repeated")
+    parser.add_argument("--organization", metavar="ID", help="the Logto organization to request the token for")
     parser.add_argument(
         "--parameter",
         action="append",
@@ -64,20 +66,20 @@ def add_client_options(parser: argparse.ArgumentParser, *, required: bool) -> No
         metavar="NAME=VALUE",
         help="a further parameter of the token request, such as audience=https://shopping.api; may be repeated",
     )
-    parser.add_argument("--token-endpoint", metavar="URL", help="where tokens are given; default: found by discovery")
+    parser.add_argument("--token-endpoint", metavar="URL", help="the token endpoint; default: found by discovery")
 
 
-def token_request(options: argparse.Namespace, environ: Mapping[str, str], setup: Setup) -> TokenRequest:
-    """Read the options, and the secret from its place.
+def read_token_request(options: argparse.Namespace, environ: Mapping[str, str], setup: CommandSetup) -> TokenRequest:
+    """Read the options, and the secret from its variable, its file or the prompt.
 
     Raises:
-        ConfigurationError: no secret, or one on the command line.
+        ConfigurationError: there is no secret, or it is on the command line.
     """
     audiences = [one for one in setup.settings.audience if one != NO_AUDIENCE]
-    parameters = dict(_pair(text) for text in options.parameter)
+    parameters = dict(_split_parameter(text) for text in options.parameter)
     return TokenRequest(
         app_id=options.app_id,
-        app_secret=_secret(options, environ),
+        app_secret=_read_secret(options, environ),
         resource=options.resource or (audiences[0] if audiences and not parameters else None),
         scopes=tuple(options.scope),
         organization_id=options.organization,
@@ -90,22 +92,22 @@ def fetch_token(request: TokenRequest, issuer: Issuer, transport: Transport) -> 
     """Get the token. Blocks for at most ten seconds.
 
     Raises:
-        TokenRequestError: there is none; its codes tell why.
+        TokenRequestError: the issuer issued no token; the error's codes say why.
         ConfigurationError: an invalid value.
     """
-    what = {"resource": request.resource, "scopes": request.scopes, "organization_id": request.organization_id}
-    how = {"timeout": _TIMEOUT_S, "transport": transport, "allow_http": issuer.allow_http}
+    requested = {"resource": request.resource, "scopes": request.scopes, "organization_id": request.organization_id}
+    transport_options = {"timeout": _TIMEOUT_S, "transport": transport, "allow_http": issuer.allow_http}
     if _is_logto(issuer) and not request.parameters and request.token_endpoint is None:
         endpoint = issuer.url.removesuffix("/oidc")
-        return TokenSource.logto(endpoint, request.app_id, request.app_secret, **what, **how).token()  # type: ignore[arg-type]
+        return TokenSource.logto(endpoint, request.app_id, request.app_secret, **requested, **transport_options).token()  # type: ignore[arg-type]
     source = TokenSource(
         issuer.url,
         client_id=request.app_id,
         client_secret=request.app_secret,
         token_endpoint=request.token_endpoint,
         parameters=request.parameters,
-        **what,  # type: ignore[arg-type]
-        **how,  # type: ignore[arg-type]
+        **requested,  # type: ignore[arg-type]
+        **transport_options,  # type: ignore[arg-type]
     )
     return source.token()
 
@@ -114,11 +116,11 @@ def _is_logto(issuer: Issuer) -> bool:
     return issuer.organization_claim is not None and issuer.url.endswith("/oidc")
 
 
-def _secret(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
+def _read_secret(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if options.leaked_secret is not None:
         raise ConfigurationError(
-            "a secret on the command line can be seen by other processes and stays in the shell's history: replace it at the issuer, "
-            "and give the new one by --secret-variable, --secret-file or at the prompt."
+            "a secret on the command line can be seen by other processes and stays in the shell's history: replace it "
+            "at the issuer, and give the new one by --secret-variable, --secret-file or at the prompt."
         )
     if options.secret_variable is not None:
         secret = environ.get(options.secret_variable, "")
@@ -126,13 +128,13 @@ def _secret(options: argparse.Namespace, environ: Mapping[str, str]) -> str:
             raise ConfigurationError(f"--secret-variable: the variable {options.secret_variable} is not set.")
         return secret
     if options.secret_file is not None:
-        return _secret_in_file(options.secret_file)
+        return _read_secret_file(options.secret_file)
     if sys.stdin.isatty():
         return getpass.getpass(f"App Secret of {options.app_id} (it will not be shown): ").strip()
     raise ConfigurationError("give the App Secret by --secret-variable NAME or --secret-file FILE.")
 
 
-def _secret_in_file(name: str) -> str:
+def _read_secret_file(name: str) -> str:
     try:
         with Path(name).open("rb") as file:
             secret = file.read(MAX_SECRET_BYTES).decode().strip()
@@ -145,7 +147,7 @@ def _secret_in_file(name: str) -> str:
     return secret
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _split_parameter(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise ConfigurationError("--parameter: give NAME=VALUE.")

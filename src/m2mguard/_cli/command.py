@@ -1,4 +1,4 @@
-"""The command `m2mguard`: options in, output and an exit status out. The other modules of this package write the output."""
+"""The command `m2mguard`: parses options, runs the command, writes its output and returns an exit status."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ import os
 import sys
 from collections.abc import Sequence
 
-from m2mguard._cli import explain, explanation_page, health_command, token_command, why
-from m2mguard._cli.arguments import parsers
-from m2mguard._cli.client_credentials import token_request
-from m2mguard._cli.dev import serve
-from m2mguard._cli.doctor import report
-from m2mguard._cli.doctor.examination import examine
+from m2mguard._cli import health_command, why_command
+from m2mguard._cli.arguments import create_parsers
+from m2mguard._cli.client_credentials import read_token_request
+from m2mguard._cli.command_setup import collect_settings, read_setup
+from m2mguard._cli.dev.dev_command import run_dev_command
+from m2mguard._cli.doctor.all_checks import run_all_checks
+from m2mguard._cli.doctor.doctor_output import format_findings_json, show_diagnosis, show_finding
 from m2mguard._cli.doctor.finding import Finding, Severity
-from m2mguard._cli.doctor.machine_checks import SILENT
-from m2mguard._cli.output import Output, output_for
-from m2mguard._cli.settings import given_settings, setup
+from m2mguard._cli.doctor.machine_checks import QUIET_HANDLER
+from m2mguard._cli.explain import explain
+from m2mguard._cli.explanation_output import format_explanation_json, show_explanation
+from m2mguard._cli.output import Output, create_output
+from m2mguard._cli.pasted.pasted_reader import MAX_PASTED_CHARACTERS
+from m2mguard._cli.token_command import run_token_command
 from m2mguard._server.requirement import Requirement
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError, KeysUnavailable
 
-FINE, REFUSED, COULD_NOT_TELL = 0, 1, 3  # 2 is argparse's, for wrong usage
-INTERRUPTED = 130  # as a shell says it
-MAX_INPUT_CHARACTERS = 65_536
-_TERMINAL_LINE = 4_095  # a terminal cuts a line that is longer, without a word
+EXIT_OK, EXIT_REFUSED, EXIT_KEYS_UNAVAILABLE = 0, 1, 3  # argparse exits with 2 for wrong usage
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
+_TERMINAL_LINE = 4_095  # a terminal cuts a longer line without an error
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,123 +41,125 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: for --help and --version, with status 0, and for wrong usage, with status 2, as argparse does.
     """
-    logging.getLogger("m2mguard").addHandler(SILENT)  # what it would log is on the page
-    parser, commands = parsers()
+    logging.getLogger("m2mguard").addHandler(QUIET_HANDLER)  # the output of the command already shows it
+    parser, commands = create_parsers()
     options = parser.parse_args(argv)
     command = commands[options.command]
-    output = output_for(sys.stdout, os.environ)
+    output = create_output(sys.stdout, os.environ)
     try:
         match options.command:
             case "explain":
-                status = _explain(command, options, output)
+                status = _run_explain(command, options, output)
             case "doctor":
-                status = _doctor(options, output)
+                status = _run_doctor(options, output)
             case "dev":
-                status = serve.run(options)
+                status = run_dev_command(options)
             case "token":
-                status = token_command.run(output, options, os.environ)
+                status = run_token_command(output, options, os.environ)
             case "why":
-                status = _why(command, options, output)
+                status = _run_why(command, options, output)
             case _:
-                status = _key_sets(options, output)
+                status = _run_key_command(options, output)
     except ConfigurationError as error:
         command.error(str(error))
     except KeyboardInterrupt:
-        return INTERRUPTED
-    return _written(output, status)
+        return EXIT_INTERRUPTED
+    return _write_output(output, status)
 
 
-def _explain(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
+def _run_explain(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
     if options.source not in ([], ["-"]):
         command.error(
             "the token is read from standard input: other processes can see the command line. Treat it as leaked."
         )
-    settings = setup(options, os.environ, needs_audience=True)
+    settings = read_setup(options, os.environ, needs_audience=True)
     requirement = Requirement(scopes=options.scope, app_ids=options.app_id, organization=options.organization)
-    found = explain.explain(_token(command), settings, requirement, at=options.at)
+    found = explain(_read_token(command), settings, requirement, at=options.at)
     if options.json:
-        output.line(explanation_page.as_json(found))
+        output.line(format_explanation_json(found))
     else:
-        explanation_page.show(output, found)
+        show_explanation(output, found)
     if found.caller is not None:
-        return FINE
-    return COULD_NOT_TELL if isinstance(found.error, KeysUnavailable) else REFUSED
+        return EXIT_OK
+    return EXIT_KEYS_UNAVAILABLE if isinstance(found.error, KeysUnavailable) else EXIT_REFUSED
 
 
-def _doctor(options: argparse.Namespace, output: Output) -> int:
-    request = None if options.app_id is None else (lambda found: token_request(options, os.environ, found))
+def _run_doctor(options: argparse.Namespace, output: Output) -> int:
+    request = None if options.app_id is None else (lambda setup: read_token_request(options, os.environ, setup))
     findings: list[Finding] = []
     section = ""
-    for finding in examine(options, os.environ, request=request, progress=_progress):
+    for finding in run_all_checks(options, os.environ, request=request, progress=_show_progress):
         findings.append(finding)
         if not options.json:
-            report.show_finding(output, finding, section=section)
+            show_finding(output, finding, section=section)
             section = finding.section
-    given = given_settings(options, os.environ)
+    given = collect_settings(options, os.environ)
     if options.json:
-        output.line(report.as_json(findings, given))
+        output.line(format_findings_json(findings, given))
     else:
-        report.show_end(output, findings, given)
-    return REFUSED if any(one.severity is Severity.FAULT for one in findings) else FINE
+        show_diagnosis(output, findings, given)
+    return EXIT_REFUSED if any(one.severity is Severity.FAULT for one in findings) else EXIT_OK
 
 
-def _progress(text: str) -> None:
-    """Say what takes a while, where a person is waiting."""
+def _show_progress(text: str) -> None:
+    """Show progress on standard error if it is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(f"... {text}\n")
 
 
-def _why(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
+def _run_why(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
     if options.markdown:
-        output.line(why.as_markdown().removesuffix("\n"))
+        output.line(why_command.format_markdown().removesuffix("\n"))
     elif options.code is None:
-        why.show_codes(output)
+        why_command.show_codes(output)
     else:
-        entries = why.entries_of(options.code)
+        entries = why_command.find_entries(options.code)
         if not entries:
-            command.error(f"there is no such code. {did_you_mean(options.code, why.codes())}")
-        why.show_entries(output, entries)
-    return FINE
+            command.error(f"there is no such code. {did_you_mean(options.code, why_command.list_codes())}")
+        why_command.show_entries(output, entries)
+    return EXIT_OK
 
 
-def _key_sets(options: argparse.Namespace, output: Output) -> int:
-    found = health_command.fetch_all(setup(options, os.environ, needs_audience=options.command == "health"))
+def _run_key_command(options: argparse.Namespace, output: Output) -> int:
+    found = health_command.fetch_all(read_setup(options, os.environ, needs_audience=options.command == "health"))
     match options.command, options.json:
         case "keys", True:
-            output.line(health_command.keys_as_json(found))
+            output.line(health_command.format_keys_json(found))
         case "keys", False:
             health_command.show_keys(output, found)
         case _, True:
-            output.line(health_command.health_as_json(found))
+            output.line(health_command.format_health_json(found))
         case _:
             health_command.show_health(output, found)
-    return FINE if all(one.health.ready for one in found) else COULD_NOT_TELL
+    return EXIT_OK if all(one.health.ready for one in found) else EXIT_KEYS_UNAVAILABLE
 
 
-def _token(command: argparse.ArgumentParser) -> str | bytes:
-    """Read the token: from a pipe or a file, or at a prompt that does not show it."""
+def _read_token(command: argparse.ArgumentParser) -> str | bytes:
+    """Read the token from a pipe, a file, or a prompt that does not show it."""
     text: str | bytes = ""
     try:
         if sys.stdin.isatty():
             text = getpass.getpass("Token (it will not be shown): ")
             if len(text) >= _TERMINAL_LINE:
-                command.error("a terminal cuts lines as long as this token; give it by a pipe or a file.")
+                command.error("a terminal cuts lines as long as this token; use a pipe or a file instead.")
         else:
-            bytes_of = getattr(sys.stdin, "buffer", sys.stdin)  # a file may be UTF-16, which a text stream would refuse
-            text = bytes_of.read(MAX_INPUT_CHARACTERS + 1)
+            stream = getattr(
+                sys.stdin, "buffer", sys.stdin
+            )  # read bytes: a file may be UTF-16, which a text stream rejects
+            text = stream.read(MAX_PASTED_CHARACTERS + 1)
     except EOFError:
         pass
     if not text.strip():
         command.error("no token came in on standard input.")
-    if len(text) > MAX_INPUT_CHARACTERS:
-        command.error(f"more than {MAX_INPUT_CHARACTERS:,} characters came in, which is no token.")
+    if len(text) > MAX_PASTED_CHARACTERS:
+        command.error(f"more than {MAX_PASTED_CHARACTERS:,} characters came in, so this is not a token.")
     return text
 
 
-def _written(output: Output, status: int) -> int:
+def _write_output(output: Output, status: int) -> int:
     try:
         sys.stdout.write(output.text)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; Python would complain of the rest when it ends
+    except BrokenPipeError:  # the reader closed the pipe; without this, Python prints an error at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status

@@ -1,11 +1,11 @@
-"""What an explanation draws on: the token as it reads, unverified and without its signature; the settings; the keys; the clocks."""
+"""The input of an explanation: the unverified token without its signature, the settings, the keys, the clock difference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from m2mguard._cli.recognition import Recognised
+from m2mguard._cli.recognition import RecognisedToken
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.settings import ServerSettings
 from m2mguard._token.bearer import bearer_token
@@ -14,7 +14,7 @@ from m2mguard.errors import AuthError
 from m2mguard.health import IssuerHealth
 from m2mguard.issuer import Issuer
 
-REMOVED_BY_GOOGLE = "SIGNATURE_REMOVED_BY_GOOGLE"  # what Cloud Run puts in the place of a signature that it has checked
+REMOVED_BY_GOOGLE = "SIGNATURE_REMOVED_BY_GOOGLE"  # Cloud Run replaces a signature that it has checked with this text
 
 _SIGNATURE_BYTES = {
     "ES256": (64,),
@@ -23,21 +23,21 @@ _SIGNATURE_BYTES = {
     "EdDSA": (64,),
     "Ed25519": (64,),
 }  # RFC 7518 section 3.4
-_RSA_BYTES = (256, 384, 512)  # as long as the key
+_RSA_BYTES = (256, 384, 512)  # the length of the key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnverifiedToken:
-    """A credential as it reads. The signature is left out on purpose: nothing made from this can show it.
+    """A parsed, unverified credential. It has no signature, so no output can show the signature.
 
     Attributes:
         credential: whether there is one bearer credential.
-        segments: how many parts its dots make.
-        characters: how long it is.
-        signature_bytes: how long its signature is, or None where the token cannot be taken apart.
+        segments: number of segments between dots.
+        characters: length of the token.
+        signature_bytes: length of the signature in bytes, or None if the token cannot be parsed.
         signature_removed: whether Cloud Run's text is in the place of the signature.
-        header: what is read of the header, or None where the token cannot be taken apart.
-        claims: the claims, or None likewise.
+        header: the header, or None if the token cannot be parsed.
+        claims: the claims, or None if the token cannot be parsed.
     """
 
     credential: bool = False
@@ -49,35 +49,35 @@ class UnverifiedToken:
     claims: Mapping[str, object] | None = None
 
     def claim(self, name: str) -> object:
-        """A claim, or None."""
+        """Return a claim, or None if it is missing."""
         return None if self.claims is None else self.claims.get(name)
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The strings that a claim holds, alone or in a list."""
+        """Return the strings of a claim: one string, or those in a list."""
         value = self.claim(name)
         return tuple(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainContext:
-    """All that an explanation draws on.
+    """The input of an explanation.
 
     Attributes:
         token: the token.
-        recognised: whose token it seems to be, or None.
+        recognised: the product and kind of the token, or None if unknown.
         settings: the API's settings.
-        issuer: the one that the token names, if the settings have it.
-        keys: the state of its keys now.
-        keys_from: where they came from.
-        requirement: what the route asks of the caller.
-        now: when the token was checked, in seconds since the epoch.
-        is_now: whether that is the present; False with `--at`.
-        graph_nonce: whether the header has Entra's nonce of tokens for Microsoft's own APIs.
-        clock_offset_s: how many seconds this machine's clock is ahead of the issuer's, or None where nothing was fetched.
+        issuer: the issuer that the token names, or None if the settings do not have it.
+        keys: the state of the issuer's keys, or None without an issuer.
+        keys_from: the origin of the keys, as text.
+        requirement: the requirement of the route.
+        now: time of the check, in seconds since the epoch.
+        is_now: whether that is the current time; False with `--at`.
+        graph_nonce: whether the header has the nonce of Entra tokens for Microsoft's own APIs.
+        clock_offset_s: how many seconds this machine's clock is ahead of the issuer's, or None if nothing was fetched.
     """
 
     token: UnverifiedToken
-    recognised: Recognised | None = None
+    recognised: RecognisedToken | None = None
     settings: ServerSettings
     issuer: Issuer | None = None
     keys: IssuerHealth | None = None
@@ -90,7 +90,7 @@ class ExplainContext:
 
 
 def read_token(field_value: str) -> UnverifiedToken:
-    """Read an Authorization field's value as far as the library can."""
+    """Parse the value of an Authorization field without verifying it."""
     try:
         text = bearer_token([field_value]).decode("ascii")
     except AuthError:
@@ -113,12 +113,12 @@ def read_token(field_value: str) -> UnverifiedToken:
 
 
 def expected_signature_bytes(alg: str) -> tuple[int, ...]:
-    """How long a signature of this algorithm may be, the shortest first; () where it is not known."""
+    """Return the possible lengths of a signature of this algorithm in bytes, the shortest first; () if unknown."""
     return _SIGNATURE_BYTES.get(alg, _RSA_BYTES if alg[:2] in ("RS", "PS") else ())
 
 
 def is_cut_signature(alg: str, length: int) -> bool:
-    """Whether a signature of so many bytes lacks its end. A whole one of another algorithm is not cut: there the alg is wrong."""
+    """Whether a signature of this length in bytes is cut off; a length of another algorithm means a wrong alg, not a cut."""
     expected = expected_signature_bytes(alg)
     if expected is _RSA_BYTES and length > expected[0]:
         return length % 16 != 0  # no issuer has an RSA key whose length is not a multiple of 128 bits

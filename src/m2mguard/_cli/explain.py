@@ -1,6 +1,6 @@
-"""`m2mguard explain`: have the library verify one token, and find out why it was accepted or refused.
+"""`m2mguard explain`: verifies one token with the library, and collects why it was accepted or refused.
 
-The verdict is `ResourceServer.authenticate`'s. Claims are shown, since the operator brought the token; the signature never is.
+`ResourceServer.authenticate` decides. The output shows the claims, since the operator has the token; it never shows the signature.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from m2mguard._cli.advice import Advice, advise
-from m2mguard._cli.advice.pasted import advise_on_text
+from m2mguard._cli.advice import Advice, advise_on_refusal
+from m2mguard._cli.advice.not_a_token import advise_on_text
+from m2mguard._cli.command_setup import CommandSetup
 from m2mguard._cli.context import ExplainContext, UnverifiedToken, read_token
-from m2mguard._cli.pasted import Pasted, read_pasted
-from m2mguard._cli.recognition import recognise
-from m2mguard._cli.recording_transport import Exchange, clock_offset_s
-from m2mguard._cli.settings import Setup
-from m2mguard._cli.step_report import Step, steps
+from m2mguard._cli.pasted import PastedText, read_pasted_text
+from m2mguard._cli.recognition import recognise_token
+from m2mguard._cli.recording_transport import Exchange, measure_clock_offset_s
+from m2mguard._cli.step_report import Step, list_steps
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard.caller import Caller
@@ -25,20 +25,20 @@ from m2mguard.issuer import Issuer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What the library says of a token, and why.
+    """The result of `explain`: accepted or refused, and why.
 
     Attributes:
-        pasted: what came in, and what was taken off it. Without a token in it, only `advice` is there.
-        caller: who calls, if the token was accepted.
-        error: why it was refused, or why it could not be checked; else None.
-        answer: what the caller would be answered to it, or None.
-        context: what the explanation draws on.
-        steps: the verification step by step.
-        advice: the cause and what to do; None for a token that was accepted, and while keys are not available.
-        exchanges: what the issuer was asked.
+        pasted: the classified input. If it has no token, only `advice` is set beside it.
+        caller: the Caller, if the token was accepted; else None.
+        error: why the token was refused or could not be checked; else None.
+        answer: the answer to the caller for that error, or None.
+        context: the input of the explanation, or None without a token.
+        steps: the steps of the verification.
+        advice: the cause and what to do; None if the token was accepted or keys are not available.
+        exchanges: the exchanges with the issuer.
     """
 
-    pasted: Pasted
+    pasted: PastedText
     caller: Caller | None = None
     error: AnswerableError | None = None
     answer: Answer | None = None
@@ -48,22 +48,22 @@ class Explanation:
     exchanges: tuple[Exchange, ...] = ()
 
 
-def explain(text: str | bytes, setup: Setup, requirement: Requirement, *, at: float | None) -> Explanation:
-    """Verify a token, as it would be if a request brought it now or at another time. Blocks while keys are fetched.
+def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *, at: float | None) -> Explanation:
+    """Verify a token as in a request, now or at another time, and explain the result. Blocks while keys are fetched.
 
     Args:
-        text: what was pasted: a token, alone or with what people copy along with it.
+        text: the pasted text: a token, alone or with surrounding text.
         setup: the settings.
-        requirement: what the route asks for.
+        requirement: the requirement of the route.
         at: seconds since the epoch, or None for now.
     """
-    pasted = read_pasted(text)
-    on_text = advise_on_text(pasted, setup.settings)
+    pasted = read_pasted_text(text)
+    text_advice = advise_on_text(pasted, setup.settings)
     if pasted.token is None:
-        return Explanation(pasted=pasted, advice=on_text)
+        return Explanation(pasted=pasted, advice=text_advice)
     now = time.time() if at is None else at
     field_value = f"Bearer {pasted.token}"
-    server, transport = setup.server(clock=lambda: now)
+    server, transport = setup.create_server(clock=lambda: now)
     caller: Caller | None = None
     error: AnswerableError | None = None
     try:
@@ -71,21 +71,21 @@ def explain(text: str | bytes, setup: Setup, requirement: Requirement, *, at: fl
     except AnswerableError as refused:
         error = refused
     token = read_token(field_value)
-    issuer = _named(token, setup)
+    issuer = _find_named_issuer(token, setup)
     health = {one.issuer: one for one in server.health().issuers}
-    given = issuer is not None and issuer.jwks is not None
+    is_static = issuer is not None and issuer.jwks is not None
     context = ExplainContext(
         token=token,
-        recognised=recognise(pasted.header or {}, pasted.claims or {}),
+        recognised=recognise_token(pasted.header or {}, pasted.claims or {}),
         settings=setup.settings,
         issuer=issuer,
         keys=None if issuer is None else health[issuer.url],
-        keys_from="configured" if given or not transport.exchanges else f"found at {transport.exchanges[-1].url}",
+        keys_from="configured" if is_static or not transport.exchanges else f"found at {transport.exchanges[-1].url}",
         requirement=requirement,
         now=now,
         is_now=at is None,
         graph_nonce="nonce" in (pasted.header or {}),
-        clock_offset_s=clock_offset_s(transport.exchanges),
+        clock_offset_s=measure_clock_offset_s(transport.exchanges),
     )
     return Explanation(
         pasted=pasted,
@@ -93,12 +93,12 @@ def explain(text: str | bytes, setup: Setup, requirement: Requirement, *, at: fl
         error=error,
         answer=None if error is None else server.answer(error),
         context=context,
-        steps=tuple(steps(context, error)),
-        advice=None if error is None else on_text or advise(error, context),
+        steps=tuple(list_steps(context, error)),
+        advice=None if error is None else text_advice or advise_on_refusal(error, context),
         exchanges=tuple(transport.exchanges),
     )
 
 
-def _named(token: UnverifiedToken, setup: Setup) -> Issuer | None:
-    said = token.claim("iss")
-    return next((one for one in setup.settings.issuers if said in one.names), None) if isinstance(said, str) else None
+def _find_named_issuer(token: UnverifiedToken, setup: CommandSetup) -> Issuer | None:
+    iss = token.claim("iss")
+    return next((one for one in setup.settings.issuers if iss in one.names), None) if isinstance(iss, str) else None

@@ -1,4 +1,4 @@
-"""A transport that records what was asked and how that ended, so that a command can say where keys came from, or why not."""
+"""A transport that records its exchanges, so that a command can show where keys came from, or why a fetch failed."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from m2mguard._reasons.codes import TransportProblem
+from m2mguard._token.strict_json import NotStrictJson, parse_object, without_byte_order_mark
 from m2mguard.net._protocol import Response, Transport, TransportError
 from m2mguard.net._retry_after import http_date_s
 
-_MOST_AGE_DIGITS = 10
+_MAX_AGE_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One exchange.
+    """One recorded request and its response.
 
     Attributes:
-        url: what was asked.
-        outcome: how it ended, in our own words.
-        problem: why there was no answer, or None if there was one.
-        status: the answer's status, or None without an answer.
-        headers: the answer's, by lower-case names. Values are the issuer's own: escape them before you print them.
-        body: the answer's, which is never shown as it is.
-        elapsed_s: how many seconds it took.
-        clock_offset_s: how many seconds this machine's clock is ahead of the answer's `Date` and `Age`, give or take a second
-            and the time the exchange took; None without a `Date`.
+        url: the URL of the request.
+        outcome: the result, as a text of ours.
+        problem: why there was no response, or None if there was one.
+        status: the status of the response, or None without a response.
+        headers: the fields of the response by lower-case names. The issuer chooses the values: escape them before you print them.
+        body: the body of the response. Never print it unescaped.
+        elapsed_s: duration in seconds.
+        clock_offset_s: how many seconds this machine's clock is ahead of the response's `Date` plus `Age`; accurate to one second
+            plus the duration; None without a `Date`.
     """
 
     url: str
@@ -38,12 +39,19 @@ class Exchange:
     elapsed_s: float = 0.0
     clock_offset_s: float | None = None
 
+    def read_member(self, name: str) -> object:
+        """Return a member of a JSON object in the body; None if it is missing or the body is not a JSON object."""
+        try:
+            return parse_object(without_byte_order_mark(self.body or b"")).get(name)
+        except NotStrictJson:
+            return None
+
 
 class RecordingTransport:
-    """Makes exchanges through another transport, and records each.
+    """Sends requests through another transport, and records each exchange.
 
     Args:
-        transport: the one that makes them.
+        transport: the transport that sends them.
         wall_clock: seconds since the epoch, default `time.time`.
     """
 
@@ -55,7 +63,7 @@ class RecordingTransport:
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
     ) -> Response:
-        """Make one exchange. Blocks and raises as the other transport does."""
+        """Send one request. Blocks and raises as the other transport does."""
         began = time.monotonic()
         try:
             response = self._transport.request(
@@ -73,21 +81,21 @@ class RecordingTransport:
                 headers=response.headers,
                 body=response.body,
                 elapsed_s=time.monotonic() - began,
-                clock_offset_s=self._offset_s(response.headers),
+                clock_offset_s=self._measure_offset_s(response.headers),
             )
         )
         return response
 
-    def _offset_s(self, headers: Mapping[str, str]) -> float | None:
+    def _measure_offset_s(self, headers: Mapping[str, str]) -> float | None:
         date = http_date_s(headers.get("date", "").strip())
         if date is None:
             return None
-        age = headers.get("age", "").strip()  # a cache on the way keeps the issuer's Date (RFC 9111 section 5.1)
-        age_s = int(age) if age.isascii() and age.isdigit() and len(age) < _MOST_AGE_DIGITS else 0
+        age = headers.get("age", "").strip()  # a cache does not change the issuer's Date (RFC 9111 section 5.1)
+        age_s = int(age) if age.isascii() and age.isdigit() and len(age) < _MAX_AGE_DIGITS else 0
         return self._wall_clock() - (date + age_s)
 
 
-def clock_offset_s(exchanges: list[Exchange]) -> float | None:
-    """How many seconds this machine's clock is ahead of the issuer's, by the exchange that says the least; None where none says."""
+def measure_clock_offset_s(exchanges: list[Exchange]) -> float | None:
+    """Return how many seconds this machine's clock is ahead of the issuer's: the smallest offset; None without any."""
     offsets = [exchange.clock_offset_s for exchange in exchanges if exchange.clock_offset_s is not None]
     return min(offsets, key=abs, default=None)

@@ -1,6 +1,6 @@
 """The steps of one verification in the library's order, and which of them refused.
 
-The refusing step is read from the codes of the library's error; it is never recomputed.
+The codes of the library's error determine the refusing step; it is never recomputed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from m2mguard._cli.step_texts import STEPS
 from m2mguard._reasons.codes import Reason
 from m2mguard.errors import AnswerableError, KeysUnavailable
 
-_REASONS: Mapping[Reason, str] = {
+_STEP_BY_REASON: Mapping[Reason, str] = {
     "missing": "field",
     "other_scheme": "field",
     "several_credentials": "field",
@@ -37,7 +37,7 @@ _REASONS: Mapping[Reason, str] = {
     "application": "route app",
     "scope": "route scopes",
 }
-_PROBLEMS: Mapping[tuple[Reason, str], str] = {
+_STEP_BY_PROBLEM: Mapping[tuple[Reason, str], str] = {
     ("malformed", "header"): "header",
     ("malformed", "too_long"): "field",
     ("unknown_key", "kid_too_long"): "header",
@@ -48,7 +48,7 @@ _PROBLEMS: Mapping[tuple[Reason, str], str] = {
     ("claim", "contradiction"): "organization",
     ("claim", "is_machine_failed"): "machine",
 }
-_CLAIMS: Mapping[str, str] = {
+_STEP_BY_CLAIM: Mapping[str, str] = {
     "exp": "expiry",
     "nbf": "start",
     "iat": "start",
@@ -59,11 +59,11 @@ _CLAIMS: Mapping[str, str] = {
 }
 
 
-def refused_at(error: AnswerableError, context: ExplainContext) -> str:
-    """The name of the step at which the library refused."""
+def find_refusing_step(error: AnswerableError, context: ExplainContext) -> str:
+    """Return the name of the step at which the library refused."""
     issuer = context.issuer
     if (error.reason, error.problem) == ("claim", "wrong_type"):
-        names = dict(_CLAIMS)
+        names = dict(_STEP_BY_CLAIM)
         if issuer is not None:
             names[issuer.app_id_claim] = "app id"
             names[issuer.organization_claim or ""] = "organization"
@@ -71,20 +71,20 @@ def refused_at(error: AnswerableError, context: ExplainContext) -> str:
     if (error.reason, error.problem) == ("claim", "missing") and issuer is not None:
         optional = error.claim not in issuer.required_claims and ", " not in (error.claim or "")
         return ("expiry" if error.claim == "exp" else "app id") if optional else "claims"
-    return _PROBLEMS.get((error.reason, error.problem or ""), _REASONS[error.reason])
+    return _STEP_BY_PROBLEM.get((error.reason, error.problem or ""), _STEP_BY_REASON[error.reason])
 
 
 class Step(NamedTuple):
-    """One step: its name, how it ended, and what the token says there and what was expected."""
+    """One step: its name, its status, and the value found and the value expected."""
 
     name: str
     status: Status
     text: str
 
 
-def steps(context: ExplainContext, error: AnswerableError | None) -> list[Step]:
-    """The steps, up to the last that there is something to show of."""
-    refused = None if error is None else refused_at(error, context)
+def list_steps(context: ExplainContext, error: AnswerableError | None) -> list[Step]:
+    """Return the steps, up to the last one for which there is a text."""
+    refused = None if error is None else find_refusing_step(error, context)
     found: list[Step] = []
     status = Status.PASSED
     for name, describe in STEPS:

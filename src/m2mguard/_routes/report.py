@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from m2mguard._formatting import listed
+from m2mguard._formatting import format_values
 from m2mguard._routes.guarding import ObservedRoute, where_is
 from m2mguard._routes.public_routes import is_public, public_below
 from m2mguard._server.requirement import Requirement
@@ -150,7 +150,7 @@ def _with_guard(
     )
     above = next((one.above for one in asking if one.above), "")
     if open_below:
-        return "warning", f"asks for {words}, and {listed(open_below)} is public by name", False
+        return "warning", f"asks for {words}, and {format_values(open_below)} is public by name", False
     if all(one.above for one in asking):
         return (
             "warning",
@@ -181,11 +181,11 @@ def asked(requirements: Iterable[Requirement]) -> str:
             ("the issuer", [str(getattr(issuer, "url", issuer)) for issuer in one.issuers]),
         ):
             if values:
-                words.append(f"{text} {listed(sorted(values))}")
+                words.append(f"{text} {format_values(sorted(values))}")
         if callable(one.organization):
             words.append("the organization that the request names")
         elif one.organization not in (None, "*"):
-            words.append(f"the organization {listed([one.organization])}")
+            words.append(f"the organization {format_values([one.organization])}")
     return ", ".join(dict.fromkeys(words))
 
 

@@ -42,6 +42,8 @@ def _servers(target: Any) -> Iterator[ResourceServer]:
         around = inner_of(around)
     for middleware in getattr(target, "user_middleware", ()) if is_starlette(target) else ():
         yield from (one.guard.server for one in guards_of_middleware(middleware) if one.guard.server is not None)
+    for middleware in getattr(target, "middlewares", ()):  # of aiohttp
+        yield from (guard.server for guard in guards_of(middleware) if guard.server is not None)
     for report in survey(target):
         yield from report.servers
     held = vars(target).values() if hasattr(target, "__dict__") else ()

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import threading
 import time
-import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Never, Self
 
 from m2mguard._routes import servers_of
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller, freeze_claims
 from m2mguard.errors import InsufficientScope
 from m2mguard.health import IssuerHealth, VerdictHealth
-from m2mguard.testing._minting import SHOPPING_API, joined_scopes
+from m2mguard.testing._block import as_block
+from m2mguard.testing._minting import SHOPPING_API, checked_app_id, joined_scopes, unknown_keyword
+from m2mguard.testing._replaced_parts import replacing
 
 UNNAMED_ISSUER: Final = "https://issuer.test/oidc"
 """The issuer of a `fake_caller` for which none was named."""
@@ -36,6 +36,7 @@ def fake_caller(
     audience: str = SHOPPING_API,
     expires_at: float | None = None,
     claims: Mapping[str, object] | None = None,
+    **unknown: Never,
 ) -> Caller:
     """Make a Caller without a token. It has no scope unless you name some.
 
@@ -48,17 +49,24 @@ def fake_caller(
         audience: the API identifier.
         expires_at: seconds since the epoch; default an hour from now.
         claims: further claims, beside those that the arguments above give. Default none.
+        **unknown: none; the error names the argument that was meant.
 
     Raises:
-        TypeError: one string as `scopes`.
+        TypeError: an argument that does not exist, one string as `scopes`, or a claim that another argument gives.
         ValueError: an empty scope, or one with a space in it.
     """
+    for name in unknown:
+        raise unknown_keyword(fake_caller, name)
+    checked_app_id(app_id)
     scope = joined_scopes(scopes)
     ends = time.time() + _HOUR_S if expires_at is None else expires_at
     named = {
         "iss": issuer, "sub": user_id or app_id, "client_id": app_id, "aud": audience, "exp": ends, "scope": scope,
         "organization_id": organization_id,
     }  # fmt: skip
+    for name in claims or ():
+        if name in named:
+            raise TypeError(f"{name} in claims={{...}}: fake_caller() has an argument for it, and takes it from there")
     return Caller(
         app_id=app_id,
         subject=user_id or app_id,
@@ -72,16 +80,18 @@ def fake_caller(
     )
 
 
-@contextlib.contextmanager
+@as_block
 def calling_as(target: object, caller: Caller) -> Iterator[Caller]:
     """Inside the block, every request comes from this Caller, whatever token it carries or lacks; what the route asks for is enforced.
 
+    `with calling_as(app, caller):`, or `@calling_as(app, caller)` above a test or fixture, which may be an `async def`.
+
     A Caller without the scope, organization or App ID that the route asks for gets the real 403, and a person gets it from a server with
-    `machine_only`. Public paths stay public. It applies to all threads and tasks of the process; of nested blocks the innermost counts.
+    `machine_only`. Public paths stay public. It applies to all threads and tasks; of several blocks the last to begin counts.
 
     Args:
-        target: a ResourceServer; an application (ASGI, FastAPI, Starlette, WSGI, Flask, Django); an adapter's dependency or guard, such as
-            FastAPI's `auth`; for Django also a test client, a RequestFactory, or the settings module.
+        target: a ResourceServer; an application (ASGI, FastAPI, Starlette, WSGI, Flask, Django) or its test client; an adapter's
+            dependency or guard, such as FastAPI's `auth`; for Django also a RequestFactory or the settings module; a list of these.
         caller: who calls, such as `fake_caller("app-orders", scopes=["read:orders"])`.
 
     Nothing is fetched inside the block: a lifespan that fetches keys goes on at once, and a readiness probe is answered 200.
@@ -114,8 +124,12 @@ def _as_seen_by(server: ResourceServer, caller: Caller) -> Caller:
 
 
 def protecting(target: object) -> list[ResourceServer]:
-    """The ResourceServers behind a target. Raises TypeError if there is none."""
-    servers = servers_of(target)
+    """The ResourceServers behind a target, or behind each target of a list. Raises TypeError if there is none."""
+    if isinstance(target, list | tuple) and target:
+        return list(dict.fromkeys(server for one in target for server in protecting(one)))
+    servers: list[ResourceServer] = []
+    if not _has_any_attribute(target):
+        servers = servers_of(target) or servers_of(getattr(target, "application", None))  # that of Flask's test client
     if not servers:
         raise TypeError(
             f"nothing of m2mguard was found in {type(target).__name__}: give the ResourceServer, the application, or the adapter's object"
@@ -123,30 +137,9 @@ def protecting(target: object) -> list[ResourceServer]:
     return servers
 
 
-_layers: Final[weakref.WeakKeyDictionary[ResourceServer, list[Mapping[str, object]]]] = weakref.WeakKeyDictionary()
-_lock: Final = threading.Lock()
-
-
-@contextlib.contextmanager
-def replacing(server: ResourceServer, members: Mapping[str, object]) -> Iterator[None]:
-    """Give a server other parts inside the block. All who hold the server use them; of several blocks the last that was entered counts.
-
-    Blocks may overlap and end in any order: after the last one the server is as it was.
-    """
-    layer = dict(members)  # one of its own, since blocks may be given equal ones
-    with _lock:
-        _layers.setdefault(server, [dict(vars(server))]).append(layer)
-        vars(server).update(layer)
-    try:
-        yield
-    finally:
-        with _lock:
-            layers = _layers[server]
-            layers[:] = [one for one in layers if one is not layer]
-            for one in layers:
-                vars(server).update(one)
-            if len(layers) == 1:
-                del _layers[server]
+def _has_any_attribute(target: object) -> bool:
+    """Whether an object makes up what it is asked for, as a Mock does: a search through what it wraps would not end."""
+    return hasattr(target, "m2mguard_is_not_in_here")
 
 
 class _AlwaysThisCaller:

@@ -6,6 +6,7 @@ Knows endpoints by name; nothing of their answers.
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -139,14 +140,16 @@ class FaultControl:
         """
         with self._lock:
             gates = [gate for names, gate in self._gates if endpoint in names]
+        deadline = time.monotonic() + timeout_s
         for gate in gates:
-            if not gate.enter_blocking(timeout_s):
+            if not gate.enter_blocking(deadline - time.monotonic()):
                 raise TimeoutError
         while (active := self._take(endpoint)) is not None:
-            late_s = timeout_s if active.fault.hang else min(active.fault.delay_s, timeout_s)
+            left_s = deadline - time.monotonic()
+            late_s = left_s if active.fault.hang else min(active.fault.delay_s, left_s)
             if late_s and active.gate.enter_blocking(late_s):
                 continue  # the fault was lifted, perhaps for another
-            if late_s == timeout_s:
+            if late_s == left_s:
                 raise TimeoutError
             return active.fault
         return None

@@ -5,6 +5,7 @@ What is answered is the issuer's decision; this module turns a `Reply` and a `Fa
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -49,11 +50,13 @@ class InProcessTransport:
         parts = urlsplit(url)
         fields = {"host": parts.netloc, **{name.lower(): value for name, value in headers.items()}}
         request = Request(method=method, path=parts.path, headers=fields, body=body or b"", scheme=parts.scheme)
+        began = time.monotonic()
         try:
             reply, fault = self._answering(request, timeout_s=timeout_s)
         except TimeoutError:
             raise _failure("timeout") from None
-        return _received(reply, fault or Fault(), timeout_s=timeout_s, max_bytes=max_bytes)
+        left_s = timeout_s - (time.monotonic() - began)
+        return _received(reply, fault or Fault(), timeout_s=left_s, max_bytes=max_bytes)
 
 
 def _received(reply: Reply, fault: Fault, *, timeout_s: float, max_bytes: int) -> Response:
@@ -66,7 +69,6 @@ def _received(reply: Reply, fault: Fault, *, timeout_s: float, max_bytes: int) -
     if len(reply.body) + fault.padding_bytes > max_bytes:
         raise _failure("too_long")
     headers = {name.lower(): value for name, value in reply.headers.items()}
-    headers.pop("content-encoding", None)  # the body is not compressed here
     return Response(status=reply.status, headers=headers, body=reply.body + b" " * fault.padding_bytes)
 
 

@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, Self
 
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.issuer import Issuer
 from m2mguard.net import Transport
 from m2mguard.testing import _metadata_documents as documents
@@ -105,7 +106,7 @@ class LocalIssuer(TokenMint):
         self._faults = FaultControl()
         self._log = RequestLog()
         self._is_running = False
-        self.trouble: Callable[[LocalIssuer], None] | None = None
+        self.trouble: Callable[[ResourceServer], None] | None = None
         self.transport: Final[Transport] = InProcessTransport(self._answer, lambda: self._is_running)
 
     def __enter__(self) -> Self:
@@ -260,3 +261,12 @@ class LocalIssuer(TokenMint):
                 return self._management.answer(request)
             case _:
                 return documents.not_found()
+
+
+def movable_clock_of(issuer: LocalIssuer) -> MovableClock:
+    """The issuer's clock. Raises ValueError if it was given one that cannot be moved."""
+    if not isinstance(issuer.clock, MovableClock):
+        raise ValueError(
+            "this issuer was given a clock of another kind: leave clock= out, or give LocalIssuer a MovableClock()"
+        )
+    return issuer.clock

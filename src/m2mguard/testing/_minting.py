@@ -7,7 +7,8 @@ import difflib
 import enum
 import inspect
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypedDict, Unpack
 
 from m2mguard.testing._keyring import KeyRing
@@ -57,6 +58,10 @@ class MintOptions(TypedDict, total=False):
 
 
 _CLAIMS: Final = ("exp", "nbf", "iat", "jti", "iss", "sub", "aud", "client_id", "cnf", "act")
+_MEANT: Final = MappingProxyType(
+    {"exp": "expires_at", "expires_at": "exp", "iss": "issuer", "aud": "audience", "sub": "app_id"}
+)
+"""Names of the same thing that differ too much to be taken for a misspelling: those of `mint` and of `fake_caller`."""
 
 
 class TokenMint(KeyRing):
@@ -100,7 +105,7 @@ class TokenMint(KeyRing):
             options: see `MintOptions`.
 
         Raises:
-            TypeError: a keyword that does not exist, or one string as `scopes`; so for every `mint…` method.
+            TypeError: a keyword that does not exist, one string as `scopes`, or two arguments for one claim; so for every `mint…` method.
             ValueError: an empty scope, or one with a space in it; so for every `mint…` method.
         """
         _check_keywords(self.mint, options)
@@ -154,6 +159,7 @@ class TokenMint(KeyRing):
         organization_id: str | None,
         options: MintOptions,
     ) -> str:
+        checked_app_id(client_id)
         claims = {
             "organization_id": REMOVED if organization_id is None else organization_id,
             "jti": _identifier(),
@@ -187,31 +193,54 @@ def _chosen_claims(options: MintOptions) -> dict[str, object]:
     for name in named:
         if name in claims:
             raise TypeError(f"{name} is given twice: as a keyword, and in claims={{...}}")
-    if "exp" in named and "lifetime" in options:
-        raise TypeError("exp and lifetime say the same: give one of them")
-    return {**claims, **named}
+    chosen = {**claims, **named}
+    for name, option in (("exp", "lifetime"), ("iat", "issued_at")):
+        if name in chosen and option in options:
+            raise TypeError(f"{name} and {option} say the same: give one of them")
+    return chosen
 
 
 def _check_keywords(method: Callable[..., str], options: MintOptions) -> None:
     unknown = next((name for name in options if name not in MintOptions.__annotations__), None)
     if unknown is None:
         return
-    named = [name for name in inspect.signature(method).parameters if name != "options"]
-    known = [*named, *MintOptions.__annotations__]
-    near = difflib.get_close_matches(unknown, known, n=1)
+    raise unknown_keyword(method, unknown, [*MintOptions.__annotations__])
+
+
+def unknown_keyword(method: Callable[..., object], unknown: str, further: Sequence[str] = ()) -> TypeError:
+    """The error of an argument that a function does not have. It names the one that was probably meant.
+
+    Args:
+        method: the function.
+        unknown: the name that was given.
+        further: what its `**` argument takes. Default nothing.
+    """
+    kinds = inspect.signature(method).parameters.values()
+    known = [*(one.name for one in kinds if one.kind is not one.VAR_KEYWORD), *further]
+    meant = _MEANT.get(unknown)
+    near = [meant] if meant in known else difflib.get_close_matches(unknown, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}; other members go into claims={{…}}"
-    raise TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown!r}: {hint}")
+    return TypeError(f"{method.__name__}() got an unexpected keyword argument {unknown!r}: {hint}")
 
 
 def joined_scopes(scopes: Iterable[str]) -> str:
     """The value of a `scope` claim. Raises TypeError for one string, ValueError for a scope that is empty or holds a space."""
-    if isinstance(scopes, str):
+    if isinstance(scopes, str | bytes):
         raise TypeError("scopes is a list of scopes, not one string")
     names = list(scopes)
     for name in names:
-        if not name or " " in name:
+        if not isinstance(name, str):
+            raise TypeError(f"scopes is a list of strings, and {name!r} is none")
+        if name.split() != [name]:
             raise ValueError(f"{name!r} is not one scope: give each scope as a string of its own")
     return " ".join(names)
+
+
+def checked_app_id(app_id: str) -> str:
+    """An App ID. Raises TypeError for a list, such as scopes that were given without their name."""
+    if not isinstance(app_id, str):
+        raise TypeError(f"app_id is one App ID, not {app_id!r}; scopes have to be named: scopes=[...]")
+    return app_id
 
 
 def _identifier() -> str:

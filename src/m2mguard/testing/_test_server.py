@@ -9,11 +9,13 @@ from typing import Any, Final, Self, Unpack
 
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
-from m2mguard.testing._calling_as import calling_as, protecting, replacing
-from m2mguard.testing._chaos import fetch_keys_before_trouble
-from m2mguard.testing._local_issuer import LocalIssuer
+from m2mguard.testing._block import Block, as_block
+from m2mguard.testing._calling_as import calling_as, protecting
+from m2mguard.testing._chaos import fetch_keys_before_trouble, make_keys_stale
+from m2mguard.testing._local_issuer import LocalIssuer, movable_clock_of
 from m2mguard.testing._minting import SHOPPING_API, MintOptions
 from m2mguard.testing._movable_clock import MovableClock
+from m2mguard.testing._replaced_parts import replacing
 
 TOKEN_LIFETIME_S: Final = 3540.0
 """Of the tokens of a `TestServer` and of the fixtures: an hour later they have expired, also with the server's leeway."""
@@ -53,7 +55,10 @@ class TestServer(ResourceServer):
         self._own_issuer = None if issuer else LocalIssuer(served=http, token_lifetime=TOKEN_LIFETIME_S)
         self.issuer: Final[LocalIssuer] = issuer or self._own_issuer  # type: ignore[assignment]
         if http and not self.issuer.is_served:
-            raise ValueError("http=True needs an issuer that is served; this one was made with served=False")
+            raise ValueError(
+                "http=True needs an issuer that is served, and this one was made with served=False, as the fixtures make it where "
+                "pytest-socket blocks sockets: use the fixture m2m_server, or allow sockets on loopback"
+            )
         self.clock: Final[MovableClock] = movable_clock_of(self.issuer)
         transport = {} if http else {"transport": self.issuer.transport}
         super().__init__(self.issuer.trusted, audience, **{"clock": self.clock} | transport | settings)
@@ -72,12 +77,17 @@ class TestServer(ResourceServer):
         app_id: str = "app-orders",
         *,
         scopes: Iterable[str] = (),
+        audience: str | list[str] | None = None,
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> str:
         """Mint an application's token for this API; it grants nothing unless you name scopes. Arguments as `LocalIssuer.mint`."""
         return self.issuer.mint(
-            app_id, audience=self.settings.audience[0], scopes=scopes, organization_id=organization_id, **options
+            app_id,
+            audience=audience or self.settings.audience[0],
+            scopes=scopes,
+            organization_id=organization_id,
+            **options,
         )
 
     def headers(
@@ -85,13 +95,14 @@ class TestServer(ResourceServer):
         app_id: str = "app-orders",
         *,
         scopes: Iterable[str] = (),
+        audience: str | list[str] | None = None,
         organization_id: str | None = None,
         **options: Unpack[MintOptions],
     ) -> dict[str, str]:
         """The header fields of a request with such a token: `client.get("/orders", headers=server.headers(scopes=[...]))`."""
-        return bearer(self.token(app_id, scopes=scopes, organization_id=organization_id, **options))
+        return bearer(self.token(app_id, scopes=scopes, audience=audience, organization_id=organization_id, **options))
 
-    def calling_as(self, caller: Caller) -> contextlib.AbstractContextManager[Caller]:
+    def calling_as(self, caller: Caller) -> Block[Caller]:
         """`calling_as` for whatever this server protects."""
         return calling_as(self, caller)
 
@@ -100,14 +111,14 @@ class TestServer(ResourceServer):
 
         Call `issuer.start()` to end it. Keys that were not fetched yet are fetched first.
         """
-        self.warm_up()
-        self.issuer.stop()
-        self.clock.advance(seconds=self.settings.caching.ttl + 1)
+        make_keys_stale(self, self.issuer)
 
 
-@contextlib.contextmanager
+@as_block
 def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
     """Inside the block, an application trusts this local issuer and no other; everything else about it stays as it is.
+
+    `with trusting(app, issuer):`, or `@trusting(app, issuer)`, as `calling_as`.
 
     For an application that has its ResourceServer already: its audience, leeway and requirements are kept, keys come from the local
     issuer without HTTP, and its clock is that of the issuer. A requirement that names the application's own issuer is met by the local one.
@@ -134,15 +145,6 @@ def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
             parts = {name: value for name, value in vars(replacement).items() if name in vars(server)}
             replaced.enter_context(replacing(server, parts))
         yield
-
-
-def movable_clock_of(issuer: LocalIssuer) -> MovableClock:
-    """The issuer's clock. Raises ValueError if it was given one that cannot be moved."""
-    if not isinstance(issuer.clock, MovableClock):
-        raise ValueError(
-            "this issuer was given a clock of another kind: leave clock= out, or give LocalIssuer a MovableClock()"
-        )
-    return issuer.clock
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from m2mguard.testing._calling_as import calling_as
-from m2mguard.testing._local_issuer import LocalIssuer
+from m2mguard.testing._local_issuer import LocalIssuer, movable_clock_of
 from m2mguard.testing._minting import SHOPPING_API, MintOptions
 from m2mguard.testing._movable_clock import MovableClock
-from m2mguard.testing._test_server import TOKEN_LIFETIME_S, TestServer, bearer, movable_clock_of, trusting
+from m2mguard.testing._test_server import TOKEN_LIFETIME_S, TestServer, bearer, trusting
 
 if TYPE_CHECKING:
     from m2mguard.caller import Caller

@@ -147,14 +147,18 @@ def chaos(request: pytest.FixtureRequest, m2m_server: TestServer) -> Iterator[st
     """Run the test once for each trouble of `m2m_issuer`; the test gets its name. A good token must pass in each.
 
     `m2m_server`, `m2m_served` and what `trusting` prepares have fetched keys before the trouble begins. When the test has ended, a new
-    token is verified by `m2m_server`: if it is refused, the test fails.
+    token is verified by `m2m_server`: if it is refused, the test fails. An `m2m_server` of your own may be your application's, which
+    trusts `m2m_issuer` inside `trusting`.
     """
+    from m2mguard.testing import TestServer
     from m2mguard.testing._chaos import begin
 
+    is_ours = isinstance(m2m_server, TestServer)
+    issuer: LocalIssuer = m2m_server.issuer if is_ours else request.getfixturevalue("m2m_issuer")
     m2m_server.warm_up()
-    begin(request.param, m2m_server.issuer)
+    begin(request.param, m2m_server, issuer)
     yield request.param
-    m2m_server.verify(m2m_server.token())
+    m2m_server.verify(issuer.mint(audience=m2m_server.settings.audience[0]))
 
 
 def _issuer() -> Iterator[LocalIssuer]:
@@ -169,7 +173,7 @@ def _issuer() -> Iterator[LocalIssuer]:
 
 
 def _clock(issuer: LocalIssuer) -> MovableClock:
-    from m2mguard.testing._test_server import movable_clock_of
+    from m2mguard.testing._local_issuer import movable_clock_of
 
     return movable_clock_of(issuer)
 

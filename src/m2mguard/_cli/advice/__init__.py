@@ -1,19 +1,19 @@
-"""What to do about a refusal, by the library's codes. `advise` is the way in; one module for each group of reasons. Pure."""
+"""Advice about a refusal: its cause and what to do. One module per group of reasons; `advise_on_refusal` selects the function. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from m2mguard._cli.advice.access import application, organization, scope
-from m2mguard._cli.advice.advice import Advice, CauseCode, Cure, Who, Wrong
-from m2mguard._cli.advice.audience import audience
-from m2mguard._cli.advice.claims import claim
-from m2mguard._cli.advice.issuers import route_issuer, unknown_issuer
-from m2mguard._cli.advice.keys import algorithm, signature, unknown_key
-from m2mguard._cli.advice.kinds import token_type
-from m2mguard._cli.advice.persons import not_a_machine
-from m2mguard._cli.advice.shape import field, malformed
-from m2mguard._cli.advice.times import expired, not_yet_valid
+from m2mguard._cli.advice.advice_types import Advice, CauseCode, Cure, Who, Wrong
+from m2mguard._cli.advice.audience import advise_on_audience
+from m2mguard._cli.advice.claims import advise_on_claim
+from m2mguard._cli.advice.issuers import advise_on_route_issuer, advise_on_unknown_issuer
+from m2mguard._cli.advice.keys import advise_on_algorithm, advise_on_signature, advise_on_unknown_key
+from m2mguard._cli.advice.malformed import advise_on_authorization_field, advise_on_malformed_token
+from m2mguard._cli.advice.not_a_machine import advise_on_person
+from m2mguard._cli.advice.requirement import advise_on_application, advise_on_organization, advise_on_scope
+from m2mguard._cli.advice.time_claims import advise_on_expired, advise_on_not_yet_valid
+from m2mguard._cli.advice.token_type import advise_on_token_type
 from m2mguard._cli.context import ExplainContext
 from m2mguard._reasons.codes import Reason
 from m2mguard.errors import AnswerableError
@@ -21,30 +21,30 @@ from m2mguard.errors import AnswerableError
 __all__ = ["ADVICE", "Advice", "CauseCode", "Cure", "Who", "Wrong", "advise"]
 
 ADVICE: Mapping[Reason, Callable[[AnswerableError, ExplainContext], Advice]] = {
-    "missing": field,
-    "other_scheme": field,
-    "several_credentials": field,
-    "credential_grammar": field,
-    "malformed": malformed,
-    "unknown_issuer": unknown_issuer,
-    "algorithm": algorithm,
-    "unknown_key": unknown_key,
-    "signature": signature,
-    "token_type": token_type,
-    "claim": claim,
-    "audience": audience,
-    "expired": expired,
-    "not_yet_valid": not_yet_valid,
-    "not_a_machine": not_a_machine,
-    "issuer": route_issuer,
-    "organization": organization,
-    "application": application,
-    "scope": scope,
+    "missing": advise_on_authorization_field,
+    "other_scheme": advise_on_authorization_field,
+    "several_credentials": advise_on_authorization_field,
+    "credential_grammar": advise_on_authorization_field,
+    "malformed": advise_on_malformed_token,
+    "unknown_issuer": advise_on_unknown_issuer,
+    "algorithm": advise_on_algorithm,
+    "unknown_key": advise_on_unknown_key,
+    "signature": advise_on_signature,
+    "token_type": advise_on_token_type,
+    "claim": advise_on_claim,
+    "audience": advise_on_audience,
+    "expired": advise_on_expired,
+    "not_yet_valid": advise_on_not_yet_valid,
+    "not_a_machine": advise_on_person,
+    "issuer": advise_on_route_issuer,
+    "organization": advise_on_organization,
+    "application": advise_on_application,
+    "scope": advise_on_scope,
 }
-"""Who advises on which reason. Keys that are not available have no token's fault: `fetch_advice` is for those."""
+"""The function that advises on each reason. Reasons of a 503 are not in it: `fetch_advice` explains why keys are not available."""
 
 
-def advise(error: AnswerableError, context: ExplainContext) -> Advice | None:
-    """Say why a token was refused and what to do; None where keys are not available."""
-    advisor = ADVICE.get(error.reason)
-    return None if advisor is None else advisor(error, context)
+def advise_on_refusal(error: AnswerableError, context: ExplainContext) -> Advice | None:
+    """Return why a token was refused and what to do; None if keys are not available."""
+    advise = ADVICE.get(error.reason)
+    return None if advise is None else advise(error, context)

@@ -1,75 +1,81 @@
-"""Causes around the audience: the token is for another API, or the setting is no API's identifier. Pure."""
+"""Advice about the audience: the token is for another API, or the setting is not an API identifier. Pure."""
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
-from m2mguard._cli.advice.advice import Advice, Cure, api, caller, issuer
-from m2mguard._cli.advice.asking import how_to_ask, is_logto, name_of, this_api, trusted_issuer, trusted_kind
-from m2mguard._cli.advice.claims import no_audience
-from m2mguard._cli.advice.kinds import kind_of_token
+from m2mguard._cli.advice.advice_types import Advice, Cure
+from m2mguard._cli.advice.claims import advise_on_missing_audience
+from m2mguard._cli.advice.issuer_terms import (
+    describe_token_request,
+    get_api_identifier,
+    get_product_name,
+    get_trusted_issuer,
+    is_logto,
+    recognise_trusted_issuer,
+)
+from m2mguard._cli.advice.token_type import advise_on_token_kind
 from m2mguard._cli.context import ExplainContext
-from m2mguard._formatting import listed, pasteable, quoted
+from m2mguard._cli.recognition import LOGTO_APP_ID
+from m2mguard._formatting import format_shell_word, format_value, format_values
 from m2mguard._reasons.difference import small_difference
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
 from m2mguard.errors import AnswerableError
 
 _APP_ID_CLAIMS = ("client_id", "azp", "appid", "cid", "sub")
-_LOGTO_APP_ID = re.compile(r"[a-z0-9]{21,25}")
 _GRAPH = ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000", "https://management.azure.com")
 _MANAGEMENT_PATHS = ("/api", "/api/v2", "/me", "/userinfo")
 
 
-def audience(error: AnswerableError, context: ExplainContext) -> Advice:
-    """Say why the audience does not fit, and which side is wrong."""
+def advise_on_audience(error: AnswerableError, context: ExplainContext) -> Advice:
+    """Advise on an audience that does not match."""
     del error
     got = context.token.texts("aud")
-    known = kind_of_token(context)
-    if known is not None and known.code in ("id_token", "refresh_token"):
-        return known
+    kind_advice = advise_on_token_kind(context)
+    if kind_advice is not None and kind_advice.code in ("id_token", "refresh_token"):
+        return kind_advice
     return (
-        _app_id_in_the_settings(got, context)
-        or _of_entra(got, context)
-        or _spelling(got, context)
-        or _organization(got, context)
-        or _issuers_own(got, context)
-        or _issuer_in_the_settings(got, context)
-        or _no_audience(got, context)
-        or _other_api(got, context)
+        _check_app_id_setting(got, context)
+        or _check_entra_scheme(got, context)
+        or _check_spelling(got, context)
+        or _check_organization_token(got, context)
+        or _check_issuer_api(got, context)
+        or _check_issuer_setting(got, context)
+        or _check_missing_audience(got, context)
+        or _advise_on_other_api(got, context)
     )
 
 
-def _set(value: str) -> str:
-    return f"--audience {pasteable(value)} (M2MGUARD_AUDIENCE, audience=)"
+def _format_audience_option(value: str) -> str:
+    return f"--audience {format_shell_word(value)} (M2MGUARD_AUDIENCE, audience=)"
 
 
-def _app_id_in_the_settings(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_app_id_setting(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     ids = {one for name in _APP_ID_CLAIMS for one in context.token.texts(name)}
-    logto = is_logto(trusted_issuer(context))
+    logto = is_logto(get_trusted_issuer(context))
     for setting in context.settings.audience:
-        if setting in ids or (logto and _LOGTO_APP_ID.fullmatch(setting)):
-            whose = "the calling application's App ID" if setting in ids else "an App ID, by its looks"
-            right = f" The token names {listed(got)}." if got else ""
+        if setting in ids or (logto and LOGTO_APP_ID.fullmatch(setting)):
+            whose = "which is the calling application's App ID" if setting in ids else "which looks like an App ID"
+            found = f" The token names {format_values(got)}." if got else ""
             return Advice(
                 code="app_id_as_audience",
                 wrong="setting",
-                cause=f"The setting audience is {quoted(setting)}, {whose}. It must be the identifier of this API.{right}",
-                cures=(
-                    api(
-                        f"Set this API's identifier{f', if this is it: {_set(got[0])}' if got else ''}. {_where(context)}"
-                    ),
-                ),
+                cause=f"The setting audience is {format_value(setting)}, {whose}. It must be the identifier of this API.{found}",
+                cures=(Cure.by_api(_describe_identifier_setting(got, context)),),
             )
     return None
 
 
-def _where(context: ExplainContext) -> str:
-    kind = trusted_kind(context)
-    return "" if kind is None else f"{kind.name} calls it {kind.vocabulary.audience}."
+def _describe_identifier_setting(got: tuple[str, ...], context: ExplainContext) -> str:
+    option = f", if this is it: {_format_audience_option(got[0])}" if got else ""
+    kind = recognise_trusted_issuer(context)
+    return f"Set this API's identifier{option}. " + (
+        "" if kind is None else f"{kind.name} calls it {kind.vocabulary.audience}."
+    )
 
 
-def _spelling(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_spelling(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+    product = get_product_name(recognise_trusted_issuer(context))
     for setting in context.settings.audience:
         for one in got:
             difference = small_difference([setting], [one])
@@ -78,57 +84,60 @@ def _spelling(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
             return Advice(
                 code="audience_spelling",
                 wrong="setting",
-                cause=f"The token is for {quoted(one)}, and this API is set to {quoted(setting)}: {difference}. Identifiers are "
-                f"compared character for "
-                f"character, and {name_of(trusted_kind(context))} gave out a token for the first, so that is an identifier it knows.",
+                cause=f"The token is for {format_value(one)}, and this API is set to {format_value(setting)}: "
+                f"{difference}. Identifiers are compared character for character, and {product} issued a token for "
+                "the first, so it has an API with that identifier.",
                 cures=(
-                    api(f"If {quoted(one)} is this API as it is registered, set exactly that: {_set(one)}."),
-                    caller(
-                        f"If the issuer has {quoted(setting)} registered as well, that is another API: get the token {how_to_ask(context)}."
+                    Cure.by_api(
+                        f"If {format_value(one)} is this API as it is registered, set exactly that: {_format_audience_option(one)}."
+                    ),
+                    Cure.by_caller(
+                        f"If the issuer has {format_value(setting)} registered as well, that is another API: get the "
+                        f"token {describe_token_request(context)}."
                     ),
                 ),
             )
     return None
 
 
-def _organization(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_organization_token(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     if not any(one.startswith(ORGANIZATION_AUDIENCE) for one in got):
         return None
     return Advice(
         code="organization_token",
         wrong="token",
-        cause="This is a Logto organization token: it carries the permissions of an organization, and names no API.",
+        cause="This is a Logto organization token: it has the permissions of an organization, and names no API.",
         cures=(
-            caller(
-                f"For this API's permissions inside the organization, ask with both resource={this_api(context)} and organization_id."
+            Cure.by_caller(
+                "For this API's permissions inside the organization, send both "
+                f"resource={get_api_identifier(context)} and organization_id in the token request."
             ),
-            api(
-                "If this API decides by organization permissions, accept such tokens by M2MGUARD_ORGANIZATIONS=true, and let "
-                "each route name the "
-                "organization.",
-                opens="tokens of every organization of the tenant; a route then must ask for its organization",
+            Cure.by_api(
+                "If this API checks organization permissions, accept such tokens with M2MGUARD_ORGANIZATIONS=true, "
+                "and let each route name the organization.",
+                opens="tokens of every organization of the tenant; each route must then require its organization",
             ),
         ),
     )
 
 
-def _of_entra(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_entra_scheme(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     for setting in context.settings.audience:
         for one in got:
             if one != setting and one.removeprefix("api://") == setting.removeprefix("api://"):
                 return Advice(
                     code="api_scheme_of_entra",
                     wrong="setting",
-                    cause=f"The token is for {quoted(one)}, and this API is set to {quoted(setting)}. In Entra, tokens of "
-                    f"version 2 name the API's "
-                    "application (client) id, tokens of version 1 its Application ID URI (api://...).",
-                    cures=(api(f"Set what the tokens of your version name: {_set(one)}."),),
+                    cause=f"The token is for {format_value(one)}, and this API is set to {format_value(setting)}. In "
+                    "Entra, tokens of version 2 name the API's application (client) id, tokens of version 1 its "
+                    "Application ID URI (api://...).",
+                    cures=(Cure.by_api(f"Set what the tokens of your version name: {_format_audience_option(one)}."),),
                 )
     return None
 
 
-def _issuers_own(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
-    host = urlsplit(trusted_issuer(context).url).hostname
+def _check_issuer_api(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+    host = urlsplit(get_trusted_issuer(context).url).hostname
     for one in got:
         at_issuer = "://" in one and urlsplit(one).hostname == host
         if (
@@ -139,40 +148,39 @@ def _issuers_own(got: tuple[str, ...], context: ExplainContext) -> Advice | None
             return Advice(
                 code="issuers_own_api",
                 wrong="token",
-                cause=f"The token is for {quoted(one)}, an API of the issuer itself, and not for this one.",
-                cures=(caller(f"Get a token for this API, {how_to_ask(context)}."), *_mapper(one)),
+                cause=f"The token is for {format_value(one)}, which is an API of the issuer itself, not this API.",
+                cures=(
+                    Cure.by_caller(f"Get a token for this API, {describe_token_request(context)}."),
+                    *_list_mapper_cures(one),
+                ),
             )
     return None
 
 
-def _mapper(one: str) -> tuple[Cure, ...]:
-    if one != "account":
+def _list_mapper_cures(audience: str) -> tuple[Cure, ...]:
+    if audience != "account":
         return ()
     return (
-        issuer(
+        Cure.by_issuer(
             "Keycloak: add an Audience mapper with this API's identifier to a client scope, and give that scope to the calling client."
         ),
     )
 
 
-def _issuer_in_the_settings(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_issuer_setting(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     names = {name.rstrip("/") for one in context.settings.issuers for name in one.names}
     for setting in context.settings.audience:
         if setting.rstrip("/") in names | {name.removesuffix("/oidc") for name in names}:
             return Advice(
                 code="audience_is_issuer",
                 wrong="setting",
-                cause=f"The setting audience is the issuer's own address, {quoted(setting)}. It must be the identifier of this API.",
-                cures=(
-                    api(
-                        f"Set this API's identifier{f', if this is it: {_set(got[0])}' if got else ''}. {_where(context)}"
-                    ),
-                ),
+                cause=f"The setting audience is the issuer's own address, {format_value(setting)}. It must be the identifier of this API.",
+                cures=(Cure.by_api(_describe_identifier_setting(got, context)),),
             )
     return None
 
 
-def _no_audience(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
+def _check_missing_audience(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
     if got or context.token.claim("aud") is not None:
         return None
     if context.issuer is not None and context.issuer.audience_in_scope:
@@ -180,33 +188,33 @@ def _no_audience(got: tuple[str, ...], context: ExplainContext) -> Advice | None
         return Advice(
             code="other_api",
             wrong="token",
-            cause=f"The issuer writes no aud; the part before the last / in a scope is the API. This token has the "
-            f"scopes {listed(scopes)}, and "
-            f"none of this API, {quoted(this_api(context))}.",
-            cures=(caller(f"Get a token for this API, {how_to_ask(context)}."),),
+            cause="The issuer writes no aud; the part before the last / in a scope is the API. This token has the "
+            f"scopes {format_values(scopes)}, but none of this API, {format_value(get_api_identifier(context))}.",
+            cures=(Cure.by_caller(f"Get a token for this API, {describe_token_request(context)}."),),
         )
-    return no_audience(context)
+    return advise_on_missing_audience(context)
 
 
-def _other_api(got: tuple[str, ...], context: ExplainContext) -> Advice:
-    kind = trusted_kind(context)
-    cures = [caller(f"Get a token for this API, {how_to_ask(context)}.")]
+def _advise_on_other_api(got: tuple[str, ...], context: ExplainContext) -> Advice:
+    kind = recognise_trusted_issuer(context)
+    cures = [Cure.by_caller(f"Get a token for this API, {describe_token_request(context)}.")]
     if kind is not None and kind.issuer_kind == "keycloak":
         cures = [
-            issuer(
-                f"Keycloak: add an Audience mapper with {quoted(this_api(context))} to a client scope, and give that scope to "
-                f"the calling client."
+            Cure.by_issuer(
+                f"Keycloak: add an Audience mapper with {format_value(get_api_identifier(context))} to a client "
+                "scope, and give that scope to the calling client."
             )
         ]
     return Advice(
         code="other_api",
         wrong="token",
-        cause=f"The token was issued for another API: it names {listed(got) or quoted(context.token.claim('aud'))}, and this API is "
-        f"{listed(context.settings.audience)}.",
+        cause="The token was issued for another API: it names "
+        f"{format_values(got) or format_value(context.token.claim('aud'))}, and this API is "
+        f"{format_values(context.settings.audience)}.",
         cures=(
             *cures,
-            api(
-                f"Only if {listed(got)} is this API's own identifier at the issuer, set that: {_set(got[0])}.",
+            Cure.by_api(
+                f"Only if {format_values(got)} is this API's own identifier at the issuer, set that: {_format_audience_option(got[0])}.",
                 opens="every token that was issued for that identifier: make sure that no other API has it",
             ),
         )

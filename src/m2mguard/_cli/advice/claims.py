@@ -1,19 +1,19 @@
-"""Causes around the claims: one is missing, has another type or value, or contradicts another. Pure."""
+"""Advice about the claims: one is missing, has a wrong type or value, or contradicts another. Pure."""
 
 from __future__ import annotations
 
-from m2mguard._cli.advice.advice import Advice, api, caller, issuer
-from m2mguard._cli.advice.asking import how_to_ask, this_api, trusted_issuer
-from m2mguard._cli.advice.kinds import SEND_THE_OTHER_ONE, kind_of_token
+from m2mguard._cli.advice.advice_types import Advice, Cure
+from m2mguard._cli.advice.issuer_terms import describe_token_request, get_api_identifier, get_trusted_issuer
+from m2mguard._cli.advice.token_type import SEND_THE_OTHER_ONE, advise_on_token_kind
 from m2mguard._cli.context import ExplainContext
-from m2mguard._formatting import listed, quoted
+from m2mguard._formatting import format_value, format_values
 from m2mguard.errors import AnswerableError
 
-_INDISPENSABLE = frozenset(("iss", "exp", "sub"))
+_ALWAYS_REQUIRED = frozenset(("iss", "exp", "sub"))
 
 
-def no_audience(context: ExplainContext) -> Advice:
-    """The token names no API. That is never to be accepted."""
+def advise_on_missing_audience(context: ExplainContext) -> Advice:
+    """Advise on a token without aud, which is never accepted."""
     kind = context.recognised
     mapper = kind is not None and kind.issuer_kind == "keycloak"
     write = (
@@ -24,60 +24,60 @@ def no_audience(context: ExplainContext) -> Advice:
     return Advice(
         code="no_audience",
         wrong="token",
-        cause="The token names no API (aud), so it may be for any.",
+        cause="The token names no API (aud), so it may be for any API.",
         cures=(
-            caller(f"Get a token for this API, {how_to_ask(context)}."),
-            issuer(f"Let the issuer name this API, {quoted(this_api(context))}: {write}."),
+            Cure.by_caller(f"Get a token for this API, {describe_token_request(context)}."),
+            Cure.by_issuer(f"Let the issuer name this API, {format_value(get_api_identifier(context))}: {write}."),
         ),
     )
 
 
-def claim(error: AnswerableError, context: ExplainContext) -> Advice:
-    """A claim is missing or is not as it should be."""
+def advise_on_claim(error: AnswerableError, context: ExplainContext) -> Advice:
+    """Advise on a claim that is missing or invalid."""
     match error.problem:
         case "bound":
             return Advice(
                 code="bound",
                 wrong="token",
-                cause="The issuer bound the token to a key of the caller (cnf, by DPoP or mutual TLS). Sent as a bearer token "
-                "it proves nothing.",
-                cures=(issuer("Switch DPoP or certificate-bound tokens off for this application."),),
+                cause="The issuer bound the token to a key of the caller (cnf, by DPoP or mutual TLS). As a bearer "
+                "token it proves nothing.",
+                cures=(Cure.by_issuer("Switch DPoP or certificate-bound tokens off for this application."),),
             )
         case "contradiction":
             return Advice(
                 code="two_organizations",
                 wrong="token",
-                cause="The token names two organizations: its aud one, its organization claim another. A script that adds "
-                "claims may have written it.",
+                cause="The token names two organizations: one in aud, another in the organization claim. A script "
+                "that adds claims may have written the second.",
                 cures=(
-                    issuer("Look at the script that adds claims: it must not write the organization's claim."),
-                    caller("Then get a new token."),
+                    Cure.by_issuer("Look at the script that adds claims: it must not write the organization's claim."),
+                    Cure.by_caller("Then get a new token."),
                 ),
             )
         case "is_machine_failed":
             return Advice(
                 code="own_function",
                 wrong="setting",
-                cause="The settings have a function of their own that tells machines from persons (is_machine), and it raised "
-                "an error with these claims.",
+                cause="The settings have their own function is_machine, which decides whether a machine or a person "
+                "calls. It raised an error with these claims.",
                 cures=(
-                    api(
-                        "Let is_machine return False where a claim is missing or has another type; it gets read-only mappings."
+                    Cure.by_api(
+                        "Let is_machine return False if a claim is missing or has another type; it receives read-only mappings."
                     ),
                 ),
             )
         case _:
-            known = kind_of_token(context)
-    if known is not None:
-        return known
+            kind_advice = advise_on_token_kind(context)
+    if kind_advice is not None:
+        return kind_advice
     if error.problem == "missing":
-        return _missing(error.claim or "", context)
+        return _advise_on_missing_claim(error.claim or "", context)
     if error.problem == "wrong_value":
-        return _other_kind_by_value(error, context)
-    return _wrong_type(error, context)
+        return _advise_on_wrong_value(error, context)
+    return _advise_on_wrong_type(error, context)
 
 
-def _missing(claims: str, context: ExplainContext) -> Advice:
+def _advise_on_missing_claim(claims: str, context: ExplainContext) -> Advice:
     kind, missing = context.recognised, set(claims.split(", "))
     if "sub" in missing and kind is not None and kind.issuer_kind == "keycloak":
         return Advice(
@@ -85,58 +85,56 @@ def _missing(claims: str, context: ExplainContext) -> Advice:
             wrong="issuer",
             cause="Keycloak writes sub only for clients that have the client scope basic, and this one does not.",
             cures=(
-                issuer(
+                Cure.by_issuer(
                     "Add the client scope basic to the client (Clients, Client scopes, Add client scope, Default), and get a new token."
                 ),
             ),
         )
     if "aud" in missing:
-        return no_audience(context)
-    if missing & _INDISPENSABLE:
+        return advise_on_missing_audience(context)
+    if missing & _ALWAYS_REQUIRED:
         return Advice(
             code="missing_claim",
             wrong="token",
-            cause=f"The token has no {' and no '.join(sorted(missing))}, without which it is unknown who calls, or until when.",
+            cause=f"The token has no {' and no '.join(sorted(missing))}, so it is unknown who calls, or until when the token is valid.",
             cures=(
-                caller("If it is not the access token that was sent, send that."),
-                issuer(f"Let the issuer write {' and '.join(sorted(missing))} into access tokens."),
+                Cure.by_caller("If you did not send the access token, send that."),
+                Cure.by_issuer(f"Let the issuer write {' and '.join(sorted(missing))} into access tokens."),
             ),
         )
-    harmless = missing <= {"jti", "iat"}
-    required = " ".join(sorted(set(trusted_issuer(context).required_claims) - missing))
+    is_unused = missing <= {"jti", "iat"}
+    required = " ".join(sorted(set(get_trusted_issuer(context).required_claims) - missing))
     return Advice(
         code="missing_claim",
         wrong="unclear",
-        cause=f"The token has no {' and no '.join(sorted(missing))}. RFC 9068 asks for it, and this issuer does not write it.",
+        cause=f"The token has no {' and no '.join(sorted(missing))}. RFC 9068 requires it, and this issuer does not write it.",
         cures=(
-            issuer(
+            Cure.by_issuer(
                 f"Let the issuer write {' and '.join(sorted(missing))} into access tokens, or switch RFC 9068 tokens on."
             ),
-            caller("If it is not the access token that was sent, send that."),
-            api(
+            Cure.by_caller("If you did not send the access token, send that."),
+            Cure.by_api(
                 f'Or expect what the issuer writes: M2MGUARD_REQUIRED_CLAIMS="{required}" (required_claims=).',
-                opens="tokens without it; nothing is decided by it"
-                if harmless
-                else "tokens of other kinds that lack it, too: tell the access "
-                "tokens by another claim (M2MGUARD_CLAIM_VALUES)",
+                opens="tokens without it; no check uses it"
+                if is_unused
+                else "other kinds of tokens that lack it; distinguish the access tokens by another claim (M2MGUARD_CLAIM_VALUES)",
             ),
         ),
     )
 
 
-def _other_kind_by_value(error: AnswerableError, context: ExplainContext) -> Advice:
+def _advise_on_wrong_value(error: AnswerableError, context: ExplainContext) -> Advice:
     name = error.claim or "a claim"
     return Advice(
         code="other_kind",
         wrong="token",
-        cause=f"The claim {name} is {quoted(context.token.claim(name))}; the issuer's access tokens have "
-        f"{listed(error.expected)}. This is another kind of "
-        "token.",
-        cures=(caller(SEND_THE_OTHER_ONE),),
+        cause=f"The claim {name} is {format_value(context.token.claim(name))}; the issuer's access tokens have "
+        f"{format_values(error.expected)}. This is another kind of token.",
+        cures=(Cure.by_caller(SEND_THE_OTHER_ONE),),
     )
 
 
-def _wrong_type(error: AnswerableError, context: ExplainContext) -> Advice:
+def _advise_on_wrong_type(error: AnswerableError, context: ExplainContext) -> Advice:
     name = error.claim or "a claim"
     if name == "scope" and isinstance(context.token.claim("scope"), list):
         return Advice(
@@ -144,7 +142,7 @@ def _wrong_type(error: AnswerableError, context: ExplainContext) -> Advice:
             wrong="setting",
             cause="The issuer writes scope as a list. RFC 9068 has it as one string with spaces.",
             cures=(
-                api(
+                Cure.by_api(
                     'Accept the list: M2MGUARD_SCOPE_LISTS=scope (scope_lists=["scope"]).',
                     opens="nothing: each member counts as one scope",
                 ),
@@ -153,8 +151,7 @@ def _wrong_type(error: AnswerableError, context: ExplainContext) -> Advice:
     return Advice(
         code="wrong_type",
         wrong="issuer",
-        cause=f"The claim {name} has not the type that it must have: it is {quoted(context.token.claim(name))}. A script that "
-        f"adds claims at the issuer "
-        "may have written it.",
-        cures=(issuer(f"Look at the script or mapper that writes {name}, and get a new token."),),
+        cause=f"The claim {name} has a wrong type: it is {format_value(context.token.claim(name))}. A script that "
+        "adds claims at the issuer may have written it.",
+        cures=(Cure.by_issuer(f"Look at the script or mapper that writes {name}, and get a new token."),),
     )

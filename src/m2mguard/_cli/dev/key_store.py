@@ -1,4 +1,4 @@
-"""Keys kept between restarts: a private directory with one PEM file for each. For development only."""
+"""Stores signing keys between restarts: a private directory with one PEM file per algorithm. For development only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from m2mguard.testing._signing import SigningKey
 
 
 class KeyStore:
-    """The current signing key, on disk.
+    """Stores the current signing key on disk.
 
     Args:
-        directory: made if it does not exist, readable by its owner only; None keeps nothing.
+        directory: created if it does not exist, readable by its owner only; None stores nothing.
 
     Raises:
-        ConfigurationError: the directory cannot be made.
+        ConfigurationError: the directory cannot be created.
     """
 
     def __init__(self, directory: str | None) -> None:
@@ -29,13 +29,15 @@ class KeyStore:
             self._directory.mkdir(mode=0o700, exist_ok=True)
             (self._directory / ".gitignore").write_text("*\n")
         except OSError as error:
-            raise ConfigurationError(f"--keys {directory}: the directory cannot be made: {error.strerror}.") from None
+            raise ConfigurationError(
+                f"--keys {directory}: the directory cannot be created: {error.strerror}."
+            ) from None
 
     def load(self, algorithm: str) -> SigningKey:
-        """The key of this algorithm that was kept, or a new one, which is then kept.
+        """Load the stored key of this algorithm, or generate and store a new one.
 
         Raises:
-            ConfigurationError: the file holds no such key.
+            ConfigurationError: the file contains no such key.
         """
         file = self._file(algorithm)
         if file is None or not file.exists():
@@ -45,10 +47,12 @@ class KeyStore:
         try:
             return SigningKey.from_pem(file.read_bytes(), algorithm)
         except (OSError, ValueError, TypeError):
-            raise ConfigurationError(f"--keys: {file} holds no {algorithm} key. Delete it to get a new one.") from None
+            raise ConfigurationError(
+                f"--keys: {file} contains no {algorithm} key. Delete it to get a new one."
+            ) from None
 
     def save(self, key: SigningKey) -> None:
-        """Keep a key in the place of the one before. Blocks while it is written."""
+        """Store a key and replace the previous one. Blocks while the file is written."""
         file = self._file(key.algorithm)
         if file is None:
             return

@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every value goes through `text`, so that nothing that a token or a file holds becomes markup. Pure."""
+"""HTML helpers. Every value passes through `escape`, so no content of a token or a file becomes markup. Pure."""
 
 from __future__ import annotations
 
@@ -6,59 +6,58 @@ import html
 from collections.abc import Iterable, Sequence
 
 
-def text(value: object) -> str:
-    """A value as text of an element or an attribute."""
+def escape(value: object) -> str:
+    """Escape a value for the text of an element or an attribute."""
     return html.escape(str(value), quote=True)
 
 
-def button(label: str, *, name: str = "", value: str = "", kind: str = "") -> str:
-    """A submit button."""
-    named = f' name="{text(name)}" value="{text(value)}"' if name else ""
-    look = f' class="{text(kind)}"' if kind else ""
-    return f'<button type="submit"{named}{look}>{text(label)}</button>'
+def render_button(label: str, *, name: str = "", value: str = "", kind: str = "") -> str:
+    """Render a submit button."""
+    named = f' name="{escape(name)}" value="{escape(value)}"' if name else ""
+    look = f' class="{escape(kind)}"' if kind else ""
+    return f'<button type="submit"{named}{look}>{escape(label)}</button>'
 
 
-def select(label: str, name: str, options: Iterable[tuple[str, str]], chosen: str = "") -> str:
-    """A labelled list to choose from; options are values and what is shown."""
+def render_select(label: str, name: str, options: Iterable[tuple[str, str]], chosen: str = "") -> str:
+    """Render a labelled drop-down list; options are pairs of value and label."""
     items = "".join(
-        f'<option value="{text(value)}"{" selected" if value == chosen else ""}>{text(shown)}</option>'
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(shown)}</option>'
         for value, shown in options
     )
-    return (
-        f'<label for="{text(name)}">{text(label)}</label><select id="{text(name)}" name="{text(name)}">{items}</select>'
-    )
+    return f'<label for="{escape(name)}">{escape(label)}</label><select id="{escape(name)}" name="{escape(name)}">{items}</select>'
 
 
-def checkboxes(legend: str, name: str, options: Sequence[str], chosen: Iterable[str] = ()) -> str:
-    """A group of check boxes with a legend."""
+def render_checkboxes(legend: str, name: str, options: Sequence[str], chosen: Iterable[str] = ()) -> str:
+    """Render a group of check boxes with a legend."""
     ticked = set(chosen)
     boxes = "".join(
-        f'<label class="check"><input type="checkbox" name="{text(name)}" value="{text(one)}"{" checked" if one in ticked else ""}> '
-        f"<span>{text(one)}</span></label>"
+        f'<label class="check"><input type="checkbox" name="{escape(name)}" value="{escape(one)}"{" checked" if one in ticked else ""}> '
+        f"<span>{escape(one)}</span></label>"
         for one in options
     )
-    return f"<fieldset><legend>{text(legend)}</legend>{boxes or '<p>none</p>'}</fieldset>"
+    return f"<fieldset><legend>{escape(legend)}</legend>{boxes or '<p>none</p>'}</fieldset>"
 
 
-def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with a caption; cells are markup already."""
-    head = "".join(f'<th scope="col">{text(one)}</th>' for one in heads)
+def render_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Render a table with a caption; cells are already markup."""
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{text(caption)}"><table><caption>{text(caption)}</caption>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def code(value: object) -> str:
-    """A short value in a fixed-width font."""
-    return f"<code>{text(value)}</code>"
+def render_code(value: object) -> str:
+    """Render a short value in a fixed-width font."""
+    return f"<code>{escape(value)}</code>"
 
 
-def copyable(label: str, identifier: str, value: str, *, rows: int = 3) -> str:
-    """A read-only field with a button that copies it."""
+def render_copyable(label: str, identifier: str, value: str, *, rows: int = 3) -> str:
+    """Render a read-only field with a button that copies it."""
     return (
-        f'<div class="field"><label for="{text(identifier)}">{text(label)}</label>'
-        f'<textarea id="{text(identifier)}" readonly rows="{rows}" spellcheck="false">{text(value)}</textarea>'
-        f'<button type="button" class="quiet" data-copy="{text(identifier)}">Copy<span class="hidden"> {text(label)}</span></button></div>'
+        f'<div class="field"><label for="{escape(identifier)}">{escape(label)}</label>'
+        f'<textarea id="{escape(identifier)}" readonly rows="{rows}" spellcheck="false">{escape(value)}</textarea>'
+        f'<button type="button" class="quiet" data-copy="{escape(identifier)}">Copy'
+        f'<span class="hidden"> {escape(label)}</span></button></div>'
     )

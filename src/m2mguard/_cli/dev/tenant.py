@@ -1,4 +1,4 @@
-"""The tenant that the page drives: a local issuer, its faults on purpose, and an example API that verifies its tokens."""
+"""The tenant behind the page: a local issuer, deliberate faults of it, and an example API that verifies its tokens."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from m2mguard._cli.command_setup import CommandSetup
 from m2mguard._cli.dev.key_store import KeyStore
 from m2mguard._cli.dev.tenant_file import TenantSettings
-from m2mguard._cli.settings import Setup
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -21,12 +21,12 @@ from m2mguard.testing._local_issuer import LocalIssuer
 from m2mguard.testing._signing import SigningKey
 
 SLOW_S = 3.0
-MOST_REQUESTS = 12
+MAX_REQUESTS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """One key as the page shows it: its id, its algorithm, and what it is used for."""
+    """One key as the page shows it: its kid, its algorithm and its state."""
 
     kid: str
     algorithm: str
@@ -36,7 +36,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
-    """One request that the issuer has received: what was asked, and how many seconds ago."""
+    """One request that the issuer received, and how many seconds ago."""
 
     endpoint: str
     method: str
@@ -49,11 +49,11 @@ class DevTenant:
 
     Args:
         settings: the applications and APIs.
-        keys: where the signing key is kept.
-        algorithm: of the signing key.
-        host: this machine's name in the issuer's URL.
+        keys: the store of the signing key.
+        algorithm: the algorithm of the signing key.
+        host: the host name in the issuer's URL.
         listen: the address that the issuer listens on.
-        port: of the issuer; 0 takes a free one.
+        port: the port of the issuer; 0 selects a free one.
 
     Raises:
         OSError: the port is taken.
@@ -72,7 +72,7 @@ class DevTenant:
         self.settings = settings
         self._keys = keys
         self._lock = new_lock()
-        self._was_broken: str | None = None
+        self._active_fault: str | None = None
         self._withdrawn: set[str] = set()
         self.issuer: LocalIssuer = LocalIssuer(
             key=keys.load(algorithm),
@@ -82,92 +82,92 @@ class DevTenant:
             applications=settings.apps,
             resources=settings.apis,
         )
-        self.example_api: ResourceServer = self._new_api()
+        self.example_api: ResourceServer = self._create_api()
 
     @property
-    def broken(self) -> str | None:
-        """What is broken on purpose, a key of `FAULTS`, or None."""
-        return self._was_broken
+    def active_fault(self) -> str | None:
+        """The active fault, a key of `FAULTS`, or None."""
+        return self._active_fault
 
     def start(self) -> None:
-        """Serve the issuer. Blocks until it does."""
+        """Start the issuer. Blocks until it listens."""
         self.issuer.start()
 
     def close(self) -> None:
-        """End it all. Blocks until it is so."""
+        """Stop the issuer. Blocks until it has stopped."""
         self.issuer.behave()
         self.issuer.__exit__()
 
     def mint(self, app_id: str, api: str, scopes: list[str], organization: str | None) -> str:
-        """A token for an application, an API and these scopes, granted or not.
+        """Mint a token for an application, an API and these scopes, granted or not.
 
         Raises:
-            ValueError: there is no such application or API, or a scope is none.
+            ValueError: the application or API is unknown, or a scope is invalid.
         """
         if app_id not in self.settings.apps or api not in self.settings.apis:
             raise ValueError("there is no such application or API")
         return self.issuer.mint(app_id, audience=api, scopes=scopes, organization_id=organization or None)
 
     def rotate(self) -> None:
-        """A new key signs from now on; the one before stays published, the one before that does not."""
+        """Sign with a new key from now on; the previous key stays published, older keys do not."""
         self._keys.save(self.issuer.rotate())
 
     def withdraw(self, kid: str) -> None:
-        """Publish a key no longer. Raises ValueError if it is none."""
+        """Stop publishing a key. Raises ValueError if there is no such key."""
         self.issuer.withdraw(kid)
         with self._lock:
             self._withdrawn.add(kid)
 
-    def break_it(self, fault: str) -> None:
-        """Break the issuer in one of the ways of `FAULTS`. Raises ValueError if it is none."""
+    def break_issuer(self, fault: str) -> None:
+        """Activate a fault of `FAULTS`. Raises ValueError if there is no such fault."""
         if fault not in FAULTS:
             raise ValueError("there is no such fault")
         self.heal()
         FAULTS[fault].apply(self.issuer)
         with self._lock:
-            self._was_broken = fault
+            self._active_fault = fault
 
     def heal(self) -> None:
-        """Let the issuer be well again."""
+        """Deactivate the active fault."""
         with self._lock:
-            broken, self._was_broken = self._was_broken, None
+            fault, self._active_fault = self._active_fault, None
         self.issuer.behave()
-        if broken == "down":
+        if fault == "down":
             self.issuer.start()
 
     def restart_api(self) -> None:
-        """Restart the example API: it has no key, like a new pod."""
-        self.example_api = self._new_api()
+        """Restart the example API: it has no keys, like a new process."""
+        self.example_api = self._create_api()
 
-    def setup(self) -> Setup:
-        """The settings of the example API, for an explanation."""
-        return Setup(settings=self.example_api.settings, origins={})
+    def create_setup(self) -> CommandSetup:
+        """Create the setup for an explanation from the settings of the example API."""
+        return CommandSetup(settings=self.example_api.settings, origins={})
 
-    def key_rows(self) -> list[KeyRow]:
-        """The keys there are."""
+    def list_key_rows(self) -> list[KeyRow]:
+        """Return the keys of the issuer."""
         published = {str(jwk.get("kid")) for jwk in self.issuer.jwks["keys"]}
         rows = []
         for key in self.issuer.keys:
             is_current = key == self.issuer.current_key
-            state = "signs new tokens" if is_current else "previous: its tokens are still good"
+            state = "signs new tokens" if is_current else "previous: its tokens are still valid"
             if key.kid not in published:
                 state = "withdrawn: its tokens are refused" + (", though it signs" if is_current else "")
             rows.append(KeyRow(kid=key.kid, algorithm=key.algorithm, state=state, is_published=key.kid in published))
         return rows
 
-    def requests(self) -> list[RequestRow]:
-        """The last requests that the issuer received, the latest first."""
+    def list_requests(self) -> list[RequestRow]:
+        """Return the last 12 requests that the issuer received, the latest first."""
         now = time.monotonic()
         return [
             RequestRow(endpoint=one.endpoint, method=one.method, path=one.path, seconds_ago=int(now - one.at))
-            for one in reversed(self.issuer.requests[-MOST_REQUESTS:])
+            for one in reversed(self.issuer.requests[-MAX_REQUESTS:])
         ]
 
-    def requirement(self, scope: str) -> Requirement:
-        """What the example route asks for. Raises ConfigurationError for what is no scope."""
+    def create_requirement(self, scope: str) -> Requirement:
+        """Create the requirement of the example route. Raises ConfigurationError if the scope is invalid."""
         return Requirement(scopes=[scope] if scope else [])
 
-    def _new_api(self) -> ResourceServer:
+    def _create_api(self) -> ResourceServer:
         caching = KeyCaching(timeout=2, connect_timeout=1, max_wait=1)
         return ResourceServer(
             Issuer.logto(self.issuer.endpoint, allow_http=True), audience=list(self.settings.apis), caching=caching
@@ -176,14 +176,14 @@ class DevTenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevFault:
-    """One way to break the issuer: how the page calls it, what it means, and what does it."""
+    """One fault: its label on the page, its meaning, and the function that activates it."""
 
     label: str
     meaning: str
     apply: Callable[[LocalIssuer], object]
 
 
-def _wrong_key_set() -> bytes:
+def _create_wrong_key_set() -> bytes:
     return json.dumps({"keys": [SigningKey.generate("ES384").public_jwk]}).encode()
 
 
@@ -197,7 +197,7 @@ FAULTS: Mapping[str, DevFault] = MappingProxyType(
         ),
         "hanging": DevFault(
             label="Hanging",
-            meaning="connections are taken and never answered",
+            meaning="connections are accepted and never answered",
             apply=lambda issuer: issuer.misbehave("all", faults.hang()),
         ),
         "errors": DevFault(
@@ -213,8 +213,8 @@ FAULTS: Mapping[str, DevFault] = MappingProxyType(
         "wrong": DevFault(
             label="Wrong key set",
             meaning="the key set has a key that signs nothing",
-            apply=lambda issuer: issuer.misbehave("jwks", faults.body(_wrong_key_set())),
+            apply=lambda issuer: issuer.misbehave("jwks", faults.body(_create_wrong_key_set())),
         ),
     }
 )
-"""The ways to break the issuer on purpose."""
+"""The faults by name."""

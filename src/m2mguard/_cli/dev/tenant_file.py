@@ -1,4 +1,4 @@
-"""The TOML file and the flags that say which applications, APIs and organizations there are. Data only; no I/O but one read."""
+"""Reads the applications, APIs and organizations of the tenant from a TOML file and from options. No I/O except that file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEFAULT_API = "https://shopping.api"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantSettings:
-    """What an operator would have registered.
+    """The registered APIs and applications.
 
     Attributes:
         apis: the API resources, by API identifier.
@@ -31,43 +31,43 @@ class TenantSettings:
 
 
 def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] = ()) -> TenantSettings:
-    """Read the file, and add what flags say.
+    """Read the file, and add the options.
 
     Args:
         file: the TOML file, or None.
         apis: "IDENTIFIER" or "IDENTIFIER=SCOPE,SCOPE".
-        apps: "APP_ID" or "APP_ID=SCOPE,SCOPE"; such an application has these scopes of every API, without a list all of them.
+        apps: "APP_ID" or "APP_ID=SCOPE,SCOPE"; the application has these scopes of every API, or all scopes without a list.
 
     Raises:
-        ConfigurationError: what is wrong in the file or a flag, and what is expected.
+        ConfigurationError: the file or an option is invalid; the message says what is expected.
     """
-    told = {} if file is None else _toml(file)
-    _known(told, "the file", ("apis", "apps"))
-    resources = {name: _api(name, value) for name, value in _tables(told, "apis").items()}
+    document = {} if file is None else _read_toml(file)
+    _check_member_names(document, "the file", ("apis", "apps"))
+    resources = {name: _read_api(name, value) for name, value in _read_tables(document, "apis").items()}
     for text in apis:
         name, _, scopes = text.partition("=")
-        resources[name] = _api(name, {"scopes": _words(scopes)})
+        resources[name] = _read_api(name, {"scopes": _split_list(scopes)})
     if not resources:
         resources[DEFAULT_API] = Resource(scopes=("read:orders", "write:orders"))
-    applications = {name: _app(name, value, resources) for name, value in _tables(told, "apps").items()}
+    applications = {name: _read_app(name, value, resources) for name, value in _read_tables(document, "apps").items()}
     for text in apps:
         name, given, scopes = text.partition("=")
-        granted = _words(scopes)
-        applications[name] = _application(
+        granted = _split_list(scopes)
+        applications[name] = _create_application(
             name, {api: tuple(granted if given else one.scopes) for api, one in resources.items()}
         )
     if not applications:
-        applications["app-orders"] = _application(
+        applications["app-orders"] = _create_application(
             "app-orders", {api: tuple(one.scopes) for api, one in resources.items()}
         )
     return TenantSettings(apis=MappingProxyType(resources), apps=MappingProxyType(applications))
 
 
-def _application(app_id: str, scopes: Mapping[str, tuple[str, ...]]) -> Application:
+def _create_application(app_id: str, scopes: Mapping[str, tuple[str, ...]]) -> Application:
     return Application(secret=f"secret-of-{app_id}", name=app_id, scopes=scopes)
 
 
-def _toml(name: str) -> dict[str, Any]:
+def _read_toml(name: str) -> dict[str, Any]:
     try:
         with Path(name).open("rb") as file:
             return tomllib.load(file)
@@ -77,31 +77,32 @@ def _toml(name: str) -> dict[str, Any]:
         raise ConfigurationError(f"--config {name}: the file cannot be read: {error.strerror}.") from None
 
 
-def _tables(told: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
-    tables = told.get(name, {})
+def _read_tables(document: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
+    tables = document.get(name, {})
     if not isinstance(tables, dict) or not all(isinstance(one, dict) for one in tables.values()):
         raise ConfigurationError(f'{name} must be tables, such as [{name}."NAME"].')
     return tables
 
 
-def _api(identifier: str, table: Mapping[str, Any]) -> Resource:
+def _read_api(identifier: str, table: Mapping[str, Any]) -> Resource:
     place = f'[apis."{identifier}"]'
     if not urlsplit(identifier).scheme:
         raise ConfigurationError(f"{place}: an API identifier is an absolute URI, such as {DEFAULT_API}.")
-    _known(table, place, ("scopes",))
-    return Resource(scopes=_strings(table, "scopes", place))
+    _check_member_names(table, place, ("scopes",))
+    return Resource(scopes=_read_strings(table, "scopes", place))
 
 
-def _app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource]) -> Application:
+def _read_app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource]) -> Application:
     place = f"[apps.{app_id}]"
-    _known(table, place, ("secret", "name", "grants", "organizations"))
-    grants = _grants(table.get("grants", {}), f"[apps.{app_id}.grants]", apis)
+    _check_member_names(table, place, ("secret", "name", "grants", "organizations"))
+    grants = _read_grants(table.get("grants", {}), f"[apps.{app_id}.grants]", apis)
     organizations = {}
-    for name, one in _tables(table, "organizations").items():
+    for name, one in _read_tables(table, "organizations").items():
         where = f"[apps.{app_id}.organizations.{name}]"
-        _known(one, where, ("permissions", "grants"))
+        _check_member_names(one, where, ("permissions", "grants"))
         organizations[name] = Membership(
-            permissions=_strings(one, "permissions", where), scopes=_grants(one.get("grants", {}), where, apis)
+            permissions=_read_strings(one, "permissions", where),
+            scopes=_read_grants(one.get("grants", {}), where, apis),
         )
     secret, shown = (
         table.get(name, default) for name, default in (("secret", f"secret-of-{app_id}"), ("name", app_id))
@@ -111,33 +112,33 @@ def _app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource]) ->
     return Application(secret=secret, name=shown, scopes=grants, organizations=organizations)
 
 
-def _grants(value: object, place: str, apis: Mapping[str, Resource]) -> dict[str, tuple[str, ...]]:
+def _read_grants(value: object, place: str, apis: Mapping[str, Resource]) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise ConfigurationError(f'{place}: grants map APIs to scopes: "{DEFAULT_API}" = ["read:orders"].')
     for api, scopes in value.items():
         if api not in apis:
             raise ConfigurationError(f"{place}: there is no API {api!r} in this file. {did_you_mean(api, apis)}")
-        unknown = [scope for scope in _strings(value, api, place) if scope not in apis[api].scopes]
+        unknown = [scope for scope in _read_strings(value, api, place) if scope not in apis[api].scopes]
         if unknown:
             raise ConfigurationError(
                 f"{place}: {api} has no scope {unknown[0]!r}. {did_you_mean(unknown[0], apis[api].scopes)}"
             )
         del scopes
-    return {api: _strings(value, api, place) for api in value}
+    return {api: _read_strings(value, api, place) for api in value}
 
 
-def _strings(table: Mapping[str, Any], name: str, place: str) -> tuple[str, ...]:
+def _read_strings(table: Mapping[str, Any], name: str, place: str) -> tuple[str, ...]:
     value = table.get(name, ())
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
         raise ConfigurationError(f'{place}: {name} must be a list of strings, such as ["read:orders"].')
     return tuple(value)
 
 
-def _known(table: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
+def _check_member_names(table: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
     for name in table:
         if name not in names:
             raise ConfigurationError(f"{place}: {name} is unknown. {did_you_mean(name, names)}")
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_list(text: str) -> tuple[str, ...]:
     return tuple(word for word in text.split(",") if word)

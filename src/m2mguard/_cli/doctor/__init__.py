@@ -1,1 +1,1 @@
-"""`m2mguard doctor`: check settings, network, keys, clock, log and routes of a service, and say what is wrong in plain words."""
+"""`m2mguard doctor`: checks settings, network, keys, clock, log and routes of a service, and explains what is wrong."""

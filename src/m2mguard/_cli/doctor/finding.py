@@ -1,4 +1,4 @@
-"""One thing that the doctor looked at: its name, its severity, what was found, and what to do. Data only."""
+"""The result of one check: its name, its severity, what was found, and what to do. Data only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 class Severity(enum.IntEnum):
-    """How bad it is, the worst last."""
+    """The severities, the worst last."""
 
     FINE = 0
     NOTE = 1
@@ -18,17 +18,17 @@ class Severity(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
-        code: what was found, for programs; "" where nothing is wrong.
-        section: the part of the report that it belongs to, such as "Settings".
-        name: what was looked at, in one or two words.
-        severity: how bad it is.
-        text: what was found, one or two sentences or a value.
+        code: what was found, for programs; "" if nothing is wrong.
+        section: its section of the output, such as "Settings".
+        name: what was checked, in one or two words.
+        severity: its severity.
+        text: what was found; one or two sentences, or a value.
         cure: what to do, or "".
-        diagnosis: what is wrong, in one sentence that is enough by itself; "" if nothing is.
-        corrections: settings that would be right, by their names without prefix, such as {"ISSUER": "https://…"}; None: leave it out.
+        diagnosis: what is wrong, in one sentence that needs no context; "" if nothing is wrong.
+        corrections: correct values of settings by their names without prefix, such as {"ISSUER": "https://…"}; None removes a setting.
     """
 
     section: str
@@ -41,6 +41,6 @@ class Finding:
     corrections: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def fine(section: str, name: str, text: str) -> Finding:
-    """Something that is as it should be."""
+def create_ok_finding(section: str, name: str, text: str) -> Finding:
+    """Create the finding of a check that found nothing wrong."""
     return Finding(section=section, name=name, text=text)

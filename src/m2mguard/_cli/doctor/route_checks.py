@@ -1,13 +1,13 @@
-"""Checks of the routes of an application: what each asks of its caller, and above all which ask for nothing."""
+"""Checks of the routes of an application: what each requires of its caller, and which require nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from m2mguard._cli.applications import load
+from m2mguard._cli.application_loader import load_application
 from m2mguard._cli.doctor.finding import Finding, Severity
-from m2mguard._formatting import quoted
+from m2mguard._formatting import format_value
 from m2mguard._routes import RouteReport, is_named, survey
 from m2mguard.errors import ConfigurationError
 
@@ -20,22 +20,22 @@ _SEVERITIES = {
 }
 _CODES = {"alarm": "route_not_protected", "warning": "route_asks_for_nothing", "note": "", "fine": ""}
 _CURES = {
-    "alarm": "API: protect the route. If everybody may call it, name it as public, or tell this command so by --open PATH.",
-    "warning": "API: ask for a scope, or name the applications (app_ids) that may call it.",
+    "alarm": "API: protect the route. If everybody may call it, name it as public, or give this command --open PATH.",
+    "warning": "API: require a scope, or name the applications (app_ids) that may call it.",
     "note": "",
     "fine": "",
 }
 
 
 def check_routes(place: str, open_paths: Collection[str]) -> Iterator[Finding]:
-    """Say of each route of the application at `place` what it asks for.
+    """Report for each route of the application at `place` what it requires.
 
     Args:
         place: MODULE:NAME.
-        open_paths: the paths that are open on purpose.
+        open_paths: paths of routes that are open on purpose.
     """
     try:
-        loaded = load(place)
+        loaded = load_application(place)
     except ConfigurationError as error:
         yield Finding(
             code="app",
@@ -53,16 +53,18 @@ def check_routes(place: str, open_paths: Collection[str]) -> Iterator[Finding]:
             section=SECTION,
             name="application",
             severity=Severity.NOTE,
-            text="no routes were found; give the application itself as --app MODULE:NAME to see what each route asks for",
+            text="no routes were found; give the application itself as --app MODULE:NAME to see what each route requires",
         )
     for report in reports:
-        is_meant = report.severity == "alarm" and is_named(report, open_paths)
-        yield _finding(replace(report, severity="note", text="is open, as --open says") if is_meant else report)
+        is_open_on_purpose = report.severity == "alarm" and is_named(report, open_paths)
+        yield _report_route(
+            replace(report, severity="note", text="is open, as --open says") if is_open_on_purpose else report
+        )
 
 
-def _finding(report: RouteReport) -> Finding:
+def _report_route(report: RouteReport) -> Finding:
     methods = ",".join(sorted(report.methods)) or "any"
-    route = f"{methods} {quoted(report.path)[1:-1]}"
+    route = f"{methods} {format_value(report.path)[1:-1]}"
     diagnosis = ""
     if report.severity == "alarm":
         diagnosis = f"{route} is open: anybody can call it without a token ({report.where})."
@@ -75,7 +77,7 @@ def _finding(report: RouteReport) -> Finding:
         section=SECTION,
         name=methods,
         severity=_SEVERITIES[report.severity],
-        text=f"{quoted(report.path)[1:-1]}: {report.text}",
+        text=f"{format_value(report.path)[1:-1]}: {report.text}",
         cure="" if report.doubt else _CURES[report.severity],
         diagnosis=diagnosis,
     )

@@ -1,6 +1,6 @@
-"""Finds the token in a pasted text, or says what the text is instead. Pure; nothing of the text is echoed."""
+"""Finds the token in a pasted text, or classifies a text without a token. Pure; no output repeats the text."""
 
-from m2mguard._cli.pasted.pasted import NoteCode, Pasted, PastedKind, PastedNote
-from m2mguard._cli.pasted.reading import read_pasted
+from m2mguard._cli.pasted.pasted_reader import read_pasted_text
+from m2mguard._cli.pasted.pasted_text import NoteCode, PastedKind, PastedNote, PastedText
 
-__all__ = ["NoteCode", "Pasted", "PastedKind", "PastedNote", "read_pasted"]
+__all__ = ["NoteCode", "PastedKind", "PastedNote", "PastedText", "read_pasted_text"]

@@ -1,12 +1,12 @@
-"""The words of each product: what it calls an API's identifier, how a token for it is asked for, how a scope is granted. Data only."""
+"""The terms of each product: for an API identifier, for a token request, for granting a scope. Data only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from m2mguard._cli.recognition.recognised import IssuerKind, Vocabulary
+from m2mguard._cli.recognition.recognised_token import IssuerKind, Vocabulary
 
-_NONE = Vocabulary(
+_NO_SCOPES = Vocabulary(
     audience="the audience of the token",
     how_to_ask="with {api} as its audience",
     how_to_grant="there are no scopes: let the route name the callers by app_ids",
@@ -33,7 +33,7 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         audience="the Identifier of the API (Applications, APIs)",
         how_to_ask="with audience={api}",
         how_to_grant="authorize the application for the API (APIs, Machine to Machine Applications) and tick the permission",
-        machine="gty, which Auth0 writes for client credentials by itself",
+        machine="gty, which Auth0 writes for client credentials automatically",
     ),
     "cognito": Vocabulary(
         audience="the identifier of the resource server, which comes before each scope",
@@ -50,7 +50,7 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         audience="the id of the project",
         how_to_ask="with scope=urn:zitadel:iam:org:project:id:{api}:aud",
         how_to_grant="authorize the service user in the project; roles are not scopes, so let the route name it by app_ids",
-        machine="the list of service users in the settings, since nothing in a token tells one from a person",
+        machine="the list of service users in the settings, since a token does not show whether it belongs to a service user or a person",
     ),
     "google": Vocabulary(
         audience="the audience that the caller names",
@@ -59,7 +59,7 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         machine="the list of service accounts in the settings",
     ),
     "hydra": Vocabulary(
-        audience="an audience that the client is allowed to ask for (audience of the OAuth 2.0 client)",
+        audience="an audience that the client may request (audience of the OAuth 2.0 client)",
         how_to_ask="with audience={api}",
         how_to_grant="add the scope to the client's scope",
     ),
@@ -69,19 +69,19 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         how_to_grant="there are no scopes: let the route name the service accounts by app_ids",
     ),
     "github_actions": Vocabulary(
-        audience="the audience that the workflow asks for",
+        audience="the audience that the workflow requests",
         how_to_ask="as an OIDC token with audience={api}",
-        how_to_grant="there are no scopes: let the route name what may call by app_ids",
+        how_to_grant="there are no scopes: let the route name the callers by app_ids",
     ),
     "gitlab": Vocabulary(
         audience="the aud of id_tokens in the job",
         how_to_ask="by id_tokens with aud: {api} in the job",
-        how_to_grant="there are no scopes: let the route name what may call by app_ids",
+        how_to_grant="there are no scopes: let the route name the callers by app_ids",
     ),
-    "aws": _NONE,
-    "firebase": _NONE,
-    "supabase": _NONE,
-    "clerk": _NONE,
+    "aws": _NO_SCOPES,
+    "firebase": _NO_SCOPES,
+    "supabase": _NO_SCOPES,
+    "clerk": _NO_SCOPES,
     "pingone": Vocabulary(
         audience="the audience of the resource (Connections, Resources)",
         how_to_ask="with a scope of the resource whose audience is {api}",
@@ -93,12 +93,12 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         how_to_grant="add a scope mapping to the provider",
     ),
 }
-"""Each product's words."""
+"""The terms of each product."""
 
-NAMES: Mapping[IssuerKind, str] = {
+PRODUCT_NAMES: Mapping[IssuerKind, str] = {
     "logto": "Logto", "entra": "Entra", "okta": "Okta", "auth0": "Auth0", "cognito": "Cognito", "keycloak": "Keycloak",
     "zitadel": "Zitadel", "google": "Google", "hydra": "Ory Hydra", "kubernetes": "Kubernetes", "github_actions": "GitHub Actions",
     "gitlab": "GitLab", "aws": "AWS", "firebase": "Firebase", "supabase": "Supabase", "clerk": "Clerk", "pingone": "PingOne",
     "authentik": "authentik",
 }  # fmt: skip
-"""Each product's name."""
+"""The name of each product."""
