@@ -1,4 +1,4 @@
-"""What all tests share. Fixtures of one package's tests are in its folder."""
+"""Fixtures and hooks of all tests. The fixtures of one folder are in its own conftest.py."""
 
 import contextlib
 import gc
@@ -20,18 +20,18 @@ SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.m
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
 SLOW_FOLDERS = {"benchmarks", "browser", "dev", "docs", "examples", "interop", "migrate", "servers"}
 SLOW_FIXTURES = {"pytester", "serve", "served"}
-MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # without the vectors beside the repository
+MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # if the vectors are not available
 
 
 class NamedTests:
-    """Fails a run in which a test that docs/explanation/security.md names did not pass, or, in a run of everything, was missing."""
+    """Fails a run if a test that docs/explanation/security.md names did not pass; in a full run also if it did not run."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.outcomes: dict[str, set[str]] = {}
-        self.everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (
+        self.is_full_run = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not (
             config.option.markexpr or config.option.keyword
         )
-        self.faults: list[str] = []
+        self.problems: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or not report.passed:
@@ -40,17 +40,17 @@ class NamedTests:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         for file, name in sorted(set(NAMED_TEST.findall(SECURITY_PAGE.read_text()))):
             test = f"tests/{file}::{name}"
-            seen = self.outcomes.get(test, set())
-            if seen - ({"passed", "skipped"} if test.startswith(MAY_BE_SKIPPED) else {"passed"}):
-                self.faults.append(f"docs/explanation/security.md names {test}, which did not pass")
-            elif not seen and self.everything and exitstatus == pytest.ExitCode.OK:
-                self.faults.append(f"docs/explanation/security.md names {test}, which did not run")
-        if self.faults and exitstatus == pytest.ExitCode.OK:
+            outcomes = self.outcomes.get(test, set())
+            if outcomes - ({"passed", "skipped"} if test.startswith(MAY_BE_SKIPPED) else {"passed"}):
+                self.problems.append(f"docs/explanation/security.md names {test}, which did not pass")
+            elif not outcomes and self.is_full_run and exitstatus == pytest.ExitCode.OK:
+                self.problems.append(f"docs/explanation/security.md names {test}, which did not run")
+        if self.problems and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for fault in self.faults:
-            terminalreporter.write_line(fault, red=True)
+        for problem in self.problems:
+            terminalreporter.write_line(problem, red=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that starts a process or a server of a framework is slow, whether it says so or not."""
+    """Mark every test as slow that starts a process or a server of a framework."""
     for item in items:
         module = getattr(item, "module", None)
         starts_a_process = (
@@ -70,14 +70,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_thread_is_left_behind() -> Iterator[None]:
-    """Fail a test that ends while a thread it started still runs. Ending threads get a moment to end."""
+def no_thread_remains() -> Iterator[None]:
+    """Fail a test that ends while a thread that it started still runs. Threads get a few seconds to end."""
     before = set(threading.enumerate())
     yield
-    # Trio keeps the threads of its own cache for ten idle seconds; the runner of asynchronous tests takes one. Dummies stand
-    # for threads that C code runs and ends, as gRPC's does.
+    # Trio keeps the threads of its cache for ten seconds; the runner of asynchronous tests uses one. Dummy threads represent
+    # threads that C code starts and ends, such as those of gRPC.
     started = [t for t in threading.enumerate() if t not in before and not t.name.startswith(("Trio thread", "Dummy"))]
-    # asgiref's executors of one thread end when nobody holds them, which the frames of an exception do until they are collected.
+    # The single-thread executors of asgiref end when they are garbage-collected; frames of an exception may still refer to them.
     for generation, longest_wait_s in ((1, 0.1), (2, 5)):
         if any(thread.is_alive() for thread in started):
             gc.collect(generation)
@@ -89,25 +89,25 @@ def no_thread_is_left_behind() -> Iterator[None]:
 
 @pytest.fixture
 def issuer() -> Iterator[LocalIssuer]:
-    """A running issuer of this test's own. A module that needs no fresh one, or another kind of one, has its own fixture."""
-    with LocalIssuer(algorithm="ES256") as running:  # which signs quickly
+    """A running issuer for one test. A module that needs another kind of issuer, or one for all its tests, has its own fixture."""
+    with LocalIssuer(algorithm="ES256") as running:  # ES256 signs quickly
         yield running
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """A clock that this test moves."""
+    """A clock that the test moves."""
     return ManualClock()
 
 
 @pytest.fixture
 def events() -> ObservedEvents:
-    """An `on_event` that keeps the events."""
+    """An `on_event` that records the events."""
     return ObservedEvents()
 
 
 @pytest.fixture
-def serve(no_thread_is_left_behind: None) -> Iterator[Callable[[Any], str]]:
+def serve(no_thread_remains: None) -> Iterator[Callable[[Any], str]]:
     """Serve ASGI apps under uvicorn on loopback while the test runs: `url = serve(app)`."""
     with contextlib.ExitStack() as stack:
         yield lambda app: stack.enter_context(under_uvicorn(app))
@@ -116,7 +116,7 @@ def serve(no_thread_is_left_behind: None) -> Iterator[Callable[[Any], str]]:
 @contextlib.contextmanager
 def under_uvicorn(app: Any) -> Iterator[str]:
     """Serve an ASGI app on loopback inside the block. `serve` does it for one test."""
-    # The socket listens before the server runs, so the first request waits in its queue and nobody has to poll.
+    # The socket listens before the server runs, so the first request waits in its queue and no test has to poll.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))

@@ -1,4 +1,4 @@
-"""The one Django site of this process: Django can be set up only once, so every test overrides what it needs."""
+"""The Django site of this process. Django can be set up only once, so every test overrides the settings that it needs."""
 
 import django
 from asgiref.sync import SyncToAsync
@@ -6,7 +6,7 @@ from django.conf import settings
 
 
 def set_up() -> None:
-    """Set Django up, with nothing of a test's own, and no database."""
+    """Set Django up without a database and without settings of a test."""
     if settings.configured:
         return
     settings.configure(
@@ -23,4 +23,4 @@ def set_up() -> None:
         SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
     )
     django.setup()
-    SyncToAsync.single_thread_executor.submit(int).result()  # its thread stays for the life of the process
+    SyncToAsync.single_thread_executor.submit(int).result()  # its thread runs until the process ends

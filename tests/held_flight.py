@@ -1,14 +1,14 @@
-"""A flight that does its work only when a test says so. Put it in the place of `m2mguard.net._shared_fetch.Flight`."""
+"""A flight that a test runs itself. Patch `m2mguard.net._shared_fetch.Flight` with it."""
 
 from m2mguard.net._flight import Flight
 
 
 class HeldFlight(Flight):
-    """Starts no thread."""
+    """A flight without a thread."""
 
     def start(self) -> None:
-        """Do nothing yet."""
+        """Do nothing."""
 
     def run(self) -> None:
-        """Do the work now, on this thread."""
+        """Do the work on the current thread."""
         self._run()

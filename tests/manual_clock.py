@@ -1,8 +1,8 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only tests move."""
 
 
 class ManualClock:
-    """Gives `now`, in seconds; starts far from zero, as real clocks do."""
+    """Returns `now` in seconds; starts far from zero, like real clocks."""
 
     def __init__(self, now: float = 1_000_000.0) -> None:
         self.now = now

@@ -1,4 +1,4 @@
-"""An `on_event` that remembers, and on which a test can wait: what happens on a flight's thread happens a moment later."""
+"""An `on_event` that records events and lets a test wait for them: fetch threads emit events a moment later."""
 
 import threading
 from typing import TypeVar
@@ -9,7 +9,7 @@ E = TypeVar("E", bound=Event)
 
 
 class ObservedEvents:
-    """Every event so far, from any thread."""
+    """Records every event from any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -21,12 +21,12 @@ class ObservedEvents:
             self._changed.notify_all()
 
     def of(self, kind: type[E]) -> list[E]:
-        """The events of one kind, in their order."""
+        """The events of one kind, in order."""
         with self._changed:
             return [event for event in self._events if isinstance(event, kind)]
 
     def wait_for(self, kind: type[E], count: int = 1) -> list[E]:
-        """Block until there are so many events of a kind, and return them."""
+        """Block until there are this many events of a kind; returns them."""
         with self._changed:
             enough = self._changed.wait_for(
                 lambda: sum(isinstance(event, kind) for event in self._events) >= count, timeout=10

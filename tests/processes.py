@@ -1,4 +1,4 @@
-"""Runs a server as a process of its own, on a socket that listens before the process starts: nobody has to poll."""
+"""Runs a server in a new process, on a socket that listens before the process starts, so no test has to poll."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 @contextlib.contextmanager
 def running(*arguments: str, env: Mapping[str, str]) -> Iterator[str]:
-    """Run `python -m ...` from the project's root and give its URL; `{fd}` among the arguments is the listening socket."""
+    """Run `python -m ...` in the project's root; yields its URL. `{fd}` in the arguments is the listening socket."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         host, port = listening.getsockname()
         command = [sys.executable, "-m", *(argument.format(fd=listening.fileno()) for argument in arguments)]
@@ -27,11 +27,11 @@ def running(*arguments: str, env: Mapping[str, str]) -> Iterator[str]:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        listening.close()  # the process has its own, so that a dead one refuses connections
+        listening.close()  # the process has its own copy; without ours, a process that has ended refuses connections
         try:
             yield f"http://{host}:{port}"
         finally:
-            process.send_signal(signal.SIGINT)  # gunicorn takes its time over a SIGTERM
+            process.send_signal(signal.SIGINT)  # gunicorn ends slowly after a SIGTERM
             try:
                 output, _ = process.communicate(timeout=10)
             except subprocess.TimeoutExpired:

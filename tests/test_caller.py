@@ -1,4 +1,4 @@
-"""The Caller by itself: how it is made, and that it cannot be changed."""
+"""The Caller: construction, equality, and that it cannot be changed."""
 
 import copy
 import dataclasses
@@ -23,7 +23,7 @@ MEMBERS = {
 }
 
 
-def test_the_quick_way_to_make_one_gives_the_same_as_the_plain_one():
+def test_verified_caller_makes_the_same_object_as_caller():
     caller = verified_caller(**MEMBERS)
     assert caller == Caller(**MEMBERS)
     assert {field.name: getattr(caller, field.name) for field in dataclasses.fields(caller)} == MEMBERS
@@ -40,7 +40,7 @@ def test_no_member_can_be_changed_or_removed(make, name):
     assert getattr(caller, name) == MEMBERS[name]
 
 
-def test_an_applications_subject_is_itself_and_a_persons_is_the_person():
+def test_the_subject_is_the_application_or_the_person():
     machine = Caller(**{**MEMBERS, "subject": "", "is_machine": True})
     assert machine.subject == machine.identity == machine.display_name == "app-orders"
     person = Caller(**MEMBERS)

@@ -1,4 +1,4 @@
-"""Ages count by whichever of the two clocks has moved further."""
+"""Ages count by the clock that has moved further."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ def ages(monotonic, wall):
     return AgeClock(monotonic, wall)
 
 
-def test_both_clocks_move_as_one(ages, monotonic, wall):
+def test_the_age_grows_with_both_clocks(ages, monotonic, wall):
     began = ages()
     for _ in range(100):
         monotonic.advance(7)
@@ -34,7 +34,7 @@ def test_both_clocks_move_as_one(ages, monotonic, wall):
     assert ages() - began == pytest.approx(700)
 
 
-def test_a_suspended_machine_wakes_up_knowing_how_long_it_slept(ages, monotonic, wall):
+def test_a_suspension_counts_for_the_age(ages, monotonic, wall):
     began = ages()
     wall.advance(8 * 3600)
     monotonic.advance(1)
@@ -44,7 +44,7 @@ def test_a_suspended_machine_wakes_up_knowing_how_long_it_slept(ages, monotonic,
     assert ages() - began == pytest.approx(8 * 3600 + 5)
 
 
-def test_a_wall_clock_that_steps_back_changes_nothing(ages, monotonic, wall):
+def test_a_step_back_of_the_wall_clock_does_not_change_the_age(ages, monotonic, wall):
     began = ages()
     wall.advance(-86_400)
     assert ages() == began
@@ -53,7 +53,7 @@ def test_a_wall_clock_that_steps_back_changes_nothing(ages, monotonic, wall):
     assert ages() - began == pytest.approx(10)
 
 
-def test_a_sleep_after_a_step_back_counts(ages, monotonic, wall):
+def test_a_suspension_after_a_step_back_counts(ages, monotonic, wall):
     began = ages()
     wall.advance(-86_400)
     ages()
@@ -61,7 +61,7 @@ def test_a_sleep_after_a_step_back_counts(ages, monotonic, wall):
     assert ages() - began == pytest.approx(600)
 
 
-def test_a_wall_clock_that_trembles_does_not_add_up(ages, wall):
+def test_small_oscillations_of_the_wall_clock_do_not_add_up(ages, wall):
     began = ages()
     for _ in range(10_000):
         wall.advance(0.4)
@@ -71,7 +71,7 @@ def test_a_wall_clock_that_trembles_does_not_add_up(ages, wall):
     assert ages() - began < 1
 
 
-def test_a_slow_drift_counts_at_last(ages, wall):
+def test_a_slow_drift_counts_eventually(ages, wall):
     began = ages()
     for _ in range(1_000):
         wall.advance(0.01)
@@ -79,16 +79,16 @@ def test_a_slow_drift_counts_at_last(ages, wall):
     assert 9 <= ages() - began <= 10.01
 
 
-def test_a_monotonic_clock_that_a_test_freezes_and_releases_never_goes_back(ages, monotonic, wall):
+def test_a_frozen_and_released_monotonic_clock_never_goes_back(ages, monotonic, wall):
     readings = [ages()]
-    monotonic.advance(1.7e9)  # as freezegun has it: the frozen monotonic clock counts from the epoch
+    monotonic.advance(1.7e9)  # with freezegun, the frozen monotonic clock counts from the epoch
     readings.append(ages())
     monotonic.advance(-1.7e9)
     readings.append(ages())
     assert readings == sorted(readings)
 
 
-def test_threads_that_meet_one_jump_count_it_once(ages, wall):
+def test_concurrent_readers_count_a_jump_once(ages, wall):
     began = ages()
     ready = threading.Barrier(8)
 
@@ -106,7 +106,7 @@ def test_threads_that_meet_one_jump_count_it_once(ages, wall):
     assert ages() - began == pytest.approx(3600)
 
 
-def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
+def test_the_clocks_of_the_process_are_looked_up_at_each_call(monkeypatch):
     own = clocks_from(None, None)
     monkeypatch.setattr(time, "time", lambda: 42.0)
     assert own.wall() == 42.0
@@ -116,13 +116,13 @@ def test_the_process_own_clocks_are_looked_up_at_each_call(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["clock", "monotonic"])
-def test_what_cannot_be_called_is_no_clock(name):
+def test_a_clock_that_is_not_callable_is_rejected(name):
     with pytest.raises(ConfigurationError, match=f"{name} must be callable"):
         clocks_from(**{"clock": None, "monotonic": None, name: 7})
 
 
-def test_both_clocks_that_go_back_change_nothing(ages, monotonic, wall):
-    """As when a test ends that had set time ahead, or is moved to an earlier time."""
+def test_a_step_back_of_both_clocks_does_not_change_the_age(ages, monotonic, wall):
+    """This is the case when a test that set the time ahead ends."""
     began = ages()
     for clock in (monotonic, wall):
         clock.advance(4 * 365 * 86_400)
@@ -136,8 +136,8 @@ def test_both_clocks_that_go_back_change_nothing(ages, monotonic, wall):
     assert ages() - ahead == pytest.approx(10, abs=1)
 
 
-def test_a_frozen_monotonic_clock_that_follows_the_wall_clock_makes_no_age_younger(ages, monotonic, wall):
-    """freezegun gives one time for both clocks, here of a later year; then they are the real ones again."""
+def test_clocks_frozen_at_one_time_never_decrease_the_age(ages, monotonic, wall):
+    """freezegun sets both clocks to one time, here of a later year; then they are the real clocks again."""
     real = (monotonic.now, wall.now)
     ages()
     monotonic.now = wall.now = 1_900_000_000.0

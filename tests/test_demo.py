@@ -1,4 +1,4 @@
-"""`make demo` shows what it promises, and fails where an answer is another than the expected one."""
+"""`make demo` shows every scene, and fails if an answer is not the expected one."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import urllib3
 DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 
 
-def test_the_demo_shows_every_scene_and_is_content():
+def test_the_demo_shows_every_scene_with_the_expected_answers():
     run = subprocess.run([sys.executable, DEMO], capture_output=True, text=True, timeout=50)
     assert run.returncode == 0, run.stdout + run.stderr
     rows = re.findall(r"^ *(\d+) .*? (\d{3}) ", run.stdout, re.MULTILINE)
@@ -21,7 +21,7 @@ def test_the_demo_shows_every_scene_and_is_content():
     assert run.stderr == ""
 
 
-def test_the_demo_fails_when_an_answer_is_not_the_expected_one(tmp_path):
+def test_the_demo_fails_if_an_answer_is_not_the_expected_one(tmp_path):
     altered = tmp_path / "demo.py"
     altered.write_text(DEMO.read_text().replace('"nobody says who calls", 401', '"nobody says who calls", 200'))
     run = subprocess.run([sys.executable, altered], capture_output=True, text=True, timeout=50)
@@ -29,7 +29,7 @@ def test_the_demo_fails_when_an_answer_is_not_the_expected_one(tmp_path):
     assert "1 NOT as expected" in run.stdout
 
 
-def test_the_demo_stays_up_to_be_tried_manually():
+def test_the_demo_keeps_serving_for_manual_tests():
     with subprocess.Popen([sys.executable, "-u", DEMO, "--serve"], stdout=subprocess.PIPE, text=True) as running:
         try:
             assert running.stdout is not None

@@ -1,4 +1,4 @@
-"""The package without its installation: no metadata of the distribution, or from inside a zip file. And its one version."""
+"""The package without its installation, from a directory and from a zip file; and its version."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from m2mguard.testing import SHOPPING_API, Application, LocalIssuer
 PACKAGE = Path(m2mguard.__file__).parent
 PROJECT = Path(__file__).parents[1]
 
-# Isolated, so that nothing of this environment is found but what the test puts on the path.
+# Isolated: Python finds only the packages that the test puts on the path.
 SCRIPT = """
     import sys
     sys.path[:0] = sys.argv[1:3]
@@ -56,7 +56,7 @@ def as_a_zip_file(target: Path) -> Path:
 
 @pytest.fixture
 def dependencies(tmp_path) -> Path:
-    """What is installed beside us, without the metadata of any distribution."""
+    """The other installed packages, without the metadata of their distributions."""
     directory = tmp_path / "dependencies"
     directory.mkdir()
     for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
@@ -67,7 +67,7 @@ def dependencies(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("deploy", [as_a_directory, as_a_zip_file])
-def test_it_works_without_the_metadata_of_its_distribution(deploy, dependencies, tmp_path):
+def test_the_package_works_without_distribution_metadata(deploy, dependencies, tmp_path):
     deployed = deploy(tmp_path)
     with LocalIssuer(applications={"worker": Application(secret="secret")}) as issuer:
         arguments = [str(deployed), str(dependencies), issuer.url, SHOPPING_API]
@@ -79,15 +79,15 @@ def test_it_works_without_the_metadata_of_its_distribution(deploy, dependencies,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        told, command_line = done.stdout.splitlines()
+        report, command_line = done.stdout.splitlines()
         assert command_line == f"m2mguard {m2mguard.__version__}"
-        where, version, app_id = json.loads(told)
-        assert where.startswith(str(deployed))
+        module_file, version, app_id = json.loads(report)
+        assert module_file.startswith(str(deployed))
         assert (version, app_id) == (m2mguard.__version__, "worker")
         assert {request.headers["user-agent"] for request in issuer.requests} == {f"m2mguard/{m2mguard.__version__}"}
 
 
-def test_the_version_is_in_one_file_that_the_build_reads():
+def test_the_build_reads_the_version_from_the_package():
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     assert project["project"]["dynamic"] == ["version"]
     assert project["tool"]["hatch"]["version"]["path"] == "src/m2mguard/_version.py"

@@ -1,4 +1,4 @@
-"""What counts as a CORS preflight, and what may run as another method than it seems."""
+"""Recognition of CORS preflights, and of requests that may run as another method."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from m2mguard.exemptions import is_preflight, may_run_as_another_method
 PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": "DELETE"}
 
 
-def told(method="OPTIONS", query="", **fields):
+def is_exempt(method="OPTIONS", query="", **fields):
     named = {name.replace("_", "-"): value for name, value in fields.items()}
     return is_preflight(method, (PREFLIGHT | named).items(), query)
 
@@ -25,16 +25,16 @@ def told(method="OPTIONS", query="", **fields):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_a_browser_sends_and_a_proxy_adds_is_a_preflight(fields):
-    assert told(**fields)
+def test_fields_of_browsers_and_proxies_are_part_of_a_preflight(fields):
+    assert is_exempt(**fields)
 
 
 @pytest.mark.parametrize("query", ["", "page=1", "payment_method=card", "_methodology=x", "q=a_method"])
-def test_a_preflight_has_the_query_of_its_request(query):
-    assert told(query=query)
+def test_a_preflight_may_have_a_query(query):
+    assert is_exempt(query=query)
 
 
-def test_a_wsgi_environ_names_the_fields_its_own_way():
+def test_field_names_of_a_wsgi_environ_are_recognized():
     fields = {"ORIGIN": "https://shop.example", "ACCESS_CONTROL_REQUEST_METHOD": "GET"}
     assert is_preflight("OPTIONS", fields.items(), "")
     assert not is_preflight("OPTIONS", (fields | {"X_HTTP_METHOD_OVERRIDE": "DELETE"}).items(), "")
@@ -42,11 +42,11 @@ def test_a_wsgi_environ_names_the_fields_its_own_way():
 
 @pytest.mark.parametrize("method", ["GET", "POST", "options", "Options", "OPTIONS ", "", "WEBSOCKET"])
 def test_another_method_is_no_preflight(method):
-    assert not told(method)
+    assert not is_exempt(method)
 
 
 @pytest.mark.parametrize("missing", list(PREFLIGHT))
-def test_without_an_origin_or_the_method_asked_for_it_is_no_preflight(missing):
+def test_a_request_without_origin_or_requested_method_is_no_preflight(missing):
     assert not is_preflight("OPTIONS", [field for field in PREFLIGHT.items() if field[0] != missing], "")
     assert not is_preflight("OPTIONS", (PREFLIGHT | {missing: ""}).items(), "")
 
@@ -65,15 +65,15 @@ def test_without_an_origin_or_the_method_asked_for_it_is_no_preflight(missing):
     ids=str,
 )
 def test_credentials_or_a_body_are_never_part_of_a_preflight(fields):
-    assert not told(**fields)
+    assert not is_exempt(**fields)
 
 
 OVERRIDES = ["X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "X-Original-Method", "X-Override-Verb"]
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-def test_a_field_that_names_another_method_is_seen(name):
-    assert not told(**{name: "DELETE"})
+def test_a_field_that_overrides_the_method_is_recognized(name):
+    assert not is_exempt(**{name: "DELETE"})
     assert may_run_as_another_method([(name, "DELETE")], "")
     assert not may_run_as_another_method([(name, "")], "")
 
@@ -81,10 +81,10 @@ def test_a_field_that_names_another_method_is_seen(name):
 @pytest.mark.parametrize(
     "query", ["_method=DELETE", "a=1&_method=PUT", "a=1;_METHOD=PUT", "%5Fmethod=PUT", "_meth%6fd", "X-HTTP-Method-Override=PUT"]
 )  # fmt: skip
-def test_a_parameter_that_names_another_method_is_seen(query):
-    assert not told(query=query)
+def test_a_parameter_that_overrides_the_method_is_recognized(query):
+    assert not is_exempt(query=query)
     assert may_run_as_another_method([], query)
 
 
-def test_the_method_that_a_preflight_asks_for_is_not_its_own():
+def test_the_requested_method_of_a_preflight_is_no_override():
     assert not may_run_as_another_method(PREFLIGHT.items(), "")

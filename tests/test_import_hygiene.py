@@ -1,6 +1,6 @@
-"""What `import m2mguard` and `import m2mguard.client` may do to a process: nothing but define names, and load what those need.
+"""`import m2mguard` and `import m2mguard.client` only define names and load the modules that these need.
 
-Seen from a fresh interpreter. What is loaded later is loaded when an object is built, or on a thread that nobody waits for.
+The tests run in a new interpreter. Other modules load when an object is built, or on a thread that no request waits for.
 """
 
 import inspect
@@ -14,21 +14,21 @@ import pytest
 import m2mguard
 from m2mguard.testing import LocalIssuer, SigningKey
 
-# Runs first in the fresh interpreter. CPython's own audit events see what any module does, ours or not. Threads have
-# such an event only in newer versions, so what starts them is watched itself, before `threading` takes it.
+# Runs first in the new interpreter. CPython's audit events show the actions of every module. Threads have such an event
+# only in newer versions, so the probe wraps the functions that start threads before `threading` imports them.
 PROBE = """
 import sys, _thread
 
 WATCHED = {"socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.fork"}
-deeds = []
+actions = []
 
 def watch(event, args):
     if event in WATCHED:
-        deeds.append(event)
+        actions.append(event)
 
 def watched(start):
     def start_thread(*args, **kwargs):
-        deeds.append("thread")
+        actions.append("thread")
         return start(*args, **kwargs)
     return start_thread
 
@@ -43,12 +43,12 @@ REPORT = """
 import json, threading
 print(json.dumps({
     "modules": sorted(sys.modules),
-    "deeds": deeds,
+    "actions": actions,
     "threads": [thread.name for thread in threading.enumerate()],
 }))
 """
 
-# A good request, and one of every kind that is answered otherwise. `deeds` tells what was imported meanwhile on the loop's thread.
+# A valid request, and one of each kind that is refused. `actions` records the imports on the thread of the event loop.
 REQUESTS = """
 import asyncio, threading
 from m2mguard import M2MGuardError, Requirement, ResourceServer
@@ -62,25 +62,25 @@ server = ResourceServer(
     on_event=lambda event: None,
 )
 
-class Watch:
+class ImportRecorder:
     @staticmethod
     def find_spec(name, path=None, target=None):
         if threading.current_thread() is threading.main_thread():
-            deeds.append(f"import {name}")
+            actions.append(f"import {name}")
 
 async def requests():
     if warm:
         await server.awarm_up()
-    sys.meta_path.insert(0, Watch)
+    sys.meta_path.insert(0, ImportRecorder)
     for fields in ([], ["Basic YTpi"], ["Bearer a", "Bearer b"], ["Bearer ("], *([f"Bearer {token}"] for token in tokens)):
         try:
             await server.aauthenticate(fields, Requirement(scopes=["read:orders"]))
         except M2MGuardError as error:
-            deeds.append(server.answer(error).status)
+            actions.append(server.answer(error).status)
         else:
-            deeds.append(200)
-    deeds.append(server.readiness().status)
-    sys.meta_path.remove(Watch)
+            actions.append(200)
+    actions.append(server.readiness().status)
+    sys.meta_path.remove(ImportRecorder)
 
 asyncio.run(requests())
 """
@@ -89,7 +89,7 @@ FRAMEWORKS = {
     "aiohttp", "django", "fastapi", "flask", "grpc", "httpx", "httpx2", "opentelemetry", "pytest", "requests",
     "rest_framework", "starlette", "uvicorn", "werkzeug",
 }  # fmt: skip
-NOBODY = "http://127.0.0.1:1/oidc"  # no server ever listens there
+UNREACHABLE = "http://127.0.0.1:1/oidc"  # no server listens on this port
 EVENT_LOOPS = {"anyio", "asyncio", "trio"}
 VERIFIER = {
     "cryptography",
@@ -98,24 +98,23 @@ VERIFIER = {
     "m2mguard._token.jws",
     "m2mguard._server.verifier",
 }
-FOR_AN_OPTION = {  # what a resource server needs for a setting that most do not give, or that stands outside the code
+FOR_AN_OPTION = {  # modules for settings that few servers have, or that come from outside the code
     "m2mguard._keys.archive", "m2mguard._keys.key_file", "m2mguard.presets",
     "m2mguard._server.environment", "m2mguard._server.resource_metadata",
 }  # fmt: skip
 FOR_AN_EXCHANGE = {"importlib.metadata", "m2mguard.net._connection", "m2mguard.net._exchange", "urllib3"}
 
 
-def in_a_fresh_interpreter(statement: str, *arguments: str) -> dict[str, list]:
-    """Run one statement in a new interpreter and tell what it did."""
+def in_a_new_interpreter(statement: str, *arguments: str) -> dict[str, list]:
+    """Run one statement in a new interpreter; returns its modules, actions and threads."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROBE + statement + REPORT, *arguments],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        env={
-            name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
-        },  # which loads modules, too
+        # the measurement of coverage loads modules
+        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -123,7 +122,7 @@ def in_a_fresh_interpreter(statement: str, *arguments: str) -> dict[str, list]:
 
 @pytest.fixture(scope="module", params=["m2mguard", "m2mguard.client"])
 def plain_import(request) -> dict[str, list[str]]:
-    return in_a_fresh_interpreter(f"from {request.param} import *")
+    return in_a_new_interpreter(f"from {request.param} import *")
 
 
 def test_importing_loads_no_framework(plain_import):
@@ -134,7 +133,7 @@ def test_importing_loads_no_event_loop(plain_import):
     assert not EVENT_LOOPS & set(plain_import["modules"])
 
 
-def test_importing_loads_nothing_that_only_an_option_or_an_exchange_needs(plain_import):
+def test_importing_loads_no_module_for_an_option_or_an_exchange(plain_import):
     assert not (FOR_AN_OPTION | FOR_AN_EXCHANGE) & set(plain_import["modules"])
 
 
@@ -145,24 +144,24 @@ def test_importing_loads_nothing_that_only_an_option_or_an_exchange_needs(plain_
         ("m2mguard.testing.pytest_plugin", {"m2mguard", "m2mguard.testing", "m2mguard.testing.pytest_plugin"}),
     ],
 )
-def test_what_is_loaded_into_every_process_loads_no_other_module_of_ours(module, ours):
-    loaded = in_a_fresh_interpreter(f"import {module}")["modules"]
+def test_importing_the_package_or_plugin_loads_no_other_module_of_ours(module, ours):
+    loaded = in_a_new_interpreter(f"import {module}")["modules"]
     assert {name for name in loaded if name.partition(".")[0] == "m2mguard"} == ours
 
 
 def test_a_transport_loads_no_http_library_before_its_first_request():
-    made = in_a_fresh_interpreter(
+    made = in_a_new_interpreter(
         "from m2mguard.net import HttpTransport; HttpTransport(http_origins=['http://logto:3001'])"
     )
     assert not (FOR_AN_EXCHANGE | EVENT_LOOPS | {"http.client", "urllib.request"}) & set(made["modules"])
-    assert made["deeds"] == []
+    assert made["actions"] == []
 
 
-def test_a_service_that_only_gets_tokens_does_not_load_what_verifies_them():
-    assert not VERIFIER & set(in_a_fresh_interpreter("from m2mguard.client import *")["modules"])
+def test_importing_the_client_does_not_load_the_verifier():
+    assert not VERIFIER & set(in_a_new_interpreter("from m2mguard.client import *")["modules"])
 
 
-def test_every_public_name_is_found_at_its_first_use_and_no_other():
+def test_only_public_names_are_loaded_at_their_first_use():
     for name in m2mguard.__all__:
         assert name == "__version__" or inspect.isclass(getattr(m2mguard, name))
     with pytest.raises(AttributeError, match="has no attribute 'Verifier'"):
@@ -170,7 +169,7 @@ def test_every_public_name_is_found_at_its_first_use_and_no_other():
 
 
 @pytest.mark.parametrize("package", [m2mguard, m2mguard.testing])
-def test_dir_shows_public_names_and_no_other(package):
+def test_dir_shows_only_public_names(package):
     assert dir(package) == sorted(package.__all__)
 
 
@@ -185,26 +184,28 @@ def test_no_request_loads_a_module_on_its_event_loop(warm, tmp_path):
             issuer.mint_user_token(scopes=["read:orders"]),
             issuer.mint(lifetime=-60),
             issuer.mint(key=SigningKey.generate()),
-            issuer.mint(claims={"iss": NOBODY}),
+            issuer.mint(claims={"iss": UNREACHABLE}),
         ]
-        seen = in_a_fresh_interpreter(REQUESTS, issuer.url, NOBODY, str(tmp_path), "warm" * warm, *tokens)["deeds"]
-    answers = [deed for deed in seen if isinstance(deed, int)]
+        actions = in_a_new_interpreter(REQUESTS, issuer.url, UNREACHABLE, str(tmp_path), "warm" * warm, *tokens)[
+            "actions"
+        ]
+    answers = [action for action in actions if isinstance(action, int)]
     assert answers == [401, 401, 400, 400, 200, 200, 403, 403, 401, 401, 503, 200]
-    assert not [deed for deed in seen if str(deed).startswith("import ")]
+    assert not [action for action in actions if str(action).startswith("import ")]
 
 
-def test_importing_opens_no_socket_and_starts_neither_thread_nor_process(plain_import):
-    assert plain_import["deeds"] == []
+def test_importing_opens_no_socket_and_starts_no_thread_or_process(plain_import):
+    assert plain_import["actions"] == []
     assert plain_import["threads"] == ["MainThread"]
 
 
 @pytest.mark.parametrize(
-    ("statement", "deed"),
+    ("statement", "action"),
     [
         ("import socket; socket.socket().close()", "socket.__new__"),
         ("import threading; t = threading.Thread(target=int); t.start(); t.join()", "thread"),
         ("import subprocess; subprocess.run([sys.executable, '-c', ''])", "subprocess.Popen"),
     ],
 )
-def test_the_probe_sees_what_it_is_there_to_see(statement, deed):
-    assert deed in in_a_fresh_interpreter(statement)["deeds"]
+def test_the_probe_detects_each_kind_of_action(statement, action):
+    assert action in in_a_new_interpreter(statement)["actions"]

@@ -1,4 +1,4 @@
-"""The line that a newcomer reads: what happened, on which route, who called, what was got and expected, what to do."""
+"""The log line of an event: what happened, the route, the sender, the value found and expected, and advice."""
 
 import logging
 
@@ -10,7 +10,7 @@ from m2mguard._reporting.log_lines import MAX_LOGGED_CHARACTERS, level_of, line_
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
 ROUTE = ("GET", "/orders/7")
-STRANGER = SigningKey.generate("ES256", kid="stranger")
+FOREIGN_KEY = SigningKey.generate("ES256", kid="foreign")
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def server(issuer):
 
 @pytest.fixture
 def logged(caplog, server):
-    """Send a request, and return the one record of its refusal."""
+    """Send a request; returns the one record of its refusal."""
     caplog.set_level(logging.INFO, logger="m2mguard")
 
     def send(*fields, requirement=None, server=server, route=ROUTE):
@@ -34,7 +34,7 @@ def logged(caplog, server):
     return send
 
 
-def test_an_expired_token(logged, issuer):
+def test_the_line_for_an_expired_token_has_times_sender_and_advice(logged, issuer):
     record = logged(f"Bearer {issuer.mint('app-orders', lifetime=-600)}")
     assert record.levelname == "WARNING"
     assert record.message.startswith(
@@ -44,22 +44,22 @@ def test_an_expired_token(logged, issuer):
     assert record.message.endswith("See docs/reference/why.md#expired, or run: m2mguard why expired")
 
 
-def test_an_audience_that_differs_by_a_slash(logged, issuer):
+def test_the_line_for_an_audience_names_a_difference_of_a_slash(logged, issuer):
     record = logged(f"Bearer {issuer.mint(audience=SHOPPING_API + '/')}")
     assert f'aud: got "{SHOPPING_API}/", expected "{SHOPPING_API}"; only a slash at the end differs.' in record.message
     assert (record.m2mguard_claim, record.m2mguard_expected) == ("aud", (SHOPPING_API,))
     assert record.m2mguard_got == (f"{SHOPPING_API}/",)
 
 
-def test_a_missing_scope(logged, issuer):
-    needs = Requirement(scopes=["write:orders"])
-    record = logged(f"Bearer {issuer.mint('app-orders', scopes=['read:orders'])}", requirement=needs)
+def test_the_line_for_a_missing_scope_names_the_scopes(logged, issuer):
+    requirement = Requirement(scopes=["write:orders"])
+    record = logged(f"Bearer {issuer.mint('app-orders', scopes=['read:orders'])}", requirement=requirement)
     assert "m2mguard: 403 for GET /orders/7: the token lacks a scope" in record.message
     assert 'scope: got "read:orders", expected "write:orders".' in record.message
     assert 'Sent by "app-orders" of' in record.message
 
 
-def test_an_unknown_issuer(logged, server):
+def test_the_line_for_an_unknown_issuer_does_not_name_that_issuer(logged, server):
     with LocalIssuer(algorithm="ES256") as other:
         record = logged(f"Bearer {other.mint()}")
         assert other.url not in record.message
@@ -67,22 +67,22 @@ def test_an_unknown_issuer(logged, server):
     assert record.m2mguard_app_id is None
 
 
-def test_a_claim_that_is_missing_is_named(logged, issuer):
+def test_the_line_for_a_missing_claim_names_the_claim(logged, issuer):
     record = logged(f"Bearer {issuer.mint(claims={'jti': REMOVED})}")
     assert 'a required claim is missing: jti (reason claim). jti: got nothing, expected "jti"' in record.message
 
 
-def test_a_missing_token_is_no_warning(logged):
+def test_a_missing_token_is_logged_as_information(logged):
     assert logged().levelname == "INFO"
     assert logged("Basic YTpi").levelname == "INFO"
     assert logged("Bearer a b").levelname == "WARNING"
 
 
-def test_without_a_route_the_line_names_none(logged):
+def test_the_line_without_a_route_starts_with_the_status(logged):
     assert logged(route=None).message.startswith("m2mguard: 401: the request has no Authorization field")
 
 
-def test_keys_that_are_not_available_are_an_error_with_the_cause_and_the_cure(caplog, issuer):
+def test_unavailable_keys_are_logged_as_an_error_with_cause_and_advice(caplog, issuer):
     issuer.misbehave("jwks", faults.status(500))
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=KeyCaching(timeout=2))
     with pytest.raises(KeysUnavailable) as caught:
@@ -103,13 +103,13 @@ def test_keys_that_are_not_available_are_an_error_with_the_cause_and_the_cure(ca
     assert "The answer says: try again in" in missing.message
 
 
-def test_nothing_that_a_stranger_chooses_makes_a_line_of_its_own(caplog, issuer, server):
-    """A thousand paths, key ids, issuers, types: as many lines as there are reasons."""
+def test_values_chosen_by_an_attacker_cause_no_additional_lines(caplog, issuer, server):
+    """A thousand paths, key ids, issuers and types cause one line for each reason."""
     server.warm_up()
     caplog.clear()
     for number in range(1_000):
         forged = [
-            issuer.mint(f"app-{number}", key=STRANGER, header={"kid": f"key-{number}"}, claims={"iat": 1}),
+            issuer.mint(f"app-{number}", key=FOREIGN_KEY, header={"kid": f"key-{number}"}, claims={"iat": 1}),
             issuer.mint(claims={"iss": f"https://{number}.example"}),
             issuer.mint(header={"alg": f"X{number}"}),
             f"{number}",
@@ -121,8 +121,8 @@ def test_nothing_that_a_stranger_chooses_makes_a_line_of_its_own(caplog, issuer,
     assert sorted(reasons) == ["algorithm", "malformed", "unknown_issuer", "unknown_key"]
 
 
-def test_neither_do_the_ids_of_verified_tokens(caplog, issuer, server):
-    """At some issuers anybody may have a token for any audience."""
+def test_application_ids_of_refused_tokens_cause_no_additional_lines(caplog, issuer, server):
+    """Some issuers issue tokens for any audience to anyone."""
     for number in range(50):
         with pytest.raises(M2MGuardError):
             server.authenticate([f"Bearer {issuer.mint(f'app-{number}', audience=f'https://{number}.example')}"])
@@ -130,7 +130,7 @@ def test_neither_do_the_ids_of_verified_tokens(caplog, issuer, server):
     assert [record.m2mguard_app_id for record in records] == ["app-0"]
 
 
-def test_a_path_cannot_begin_a_line_of_its_own_or_fill_a_disk(logged):
+def test_a_path_cannot_start_a_new_line_or_fill_the_disk(logged):
     record = logged(route=("GET\r\nERROR", "/a\nERROR forged\x1b[31m\u2028" + "x" * 100_000))
     assert "\n" not in record.message
     assert "\x1b" not in record.message
@@ -139,7 +139,7 @@ def test_a_path_cannot_begin_a_line_of_its_own_or_fill_a_disk(logged):
     assert len(record.m2mguard_path) <= MAX_LOGGED_CHARACTERS
 
 
-def test_values_of_a_verified_token_are_escaped_and_cut_as_well(logged, issuer):
+def test_values_of_a_verified_token_are_escaped_and_shortened(logged, issuer):
     record = logged(f"Bearer {issuer.mint(audience=[chr(10) + 'x' * 5_000] + [str(n) for n in range(50)])}")
     assert "\n" not in record.message
     assert "and 43 more" in record.message
@@ -172,7 +172,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=[f"{n}-{type(one).__name__}" for n, one in enumerate(EVENTS)])
-def test_every_event_has_a_sentence(event):
+def test_every_event_has_a_log_line(event):
     line = line_for(event, is_first=False)
     assert line.startswith("m2mguard: ")
     assert line.endswith(".")
@@ -181,12 +181,12 @@ def test_every_event_has_a_sentence(event):
     assert level_of(event) >= logging.INFO
 
 
-def test_every_kind_of_event_is_in_that_list():
+def test_every_kind_of_event_is_tested():
     kinds = {kind for kind in vars(e).values() if isinstance(kind, type) and issubclass(kind, e.Event)}
     assert kinds - {type(event) for event in EVENTS} == {e.Event, e.TokenEvent, e.TokenAccepted}
 
 
-def test_an_event_from_elsewhere_is_named():
+def test_a_custom_event_is_logged_with_its_name():
     class Other(e.Event):
         pass
 
@@ -195,6 +195,6 @@ def test_an_event_from_elsewhere_is_named():
 
 
 @pytest.mark.parametrize("value", ["a\tb", "\u202e", "\x00", "é", "\ud800"])
-def test_what_is_not_printable_ascii_is_escaped(value):
+def test_characters_that_are_no_printable_ascii_are_escaped(value):
     assert printable(value).isascii()
     assert printable(value).isprintable()

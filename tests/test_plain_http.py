@@ -1,4 +1,4 @@
-"""Plain http off loopback: refused, unless somebody has said so in writing, and then warned of at every start."""
+"""Plain http beyond loopback: rejected unless allowed explicitly, and then reported with a warning at every start."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer, ThrowawayCA
 
 INSIDE = "http://logto:3001"
 SECRET: dict[str, Any] = {"client_id": "app", "client_secret": "secret"}
-MADE = {
+BUILDERS = {
     "issuer": lambda **kw: ResourceServer(Issuer(url=f"{INSIDE}/oidc", **kw), audience=SHOPPING_API),
     "Logto": lambda **kw: ResourceServer(Issuer.logto(INSIDE, **kw), audience=SHOPPING_API),
     "alias": lambda **kw: ResourceServer(
@@ -29,8 +29,8 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
-def test_it_is_refused_by_default_with_what_to_do_and_allowed_in_writing(make, caplog):
+@pytest.mark.parametrize("make", BUILDERS.values(), ids=BUILDERS)
+def test_plain_http_is_rejected_unless_allow_http_is_set(make, caplog):
     with pytest.raises(ConfigurationError, match="allow_http=True"):
         make()
     assert not caplog.records
@@ -44,28 +44,28 @@ def test_it_is_refused_by_default_with_what_to_do_and_allowed_in_writing(make, c
 @pytest.mark.parametrize(
     "url", ["https://sso.example/oidc", "http://localhost:3001/oidc", "http://127.0.0.1:3001/oidc"]
 )
-def test_what_needs_no_permission_is_not_warned_of(url, caplog):
+def test_a_url_that_needs_no_allow_http_causes_no_warning(url, caplog):
     ResourceServer(Issuer(url=url, allow_http=True), audience=SHOPPING_API)
     TokenSource(url, **SECRET, allow_http=True)
     assert not caplog.records
 
 
-def test_configured_keys_are_not_fetched_and_not_warned_of(caplog):
+def test_configured_keys_cause_no_warning(caplog):
     with LocalIssuer() as issuer:
         ResourceServer(Issuer(url=f"{INSIDE}/oidc", jwks=issuer.jwks, allow_http=True), audience=SHOPPING_API)
     assert not caplog.records
 
 
-def test_a_transport_of_ones_own_has_its_own_list():
+def test_a_custom_transport_must_list_the_origin_itself():
     trusted = Issuer(url=f"{INSIDE}/oidc", allow_http=True)
     with pytest.raises(ConfigurationError, match="http_origins"):
         ResourceServer(trusted, audience=SHOPPING_API, transport=HttpTransport())
     ResourceServer(trusted, audience=SHOPPING_API, transport=HttpTransport(http_origins=[INSIDE]))
 
 
-@pytest.mark.parametrize("by", ["code", "environment", "environment with a CA"])
-def test_keys_are_fetched_over_it(monkeypatch, by, tmp_path):
-    """A name that is not loopback's, as a cluster's DNS has it; here it means an address of this machine."""
+@pytest.mark.parametrize("configured_in", ["code", "environment", "environment with a CA"])
+def test_keys_and_tokens_are_fetched_over_plain_http(monkeypatch, configured_in, tmp_path):
+    """The host name is not a loopback name, like a name in a cluster; here it resolves to an address of this machine."""
     real = socket.getaddrinfo
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda host, *args, **kw: real({"logto": "127.0.0.1"}.get(host, host), *args, **kw)
@@ -76,14 +76,14 @@ def test_keys_are_fetched_over_it(monkeypatch, by, tmp_path):
             "M2MGUARD_AUDIENCE": SHOPPING_API,
             "M2MGUARD_ALLOW_HTTP": "true",
         }
-        if by == "environment with a CA":
+        if configured_in == "environment with a CA":
             environ["M2MGUARD_CA_FILE"] = str(ThrowawayCA(tmp_path).ca_file)
-        if by == "code":
-            seen: list[object] = []
+        if configured_in == "code":
+            events: list[object] = []
             server = ResourceServer(
-                Issuer.logto(issuer.endpoint, allow_http=True), audience=SHOPPING_API, on_event=seen.append
+                Issuer.logto(issuer.endpoint, allow_http=True), audience=SHOPPING_API, on_event=events.append
             )
-            assert [event.origins for event in seen if isinstance(event, PlainHttpAllowed)] == [(issuer.endpoint,)]
+            assert [event.origins for event in events if isinstance(event, PlainHttpAllowed)] == [(issuer.endpoint,)]
         else:
             server = ResourceServer.from_env(environ)
         assert server.verify(issuer.mint()).app_id == "app-orders"

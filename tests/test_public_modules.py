@@ -1,4 +1,4 @@
-"""What a user may import: the modules without an underscore, and in each of them the names of `__all__` and no others."""
+"""The public modules are those without an underscore; each shows exactly the names in `__all__`."""
 
 import importlib
 import pkgutil
@@ -15,7 +15,7 @@ PUBLIC = ["m2mguard", *(name for name in sorted(FOUND) if "._" not in name and "
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_a_public_module_lists_its_names_and_dir_shows_no_other(name):
+def test_dir_of_a_public_module_shows_exactly_its_public_names(name):
     module = importlib.import_module(name)
     assert dir(module) == sorted(module.__all__)
     assert not [public for public in module.__all__ if public.startswith("_") and public != "__version__"]
@@ -23,7 +23,7 @@ def test_a_public_module_lists_its_names_and_dir_shows_no_other(name):
         assert getattr(module, public) is not None
 
 
-def test_the_public_modules_are_those_of_the_table_of_contents():
+def test_the_list_of_public_modules_is_complete():
     top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
     assert top == [
         "aiohttp", "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "flask", "health", "issuer",

@@ -1,4 +1,4 @@
-"""The table of reasons: every code has its entry, and every entry is written for people."""
+"""The table of reasons: every code has an entry, and the texts of every entry have the right form."""
 
 import re
 from typing import get_args
@@ -31,19 +31,19 @@ def test_every_code_has_an_entry_and_every_entry_a_code():
 
 
 @pytest.mark.parametrize("error", ERRORS)
-def test_an_entry_tells_the_status_of_its_errors_answer(error):
+def test_an_entry_has_the_status_of_its_error(error):
     for reason in get_args(ERRORS[error]):
         assert REFUSALS[reason].status == error.status
         assert error(reason).detail == REFUSALS[reason].sentence
 
 
-def test_every_problem_that_an_entry_knows_is_a_code():
+def test_every_problem_of_an_entry_is_a_code():
     known = {problem for entry in ENTRIES for problem in entry.problems}
     assert known <= set(get_args(c.TokenProblem))
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.address)
-def test_an_entry_is_written_for_people(entry):
+def test_the_texts_of_an_entry_have_the_right_form(entry):
     for sentence in (entry.sentence, *entry.problems.values()):
         assert re.fullmatch(r"(?!.*\.$)[a-zA-Z{].{9,}", sentence), sentence
     for text in (entry.meaning, *entry.causes, *entry.cures):
@@ -53,22 +53,22 @@ def test_an_entry_is_written_for_people(entry):
     assert all(re.match("(API|Caller|Issuer|Here): ", cure) for cure in entry.cures)
 
 
-def test_each_entry_has_a_place_of_its_own_in_the_documentation():
+def test_each_entry_has_a_unique_address_in_the_documentation():
     assert len({entry.address for entry in ENTRIES}) == len(ENTRIES)
     assert REFUSALS["scope"].address == f"{WHY_PAGE}#scope"
 
 
-def test_a_detail_names_the_claim_in_question():
+def test_a_detail_names_the_claim():
     assert InvalidToken("claim", problem="missing", claim="sub").detail == "a required claim is missing: sub"
     assert "in the future" in InvalidToken("not_yet_valid", problem="contradiction", claim="nbf").detail
 
 
-def test_a_detail_of_ones_own_is_kept():
+def test_a_given_detail_is_kept():
     assert str(InvalidToken("expired", "an hour too late")) == "expired: an hour too late"
 
 
 @pytest.mark.parametrize(
-    ("expected", "got", "words"),
+    ("expected", "got", "hint"),
     [
         ("https://a.example/api", "https://a.example/api/", "slash"),
         ("https://a.example/api/", "https://a.example/api", "slash"),
@@ -88,7 +88,7 @@ def test_a_detail_of_ones_own_is_kept():
         ("api", "other", None),
     ],
 )
-def test_a_small_difference_is_named(expected, got, words):
+def test_a_small_difference_is_named(expected, got, hint):
     found = small_difference([expected], ["other", got])
-    assert (words is None) == (found is None)
-    assert words is None or words in found
+    assert (hint is None) == (found is None)
+    assert hint is None or hint in found

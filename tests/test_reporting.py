@@ -1,4 +1,4 @@
-"""What operators get to read: one logger, structured fields, no repeats by the thousand, and nothing of a token."""
+"""The log for operators: one logger, structured fields, limited repeats, and no value of an unverified token."""
 
 import logging
 
@@ -13,7 +13,7 @@ REFUSED = TokenRefused(issuer="https://issuer.example", status=401, reason="expi
 
 
 @pytest.fixture(autouse=True)
-def everything(caplog):
+def debug_level(caplog):
     caplog.set_level(logging.DEBUG, logger="m2mguard")
 
 
@@ -26,16 +26,16 @@ def test_an_event_is_one_record_with_its_fields(caplog, clock):
     assert (record.m2mguard_issuer, record.m2mguard_left_out) == ("https://issuer.example", 0)
 
 
-def test_repeats_are_logged_once_a_minute_with_how_many_were_left_out(caplog, clock):
-    heard = []
-    reporter = Reporter(heard.append, monotonic=clock)
+def test_repeats_are_logged_once_a_minute_with_their_number(caplog, clock):
+    received = []
+    reporter = Reporter(received.append, monotonic=clock)
     for _ in range(100):
         reporter.emit(REFUSED)
     assert len(caplog.records) == 1
     clock.advance(REPEAT_AFTER_S)
     reporter.emit(REFUSED)
     assert [record.m2mguard_left_out for record in caplog.records] == [0, 99]
-    assert len(heard) == 101  # `on_event` hears of every one
+    assert len(received) == 101  # `on_event` gets every event
 
 
 def test_another_reason_or_issuer_is_no_repeat(caplog, clock):
@@ -59,20 +59,20 @@ def test_accepted_tokens_are_not_logged(caplog, clock):
     assert caplog.records == []
 
 
-def test_what_is_remembered_of_repeats_is_bounded(clock):
+def test_the_memory_for_repeats_is_bounded(clock):
     reporter = Reporter(None, monotonic=clock)
     for number in range(5000):
         reporter.emit(KeyWithdrawn(key_id=f"key-{number}", thumbprint="x"))
     assert len(reporter._seen) <= 1000
 
 
-def test_a_key_id_cannot_begin_a_line_of_its_own(caplog, clock):
+def test_a_key_id_cannot_start_a_new_line(caplog, clock):
     Reporter(None, monotonic=clock).emit(KeyWithdrawn(key_id="a\nERROR forged\x1b[31m", thumbprint="x"))
     assert "\n" not in caplog.records[0].message
     assert "\x1b" not in caplog.records[0].message
 
 
-def test_an_on_event_that_raises_is_logged_once_a_minute_and_goes_no_further(caplog, clock):
+def test_an_error_of_on_event_is_logged_once_a_minute_and_not_raised(caplog, clock):
     def raises(event):
         raise ZeroDivisionError
 
@@ -86,54 +86,54 @@ def test_an_on_event_that_raises_is_logged_once_a_minute_and_goes_no_further(cap
     ]  # fmt: skip
 
 
-def test_a_silenced_logger_costs_nothing_and_on_event_still_hears(caplog, clock):
-    heard = []
+def test_on_event_gets_events_that_the_logger_does_not_log(caplog, clock):
+    received = []
     caplog.set_level(logging.CRITICAL, logger="m2mguard")
-    Reporter(heard.append, monotonic=clock).emit(StaleServed(age_s=1, remaining_s=1))
+    Reporter(received.append, monotonic=clock).emit(StaleServed(age_s=1, remaining_s=1))
     assert caplog.records == []
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
-def test_no_value_of_a_token_that_was_not_verified_reaches_a_record(caplog):
-    """Every way to be refused before a signature is found good, with values that would be found again wherever they went."""
-    heard = []
+def test_no_value_of_an_unverified_token_is_logged(caplog):
+    """Sends tokens that fail before their signature is verified, each with a canary that must not appear in any record."""
+    received = []
     secret = "canary-5f1e"
     with LocalIssuer(algorithm="ES256") as issuer:
-        server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, on_event=heard.append)
-        stranger = SigningKey.generate("ES256", kid=secret)
+        server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, on_event=received.append)
+        foreign_key = SigningKey.generate("ES256", kid=secret)
         tokens = [
-            issuer.mint(secret, key=stranger),
-            issuer.mint(secret, lifetime=-3600, key=stranger),
-            issuer.mint(audience=f"https://{secret}", key=stranger),
+            issuer.mint(secret, key=foreign_key),
+            issuer.mint(secret, lifetime=-3600, key=foreign_key),
+            issuer.mint(audience=f"https://{secret}", key=foreign_key),
             issuer.mint(claims={"iss": f"https://{secret}"}),
             issuer.mint(claims={"jti": [secret]}),
-            issuer.mint(header={"typ": secret}, key=stranger),
+            issuer.mint(header={"typ": secret}, key=foreign_key),
             issuer.mint(header={"alg": secret}),
             issuer.mint_user_token(secret),
             secret,
         ]
         for token in tokens:
-            _outcome(server, token)
+            _refuse_or_accept(server, token)
         issuer.misbehave("jwks", faults.status(503))
         server.purge()
         for token in tokens:
-            _outcome(server, token)
+            _refuse_or_accept(server, token)
         for header in (f"Bearer {secret} {secret}", f"Basic {secret}", f"Bearer {tokens[1]}"):
             with pytest.raises(M2MGuardError):
                 server.authenticate([header])
-    assert len(heard) > 15
-    told = [record.message + str(vars(record)) for record in caplog.records] + [repr(event) for event in heard]
-    assert len(told) > 15
-    for text in told:
+    assert len(received) > 15
+    texts = [record.message + str(vars(record)) for record in caplog.records] + [repr(event) for event in received]
+    assert len(texts) > 15
+    for text in texts:
         assert secret not in text
         assert not any(part in text for token in tokens for part in token.split(".") if len(part) > 20)
 
 
-def _outcome(server, token):
+def _refuse_or_accept(server, token):
     try:
         server.verify(token)
     except M2MGuardError as refusal:
-        words = str(refusal) + repr(refusal)
+        text = str(refusal) + repr(refusal)
     else:
-        words = ""
-    assert "canary" not in words
+        text = ""
+    assert "canary" not in text

@@ -1,4 +1,4 @@
-"""The metadata document, its URL, and what names it: RFC 9728 sections 2, 3 and 5.1."""
+"""The metadata document, its URL, and the challenge that names it: RFC 9728 sections 2, 3 and 5.1."""
 
 import json
 
@@ -36,14 +36,14 @@ def challenge(server: ResourceServer) -> str:
         ("http://[::1]:8000/v1", "http://[::1]:8000/.well-known/oauth-protected-resource/v1"),
     ],
 )
-def test_the_well_known_path_stands_between_host_and_path(resource_url, url):
+def test_the_well_known_path_is_inserted_between_host_and_path(resource_url, url):
     protected = server(resource_url=resource_url)
     assert protected.resource_metadata.url == url
     assert url.endswith(protected.resource_metadata.path)
     assert document(protected)["resource"] == resource_url
 
 
-def test_the_document_names_the_issuers_in_their_order_and_leaves_empty_lists_out():
+def test_the_document_lists_issuers_in_order_and_omits_empty_lists():
     assert document(server(resource_url=API)) == {
         "resource": API,
         "authorization_servers": [ISSUER],
@@ -66,19 +66,19 @@ def test_the_answer_is_json_of_the_right_length():
     assert json.loads(answer.body) == answer.detail
 
 
-def test_the_challenge_names_the_document_by_itself():
-    named = f'resource_metadata="{API}/.well-known/oauth-protected-resource"'
-    assert challenge(server(resource_url=API)) == f'Bearer realm="api", {named}'
+def test_the_challenge_names_the_document_automatically():
+    parameter = f'resource_metadata="{API}/.well-known/oauth-protected-resource"'
+    assert challenge(server(resource_url=API)) == f'Bearer realm="api", {parameter}'
     assert challenge(server()) == 'Bearer realm="api"'
-    elsewhere = "https://elsewhere.example/metadata.json"
-    assert challenge(server(resource_metadata_url=elsewhere)) == f'Bearer realm="api", resource_metadata="{elsewhere}"'
+    other = "https://other.example/metadata.json"
+    assert challenge(server(resource_metadata_url=other)) == f'Bearer realm="api", resource_metadata="{other}"'
 
 
 def test_without_a_resource_url_there_is_no_metadata():
     assert server().resource_metadata is None
 
 
-def test_environment_variables_can_say_it():
+def test_resource_metadata_can_be_set_in_the_environment():
     environ = {
         "M2MGUARD_ISSUER": ISSUER,
         "M2MGUARD_AUDIENCE": API,
@@ -107,7 +107,7 @@ def test_environment_variables_can_say_it():
     ],
     ids=str,
 )
-def test_an_invalid_value_is_refused(settings):
+def test_invalid_metadata_settings_are_rejected(settings):
     with pytest.raises(ConfigurationError, match=next(iter(reversed(settings)))):
         server(**settings)
 
@@ -116,7 +116,7 @@ PATH = "/.well-known/oauth-protected-resource/v1"
 
 
 @pytest.mark.parametrize(
-    ("asks", "request_of"),
+    ("is_served", "request_of"),
     [
         (True, {"method": "GET", "path": PATH}),
         (True, {"method": "HEAD", "path": PATH}),
@@ -136,6 +136,6 @@ PATH = "/.well-known/oauth-protected-resource/v1"
     ],
     ids=str,
 )
-def test_only_get_and_head_of_exactly_its_path_ask_for_it(asks, request_of):
+def test_the_document_is_served_only_to_get_and_head_of_its_path(is_served, request_of):
     metadata = ResourceMetadata(resource_url="https://shopping.api/v1", authorization_servers=[ISSUER])
-    assert metadata.is_asked_for(**request_of) == asks
+    assert metadata.is_asked_for(**request_of) == is_served

@@ -1,4 +1,4 @@
-"""What an answer's Retry-After means, in seconds and in each form of an HTTP date."""
+"""Retry-After of an answer, in seconds and in each form of an HTTP date."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def wait(retry_after, now_s=NOW_S, **more):
     ("value", "seconds"),
     [("7", 7.0), (" 7 ", 7.0), ("0", 0.0), ("1.5", 1.5), ("300", 300.0), ("86400", 300.0), ("9" * 40, 300.0)],
 )
-def test_seconds_are_taken_up_to_five_minutes(value, seconds):
+def test_seconds_are_limited_to_five_minutes(value, seconds):
     assert wait(value) == seconds
 
 
@@ -31,16 +31,16 @@ def test_seconds_are_taken_up_to_five_minutes(value, seconds):
         " Sun, 06 Nov 1994 08:50:37 GMT ",
     ],
 )
-def test_a_date_in_any_form_is_a_minute_from_now(date):
+def test_a_date_is_accepted_in_any_form(date):
     assert wait(date) == 60.0
 
 
-def test_a_date_counts_from_the_answers_own_date():
+def test_a_date_counts_from_the_date_of_the_answer():
     """The server's clock is two hours behind ours."""
     assert wait("Sun, 06 Nov 1994 06:50:07 GMT", date="Sun, 06 Nov 1994 06:49:37 GMT") == 30.0
 
 
-def test_an_unreadable_date_field_leaves_our_own_clock():
+def test_a_date_counts_from_our_clock_if_the_date_field_is_invalid():
     assert wait("Sun, 06 Nov 1994 08:50:37 GMT", date="yesterday") == 60.0
 
 
@@ -57,7 +57,7 @@ def test_seconds_do_not_depend_on_any_date():
         ("Mon, 07 Nov 1994 08:49:37 GMT", 300.0),
     ],
 )
-def test_a_past_date_means_now_and_a_far_one_is_capped(date, seconds):
+def test_a_past_date_means_now_and_a_distant_one_is_limited(date, seconds):
     assert wait(date) == seconds
 
 
@@ -65,22 +65,22 @@ def test_a_past_date_means_now_and_a_far_one_is_capped(date, seconds):
     "value",
     ["", "soon", "-1", "+7", "1e9", "7, 7", "\u0667", "nan", "inf", "Sun, 06 Nov 99999999999999999999 08:49:37 GMT"],
 )
-def test_anything_else_means_nothing(value):
+def test_an_invalid_value_counts_as_zero(value):
     assert wait(value) == 0.0
 
 
-def test_without_the_field_nothing_is_asked_for():
+def test_a_missing_field_counts_as_zero():
     assert retry_after_s({}, now_s=NOW_S) == 0.0
 
 
-def test_the_longest_wait_can_be_set():
+def test_the_maximum_wait_can_be_set():
     assert retry_after_s({"retry-after": "90"}, now_s=NOW_S, most_s=60.0) == 60.0
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
-def test_whatever_a_server_sends_the_wait_stays_in_its_bounds(value, date):
+def test_the_wait_is_within_its_bounds_for_any_value(value, date):
     assert 0.0 <= wait(value, date=date) <= MAX_RETRY_AFTER_S
 
 
-def test_a_date_longer_than_any_form_of_one_is_none():
+def test_a_date_that_is_too_long_is_ignored():
     assert http_date_s("Sun, 06 Nov 1994 08:49:37 GMT" + " " * 64) is None

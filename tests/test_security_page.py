@@ -1,4 +1,4 @@
-"""docs/explanation/security.md names every rule, and tests that exist. `NamedTests` checks at the end of a run that they ran and passed."""
+"""docs/explanation/security.md names every rule and existing tests. `NamedTests` checks at the end of a run that they passed."""
 
 import ast
 import re
@@ -19,13 +19,11 @@ RULES = [*(f"S{number}" for number in range(1, 73)), *(f"F{number}" for number i
 def rows() -> dict[str, str]:
     found = ROW.findall((ROOT / "docs" / "explanation" / "security.md").read_text())
     assert len(found) == len({rule for rule, _, _ in found})
-    return {rule: held_by for rule, _, held_by in found}
+    return {rule: cell for rule, _, cell in found}
 
 
 def named_tests() -> list[str]:
-    return sorted(
-        {f"tests/{file}::{name}" for held_by in rows().values() for file, name in NAMED_TEST.findall(held_by)}
-    )
+    return sorted({f"tests/{file}::{name}" for cell in rows().values() for file, name in NAMED_TEST.findall(cell)})
 
 
 @cache
@@ -39,7 +37,7 @@ def test_every_rule_is_on_the_page_in_order():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_names_a_test_or_says_why_it_does_not_apply(rule):
+def test_a_rule_names_a_test_or_the_reason_why_it_does_not_apply(rule):
     assert NAMED_TEST.search(rows()[rule]) or rows()[rule].startswith("does not apply: ")
 
 
@@ -50,7 +48,7 @@ def test_a_named_test_exists(name):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "everything", "faults"),
+    ("outcome", "is_full_run", "problems"),
     [
         ("passed", False, 0),
         ("skipped", False, 1),
@@ -59,8 +57,8 @@ def test_a_named_test_exists(name):
         (None, True, len(named_tests())),
     ],
 )
-def test_a_run_in_which_a_named_test_did_not_pass_fails(outcome, everything, faults):
-    option = SimpleNamespace(markexpr="" if everything else "not slow", keyword="")
+def test_a_run_fails_if_a_named_test_did_not_pass(outcome, is_full_run, problems):
+    option = SimpleNamespace(markexpr="" if is_full_run else "not slow", keyword="")
     named = NamedTests(SimpleNamespace(args_source=pytest.Config.ArgsSource.TESTPATHS, option=option))
     session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
     name = next(name for name in named_tests() if not name.startswith(MAY_BE_SKIPPED))
@@ -68,5 +66,5 @@ def test_a_run_in_which_a_named_test_did_not_pass_fails(outcome, everything, fau
         report = SimpleNamespace(when="call", passed=outcome == "passed", nodeid=f"{name}[a case]", outcome=outcome)
         named.pytest_runtest_logreport(report)
     named.pytest_sessionfinish(session, pytest.ExitCode.OK)
-    assert len(named.faults) == faults
-    assert (session.exitstatus == pytest.ExitCode.OK) == (not faults)
+    assert len(named.problems) == problems
+    assert (session.exitstatus == pytest.ExitCode.OK) == (not problems)

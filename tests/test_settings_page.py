@@ -1,4 +1,4 @@
-"""docs/reference/settings.md lists every setting, as the code has it."""
+"""docs/reference/settings.md lists every setting; it is generated from the code."""
 
 import re
 
@@ -7,15 +7,15 @@ from m2mguard._server.environment import SETTINGS
 from tools import settings_page
 
 
-def test_the_page_is_what_the_code_says():
+def test_the_settings_page_is_up_to_date():
     assert settings_page.PAGE.read_text() == settings_page.page()
 
 
-def test_the_page_names_every_setting_that_text_can_give():
+def test_the_page_names_every_environment_variable():
     named = set(re.findall(r"`M2MGUARD_(\w+)`", settings_page.page()))
     assert named == set(SETTINGS) - {name.upper() for name in settings_page.ONLY_IN_CODE}
 
 
-def test_every_argument_has_its_meaning():
+def test_every_argument_has_a_meaning():
     assert "0 to 300" in settings_page.argument_meanings(ResourceServer)["leeway"]
     assert all(len(line.split(" | ")[-1]) > 10 for line in settings_page.page().splitlines() if line.startswith("| `"))

@@ -13,6 +13,6 @@ def test_no_verdict_is_wrong_while_keys_rotate_and_the_issuer_fails():
     result = soak(5, workers=2, rotate_every_s=0.8, caching=QUICK)
     assert result.wrong == []
     assert result.rotations >= 3
-    assert result.threads <= 0  # more than before; fewer, if one of an earlier test has ended meanwhile
+    assert result.threads <= 0  # the increase; negative if a thread of an earlier test has ended meanwhile
     assert result.verdicts["accepted"] > 1000
     assert any(outcome.startswith("refused") for outcome in result.verdicts)

@@ -1,4 +1,4 @@
-"""Events become OpenTelemetry metrics, read back by the SDK."""
+"""Events are counted as OpenTelemetry metrics."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def counted(reader, name) -> dict[frozenset, int]:
     return points
 
 
-def test_a_servers_life_is_counted(reader, meter):
+def test_the_events_of_a_server_are_counted(reader, meter):
     clock, events = ManualClock(), ObservedEvents()
     with LocalIssuer(algorithm="ES256") as issuer:
         server = ResourceServer(
@@ -87,29 +87,29 @@ def test_a_servers_life_is_counted(reader, meter):
         assert counted(reader, f"m2mguard.{name}") == {only_issuer: times}, name
 
 
-def test_every_row_counts_at_a_counter_that_exists_by_fields_that_exist():
+def test_every_row_has_an_existing_counter_and_existing_fields():
     for kind, row in _TABLE.items():
         assert row.counter in COUNTERS
         assert set(row.fields) <= set(kind.__dataclass_fields__)
     assert {row.counter for row in _TABLE.values()} == set(COUNTERS)
 
 
-def test_an_event_without_a_row_passes_on(meter):
-    heard = []
-    Metrics(meter=meter, then=heard.append)(Event())
-    assert heard == [Event()]
+def test_an_event_without_a_row_is_passed_on(meter):
+    received = []
+    Metrics(meter=meter, then=received.append)(Event())
+    assert received == [Event()]
 
 
-def test_without_a_meter_it_is_the_global_ones(reader, meter, monkeypatch):
-    asked_for = []
-    monkeypatch.setattr("m2mguard.telemetry.get_meter", lambda name: asked_for.append(name) or meter)
+def test_the_default_meter_is_the_global_one(reader, meter, monkeypatch):
+    names = []
+    monkeypatch.setattr("m2mguard.telemetry.get_meter", lambda name: names.append(name) or meter)
     refreshed = KeysRefreshed(cause="cold", key_ids=(), added=(), removed=(), skipped=(), not_modified=False)
     Metrics()(refreshed)
-    assert asked_for == ["m2mguard"]
+    assert names == ["m2mguard"]
     assert sum(counted(reader, _TABLE[KeysRefreshed].counter).values()) == 1
 
 
-def test_without_opentelemetry_the_import_says_what_to_install():
+def test_the_import_error_without_opentelemetry_names_the_extra():
     script = "import sys; sys.modules['opentelemetry'] = None; import m2mguard.telemetry"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert 'pip install "m2mguard[telemetry]"' in done.stderr

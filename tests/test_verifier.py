@@ -1,4 +1,4 @@
-"""A remembered token through ResourceServer: never accepted a moment longer, or for less, than a token that is seen first."""
+"""Cached tokens in ResourceServer: the same checks apply to them as to new tokens."""
 
 import threading
 import time
@@ -26,6 +26,7 @@ from tests.refusals import reason_of
 
 @pytest.fixture
 def clock():
+    """The wall clock of the server; it starts at the current time, because the issuer uses the real clock."""
     return ManualClock(time.time())
 
 
@@ -36,6 +37,7 @@ def monotonic():
 
 @pytest.fixture
 def events():
+    """A plain list: these tests look at the events of their own thread only."""
     return []
 
 
@@ -48,7 +50,7 @@ def server_of(issuer, audience=SHOPPING_API, **settings):
     return ResourceServer(Issuer.logto(issuer.endpoint), audience=audience, **settings)
 
 
-def test_a_token_is_verified_once_and_then_remembered(issuer, server, events):
+def test_a_token_is_verified_once_and_then_cached(issuer, server, events):
     token = issuer.mint()
     assert server.verify(token) is server.verify(token.encode()) is server.authenticate([f"Bearer {token}"])
     assert server.health().verdicts == VerdictHealth(remembered=1, hits=2, misses=1)
@@ -56,21 +58,21 @@ def test_a_token_is_verified_once_and_then_remembered(issuer, server, events):
     assert accepted == [False, True, True]
 
 
-def test_size_nought_switches_it_off(issuer):
+def test_size_0_disables_the_cache(issuer):
     server, token = server_of(issuer, verdict_cache_size=0), issuer.mint()
     assert server.verify(token) == server.verify(token)
     assert server.health().verdicts == VerdictHealth(remembered=0, hits=0, misses=2)
 
 
 @pytest.mark.parametrize(
-    "spelt",
+    "field_format",
     [b"Bearer %s", b"bearer %s", b"BEARER %s", b"Bearer  %s", b"Bearer %s \t", b" Bearer %s"],
 )
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_remembered_token_is_recognised_however_its_field_is_spelt(issuer, server, spelt, as_text):
+def test_a_cached_token_is_found_in_every_form_of_its_field(issuer, server, field_format, as_text):
     token = issuer.mint()
     caller = server.verify(token)
-    field = spelt % token.encode()
+    field = field_format % token.encode()
     assert server.authenticate([field.decode() if as_text else field]) is caller
     assert server.health().verdicts == VerdictHealth(remembered=1, hits=1, misses=1)
 
@@ -90,7 +92,7 @@ def test_a_remembered_token_is_recognised_however_its_field_is_spelt(issuer, ser
         ([b"Bearer x%s"], InvalidToken),
     ],
 )
-def test_a_remembered_token_makes_no_other_field_good(issuer, server, fields, error):
+def test_a_cached_token_makes_no_invalid_field_valid(issuer, server, fields, error):
     token = issuer.mint()
     server.verify(token)
     with pytest.raises(error):
@@ -98,7 +100,7 @@ def test_a_remembered_token_makes_no_other_field_good(issuer, server, fields, er
     assert server.health().verdicts.hits == 0
 
 
-def test_a_remembered_token_expires_to_the_second(issuer, server, clock):
+def test_a_cached_token_expires_to_the_second(issuer, server, clock):
     token = issuer.mint(issued_at=int(clock.now), lifetime=600)
     clock.now = int(clock.now) + 600 + 30 - 0.001  # the leeway is 30 s
     assert server.verify(token) is server.verify(token)
@@ -106,7 +108,7 @@ def test_a_remembered_token_expires_to_the_second(issuer, server, clock):
     assert reason_of(server, token) == "expired"
 
 
-def test_a_clock_that_steps_back_before_the_token_began_refuses_it_until_it_is_right_again(issuer, server, clock):
+def test_a_cached_token_is_refused_while_the_clock_is_before_its_start(issuer, server, clock):
     began = int(clock.now)
     token = issuer.mint(issued_at=began)
     caller = server.verify(token)
@@ -116,7 +118,7 @@ def test_a_clock_that_steps_back_before_the_token_began_refuses_it_until_it_is_r
     assert server.verify(token) is caller
 
 
-def test_a_withdrawn_key_takes_its_verdicts_with_it_at_the_next_look(issuer, server):
+def test_cached_tokens_of_a_withdrawn_key_are_refused(issuer, server):
     old = issuer.mint()
     server.verify(old)
     issuer.withdraw()
@@ -127,7 +129,7 @@ def test_a_withdrawn_key_takes_its_verdicts_with_it_at_the_next_look(issuer, ser
     assert server.health().verdicts.hits == 0
 
 
-def test_a_key_id_with_new_material_takes_the_old_verdicts_with_it(issuer, server):
+def test_cached_tokens_of_a_replaced_key_are_refused(issuer, server):
     old = issuer.mint()
     server.verify(old)
     issuer.replace_material()
@@ -136,15 +138,15 @@ def test_a_key_id_with_new_material_takes_the_old_verdicts_with_it(issuer, serve
     assert server.verify(issuer.mint())
 
 
-def test_other_keys_verdicts_outlive_a_rotation(issuer, server):
+def test_cached_tokens_of_other_keys_survive_a_rotation(issuer, server):
     old = issuer.mint()
     caller = server.verify(old)
     issuer.rotate("RS256")
-    server.verify(issuer.mint())  # the new key is found at once
+    server.verify(issuer.mint())  # fetches the new key
     assert server.verify(old) is caller
 
 
-def test_a_remembered_token_is_not_accepted_once_its_keys_may_no_longer_be_served(issuer, server, monotonic):
+def test_a_cached_token_is_not_accepted_with_expired_keys(issuer, server, monotonic):
     token = issuer.mint()
     server.verify(token)
     issuer.stop()
@@ -163,18 +165,18 @@ def test_while_the_issuer_is_down_a_cached_token_is_not_checked_again(issuer, se
     assert any(isinstance(event, StaleServed) for event in events)
 
 
-def test_remembered_tokens_alone_keep_the_keys_fresh(issuer, server, monotonic):
+def test_cached_tokens_alone_keep_the_keys_fresh(issuer, server, monotonic):
     token = issuer.mint()
     server.verify(token)
     for fetches in (2, 3, 4):
         monotonic.advance(299)  # past refresh-ahead, before the ttl
         server.verify(token)
         issuer.wait_for_requests("jwks", fetches)
-        server.warm_up()  # joins the refresh in flight
+        server.warm_up()  # waits for the refresh in flight
     assert server.health().verdicts == VerdictHealth(remembered=1, hits=3, misses=1)
 
 
-def test_purge_forgets_keys_and_tokens(issuer, server):
+def test_purge_drops_keys_and_tokens(issuer, server):
     token = issuer.mint()
     server.verify(token)
     server.purge()
@@ -191,25 +193,25 @@ def test_requirements_are_checked_on_every_request(issuer, server):
         server.authenticate(header, Requirement(scopes=["write:orders"]))
 
 
-def test_servers_never_share_what_they_remember(issuer):
-    here, there = server_of(issuer), server_of(issuer, audience="https://billing.api")
+def test_servers_do_not_share_cached_tokens(issuer):
+    first, other = server_of(issuer), server_of(issuer, audience="https://billing.api")
     again = server_of(issuer)
     token = issuer.mint()
-    here.verify(token)
-    assert reason_of(there, token) == "audience"
-    assert again.verify(token) is not here.verify(token)
+    first.verify(token)
+    assert reason_of(other, token) == "audience"
+    assert again.verify(token) is not first.verify(token)
     assert again.health().verdicts == VerdictHealth(remembered=1, hits=0, misses=1)
 
 
-def test_a_flood_of_bad_tokens_changes_nothing(issuer, server):
+def test_a_flood_of_invalid_tokens_does_not_change_the_cache(issuer, server):
     good = issuer.mint()
     caller = server.verify(good)
     header, payload, signature = good.split(".")
-    stranger = LocalIssuer(algorithm="ES256", issuer=issuer.url)
+    forger = LocalIssuer(algorithm="ES256", issuer=issuer.url)
     for number in range(300):
-        forged = stranger.mint(header={"kid": issuer.current_key.kid, "n": number})
-        for bad in (forged, f"{header}.{payload}.{'A' * len(signature)}", issuer.mint(lifetime=-60 - number)):
-            reason_of(server, bad)
+        forged = forger.mint(header={"kid": issuer.current_key.kid, "n": number})
+        for invalid in (forged, f"{header}.{payload}.{'A' * len(signature)}", issuer.mint(lifetime=-60 - number)):
+            reason_of(server, invalid)
         with pytest.raises(InsufficientScope):
             server.verify(issuer.mint_user_token())
     assert server.verify(good) is caller
@@ -217,19 +219,19 @@ def test_a_flood_of_bad_tokens_changes_nothing(issuer, server):
     assert len(server._verifier._known_headers) == 1
 
 
-def test_known_headers_are_bounded_even_where_the_issuer_varies_them(issuer, server):
+def test_the_number_of_known_headers_is_bounded(issuer, server):
     for number in range(300):
         assert server.verify(issuer.mint(header={"n": number}))
     assert len(server._verifier._known_headers) <= 256
 
 
-def test_a_known_header_is_no_pass_for_another_payload(issuer, server):
+def test_a_known_header_does_not_validate_another_payload(issuer, server):
     server.verify(issuer.mint())
     header, payload, _ = issuer.mint("app-admin").split(".")
     assert reason_of(server, f"{header}.{payload}.{issuer.mint().split('.')[2]}") == "signature"
 
 
-def test_threads_get_their_own_callers_while_keys_are_purged_and_the_cache_is_too_small(issuer):
+def test_threads_get_the_right_callers_during_purges_with_a_small_cache(issuer):
     server = server_of(issuer, verdict_cache_size=4, caching=KeyCaching(burst=100))
     tokens = {name: issuer.mint(name) for name in (f"app-{number}" for number in range(12))}
     server.warm_up()

@@ -1,4 +1,4 @@
-"""The words that we do not write: each has a plain one beside it. CONTRIBUTING.md says how we write; this is the list that is checked.
+"""The words that we do not write, each with a plain replacement. CONTRIBUTING.md describes our language; this test checks it.
 
 `make check` runs this, and codespell for the spelling.
 """
@@ -57,7 +57,7 @@ def test_plain_words_only():
     assert not found, "\n".join([f"{len(found)} words that we do not write:", *found])
 
 
-def test_the_list_finds_what_it_names():
+def test_the_pattern_finds_the_listed_words():
     assert PATTERN.search("A setting that cannot be meant.")
     assert PATTERN.search("The Caller stands at scope")
     assert not PATTERN.search("an invalid setting, understands at once")

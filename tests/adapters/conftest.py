@@ -1,4 +1,4 @@
-"""A resource server that knows its keys, so that the tests of an adapter need no issuer to run."""
+"""A resource server with configured keys, so that the tests of adapters need no running issuer."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -14,7 +14,8 @@ django_site.set_up()  # before any module of Django REST framework is imported
 
 @pytest.fixture(scope="session")
 def issuer() -> LocalIssuer:
-    return LocalIssuer()  # mints; never started
+    """An issuer that only mints and never runs: the server has its keys."""
+    return LocalIssuer()
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def server(issuer: LocalIssuer) -> ResourceServer:
 
 @pytest.fixture
 def bearer(issuer: LocalIssuer) -> Callable[..., dict[str, str]]:
-    """Mint a token, with the scope `read:orders` unless others are given, and make the header that carries it."""
+    """Mint a token, by default with the scope `read:orders`; returns the headers of a request with it."""
 
     def header(app_id: str = "app-orders", *, scopes: Collection[str] = ("read:orders",), **options) -> dict[str, str]:
         return {"Authorization": f"Bearer {issuer.mint(app_id, scopes=scopes, **options)}"}

@@ -1,4 +1,4 @@
-"""What is aiohttp's own: views, WebSockets, preflights, exceptions. What all adapters share is in tests/contract."""
+"""The aiohttp adapter: views, WebSockets, preflights, exceptions. The common behavior of all adapters is in tests/contract."""
 
 import asyncio
 import dataclasses
@@ -60,19 +60,19 @@ def status(app, headers=None, path="/orders", method="GET"):
     return call(app, (path, headers or {}), method=method)[0][0]
 
 
-def test_the_caller_is_at_its_key(server):
+def test_the_caller_is_in_the_request_at_its_key(server):
     app = application(bearer_auth_middleware(server, requires=READ), orders=who)
     ((code, _, text),) = call(app, ("/orders", server.headers("app-mine", scopes=["read"])))
     assert (code, text) == (200, "app-mine")
 
 
-def test_what_the_middleware_and_a_handler_ask_for_adds_up(server):
+def test_requirements_of_middleware_and_handler_are_combined(server):
     app = application(bearer_auth_middleware(server, requires=READ), orders=requires("write")(who))
     for scopes, expected in ((["read", "write"], 200), (["read"], 403), (["write"], 403)):
         assert status(app, server.headers(scopes=scopes)) == expected
 
 
-def test_a_handler_on_a_public_path_asks_for_itself(server):
+def test_a_decorated_handler_on_a_public_path_is_protected(server):
     app = application(bearer_auth_middleware(server, public=["/orders"]), orders=requires("read")(who))
     assert status(app, server.headers(scopes=["read"])) == 200
     assert status(app) == 401
@@ -102,7 +102,7 @@ class Orders(web.View):
         return await who(self.request)
 
 
-def test_each_method_of_a_view_asks_for_its_own(server):
+def test_each_method_of_a_view_has_its_own_requirement(server):
     app = application(bearer_auth_middleware(server), orders=Orders)
     headers = server.headers(scopes=["read"])
     assert (status(app, headers), status(app, headers, method="POST")) == (200, 403)
@@ -110,7 +110,7 @@ def test_each_method_of_a_view_asks_for_its_own(server):
         requires("read")(Orders)
 
 
-def test_an_organization_may_come_from_the_route(server):
+def test_an_organization_can_be_taken_from_the_route(server):
     guard = requires("read", organization=lambda request: request.match_info["tenant"], server=server)
     app = web.Application()
     app.router.add_get("/{tenant}/orders", guard(who))
@@ -161,7 +161,7 @@ def test_a_preflight_needs_a_token_unless_it_is_exempt(server):
     assert status(exempt, {**PREFLIGHT, "Cookie": "a=b"}, method="OPTIONS") == 401
 
 
-def test_the_metadata_are_open_and_named_in_the_challenge():
+def test_the_metadata_is_public_and_named_in_the_challenge():
     with TestServer(resource_url="https://shopping.example/v1") as server:
         app = application(bearer_auth_middleware(server), orders=who)
         path = "/.well-known/oauth-protected-resource/v1"
@@ -171,7 +171,7 @@ def test_the_metadata_are_open_and_named_in_the_challenge():
         assert path in refused[1]["WWW-Authenticate"]
 
 
-def test_an_answer_of_your_own_is_sent(server):
+def test_on_error_may_replace_the_answer(server):
     def teapot(error, request):
         answer = server.answer(error)
         return dataclasses.replace(answer, status=418, body=b'{"path": "%s"}' % request.path.encode())
@@ -184,22 +184,22 @@ def test_an_answer_of_your_own_is_sent(server):
     assert status(quiet) == 401
 
 
-def test_a_refusal_is_an_exception_that_middleware_sees(server):
-    seen = []
+def test_other_middleware_can_catch_a_refusal(server):
+    reasons = []
 
     @web.middleware
-    async def note(request, handler):
+    async def record_reason(request, handler):
         try:
             return await handler(request)
         except web.HTTPUnauthorized as refusal:
-            seen.append(refusal.__cause__.reason)
+            reasons.append(refusal.__cause__.reason)
             raise
 
-    assert status(application(note, bearer_auth_middleware(server), orders=who)) == 401
-    assert seen == ["missing"]
+    assert status(application(record_reason, bearer_auth_middleware(server), orders=who)) == 401
+    assert reasons == ["missing"]
 
 
-def test_a_probe_is_ready_once_there_are_keys(server):
+def test_readiness_is_200_as_soon_as_there_are_keys(server):
     app = application(bearer_auth_middleware(server, public=["/readyz"]), readyz=readiness(server))
     server.issuer.stop()
     assert status(app, path="/readyz") == 503
@@ -228,7 +228,7 @@ def test_calling_as_finds_the_server_of_an_application(server):
     ],
     ids=lambda arguments: " ".join(arguments),
 )
-def test_an_invalid_argument_is_refused(arguments):
+def test_an_invalid_argument_of_the_middleware_is_rejected(arguments):
     given = {"server": ResourceServer("https://issuer.example", audience="https://a.api"), **arguments}
     with pytest.raises(ConfigurationError):
         bearer_auth_middleware(**given)

@@ -1,4 +1,4 @@
-"""What is ASGI's own: scopes, messages, paths, preflights. What all adapters have in common is in tests/contract."""
+"""The ASGI adapter: scopes, messages, paths, preflights. The common behavior of all adapters is in tests/contract."""
 
 import dataclasses
 from typing import Any
@@ -10,7 +10,7 @@ from m2mguard.asgi import BearerAuthMiddleware, caller_of
 
 
 class Inner:
-    """An application that remembers the scopes it was given."""
+    """An application that records its scopes."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -43,8 +43,8 @@ def websocket(headers: dict[str, str] | None = None, **members: Any):
     return scope
 
 
-async def never():
-    raise AssertionError("a refusal needs nothing from the client")
+async def must_not_receive():
+    raise AssertionError("a refusal must not receive from the client")
 
 
 async def call(app, scope):
@@ -54,18 +54,18 @@ async def call(app, scope):
     async def send(message):
         sent.append(message)
 
-    await app(scope, never, send)
+    await app(scope, must_not_receive, send)
     return sent
 
 
-async def test_the_application_finds_the_caller_as_auth_and_as_user(protect, inner, bearer):
+async def test_the_caller_is_in_the_scope_as_auth_and_as_user(protect, inner, bearer):
     sent = await call(protect(), http(headers=bearer("app-orders")))
     assert sent[0]["status"] == 200
     assert inner.scopes[0]["auth"] is inner.scopes[0]["user"]
     assert inner.scopes[0]["auth"].app_id == "app-orders"
 
 
-async def test_caller_of_gives_the_caller_or_says_what_is_missing(protect, inner, bearer):
+async def test_caller_of_returns_the_caller_or_explains_its_absence(protect, inner, bearer):
     await call(protect(), http(headers=bearer("app-orders")))
     assert caller_of(inner.scopes[0]) is inner.scopes[0]["auth"]
     for scope in ({}, {"auth": "forged"}):
@@ -73,14 +73,14 @@ async def test_caller_of_gives_the_caller_or_says_what_is_missing(protect, inner
             caller_of(scope)
 
 
-async def test_the_scope_from_above_is_not_changed(protect, bearer):
+async def test_the_scope_of_the_server_is_not_changed(protect, bearer):
     scope = http(headers=bearer())
     before = dict(scope)
     await call(protect(), scope)
     assert scope == before
 
 
-async def test_a_field_name_in_capitals_is_the_same_field(protect, inner, issuer):
+async def test_field_names_ignore_case(protect, inner, issuer):
     token = f"Bearer {issuer.mint()}".encode()
     sent = await call(protect(), http() | {"headers": [(b"AUTHORIZATION", token)]})
     assert sent[0]["status"] == 200
@@ -88,12 +88,12 @@ async def test_a_field_name_in_capitals_is_the_same_field(protect, inner, issuer
     assert sent[0]["status"] == 400
 
 
-async def test_lifespan_passes(protect, inner):
+async def test_lifespan_reaches_the_application(protect, inner):
     await call(protect(), {"type": "lifespan"})
     assert inner.scopes == [{"type": "lifespan"}]
 
 
-async def test_a_scope_of_another_type_is_an_error_and_does_not_pass(protect, inner):
+async def test_a_scope_of_another_type_is_an_error(protect, inner):
     with pytest.raises(ValueError, match="http and websocket"):
         await call(protect(), http() | {"type": "webtransport"})
     assert inner.scopes == []
@@ -106,7 +106,7 @@ async def test_a_refused_head_has_the_fields_of_get_and_no_body(protect):
     assert len(get[1]["body"]) > 0
 
 
-async def test_what_is_no_refusal_passes_through_and_lets_nobody_in(protect, inner, bearer):
+async def test_another_error_of_a_check_is_raised_and_admits_no_request(protect, inner, bearer):
     def broken(scope):
         raise LookupError("mine")
 
@@ -118,12 +118,12 @@ async def test_what_is_no_refusal_passes_through_and_lets_nobody_in(protect, inn
 # --- WebSockets
 
 
-async def test_a_websocket_with_a_good_token_passes(protect, inner, bearer):
+async def test_a_websocket_with_a_valid_token_reaches_the_application(protect, inner, bearer):
     await call(protect(), websocket(bearer("app-orders")))
     assert inner.scopes[0]["auth"].app_id == "app-orders"
 
 
-async def test_a_refused_handshake_is_answered_over_http_where_the_server_can(protect, inner):
+async def test_a_refused_handshake_is_answered_over_http_if_supported(protect, inner):
     sent = await call(protect(), websocket(extensions={"websocket.http.response": {}}))
     assert [message["type"] for message in sent] == ["websocket.http.response.start", "websocket.http.response.body"]
     assert sent[0]["status"] == 401
@@ -133,7 +133,7 @@ async def test_a_refused_handshake_is_answered_over_http_where_the_server_can(pr
 
 
 @pytest.mark.parametrize("members", [{}, {"extensions": None}, {"extensions": {"tls": {}}}])
-async def test_a_refused_handshake_is_closed_with_1008_where_it_cannot(protect, inner, members):
+async def test_a_refused_handshake_is_closed_with_1008_otherwise(protect, inner, members):
     sent = await call(protect(), websocket(**members))
     assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
     assert inner.scopes == []
@@ -149,7 +149,7 @@ async def test_a_public_path_needs_no_token_and_has_no_caller(protect, inner, sc
     assert "user" not in inner.scopes[0]
 
 
-async def test_a_public_path_has_no_caller_even_where_a_token_was_sent(protect, inner, bearer):
+async def test_a_public_path_has_no_caller_even_with_a_token(protect, inner, bearer):
     await call(protect(public=("/healthz",)), http("/healthz", headers=bearer()))
     assert "auth" not in inner.scopes[0]
 
@@ -175,13 +175,13 @@ async def test_a_public_path_has_no_caller_even_where_a_token_was_sent(protect, 
     ],
     ids=str,
 )
-async def test_whatever_is_not_plainly_public_is_protected(protect, inner, members):
+async def test_an_ambiguous_path_is_protected(protect, inner, members):
     sent = await call(protect(public=("/healthz", "/docs/")), http() | members)
     assert sent[0]["status"] == 401
     assert inner.scopes == []
 
 
-async def test_public_paths_lie_below_the_root_path(protect, inner):
+async def test_public_paths_are_relative_to_the_root_path(protect, inner):
     await call(protect(public=("/healthz",)), http("/api/healthz", root_path="/api", raw_path=b"/api/healthz"))
     assert len(inner.scopes) == 1
 
@@ -191,26 +191,26 @@ async def test_public_paths_lie_below_the_root_path(protect, inner):
     [
         {"path": "/docs/mein bericht", "raw_path": b"/docs/mein%20bericht"},
         {"path": "/docs/größe.txt", "raw_path": b"/docs/gr%C3%B6%C3%9Fe.txt"},
-        {"path": "/docs/größe.txt"},  # a server that does not tell
+        {"path": "/docs/größe.txt"},  # a server that omits raw_path
         {"path": "/docs/größe.txt", "raw_path": None},
         {"path": "/api/docs/größe.txt", "root_path": "/api", "raw_path": b"/api/docs/gr%C3%B6%C3%9Fe.txt"},
     ],
     ids=str,
 )
-async def test_spaces_and_letters_of_every_alphabet_below_a_public_prefix_are_public(protect, inner, members):
+async def test_spaces_and_letters_of_every_alphabet_are_public(protect, inner, members):
     await call(protect(public=("/docs/",)), http() | members)
     assert len(inner.scopes) == 1
 
 
-async def test_an_entry_may_open_some_methods_only(protect, inner):
-    guarded = protect(public=("GET /docs/", "WEBSOCKET /live"))
+async def test_a_public_entry_may_be_limited_to_methods(protect, inner):
+    protected = protect(public=("GET /docs/", "WEBSOCKET /live"))
     for scope in (http("/docs/a"), http("/docs/a", method="HEAD"), websocket(path="/live")):
-        await call(guarded, scope)
+        await call(protected, scope)
     assert len(inner.scopes) == 3
     for method in ("POST", "OPTIONS", "get"):
-        assert (await call(guarded, http("/docs/a", method=method)))[0]["status"] == 401
-    assert (await call(guarded, http("/live")))[0]["status"] == 401
-    assert (await call(guarded, websocket(path="/docs/a")))[0]["code"] == 1008
+        assert (await call(protected, http("/docs/a", method=method)))[0]["status"] == 401
+    assert (await call(protected, http("/live")))[0]["status"] == 401
+    assert (await call(protected, websocket(path="/docs/a")))[0]["code"] == 1008
     assert len(inner.scopes) == 3
 
 
@@ -223,7 +223,7 @@ async def test_an_entry_may_open_some_methods_only(protect, inner):
     ],
     ids=str,
 )
-async def test_what_may_run_as_another_method_is_public_only_where_every_method_is(protect, inner, members):
+async def test_a_method_override_is_public_only_if_every_method_is(protect, inner, members):
     assert (await call(protect(public=("GET /docs/",)), http("/docs/a", **members)))[0]["status"] == 401
     assert (await call(protect(public=("/docs/",)), http("/docs/a", **members)))[0]["status"] == 200
 
@@ -237,7 +237,7 @@ async def test_a_preflight_needs_a_token_by_default(protect):
     assert (await call(protect(), http(method="OPTIONS", headers=PREFLIGHT)))[0]["status"] == 401
 
 
-async def test_a_true_preflight_passes_where_it_is_exempt_and_has_no_caller(protect, inner):
+async def test_an_exempt_preflight_passes_without_a_caller(protect, inner):
     await call(protect(preflight="exempt"), http(method="OPTIONS", headers=PREFLIGHT, auth="forged"))
     assert "auth" not in inner.scopes[0]
 
@@ -261,18 +261,18 @@ async def test_a_true_preflight_passes_where_it_is_exempt_and_has_no_caller(prot
     ],
     ids=str,
 )
-async def test_nothing_else_passes_as_a_preflight(protect, inner, scope):
+async def test_no_other_request_passes_as_a_preflight(protect, inner, scope):
     assert (await call(protect(preflight="exempt"), scope))[0]["status"] == 401
     assert inner.scopes == []
 
 
-async def test_a_preflight_with_a_token_is_a_request_like_any_other(protect, inner, bearer):
+async def test_a_preflight_with_a_token_is_verified_like_any_request(protect, inner, bearer):
     await call(protect(preflight="exempt"), http(method="OPTIONS", headers=PREFLIGHT | bearer("app-orders")))
     assert inner.scopes[0]["auth"].app_id == "app-orders"
 
 
-class AnswersOptions:
-    """A view that takes OPTIONS itself, reads what it is sent, and answers with data."""
+class OptionsView:
+    """A view that handles OPTIONS itself, reads the body, and answers with data."""
 
     def __init__(self, *messages):
         self.messages = messages
@@ -284,9 +284,9 @@ class AnswersOptions:
             await send(message)
 
 
-async def exempted(server, *messages, received=()):
-    """Run one exempt preflight; what the view read, and what was sent."""
-    view, sent = AnswersOptions(*messages), []
+async def run_preflight(server, *messages, received=()):
+    """Run one exempt preflight; returns the messages that the view received and the messages that were sent."""
+    view, sent = OptionsView(*messages), []
     incoming = iter([*received, {"type": "http.disconnect"}])
 
     async def receive():
@@ -322,45 +322,45 @@ END = {"type": "http.response.body", "body": b"", "more_body": False}
         [{"type": "http.response.push", "path": "/data", "headers": []}, {"type": "http.response.body"}],
     ],
 )  # fmt: skip
-async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(server, messages):
-    _, sent = await exempted(server, START, *messages)
+async def test_the_answer_to_an_exempt_preflight_has_no_body(server, messages):
+    _, sent = await run_preflight(server, START, *messages)
     assert sent == [HEAD, END]
 
 
-async def test_an_answer_204_to_an_exempt_preflight_is_given_no_length(server):
-    _, sent = await exempted(server, START | {"status": 204, "trailers": True}, {"type": "http.response.body"})
+async def test_a_204_to_an_exempt_preflight_has_no_content_length(server):
+    _, sent = await run_preflight(server, START | {"status": 204, "trailers": True}, {"type": "http.response.body"})
     assert sent == [{"type": "http.response.start", "status": 204, "headers": HEAD["headers"][:1]}, END]
 
 
 async def test_an_exempt_preflight_has_no_body(server):
     received = [{"type": "http.request", "body": b"_method=", "more_body": True}, {"type": "http.request", "body": b"x"}]  # fmt: skip
-    read, _ = await exempted(server, START, received=received)
+    read, _ = await run_preflight(server, START, received=received)
     assert read == [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
 
 
 # --- on_error
 
 
-async def test_on_error_sees_the_refusal_and_the_standard_answer_is_sent(protect):
-    seen = []
+async def test_on_error_gets_the_refusal_and_the_standard_answer_is_sent(protect):
+    calls = []
     scope = http()
-    sent = await call(protect(on_error=lambda error, scope: seen.append((error, scope))), scope)
-    assert isinstance(seen[0][0], MissingToken)
-    assert seen[0][1] is scope
+    sent = await call(protect(on_error=lambda error, scope: calls.append((error, scope))), scope)
+    assert isinstance(calls[0][0], MissingToken)
+    assert calls[0][1] is scope
     assert sent[0]["status"] == 401
 
 
-async def test_on_error_may_give_another_answer_whose_length_is_counted_again(protect, server):
-    def shorter(error, scope):
+async def test_on_error_may_return_another_answer_with_a_new_length(protect, server):
+    def answer_without_content(error, scope):
         return dataclasses.replace(server.answer(error), body=b"{}")
 
-    sent = await call(protect(on_error=shorter), http())
+    sent = await call(protect(on_error=answer_without_content), http())
     assert sent[0]["status"] == 401
     assert dict(sent[0]["headers"])[b"content-length"] == b"2"
     assert sent[1]["body"] == b"{}"
 
 
-async def test_what_on_error_raises_passes_through_and_lets_nobody_in(protect, inner):
+async def test_an_error_of_on_error_is_raised_and_admits_no_request(protect, inner):
     def broken(error, scope):
         raise LookupError("mine")
 
@@ -376,7 +376,7 @@ async def _async_hook(error, scope): ...
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         ({"requires": "read:orders"}, "requires must be a Requirement"),
         ({"requires": ["read:orders"]}, "requires must be a Requirement"),
@@ -390,19 +390,19 @@ async def _async_hook(error, scope): ...
     ],
     ids=lambda value: str(value).partition(" at 0x")[0],
 )
-def test_an_invalid_argument_is_refused_at_construction(protect, options, sentence):
-    with pytest.raises(ConfigurationError, match=sentence):
+def test_an_invalid_argument_is_rejected_at_construction(protect, options, message):
+    with pytest.raises(ConfigurationError, match=message):
         protect(**options)
 
 
-def test_an_app_or_a_server_of_another_type_is_refused_at_construction(server):
+def test_an_app_or_server_of_another_type_is_rejected(server):
     with pytest.raises(ConfigurationError, match="server must be"):
         BearerAuthMiddleware(Inner(), Requirement())  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="app must be"):
         BearerAuthMiddleware("app", server)  # type: ignore[arg-type]
 
 
-async def test_a_callable_organization_is_given_the_scope(protect, inner, bearer):
+async def test_a_callable_organization_gets_the_scope(protect, inner, bearer):
     requires = Requirement(organization=lambda scope: scope["path"].split("/")[1])
     token = bearer(organization_id="blue")
     assert (await call(protect(requires=requires), http("/blue/orders", headers=token)))[0]["status"] == 200

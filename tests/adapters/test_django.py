@@ -1,4 +1,4 @@
-"""What is Django's own: settings, decorators, middleware, checks. What all adapters have in common is in tests/contract."""
+"""The Django adapter: settings, decorators, middleware, checks. The common behavior of all adapters is in tests/contract."""
 
 import asyncio
 import json
@@ -36,12 +36,12 @@ LOGIN = [
 
 @pytest.fixture
 def anyio_backend():
-    return "asyncio"  # Django knows no other loop
+    return "asyncio"  # Django supports no other event loop
 
 
 @pytest.fixture
 def site(server):
-    """Serve these views at their names: `with site(orders=view): ...`."""
+    """Serve views at paths with their names: `with site(orders=view): ...`."""
 
     def serve(middleware=(), public=None, setting=None, **views):
         urls: Any = types.ModuleType("urls")
@@ -85,7 +85,7 @@ class OrdersAsync(View):
     post = get
 
 
-def dispatched(view):
+def with_dispatch_decorated(view):
     guarded: Any = type("Guarded", (view,), {})
     return method_decorator(requires("read:orders"), name="dispatch")(guarded).as_view()
 
@@ -95,14 +95,14 @@ GUARDED = {
     "an async function": requires("read:orders")(app_id_async),
     "a class, around as_view": requires("read:orders")(Orders.as_view()),
     "an async class, around as_view": requires("read:orders")(OrdersAsync.as_view()),
-    "a class, by dispatch": dispatched(Orders),
-    "an async class, by dispatch": dispatched(OrdersAsync),
+    "a class, by dispatch": with_dispatch_decorated(Orders),
+    "an async class, by dispatch": with_dispatch_decorated(OrdersAsync),
 }
 guarded = pytest.mark.parametrize("view", GUARDED.values(), ids=GUARDED)
 
 
 @guarded
-def test_a_guarded_view_is_called_with_the_caller_or_not_at_all(site, bearer, view):
+def test_a_decorated_view_is_called_only_with_a_caller(site, bearer, view):
     with site(orders=view):
         assert Client().get("/orders/", headers=bearer("app-orders")).content == b"app-orders"
         assert Client().get("/orders/").status_code == 401
@@ -114,7 +114,7 @@ def test_a_guarded_view_is_called_with_the_caller_or_not_at_all(site, bearer, vi
 
 
 @guarded
-async def test_it_is_so_under_asgi_too(site, bearer, view):
+async def test_a_decorated_view_is_called_only_with_a_caller_under_asgi(site, bearer, view):
     with site(orders=view):
         assert (await AsyncClient().get("/orders/", headers=bearer("app-orders"))).content == b"app-orders"
         assert (await AsyncClient().get("/orders/")).status_code == 401
@@ -128,7 +128,7 @@ async def test_an_async_view_waits_for_keys_without_blocking_the_loop(site, name
         with site(setting=setting, orders=GUARDED[name]):
             headers = {"Authorization": f"Bearer {issuer.mint(scopes=['read:orders'])}"}
             requests = [asyncio.ensure_future(AsyncClient().get("/orders/", headers=headers)) for _ in range(20)]
-            await asyncio.get_running_loop().run_in_executor(None, gate.wait_for)  # ends only while the loop turns
+            await asyncio.get_running_loop().run_in_executor(None, gate.wait_for)  # ends only if the loop runs
             gate.release()
             assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200}
             assert issuer.count("jwks") == 1
@@ -136,7 +136,7 @@ async def test_an_async_view_waits_for_keys_without_blocking_the_loop(site, name
 
 @guarded
 @pytest.mark.parametrize("middleware", [[CSRF], LOGIN], ids=["csrf", "login"])
-def test_a_guarded_view_is_exempt_from_csrf_and_login(site, bearer, view, middleware):
+def test_a_decorated_view_is_exempt_from_csrf_and_login(site, bearer, view, middleware):
     client = Client(enforce_csrf_checks=True)
     with site(middleware, orders=view, open=app_id):
         assert client.post("/orders/", headers=bearer("app-orders")).status_code in (200, 405)
@@ -144,11 +144,11 @@ def test_a_guarded_view_is_exempt_from_csrf_and_login(site, bearer, view, middle
         assert client.post("/open/").status_code in (302, 403)
 
 
-def test_a_view_stays_sync_or_async():
+def test_a_decorated_view_stays_sync_or_async():
     assert [iscoroutinefunction(view) for view in GUARDED.values()] == [False, True] * 3
 
 
-def test_the_organization_may_come_from_the_route(site, bearer):
+def test_the_organization_can_be_taken_from_the_route(site, bearer):
     of_route: Any = requires(organization=lambda request: request.resolver_match.kwargs["organization"])  # type: ignore[union-attr]
     headers = bearer(organization_id="blue")
     with site(orgs=of_route(app_id)):
@@ -159,7 +159,7 @@ def test_the_organization_may_come_from_the_route(site, bearer):
 @pytest.mark.parametrize(
     "arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}, {"organization": "org-red"}]
 )
-def test_requires_takes_everything_that_a_requirement_can_say(site, bearer, arguments):
+def test_requires_accepts_every_argument_of_a_requirement(site, bearer, arguments):
     good = bearer(
         arguments.get("app_ids", ["app-orders"])[0], scopes=["b"], organization_id=arguments.get("organization")
     )
@@ -168,14 +168,14 @@ def test_requires_takes_everything_that_a_requirement_can_say(site, bearer, argu
         assert Client().get("/orders/", headers=good).status_code == 200
 
 
-def test_head_is_refused_without_a_body(site):
+def test_a_refused_head_has_no_body(site):
     with site():
-        answer = requires()(app_id)(RequestFactory().head("/orders/"))  # type: ignore[arg-type]  # the client would take it out
+        answer = requires()(app_id)(RequestFactory().head("/orders/"))  # type: ignore[arg-type]  # the client removes the body
     assert (answer.status_code, answer.content) == (401, b"")
     assert int(answer.headers["Content-Length"]) > 0
 
 
-def test_the_user_is_left_alone(site, bearer):
+def test_request_user_is_not_changed(site, bearer):
     def view(request):
         return HttpResponse(str(request.user.is_authenticated))
 
@@ -183,7 +183,7 @@ def test_the_user_is_left_alone(site, bearer):
         assert Client().get("/orders/", headers=bearer()).content == b"False"
 
 
-def test_what_a_view_raises_passes_through_even_if_it_is_ours(site, bearer):
+def test_an_error_of_a_view_is_raised_even_if_it_is_one_of_ours(site, bearer):
     def view(request):
         raise InvalidToken("expired", "raised by the view itself")
 
@@ -191,7 +191,7 @@ def test_what_a_view_raises_passes_through_even_if_it_is_ours(site, bearer):
         Client().get("/orders/", headers=bearer())
 
 
-def test_on_a_plain_method_requires_says_what_to_do(server):
+def test_requires_on_a_method_raises_an_error_with_advice(server):
     class Wrong(View):
         @requires()
         def get(self, request):
@@ -202,7 +202,7 @@ def test_on_a_plain_method_requires_says_what_to_do(server):
 
 
 @pytest.mark.parametrize("view", [app_id, app_id_async], ids=["sync", "async"])
-async def test_the_middleware_protects_every_path_but_the_public_ones(site, bearer, view):
+async def test_the_middleware_protects_every_path_that_is_not_public(site, bearer, view):
     with site([OURS], public=["/open", "/open/", "/healthz"], orders=view, open=anonymous, healthz=anonymous):
         for get in (AsyncClient().get, in_thread(Client().get)):
             assert (await get("/orders/", headers=bearer("app-orders"))).content == b"app-orders"
@@ -219,14 +219,14 @@ def in_thread(get):
     return got
 
 
-async def test_a_prefix_opens_what_lies_below_it(site):
+async def test_a_public_prefix_covers_the_paths_below_it(site):
     with site([OURS], public=["/open/"], open=anonymous):
         for get in (AsyncClient().get, in_thread(Client().get)):
             statuses = [(await get(path)).status_code for path in ("/open/a/", "/open/", "/open")]
             assert statuses == [200, 401, 401]
 
 
-async def test_spaces_and_letters_of_every_alphabet_are_public_and_a_path_that_hides_a_slash_is_not(site):
+async def test_a_public_path_may_have_any_letters_but_no_encoded_slash(site):
     for sent, status in (
         ("/open/a/?x=%2f", 200),
         ("/open/mein%20bericht/", 200),
@@ -242,20 +242,19 @@ async def test_spaces_and_letters_of_every_alphabet_are_public_and_a_path_that_h
             assert (await in_thread(Client().get)(sent, RAW_URI=sent)).status_code == status
 
 
-async def test_a_server_that_does_not_tell_how_a_path_was_sent_shows_the_same_letters(site):
-    async def telling_less(
-        scope, receive, send
-    ):  # Django's own asynchronous client shows bytes as Latin-1, which no server does
+async def test_public_paths_work_on_servers_without_raw_path(site):
+    async def without_raw_path(scope, receive, send):
+        # Django's asynchronous client passes bytes as Latin-1, which no server does.
         await ASGIHandler()(cast(Any, scope | {"raw_path": None}), receive, send)
 
     with site([OURS], public=["/open/"], open=anonymous):
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast(Any, telling_less))) as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cast(Any, without_raw_path))) as client:
             for name, status in (("gr%C3%B6%C3%9Fe", 200), ("a%20b", 200), ("%FF", 401), ("%E9", 401)):
                 assert (await client.get(f"http://testserver/open/{name}/")).status_code == status
                 assert (await in_thread(Client().get)(f"/open/{name}/")).status_code == status
 
 
-async def test_public_entries_may_name_methods(site):
+async def test_public_entries_of_django_may_name_methods(site):
     with site([OURS], public=["GET /open/"], open=anonymous):
         for client in (Client(), AsyncClient()):
             get, post = (in_thread(m) if isinstance(client, Client) else m for m in (client.get, client.post))
@@ -269,18 +268,18 @@ PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": 
 EXEMPT = {"REQUIRES": Requirement(scopes=["all"]), "PREFLIGHT": "exempt"}
 
 
-def test_the_middlewares_requirement_comes_from_the_setting(site, server, bearer):
+def test_the_setting_requires_applies_to_the_middleware(site, server, bearer):
     with site([OURS], setting={"SERVER": server} | EXEMPT, orders=app_id):
         assert Client().get("/orders/", headers=bearer()).status_code == 403
         assert Client().get("/orders/", headers=bearer(scopes=["all"])).status_code == 200
 
 
 def cors(get_response):
-    """As django-cors-headers does: answers preflights itself, and adds fields to every answer."""
+    """A middleware like django-cors-headers: answers preflights itself and adds fields to every answer."""
 
     def middleware(request):
-        asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        response = HttpResponse() if asked else get_response(request)
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = HttpResponse() if is_preflight else get_response(request)
         response["Access-Control-Allow-Origin"] = "https://shop.example"
         return response
 
@@ -289,8 +288,8 @@ def cors(get_response):
 
 def cors_async(get_response):
     async def middleware(request):
-        asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        return HttpResponse() if asked else await get_response(request)
+        is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return HttpResponse() if is_preflight else await get_response(request)
 
     return middleware
 
@@ -306,7 +305,7 @@ async def options(client, *args, **kwargs):
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
-async def test_an_exempt_preflight_is_answered_by_the_middleware_below(site, server, kind, bearer):
+async def test_the_next_middleware_answers_an_exempt_preflight(site, server, kind, bearer):
     with site([OURS, OF_CORS[kind]], setting={"SERVER": server} | EXEMPT, orders=app_id):
         assert (await options(kind(), "/orders/", headers=PREFLIGHT)).status_code == 200
         for fields in (
@@ -320,7 +319,7 @@ async def test_an_exempt_preflight_is_answered_by_the_middleware_below(site, ser
 
 
 def fallback(get_response):
-    """As the middleware of flatpages does: answers where no view has."""
+    """A middleware like that of flatpages: answers requests that no view answers."""
 
     def middleware(request):
         response = get_response(request)
@@ -336,7 +335,7 @@ def fallback(get_response):
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("path", ["/unknown/", "/stream/"])
-async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(site, server, kind, path):
+async def test_the_answer_to_an_exempt_preflight_has_no_body(site, server, kind, path):
     with site([OURS, f"{__name__}.fallback"], setting={"SERVER": server} | EXEMPT):
         answer = await options(kind(), path, headers=PREFLIGHT)
         body = b"".join(answer.streaming_content) if answer.streaming else answer.content
@@ -346,7 +345,7 @@ async def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_s
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("view", NO_VIEW.values(), ids=NO_VIEW)
-async def test_an_exempt_preflight_reaches_no_view(site, server, kind, view, bearer):
+async def test_an_exempt_preflight_does_not_reach_a_view(site, server, kind, view, bearer):
     def must_not_be_called(*_, **__):
         raise AssertionError
 
@@ -361,7 +360,7 @@ async def test_an_exempt_preflight_reaches_no_view(site, server, kind, view, bea
         assert (await options(kind(), "/orders/", headers=PREFLIGHT | bearer())).status_code == 403
 
 
-def test_an_exemption_that_is_switched_on_later_needs_a_new_start(site, server):
+def test_a_later_preflight_exemption_needs_a_restart(site, server):
     client = Client()
     with site([OURS, OF_CORS[Client]], setting={"SERVER": server}, orders=app_id):
         assert client.options("/orders/", headers=PREFLIGHT).status_code == 401
@@ -370,14 +369,14 @@ def test_an_exemption_that_is_switched_on_later_needs_a_new_start(site, server):
             assert Client().options("/orders/", headers=PREFLIGHT).status_code == 200
 
 
-def test_requirements_of_middleware_and_decorator_add_up(site, server, bearer):
+def test_requirements_of_middleware_and_decorator_are_combined(site, server, bearer):
     setting = {"SERVER": server, "REQUIRES": Requirement(scopes=["a"])}
     with site([OURS], setting=setting, orders=requires("b")(app_id)):
         answers = [Client().get("/orders/", headers=bearer(scopes=list(scopes))) for scopes in ("ab", "a", "b")]
         assert [answer.status_code for answer in answers] == [200, 403, 403]
 
 
-def test_a_request_with_a_token_needs_no_csrf_token_below_the_middleware(site, bearer):
+def test_a_request_with_a_token_needs_no_csrf_token(site, bearer):
     client = Client(enforce_csrf_checks=True)
     with site([OURS, CSRF], public=["/open", "/open/"], orders=app_id, open=anonymous):
         assert client.post("/orders/", headers=bearer()).status_code == 200
@@ -397,36 +396,36 @@ def test_override_settings_changes_the_server(site, issuer, bearer):
         assert resource_server() is before
 
 
-GOOD = {"ISSUER": "https://issuer.example", "AUDIENCE": SHOPPING_API}
-BAD = {
+VALID = {"ISSUER": "https://issuer.example", "AUDIENCE": SHOPPING_API}
+INVALID = {
     "no setting": (None, "ISSUER"),
     "no issuer": ({"AUDIENCE": SHOPPING_API}, "ISSUER is missing"),
     "no audience": ({"ISSUER": "https://issuer.example"}, "AUDIENCE is missing"),
-    "an http issuer": (GOOD | {"ISSUER": "http://issuer.example"}, "use https"),
-    "a misspelt key": (GOOD | {"AUDIENCES": "x"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
-    "a public path that opens everything": (GOOD | {"PUBLIC": ["/"]}, "open every path"),
-    "a preflight policy that there is not": (GOOD | {"PREFLIGHT": "allow"}, "preflight"),
-    "a requirement of another kind": (GOOD | {"REQUIRES": "read:orders"}, "REQUIRES"),
-    "a server of another kind": ({"SERVER": "x"}, "SERVER"),
-    "a server beside what makes one": (GOOD | {"SERVER": ResourceServer("https://i.example", "a")}, "SERVER"),
+    "an http issuer": (VALID | {"ISSUER": "http://issuer.example"}, "use https"),
+    "a misspelt key": (VALID | {"AUDIENCES": "x"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
+    "a public path that covers every path": (VALID | {"PUBLIC": ["/"]}, "open every path"),
+    "an unknown preflight policy": (VALID | {"PREFLIGHT": "allow"}, "preflight"),
+    "a requirement of another type": (VALID | {"REQUIRES": "read:orders"}, "REQUIRES"),
+    "a server of another type": ({"SERVER": "x"}, "SERVER"),
+    "a server and other settings": (VALID | {"SERVER": ResourceServer("https://i.example", "a")}, "SERVER"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("setting", "said"), BAD.values(), ids=BAD)
-def test_check_reports_invalid_settings_and_no_request_gets_through(site, bearer, setting, said):
+@pytest.mark.parametrize(("setting", "message"), INVALID.values(), ids=INVALID)
+def test_check_reports_invalid_settings_and_requests_fail(site, bearer, setting, message):
     with site([OURS], orders=app_id), override_settings(M2MGUARD=setting):
-        (found,) = [message for message in run_checks() if message.id == "m2mguard.E001"]
-        assert said in found.msg
-        with pytest.raises(ConfigurationError, match=said):
+        (error,) = [check for check in run_checks() if check.id == "m2mguard.E001"]
+        assert message in error.msg
+        with pytest.raises(ConfigurationError, match=message):
             Client().get("/orders/", headers=bearer())
 
 
 @pytest.mark.parametrize("handler", [WSGIHandler, ASGIHandler])
-@pytest.mark.parametrize(("setting", "said"), BAD.values(), ids=BAD)
-def test_a_server_with_an_invalid_setting_does_not_start(site, setting, said, handler):
+@pytest.mark.parametrize(("setting", "message"), INVALID.values(), ids=INVALID)
+def test_a_server_with_an_invalid_setting_does_not_start(site, setting, message, handler):
     with site([OURS], orders=app_id):
         handler()
-        with override_settings(M2MGUARD=setting), pytest.raises(ConfigurationError, match=said):
+        with override_settings(M2MGUARD=setting), pytest.raises(ConfigurationError, match=message):
             handler()
 
 
@@ -441,7 +440,7 @@ print(sorted(configuration._current))
 
 
 def start(**settings):
-    """Start Django in a process of its own, as `manage.py` and the server's entry points do; return its error, or what it built."""
+    """Start Django in a new process, as `manage.py` and servers do; returns its error or the names of its servers."""
     statement = START.replace("{settings}", ", ".join(f"{name}={value!r}" for name, value in settings.items()))
     done = subprocess.run([sys.executable, "-W", "error", "-c", statement], capture_output=True, text=True, check=False)
     return done.stdout.strip() or done.stderr.splitlines()[-1]
@@ -451,7 +450,7 @@ URL = "https://issuer.example"
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
         ({"ISSUER": URL, "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
@@ -463,10 +462,10 @@ URL = "https://issuer.example"
     ],
     ids=str,
 )
-def test_without_the_middleware_a_misspelt_or_invalid_setting_stops_django_too(setting, said):
+def test_an_invalid_setting_stops_django_without_the_middleware_too(setting, message):
     found = start(M2MGUARD=setting)
     assert "ConfigurationError" in found
-    assert said in found
+    assert message in found
 
 
 @pytest.mark.parametrize(
@@ -474,7 +473,7 @@ def test_without_the_middleware_a_misspelt_or_invalid_setting_stops_django_too(s
     [
         ({"ISSUER": URL, "AUDIENCE": "a"}, "['M2MGUARD']"),
         ({"LOGTO_ENDPOINT": "https://tenant.logto.app", "AUDIENCE": "a", "PUBLIC": ["/healthz"]}, "['M2MGUARD']"),
-        ({"ISSUER": None, "AUDIENCE": None}, "[]"),  # as os.environ.get() gives it in a build image
+        ({"ISSUER": None, "AUDIENCE": None}, "[]"),  # the values of os.environ.get() in a build image
         ({"LOGTO_ENDPOINT": "", "AUDIENCE": "", "ORGANIZATIONS": True}, "[]"),
         ({"ISSUER": URL}, "[]"),
         ({}, "[]"),
@@ -482,12 +481,12 @@ def test_without_the_middleware_a_misspelt_or_invalid_setting_stops_django_too(s
     ],
     ids=str,
 )
-def test_a_good_setting_is_built_at_start_and_a_partial_one_stops_no_command(setting, built):
-    """A good setting is built before the first request and an incomplete one stops no command."""
+def test_a_complete_setting_is_built_at_start(setting, built):
+    """A missing or partial setting does not stop Django, so commands run without it."""
     assert start(M2MGUARD=setting) == built
 
 
-def test_no_setting_at_all_stops_no_command():
+def test_a_missing_setting_does_not_stop_a_command():
     assert start() == "[]"
 
 
@@ -495,18 +494,18 @@ def ids_of_checks(**options):
     return [message.id for message in run_checks(**options) if (message.id or "").startswith("m2mguard.")]
 
 
-def test_check_has_nothing_to_say_of_a_good_setting(site):
-    with site([OURS], setting=GOOD | {"PUBLIC": ["/healthz"]}):
+def test_check_reports_nothing_for_a_valid_setting(site):
+    with site([OURS], setting=VALID | {"PUBLIC": ["/healthz"]}):
         assert ids_of_checks(include_deployment_checks=True) == []
 
 
-def test_check_warns_of_middleware_keys_without_the_middleware(site):
-    with site(setting=GOOD | {"PUBLIC": ["/healthz"]}):
+def test_check_warns_of_middleware_settings_without_the_middleware(site):
+    with site(setting=VALID | {"PUBLIC": ["/healthz"]}):
         assert ids_of_checks() == ["m2mguard.W001"]
 
 
 def test_check_deploy_warns_of_an_issuer_on_loopback(site):
-    with site(setting=GOOD | {"ISSUER": ["https://issuer.example", "http://127.0.0.1:3001/oidc"]}):
+    with site(setting=VALID | {"ISSUER": ["https://issuer.example", "http://127.0.0.1:3001/oidc"]}):
         assert ids_of_checks() == []
         assert ids_of_checks(include_deployment_checks=True) == ["m2mguard.W002"]
 
@@ -523,6 +522,6 @@ def test_m2mguard_health_shows_the_keys_and_fails_without_them(site, capsys):
     assert json.loads(capsys.readouterr().out)["ready"] is False
 
 
-def test_check_deploy_leaves_an_invalid_setting_to_the_other_check():
+def test_check_deploy_ignores_an_invalid_setting():
     with override_settings(M2MGUARD={"ISSUER": "https://issuer.example"}):
         assert ready_for_deployment() == []

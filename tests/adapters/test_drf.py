@@ -1,4 +1,4 @@
-"""What is Django REST framework's own: classes, permissions, throttles, schema. What all adapters share is in tests/contract."""
+"""The adapter for Django REST framework: permissions, throttles, schema. The common behavior is in tests/contract."""
 
 import subprocess
 import sys
@@ -58,12 +58,12 @@ def client():
     return APIClient()
 
 
-def test_a_view_finds_the_caller_at_request_auth_and_a_machine_at_request_user(call, bearer):
+def test_request_auth_is_the_caller_and_request_user_a_machine(call, bearer):
     answer = call(view(HasScopes("read:orders")), bearer("app-orders"))
     assert answer.json() == {"app": "app-orders", "user": "app-orders"}
 
 
-def test_the_caller_is_typed_where_a_token_was_asked_for(call, bearer):
+def test_caller_of_returns_the_caller_of_an_authenticated_request(call, bearer):
     class Typed(Orders):
         def get(self, request, **_):
             return Response(caller_of(request).app_id)
@@ -75,7 +75,7 @@ def test_the_caller_is_typed_where_a_token_was_asked_for(call, bearer):
 
 
 @pytest.mark.parametrize("permissions", [(), (HasScopes("read:orders"),), (IsAuthenticated,)])
-def test_a_request_without_a_token_is_401_whatever_the_permissions(call, permissions):
+def test_a_request_without_a_token_is_401_with_any_permissions(call, permissions):
     answer = call(view(*permissions))
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -83,14 +83,14 @@ def test_a_request_without_a_token_is_401_whatever_the_permissions(call, permiss
     assert answer.json() == {"error": "unauthorized", "error_description": "A bearer token is required"}
 
 
-def test_a_token_that_is_no_good_is_401_and_a_second_credential_400(call, bearer):
+def test_an_invalid_token_is_401_and_an_invalid_field_400(call, bearer):
     answer = call(view(), {"Authorization": "Bearer a.b.c"})
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     assert call(view(), {"Authorization": "Bearer a b"}).status_code == 400
 
 
-def test_a_lack_of_scope_is_403_with_our_challenge(call, bearer):
+def test_a_missing_scope_is_403_with_our_challenge(call, bearer):
     answer = call(view(HasScopes("write:orders")), bearer())
     assert answer.status_code == 403
     assert answer.headers["WWW-Authenticate"].endswith('scope="write:orders"')
@@ -98,10 +98,12 @@ def test_a_lack_of_scope_is_403_with_our_challenge(call, bearer):
     assert answer.json()["error"] == "insufficient_scope"
 
 
-def test_keys_that_cannot_be_had_are_503_with_retry_after(call):
-    gone = LocalIssuer()  # never started
-    unreachable = type("Unreachable", (M2MAuthentication,), {"server": ResourceServer(gone.url, audience=SHOPPING_API)})
-    answer = call(view(authentication=unreachable), {"Authorization": f"Bearer {gone.mint()}"})
+def test_unavailable_keys_are_503_with_retry_after(call):
+    unreachable_issuer = LocalIssuer()  # not running
+    unreachable = type(
+        "Unreachable", (M2MAuthentication,), {"server": ResourceServer(unreachable_issuer.url, audience=SHOPPING_API)}
+    )
+    answer = call(view(authentication=unreachable), {"Authorization": f"Bearer {unreachable_issuer.mint()}"})
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) >= 1
     assert "WWW-Authenticate" not in answer.headers
@@ -121,7 +123,7 @@ def test_without_has_scopes_a_token_of_an_organization_is_refused(call, bearer):
         assert call(view(permission), headers).status_code == 403
 
 
-def test_has_scopes_may_ask_for_an_organization(call, bearer):
+def test_has_scopes_may_require_an_organization(call, bearer):
     blue, none = bearer(organization_id="org-blue"), bearer()
     anyone, only_blue = HasScopes(organization="*"), HasScopes(organization="org-blue")
     for permission in (anyone, anyone & IsAuthenticated, anyone | HasScopes("x", organization="*")):
@@ -148,11 +150,11 @@ def by_method(self):
     return [HasScopes("write:orders")()] if self.request.method == "POST" else [HasScopes(organization="*")()]
 
 
-def settles_nothing(self):
+def without_requirement(self):
     return [IsAuthenticated()] if self.request.user.is_authenticated else []
 
 
-def looks_at_scopes_only(self):
+def with_scopes_only(self):
     return [HasScopes("read:orders")()] if isinstance(self.request.user, Machine) else []
 
 
@@ -163,11 +165,11 @@ def looks_at_scopes_only(self):
         (by_auth, True),
         (by_authenticator, True),
         (by_method, True),
-        (settles_nothing, False),
-        (looks_at_scopes_only, False),
+        (without_requirement, False),
+        (with_scopes_only, False),
     ],
 )
-def test_permissions_may_depend_on_who_calls(call, bearer, get_permissions, allowed):
+def test_permissions_may_depend_on_the_caller(call, bearer, get_permissions, allowed):
     dependent = view(get_permissions=get_permissions)
     assert call(dependent).status_code == 401
     assert call(dependent, {"Authorization": "Bearer a.b.c"}).status_code == 401
@@ -177,36 +179,36 @@ def test_permissions_may_depend_on_who_calls(call, bearer, get_permissions, allo
         assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="api", error="insufficient_scope"')
 
 
-@pytest.mark.parametrize("get_permissions", [by_user, by_auth, by_authenticator, settles_nothing, looks_at_scopes_only])
-def test_permissions_that_depend_on_who_calls_are_asked_of_a_global_token_too(call, bearer, get_permissions):
+@pytest.mark.parametrize("get_permissions", [by_user, by_auth, by_authenticator, without_requirement, with_scopes_only])
+def test_permissions_that_depend_on_the_caller_apply_to_global_tokens(call, bearer, get_permissions):
     dependent = view(get_permissions=get_permissions)
     assert call(dependent, bearer()).status_code == (403 if get_permissions is by_user else 200)
 
 
-def test_permissions_are_asked_for_twice_only_for_a_token_of_an_organization(call, bearer):
-    asked = []
+def test_get_permissions_is_called_twice_only_for_organization_tokens(call, bearer):
+    calls = []
 
     class Counted(Orders):
         def get_permissions(self):
-            asked.append(self.request.auth.organization_id)
+            calls.append(self.request.auth.organization_id)
             return [HasScopes(organization="*")()]
 
     call(Counted, bearer())
     call(Counted, bearer(organization_id="org-blue"))
-    assert asked == [None, "org-blue", "org-blue"]
+    assert calls == [None, "org-blue", "org-blue"]
 
 
-def test_a_view_without_any_permission_refuses_an_organizations_token(call, bearer):
-    unasked = type("Unasked", (Orders,), {"permission_classes": []})
-    assert call(unasked, bearer()).status_code == 200
-    assert call(unasked, bearer(organization_id="org-blue")).status_code == 403
-    unchecked = type(
+def test_a_view_without_permissions_refuses_an_organization_token(call, bearer):
+    without_permissions = type("Unasked", (Orders,), {"permission_classes": []})
+    assert call(without_permissions, bearer()).status_code == 200
+    assert call(without_permissions, bearer(organization_id="org-blue")).status_code == 403
+    without_check = type(
         "Unchecked", (Orders,), {"check_permissions": lambda self, request: None, "permission_classes": []}
     )
-    assert call(unchecked, bearer(organization_id="org-blue")).status_code == 403
+    assert call(without_check, bearer(organization_id="org-blue")).status_code == 403
 
 
-def test_view_sets_may_ask_by_action(call, bearer):
+def test_permissions_of_a_view_set_may_depend_on_the_action(call, bearer):
     class OrderSet(ViewSet):
         authentication_classes = (M2MAuthentication,)
 
@@ -226,37 +228,37 @@ def test_view_sets_may_ask_by_action(call, bearer):
     assert call(orders, headers, method="post").status_code == 403
 
 
-def test_a_refused_token_leaves_no_caller_and_errors_of_get_permissions_pass(call, bearer):
-    """A refused token leaves nobody behind and what get permissions raises passes through."""
-    seen = []
+def test_a_refused_token_leaves_no_user_and_no_auth(call, bearer):
+    """After a refusal there is no user and no auth; errors of `get_permissions` are raised."""
+    observed = []
 
-    class Watched(Orders):
+    class Observed(Orders):
         def get_permissions(self):
-            seen.append(self.request.user)
+            observed.append(self.request.user)
             if self.raises is not None:
                 raise self.raises
             return []
 
         def handle_exception(self, exc):
-            seen.append((type(self.request.user).__name__, self.request.auth))
-            with pytest.raises(type(exc)):  # asked again, the class does not remember that the token itself was good
+            observed.append((type(self.request.user).__name__, self.request.auth))
+            with pytest.raises(type(exc)):  # a second call does not treat the token as valid
                 M2MAuthentication().authenticate(self.request)
             return super().handle_exception(exc)
 
         raises: Exception | None = None
 
     headers = bearer(organization_id="org-blue")
-    assert call(Watched, headers).status_code == 403
-    assert isinstance(seen[0], Machine)
-    assert seen[1] == ("AnonymousUser", None)
+    assert call(Observed, headers).status_code == 403
+    assert isinstance(observed[0], Machine)
+    assert observed[1] == ("AnonymousUser", None)
     for raises, status in ((Http404(), 404), (PermissionDenied(), 403)):
-        seen.clear()
-        assert call(type("Raising", (Watched,), {"raises": raises}), headers).status_code == status
-        assert seen[1][1] is None
-        assert seen[1][0] in ("NoneType", "AnonymousUser")
+        observed.clear()
+        assert call(type("Raising", (Observed,), {"raises": raises}), headers).status_code == status
+        assert observed[1][1] is None
+        assert observed[1][0] in ("NoneType", "AnonymousUser")
 
 
-def test_beside_another_kind_of_credential_permissions_may_depend_on_who_calls(call, bearer):
+def test_permissions_may_depend_on_the_kind_of_credential(call, bearer):
     mixed = type(
         "Mixed",
         (Orders,),
@@ -266,7 +268,7 @@ def test_beside_another_kind_of_credential_permissions_may_depend_on_who_calls(c
     assert call(mixed).status_code == 401
 
 
-def test_a_view_that_asks_who_calls_before_it_is_ready_refuses_organizations(call, bearer):
+def test_reading_the_user_early_refuses_organization_tokens(call, bearer):
     class Early(Orders):
         permission_classes = (HasScopes(organization="*"),)
 
@@ -280,7 +282,7 @@ def test_a_view_that_asks_who_calls_before_it_is_ready_refuses_organizations(cal
         call(Early, bearer(organization_id="org-blue"))
 
 
-def test_the_organization_may_come_from_the_route(call, bearer):
+def test_the_organization_can_be_taken_from_the_route(call, bearer):
     of_route = HasScopes(organization=lambda request: request.parser_context["kwargs"]["organization"])
     headers = bearer(organization_id="blue")
     assert call(view(of_route), headers, path_="/orgs/blue/").status_code == 200
@@ -288,7 +290,7 @@ def test_the_organization_may_come_from_the_route(call, bearer):
 
 
 @pytest.mark.parametrize("arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}])
-def test_has_scopes_takes_everything_that_a_requirement_can_say(call, bearer, arguments):
+def test_has_scopes_accepts_every_argument_of_a_requirement(call, bearer, arguments):
     good = bearer(arguments.get("app_ids", ["app-orders"])[0], scopes=["b"])
     assert call(view(HasScopes(**arguments)), bearer()).status_code == 403
     assert call(view(HasScopes(**arguments)), good).status_code == 200
@@ -312,16 +314,16 @@ class ByMethod(Orders):
         ("post", ["write"], 200), ("post", ["read"], 403), ("delete", [], 200), ("options", [], 200), ("put", [], 405),
     ],
 )  # fmt: skip
-def test_each_method_asks_for_its_own_scopes(call, bearer, method, scopes, status):
+def test_required_scopes_may_depend_on_the_method(call, bearer, method, scopes, status):
     answer = call(ByMethod, bearer(scopes=scopes), method)
     assert answer.status_code == status
     if status == 403:
-        wanted = "write" if method == "post" else "read"
-        assert f'scope="{wanted}"' in answer.headers["WWW-Authenticate"]
+        expected = "write" if method == "post" else "read"
+        assert f'scope="{expected}"' in answer.headers["WWW-Authenticate"]
     assert call(ByMethod, method=method).status_code == 401
 
 
-def test_a_method_that_the_scopes_do_not_name_is_closed(call, bearer):
+def test_a_method_without_required_scopes_is_an_error(call, bearer):
     with pytest.raises(ConfigurationError, match="names neither the method PATCH nor the action None"):
         call(ByMethod, bearer(scopes=["read", "write"]), "patch")
 
@@ -341,13 +343,13 @@ class ByAction(ViewSet):
     ("method", "scopes", "status"),
     [("get", ["read"], 200), ("get", ["write"], 403), ("post", ["write"], 200), ("post", ["read"], 403)],
 )
-def test_each_action_asks_for_its_own_scopes_before_its_method(call, bearer, method, scopes, status):
+def test_required_scopes_of_an_action_take_precedence_over_the_method(call, bearer, method, scopes, status):
     assert (
         call(ByAction.as_view({"get": "list", "post": "create"}), bearer(scopes=scopes), method).status_code == status
     )
 
 
-def test_required_scopes_of_the_view_are_asked_for_with_and_without_has_scopes(call, bearer):
+def test_required_scopes_of_a_view_apply_with_and_without_has_scopes(call, bearer):
     for permissions in ((), (HasScopes("a"),), (HasScopes(organization="*"),)):
         guarded = view(*permissions, required_scopes=["b"])
         assert call(guarded, bearer(scopes=["a", "b"])).status_code == 200
@@ -355,7 +357,7 @@ def test_required_scopes_of_the_view_are_asked_for_with_and_without_has_scopes(c
         assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
 
 
-def test_permissions_combine(call, bearer):
+def test_permissions_can_be_combined(call, bearer):
     either, both, neither = HasScopes("a") | HasScopes("b"), HasScopes("a") & HasScopes("b"), ~HasScopes("a")
     granted = {
         "a": bearer(scopes=["a"]),
@@ -367,29 +369,29 @@ def test_permissions_combine(call, bearer):
         found = {name for name, headers in granted.items() if call(view(permission), headers).status_code == 200}
         assert found == allowed
     passed = call(view(either), granted["b"])
-    assert "WWW-Authenticate" not in passed.headers  # the first half refused, and the whole did not
+    assert "WWW-Authenticate" not in passed.headers  # the first permission refuses, but the combination does not
 
 
-def test_a_requirement_inside_and_is_answered_as_it_is_alone(call, bearer):
-    asked = HasScopes("read:orders") & IsAuthenticated & HasScopes("write:orders")
+def test_a_requirement_in_a_conjunction_has_its_own_answer(call, bearer):
+    permission = HasScopes("read:orders") & IsAuthenticated & HasScopes("write:orders")
     for scopes, lacking in ((["write:orders"], "read:orders"), (["read:orders"], "write:orders")):
-        refused = call(view(asked), bearer(scopes=scopes))
+        refused = call(view(permission), bearer(scopes=scopes))
         assert (refused.status_code, refused.json()["error"]) == (403, "insufficient_scope")
         assert f'scope="{lacking}"' in refused.headers["WWW-Authenticate"]
-    assert call(view(asked), bearer(scopes=["read:orders", "write:orders"])).status_code == 200
+    assert call(view(permission), bearer(scopes=["read:orders", "write:orders"])).status_code == 200
     either = (HasScopes("read:orders") & IsAuthenticated) | HasScopes("admin")
     assert call(view(either), bearer(scopes=["admin"])).status_code == 200
 
 
 class ByHeader(BaseAuthentication):
-    """Another kind of credential: people."""
+    """Another kind of credential, for people."""
 
     def authenticate(self, request):
         name = request.headers.get("X-Person")
         return None if name is None else (types.SimpleNamespace(is_authenticated=True, is_staff=True, pk=1), None)
 
 
-def test_beside_another_kind_of_credential_ours_stands_last(call, bearer):
+def test_m2m_authentication_works_as_the_last_of_several_classes(call, bearer):
     class Mixed(APIView):
         authentication_classes = (ByHeader, M2MAuthentication)
         permission_classes = (HasScopes("read:orders") | IsAdminUser,)
@@ -431,18 +433,18 @@ def test_throttles_count_by_issuer_and_app_id(call, bearer):
         )
 
 
-def test_a_machine_has_no_rights_but_its_scopes(call, bearer):
+def test_a_machine_has_no_permissions_of_django(call, bearer):
     assert call(view(IsAuthenticated), bearer()).status_code == 200
     assert call(view(IsAdminUser), bearer()).status_code == 403
-    seen: list[Any] = []
+    observed: list[Any] = []
 
-    class Keeps(Orders):
+    class KeepsUser(Orders):
         def get(self, request, **_):
-            seen.append(request.user)
+            observed.append(request.user)
             return Response()
 
-    call(Keeps, bearer())
-    machine = seen[0]
+    call(KeepsUser, bearer())
+    machine = observed[0]
     assert isinstance(machine, Machine)
     assert (machine.username, machine.get_username(), str(machine)) == ("app-orders",) * 3
     assert machine.pk == f"{machine.caller.issuer}#app-orders"
@@ -452,7 +454,7 @@ def test_a_machine_has_no_rights_but_its_scopes(call, bearer):
     assert not machine.has_perms(["orders.view"])
 
 
-def test_function_views_and_view_sets_work_alike(call, bearer):
+def test_function_views_and_view_sets_are_protected(call, bearer):
     @api_view(["GET"])
     @authentication_classes([M2MAuthentication])
     @permission_classes([HasScopes("read:orders")])
@@ -474,34 +476,35 @@ def test_function_views_and_view_sets_work_alike(call, bearer):
 def test_options_is_protected_and_post_needs_no_csrf_token(server, bearer, call):
     assert call(view(), method="options").status_code == 401
     assert call(view(), bearer(), method="options").status_code == 200
-    strict = APIClient(enforce_csrf_checks=True)
+    csrf_client = APIClient(enforce_csrf_checks=True)
     urls: Any = types.ModuleType("urls")
     urls.urlpatterns = [path("orders/", view().as_view())]
     with override_settings(
         M2MGUARD={"SERVER": server}, ROOT_URLCONF=urls, MIDDLEWARE=["django.middleware.csrf.CsrfViewMiddleware"]
     ):
-        assert strict.post("/orders/", headers=bearer()).status_code == 200
+        assert csrf_client.post("/orders/", headers=bearer()).status_code == 200
 
 
-def test_an_apis_own_exception_handler_gets_the_refusal_and_our_headers_stay(call):
-    seen = []
+def test_a_custom_exception_handler_gets_the_refusal(call):
+    """The answer keeps our headers."""
+    observed = []
 
     def handler(error, context):
-        seen.append(error)
+        observed.append(error)
         return Response({"problem": error.detail["error"]}, status=error.status_code)
 
-    class Own(Orders):
+    class WithOwnHandler(Orders):
         def get_exception_handler(self):
             return handler
 
-    answer = call(Own)
+    answer = call(WithOwnHandler)
     assert answer.json() == {"problem": "unauthorized"}
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
-    assert isinstance(seen[0], RefusedRequest)
-    assert isinstance(seen[0].refusal, MissingToken)
+    assert isinstance(observed[0], RefusedRequest)
+    assert isinstance(observed[0].refusal, MissingToken)
 
 
-def test_what_a_view_raises_passes_through_even_if_it_is_ours(call, bearer):
+def test_an_error_of_a_view_is_raised_even_if_it_is_one_of_ours(call, bearer):
     class Broken(Orders):
         def get(self, request, **_):
             raise InsufficientScope("scope", "raised by the view itself")
@@ -510,7 +513,7 @@ def test_what_a_view_raises_passes_through_even_if_it_is_ours(call, bearer):
         call(Broken, bearer())
 
 
-def test_a_class_may_name_a_server_of_its_own(call, issuer, bearer):
+def test_an_authentication_class_may_have_its_own_server(call, issuer, bearer):
     other = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience="https://stock.api", realm="stock")
     stock = type("Stock", (M2MAuthentication,), {"server": other})
     guarded = view(HasScopes("a"), authentication=stock)
@@ -520,14 +523,14 @@ def test_a_class_may_name_a_server_of_its_own(call, issuer, bearer):
     assert refused.headers["WWW-Authenticate"].startswith('Bearer realm="stock"')
 
 
-def test_forced_authentication_in_an_apis_own_tests_takes_a_caller(call, client, server, issuer):
+def test_force_authenticate_accepts_a_caller(call, client, server, issuer):
     caller = server.verify(issuer.mint(scopes=["a"]))
     client.force_authenticate(user=Machine(caller=caller), token=caller)
     assert call(view(HasScopes("a"))).status_code == 200
     assert call(view(HasScopes("b"))).status_code == 403
 
 
-def test_an_invalid_value_is_refused_when_the_permission_is_made():
+def test_an_invalid_value_is_rejected_when_the_permission_is_built():
     with pytest.raises(ConfigurationError):
         HasScopes("read orders")
     with pytest.raises(ConfigurationError):
@@ -540,14 +543,14 @@ def schema_of(guarded):
     return SchemaGenerator(patterns=[path("orders/", guarded.as_view())]).get_schema(request=None, public=True)
 
 
-@pytest.mark.parametrize("get_permissions", [by_user, by_authenticator, settles_nothing, looks_at_scopes_only])
-def test_a_schema_is_made_of_views_that_ask_who_calls(get_permissions):
+@pytest.mark.parametrize("get_permissions", [by_user, by_authenticator, without_requirement, with_scopes_only])
+def test_a_schema_includes_views_whose_permissions_depend_on_the_caller(get_permissions):
     schema = schema_of(view(get_permissions=get_permissions, http_method_names=("get",), serializer_class=None))
     ((scheme, _scopes),) = schema["paths"]["/orders/"]["get"]["security"][0].items()
     assert scheme == "M2MAuth"
 
 
-def test_a_class_that_calls_itself_a_view_of_a_schema_is_protected_all_the_same(call):
+def test_a_view_with_swagger_fake_view_is_still_protected(call):
     assert call(view(swagger_fake_view=True)).status_code == 401
 
 
@@ -580,12 +583,12 @@ assert [found.__name__ for found in APIView.authentication_classes] == ["M2MAuth
 
 
 @pytest.mark.parametrize("without", ["", "import sys; sys.modules['drf_spectacular'] = None\n"])
-def test_it_can_be_every_views_default_with_and_without_drf_spectacular(without):
+def test_m2m_authentication_can_be_the_default_of_all_views(without):
     done = subprocess.run([sys.executable, "-W", "error", "-c", without + SITE], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_challenge_of_a_401_that_is_not_ours_is_that_of_the_server(server):
+def test_authenticate_header_is_the_challenge_of_the_server(server):
     class Ours(M2MAuthentication):
         pass
 

@@ -1,4 +1,4 @@
-"""What is FastAPI's own: dependencies, scopes that add up, overrides, OpenAPI, WebSockets, handlers of the application."""
+"""The FastAPI adapter: dependencies, combined scopes, overrides, OpenAPI, WebSockets, exception handlers."""
 
 import functools
 import inspect
@@ -34,7 +34,7 @@ def client(app):
     return TestClient(app)
 
 
-def test_the_dependency_gives_the_caller_who_is_also_at_auth_and_user(app, client, auth, bearer):
+def test_the_dependency_returns_the_caller_of_auth_and_user(app, client, auth, bearer):
     @app.get("/who")
     def who(request: Request, caller: Annotated[Caller, Depends(auth)]):
         assert request.auth is request.user is caller
@@ -55,7 +55,7 @@ def test_a_refusal_is_an_http_exception_with_our_detail_and_headers(app, client,
     assert refused.headers.get_list("content-length") == [str(len(refused.content))]
 
 
-def test_the_applications_own_handler_sees_the_refusal(app, client, auth):
+def test_an_exception_handler_of_the_application_gets_the_refusal(app, client, auth):
     @app.exception_handler(HTTPException)
     async def handler(request, error):
         return JSONResponse({"why": error.refusal.reason, **error.detail}, error.status_code, error.headers)
@@ -67,7 +67,7 @@ def test_the_applications_own_handler_sees_the_refusal(app, client, auth):
     assert client.get("/who").json()["why"] == "missing"
 
 
-def test_scopes_of_nested_dependencies_add_up(app, client, auth, bearer):
+def test_scopes_of_nested_dependencies_are_combined(app, client, auth, bearer):
     def outer(caller: Annotated[Caller, Security(auth, scopes=["read:orders"])]):
         return caller
 
@@ -82,7 +82,7 @@ def test_scopes_of_nested_dependencies_add_up(app, client, auth, bearer):
         assert 'scope="read:stock read:orders"' in refused.headers["www-authenticate"]
 
 
-def test_the_scopes_of_one_route_are_not_asked_for_on_another(app, client, auth, bearer):
+def test_the_scopes_of_one_route_do_not_apply_to_another(app, client, auth, bearer):
     app.get("/orders", dependencies=[Security(auth, scopes=["read:orders"])])(lambda: "in")
     app.get("/stock", dependencies=[Security(auth, scopes=["read:stock"])])(lambda: "in")
     app.get("/any", dependencies=[Depends(auth)])(lambda: "in")
@@ -99,51 +99,51 @@ def outer_of(auth):
     return outer
 
 
-def on_a_route(app, asks):
-    app.get("/orders", dependencies=[asks])(lambda: "in")
+def on_a_route(app, dependency):
+    app.get("/orders", dependencies=[dependency])(lambda: "in")
 
 
-def on_a_parameter(app, asks):
-    def orders(caller: Annotated[Caller, asks]):
+def on_a_parameter(app, dependency):
+    def orders(caller: Annotated[Caller, dependency]):
         return "in"
 
     app.get("/orders")(orders)
 
 
-def on_a_websocket(app, asks):
-    async def orders(websocket: WebSocket, caller: Annotated[Caller, asks]): ...
+def on_a_websocket(app, dependency):
+    async def orders(websocket: WebSocket, caller: Annotated[Caller, dependency]): ...
 
     app.websocket("/orders")(orders)
 
 
-def on_a_router(app, asks):
-    router = APIRouter(dependencies=[asks])
+def on_a_router(app, dependency):
+    router = APIRouter(dependencies=[dependency])
     router.get("/orders")(lambda: "in")
     app.include_router(router)
 
 
-def on_an_application(app, asks):
-    FastAPI(dependencies=[asks]).get("/orders")(lambda: "in")
+def on_an_application(app, dependency):
+    FastAPI(dependencies=[dependency]).get("/orders")(lambda: "in")
 
 
-PLACES = [on_a_route, on_a_parameter, on_a_websocket, on_a_router, on_an_application]
+BUILDERS = [on_a_route, on_a_parameter, on_a_websocket, on_a_router, on_an_application]
 
 
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+@pytest.mark.parametrize("build", BUILDERS, ids=lambda build: build.__name__)
 @pytest.mark.parametrize("scopes", [["read orders"], [""], ["a", 'b"'], ["größe"], [7]], ids=ascii)
-def test_an_invalid_scope_is_refused_when_the_route_is_built(app, auth, place, scopes):
+def test_an_invalid_scope_is_rejected_when_the_route_is_built(app, auth, build, scopes):
     for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth), functools.partial(auth)):
         with pytest.raises(ConfigurationError, match="scope"):
-            place(app, Security(dependency, scopes=scopes))
+            build(app, Security(dependency, scopes=scopes))
     for dependency in (auth, auth.requires(app_ids=["app-orders"]), outer_of(auth)):
-        place(app, Security(dependency, scopes=["read:orders", "b"]))
+        build(app, Security(dependency, scopes=["read:orders", "b"]))
 
 
-def test_an_invalid_scope_beside_an_included_router_opens_nothing(app, client, auth, bearer):
+def test_an_invalid_scope_on_an_included_router_admits_no_request(app, client, auth, bearer):
     router = APIRouter()
     router.get("/orders")(lambda: "in")
     app.get("/open")(lambda: "open")
-    app.include_router(router, dependencies=[Security(auth, scopes=["read orders"])])  # built later, in some versions
+    app.include_router(router, dependencies=[Security(auth, scopes=["read orders"])])  # some versions build it later
     for _ in range(2):
         with pytest.raises(ConfigurationError):
             client.get("/orders", headers=bearer(scopes=["read", "orders"]))
@@ -151,18 +151,15 @@ def test_an_invalid_scope_beside_an_included_router_opens_nothing(app, client, a
         app.openapi()
 
 
-def test_scopes_that_read_alike_when_joined_are_not_the_same(auth):
+def test_a_scope_with_a_space_does_not_count_as_two_scopes(auth):
     assert auth.check_scopes(["a", "b"]).scopes == ("a", "b")
     with pytest.raises(ConfigurationError):
         auth.check_scopes(["a b"])
 
 
 @pytest.mark.parametrize("scopes", [[""], ["read orders"]])
-async def test_where_fastapi_tells_no_scopes_before_a_request_the_request_is_refused(auth, bearer, scopes):
-    assert inspect.signature(auth).parameters.keys() == {
-        "connection",
-        "security_scopes",
-    }  # asked for by nobody who knows
+async def test_an_invalid_scope_that_is_found_at_a_request_refuses_it(auth, bearer, scopes):
+    assert inspect.signature(auth).parameters.keys() == {"connection", "security_scopes"}
     fields = [(b"authorization", bearer(scopes=["read", "orders"])["Authorization"].encode())]
     connection = HTTPConnection({"type": "http", "headers": fields})
     with pytest.raises(ConfigurationError):
@@ -170,7 +167,7 @@ async def test_where_fastapi_tells_no_scopes_before_a_request_the_request_is_ref
     assert (await auth(connection, SecurityScopes(["read", "orders"]))).app_id == "app-orders"
 
 
-def test_the_class_has_a_signature_of_its_own(auth):
+def test_the_class_and_its_objects_have_different_signatures(auth):
     assert "scheme_name" in inspect.signature(M2MAuth).parameters
     assert inspect.signature(auth).return_annotation is Caller
 
@@ -186,7 +183,7 @@ def test_requires_adds_its_own_scopes_to_those_of_security(app, client, auth, be
     assert client.get("/both", headers=bearer("app-admin", scopes=["a", "b"])).status_code == 403
 
 
-def test_a_requirement_holds_for_a_router_and_another_for_the_application(client, app, auth, bearer):
+def test_requirements_of_a_router_and_the_application_are_combined(client, app, auth, bearer):
     router = APIRouter(dependencies=[Depends(auth.requires(any_scope=["a", "b"]))])
 
     @router.get("/inner")
@@ -212,7 +209,7 @@ def test_the_whole_application_can_be_protected(auth, bearer):
     assert client.get("/who").status_code == 401
 
 
-def test_the_organization_comes_from_the_route(app, client, auth, bearer):
+def test_the_organization_is_taken_from_the_route(app, client, auth, bearer):
     def tenant(connection):
         return connection.path_params["tenant"]
 
@@ -224,7 +221,7 @@ def test_the_organization_comes_from_the_route(app, client, auth, bearer):
     assert client.get("/red/who", headers=token).status_code == 403
 
 
-def test_equal_arguments_give_equal_objects(auth, server):
+def test_equal_arguments_make_equal_dependencies(auth, server):
     one = auth.requires(scopes=["a"], any_scope=["b"], app_ids=["c"], organization="*")
     other = auth.requires(scopes=("a",), any_scope=("b",), app_ids=("c",), organization="*")
     assert one == other
@@ -266,7 +263,7 @@ def websocket_app(app, auth):
     return app
 
 
-def test_a_websocket_route_takes_the_same_dependency(websocket_app, client, bearer):
+def test_a_websocket_route_accepts_the_same_dependency(websocket_app, client, bearer):
     with client.websocket_connect("/ws", headers=bearer("app-orders")) as session:
         assert session.receive_text() == "app-orders"
 
@@ -319,18 +316,18 @@ def test_the_scheme_can_be_named_and_described(server):
     }
 
 
-def test_every_refusal_is_documented_as_it_is_sent(app, client, auth, bearer):
+def test_the_documented_refusals_match_the_answers(app, client, auth, bearer):
     @app.get("/who", dependencies=[Depends(auth.requires(scopes=["read:orders"]))])
     def who(): ...
 
-    unreachable = LocalIssuer()  # never started
-    gone = M2MAuth(ResourceServer(unreachable.url, audience=SHOPPING_API))
-    app.get("/gone", dependencies=[Depends(gone)])(lambda: "in")
+    issuer = LocalIssuer()  # not running
+    unavailable = M2MAuth(ResourceServer(issuer.url, audience=SHOPPING_API))
+    app.get("/unavailable", dependencies=[Depends(unavailable)])(lambda: "in")
     answers = {
         401: client.get("/who"),
         400: client.get("/who", headers={"Authorization": "Bearer a b"}),
         403: client.get("/who", headers=bearer(scopes=[])),
-        503: client.get("/gone", headers={"Authorization": f"Bearer {unreachable.mint()}"}),
+        503: client.get("/unavailable", headers={"Authorization": f"Bearer {issuer.mint()}"}),
     }
     assert set(answers) == set(auth.responses)
     for status, answer in answers.items():
@@ -342,11 +339,11 @@ def test_every_refusal_is_documented_as_it_is_sent(app, client, auth, bearer):
         assert all(name.lower() in answer.headers for name in documented["headers"])
 
 
-def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
+def test_token_url_adds_the_client_credentials_flow_to_openapi(server):
     auth = M2MAuth(
         server,
         scheme_name="OAuth2",
-        description="By the form",
+        description="By a form",
         token_url="https://issuer.example/token",
         token_scopes={"read:orders": "Read orders"},
     )
@@ -358,7 +355,7 @@ def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
     assert app.openapi()["components"]["securitySchemes"] == {
         "OAuth2": {
             "type": "oauth2",
-            "description": "By the form",
+            "description": "By a form",
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": "https://issuer.example/token",
@@ -369,7 +366,7 @@ def test_the_client_credentials_flow_is_offered_where_it_is_asked_for(server):
     }
 
 
-def test_invalid_arguments_are_refused_at_construction(server, auth):
+def test_invalid_arguments_are_rejected_at_construction(server, auth):
     with pytest.raises(ConfigurationError, match="server must be"):
         M2MAuth("https://tenant.logto.app")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="token_url"):
@@ -378,14 +375,14 @@ def test_invalid_arguments_are_refused_at_construction(server, auth):
         auth.requires(scopes="read:orders")
 
 
-def test_no_thread_is_taken(app, client, auth, bearer):
+def test_the_dependency_uses_no_other_thread(app, client, auth, bearer):
     threads = []
 
-    def noting_its_thread(connection):
+    def organization_with_thread_recorded(connection):
         threads.append(threading.get_ident())
         return "blue"
 
-    @app.get("/who", dependencies=[Depends(auth.requires(organization=noting_its_thread))])
+    @app.get("/who", dependencies=[Depends(auth.requires(organization=organization_with_thread_recorded))])
     async def who():
         threads.append(threading.get_ident())
 

@@ -1,4 +1,4 @@
-"""What is Flask's own: configuration, decorators, blueprints, error handlers. What all adapters share is in tests/contract."""
+"""The Flask adapter: configuration, decorators, blueprints, error handlers. The common behavior is in tests/contract."""
 
 import functools
 import json
@@ -28,7 +28,7 @@ def client(app):
     return app.test_client()
 
 
-def test_a_view_finds_the_caller(app, guard, client, bearer):
+def test_current_caller_is_the_caller_of_the_request(app, guard, client, bearer):
     @app.get("/orders")
     @guard.requires("read:orders")
     def orders():
@@ -39,7 +39,7 @@ def test_a_view_finds_the_caller(app, guard, client, bearer):
     assert answer.json == {"app": "app-orders", "scopes": ["read:orders"]}
 
 
-def test_a_refusal_is_ours_to_the_last_header(app, guard, client, bearer, server):
+def test_a_refusal_has_our_body_and_headers(app, guard, client, bearer, server):
     @app.get("/orders")
     @guard.requires("write:orders")
     def orders():
@@ -56,15 +56,15 @@ def test_a_refusal_is_ours_to_the_last_header(app, guard, client, bearer, server
 @pytest.mark.parametrize(
     "arguments", [{"any_scope": ["a", "b"]}, {"app_ids": ["app-admin"]}, {"organization": "org-red"}]
 )
-def test_requires_takes_everything_that_a_requirement_can_say(app, guard, client, bearer, arguments):
+def test_requires_accepts_every_argument_of_a_requirement(app, guard, client, bearer, arguments):
     app.get("/orders")(guard.requires(**arguments)(lambda: "in"))
     assert client.get("/orders", headers=bearer(organization_id="org-blue")).status_code == 403
     app_id = arguments.get("app_ids", ["app-orders"])[0]
-    good = bearer(app_id, scopes=["b"], organization_id=arguments.get("organization"))
-    assert client.get("/orders", headers=good).status_code == 200
+    valid = bearer(app_id, scopes=["b"], organization_id=arguments.get("organization"))
+    assert client.get("/orders", headers=valid).status_code == 200
 
 
-def test_the_organization_may_come_from_the_route(app, guard, client, bearer):
+def test_the_organization_can_be_taken_from_the_route(app, guard, client, bearer):
     @app.get("/orgs/<org>")
     @guard.requires(organization=lambda request: request.view_args["org"])
     def organization(org):
@@ -76,7 +76,7 @@ def test_the_organization_may_come_from_the_route(app, guard, client, bearer):
     assert client.get("/orgs/*", headers=headers).status_code == 403
 
 
-def test_an_async_view_stays_one_and_is_guarded(app, guard, client, bearer):
+def test_an_async_view_is_protected(app, guard, client, bearer):
     @app.get("/orders")
     @guard.requires("read:orders")
     async def orders():
@@ -87,7 +87,7 @@ def test_an_async_view_stays_one_and_is_guarded(app, guard, client, bearer):
 
 
 def test_an_async_view_awaits_keys_on_its_own_loop(app, monkeypatch):
-    monkeypatch.delattr(ResourceServer, "authenticate")  # which would block that loop
+    monkeypatch.delattr(ResourceServer, "authenticate")  # it blocks that loop
     with LocalIssuer() as issuer:
         app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API}
         guard = M2MGuard(app)
@@ -103,7 +103,7 @@ def test_an_async_view_awaits_keys_on_its_own_loop(app, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_class_of_views_is_guarded_by_its_decorators(app, guard, client, bearer, method):
+def test_a_view_class_is_protected_by_its_decorators(app, guard, client, bearer, method):
     class Orders(MethodView):
         decorators = [guard.requires("read:orders")]
 
@@ -119,7 +119,7 @@ def test_a_class_of_views_is_guarded_by_its_decorators(app, guard, client, beare
     assert client.options("/orders").status_code == 401
 
 
-def test_a_blueprint_is_protected_with_what_is_nested_in_it_and_nothing_else(app, guard, client, bearer):
+def test_protecting_a_blueprint_includes_nested_blueprints_only(app, guard, client, bearer):
     outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
     guard.protect(outer, "read:orders")
     outer.get("/orders")(lambda: current_caller.app_id)
@@ -135,7 +135,7 @@ def test_a_blueprint_is_protected_with_what_is_nested_in_it_and_nothing_else(app
     assert client.get("/open").status_code == 200
 
 
-def test_a_whole_app_is_protected_unknown_paths_and_static_files_too(app, guard, client, bearer):
+def test_protecting_an_app_includes_unknown_paths_and_static_files(app, guard, client, bearer):
     guard.protect(app, public=["/healthz", "/docs/"])
     app.get("/healthz", endpoint="healthz")(lambda: "up")
     app.get("/docs/<page>", endpoint="docs")(lambda page: page)
@@ -155,7 +155,7 @@ def test_a_whole_app_is_protected_unknown_paths_and_static_files_too(app, guard,
     assert client.get("/unknown", headers=bearer()).status_code == 404
 
 
-def test_requirements_of_app_blueprint_and_view_add_up(app, guard, client, bearer):
+def test_requirements_of_app_blueprint_and_view_are_combined(app, guard, client, bearer):
     blueprint = Blueprint("orders", __name__)
     guard.protect(app, "a")
     guard.protect(blueprint, "b")
@@ -166,7 +166,7 @@ def test_requirements_of_app_blueprint_and_view_add_up(app, guard, client, beare
         assert client.get("/orders", headers=bearer(scopes=list(scopes))).status_code == 403
 
 
-def test_options_that_flask_answers_for_a_guarded_view_is_guarded(app, guard, client, bearer):
+def test_the_automatic_options_answer_of_a_view_is_protected(app, guard, client, bearer):
     app.get("/orders")(guard.requires("read:orders")(lambda: "in"))
     app.get("/open", endpoint="open")(lambda: "open")
     assert client.options("/orders").status_code == 401
@@ -174,13 +174,13 @@ def test_options_that_flask_answers_for_a_guarded_view_is_guarded(app, guard, cl
     assert client.options("/open").status_code == 200
 
 
-def test_a_view_that_answers_options_itself_is_asked(app, guard, client, bearer):
+def test_a_view_that_handles_options_itself_is_protected(app, guard, client, bearer):
     app.route("/orders", methods=["OPTIONS"])(guard.requires("read:orders")(lambda: "mine"))
     assert client.options("/orders").status_code == 401
     assert client.options("/orders", headers=bearer()).text == "mine"
 
 
-def test_preflights_pass_only_where_they_are_exempt(server, bearer):
+def test_preflights_pass_only_if_they_are_exempt(server, bearer):
     preflight = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
     for guard, status in ((M2MGuard(server=server), 401), (M2MGuard(server=server, preflight="exempt"), 200)):
         app = Flask(__name__)
@@ -195,34 +195,34 @@ PREFLIGHT = {"Origin": "https://shop.example", "Access-Control-Request-Method": 
 
 
 @pytest.fixture
-def exempting(app, server):
+def exempting_guard(app, server):
     guard = M2MGuard(app, server, preflight="exempt")
     guard.protect(app, public=["GET /open/"])
     return guard
 
 
-def test_an_exempt_preflight_reaches_no_view_that_handles_options_itself(app, exempting, client, bearer):
+def test_an_exempt_preflight_reaches_no_view_with_its_own_options(app, exempting_guard, client, bearer):
     called = []
     app.route("/orders", methods=["GET", "OPTIONS"])(lambda: called.append(1) or "all the orders")
     for view in (MethodView, View):
-        of_class = type(
+        options_view = type(
             "Stock", (view,), {"methods": ["GET", "OPTIONS"], "options": lambda self: called.append(1) or ""}
         )
-        of_class.dispatch_request = getattr(of_class, "dispatch_request", None) or of_class.options  # type: ignore[attr-defined]
-        app.add_url_rule(f"/{view.__name__}", view_func=of_class.as_view(view.__name__))  # type: ignore[attr-defined]
+        options_view.dispatch_request = getattr(options_view, "dispatch_request", None) or options_view.options  # type: ignore[attr-defined]
+        app.add_url_rule(f"/{view.__name__}", view_func=options_view.as_view(view.__name__))  # type: ignore[attr-defined]
     for path in ("/orders", "/MethodView", "/View"):
         assert client.options(path, headers=PREFLIGHT).status_code == 401
     assert called == []
     assert client.options("/orders", headers=PREFLIGHT | bearer()).text == "all the orders"
 
 
-def test_an_exempt_preflight_is_answered_by_flask_and_by_what_adds_cors_fields(app, exempting, client):
+def test_flask_and_after_request_answer_an_exempt_preflight(app, exempting_guard, client):
     @app.after_request
     def cors(response):
         response.headers["Access-Control-Allow-Origin"] = "https://shop.example"
         return response
 
-    app.delete("/orders")(exempting.requires("delete:orders")(lambda: "deleted"))
+    app.delete("/orders")(exempting_guard.requires("delete:orders")(lambda: "deleted"))
     for path, status in (("/orders", 200), ("/unknown", 401)):
         answer = client.options(path, headers=PREFLIGHT)
         assert answer.status_code == status
@@ -238,13 +238,13 @@ def test_an_exempt_preflight_is_answered_by_flask_and_by_what_adds_cors_fields(a
         ({}, b"_method=DELETE"),
     ],
 )
-def test_what_carries_more_than_a_browser_sends_is_no_preflight(app, exempting, client, fields, body):
-    app.delete("/orders")(exempting.requires()(lambda: "deleted"))
+def test_a_request_with_more_than_a_browser_sends_is_no_preflight(app, exempting_guard, client, fields, body):
+    app.delete("/orders")(exempting_guard.requires()(lambda: "deleted"))
     assert client.options("/orders", headers=PREFLIGHT).status_code == 200
     assert client.options("/orders", headers=PREFLIGHT | fields, data=body).status_code == 401
 
 
-def test_public_entries_may_name_methods_spaces_and_letters_of_every_alphabet(app, exempting, client):
+def test_public_paths_may_have_methods_spaces_and_any_letters(app, exempting_guard, client):
     app.route("/open/<name>", methods=["GET", "POST"])(lambda name: name)
     assert client.get("/open/mein bericht").text == "mein bericht"
     assert client.get("/open/größe").text == client.get("/open/gr%C3%B6%C3%9Fe").text == "größe"
@@ -252,7 +252,7 @@ def test_public_entries_may_name_methods_spaces_and_letters_of_every_alphabet(ap
         assert refused.status_code == 401
 
 
-# --- A guard above the route, which the app does not see
+# --- A decorator above the route, which the app does not see
 
 
 def above_the_route(app, guard):
@@ -276,11 +276,11 @@ def above_the_route_of_a_blueprint(app, guard):
 
 
 def above_another_decorator(app, guard):
-    def logged(view):
+    def with_log(view):
         return functools.wraps(view)(lambda: view())
 
     @guard.requires("read:orders")
-    @logged
+    @with_log
     @app.get("/orders")
     def orders():
         raise AssertionError("must not be called")
@@ -325,7 +325,7 @@ REVERSED = [
 
 @pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
 def test_a_view_with_a_reversed_decorator_is_never_called(app, guard, client, bearer, register):
-    """A view whose guard the app does not see is never called and the error says what to do."""
+    """The app does not see the decorator, so every request fails with an error that explains the right order."""
     register(app, guard)
     assert client.get("/orders").status_code == 500
     app.testing = True
@@ -337,7 +337,7 @@ def test_a_view_with_a_reversed_decorator_is_never_called(app, guard, client, be
 
 
 @pytest.mark.parametrize("register", REVERSED, ids=lambda register: register.__name__)
-def test_the_log_names_such_a_view_once_at_the_first_request(app, guard, client, caplog, register):
+def test_the_log_names_a_view_with_a_reversed_decorator_once(app, guard, client, caplog, register):
     register(app, guard)
     app.get("/open", endpoint="open")(lambda: "open")
     assert client.get("/open").text == client.get("/open").text == "open"
@@ -347,13 +347,13 @@ def test_the_log_names_such_a_view_once_at_the_first_request(app, guard, client,
     assert "below the route" in record.getMessage()
 
 
-def test_a_route_in_the_right_order_beside_it_works(app, guard, client, bearer):
+def test_another_route_of_the_view_with_the_right_order_works(app, guard, client, bearer):
     between_two_routes(app, guard)
     assert client.get("/v2/orders", headers=bearer()).text == "in"
     assert client.get("/v2/orders").status_code == 401
 
 
-def test_one_view_may_have_several_guards_on_several_routes(app, guard, client, bearer):
+def test_one_view_may_have_other_requirements_on_each_route(app, guard, client, bearer):
     def orders():
         return "in"
 
@@ -362,14 +362,14 @@ def test_one_view_may_have_several_guards_on_several_routes(app, guard, client, 
     assert [client.get(path, headers=bearer(scopes=["a"])).status_code for path in ("/a", "/b")] == [200, 403]
 
 
-def test_a_registered_view_may_be_replaced_by_a_guarded_one(app, guard, client, bearer):
+def test_a_registered_view_may_be_replaced_by_a_protected_one(app, guard, client, bearer):
     app.get("/orders", endpoint="orders")(lambda: "in")
     app.view_functions["orders"] = guard.requires()(app.view_functions["orders"])
     assert client.get("/orders").status_code == 401
     assert client.get("/orders", headers=bearer()).text == "in"
 
 
-def test_a_guard_of_one_app_says_nothing_of_another(guard, server):
+def test_a_decorator_for_one_app_does_not_affect_another(guard, server):
     def orders():
         return "in"
 
@@ -380,17 +380,17 @@ def test_a_guard_of_one_app_says_nothing_of_another(guard, server):
     assert other.test_client().get("/orders").text == "in"
 
 
-def test_a_class_is_no_view(guard):
+def test_requires_rejects_a_class(guard):
     with pytest.raises(ConfigurationError, match="decorators"):
         guard.requires()(type("Orders", (MethodView,), {}))
 
 
-def test_an_apps_own_handlers_are_given_the_refusal(app, guard, client):
-    seen = []
+def test_an_error_handler_of_the_app_gets_the_refusal(app, guard, client):
+    errors = []
 
     @app.errorhandler(Unauthorized)
     def unauthorized(error):
-        seen.append(error)
+        errors.append(error)
         response = error.get_response()
         response.set_data(json.dumps({"problem": error.description}))
         return response
@@ -399,18 +399,18 @@ def test_an_apps_own_handlers_are_given_the_refusal(app, guard, client):
     answer = client.get("/orders")
     assert (answer.status_code, answer.json) == (401, {"problem": "A bearer token is required"})
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
-    assert isinstance(seen[0].__cause__, MissingToken)
+    assert isinstance(errors[0].__cause__, MissingToken)
 
 
-@pytest.mark.parametrize("wanted", [401, HTTPException])
-def test_handlers_by_status_and_for_every_http_error_work_too(app, guard, client, wanted):
-    app.register_error_handler(wanted, lambda error: (jsonify(mine=True), error.code))
+@pytest.mark.parametrize("handled", [401, HTTPException])
+def test_handlers_by_status_and_for_every_http_error_work(app, guard, client, handled):
+    app.register_error_handler(handled, lambda error: (jsonify(mine=True), error.code))
     app.get("/orders")(guard.requires()(lambda: "in"))
     answer = client.get("/orders")
     assert (answer.status_code, answer.json) == (401, {"mine": True})
 
 
-def test_what_a_view_raises_passes_through_even_if_it_is_ours(app, guard, client, bearer):
+def test_an_error_of_a_view_is_raised_even_if_it_is_one_of_ours(app, guard, client, bearer):
     @app.get("/orders")
     @guard.requires()
     def orders():
@@ -421,11 +421,11 @@ def test_what_a_view_raises_passes_through_even_if_it_is_ours(app, guard, client
         client.get("/orders", headers=bearer())
 
 
-def test_a_caller_does_not_stay_for_the_next_request(app, guard, client, bearer):
+def test_the_caller_is_removed_after_the_request(app, guard, client, bearer):
     app.get("/orders")(guard.requires()(lambda: current_caller.app_id))
     app.get("/open", endpoint="open")(lambda: repr(current_caller.app_id))
     app.testing = True
-    with app.app_context():  # shared by both requests, with its `g`
+    with app.app_context():  # both requests share it and its `g`
         assert client.get("/orders", headers=bearer()).status_code == 200
         with pytest.raises(RuntimeError, match="no Caller"):
             client.get("/open")
@@ -449,13 +449,13 @@ def test_several_apps_of_one_guard_have_their_own_settings(issuer, bearer):
         app.register_blueprint(shared)
         clients[audience] = app.test_client()
     for audience, client in clients.items():
-        for minted_for in clients:
-            status = client.get("/orders", headers=bearer(audience=minted_for)).status_code
-            assert status == (200 if minted_for == audience else 401)
+        for token_audience in clients:
+            status = client.get("/orders", headers=bearer(audience=token_audience)).status_code
+            assert status == (200 if token_audience == audience else 401)
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({}, "M2MGUARD_ISSUER"),
         ({"M2MGUARD_ISSUER": "https://issuer.example"}, "M2MGUARD_AUDIENCE"),
@@ -463,13 +463,13 @@ def test_several_apps_of_one_guard_have_their_own_settings(issuer, bearer):
         ({"M2MGUARD_ISSUER": "http://issuer.example", "M2MGUARD_AUDIENCE": "a"}, "https"),
     ],
 )  # fmt: skip
-def test_an_invalid_setting_is_refused_when_the_app_is_set_up(app, config, said):
+def test_an_invalid_setting_is_rejected_when_the_app_is_built(app, config, message):
     app.config |= config
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=message):
         M2MGuard(app)
 
 
-def test_settings_that_are_not_ours_are_passed_over(app, issuer):
+def test_other_settings_of_the_app_are_ignored(app, issuer):
     app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API, "SECRET_KEY": "x"}
     M2MGuard(app)
     (health,) = app.extensions["m2mguard"].health().issuers
@@ -485,14 +485,14 @@ def test_an_app_has_one_guard(app, guard, server):
         M2MGuard(preflight="allow")  # type: ignore[arg-type]
 
 
-def test_an_app_without_a_guard_lets_nothing_in(server, app, client, bearer):
+def test_an_app_without_init_app_admits_no_request(server, app, client, bearer):
     app.get("/orders")(M2MGuard(server=server).requires()(lambda: "in"))
     app.testing = True
     with pytest.raises(RuntimeError, match="init_app"):
         client.get("/orders", headers=bearer())
 
 
-def test_options_must_meet_every_decorator_of_a_view(app, guard, client, bearer):
+def test_options_must_satisfy_every_decorator_of_a_view(app, guard, client, bearer):
     class Orders(View):
         decorators = [guard.requires("a"), guard.requires("b")]
 
@@ -510,12 +510,12 @@ def test_flask_m2mguard_health_shows_the_keys_and_fails_without_them(app):
     with LocalIssuer() as issuer:
         app.config |= {"M2MGUARD_ISSUER": issuer.url, "M2MGUARD_AUDIENCE": SHOPPING_API}
         M2MGuard(app)
-        good = app.test_cli_runner().invoke(args=["m2mguard", "health"])
-        assert good.exit_code == 0, good.output
-        assert json.loads(good.output)["issuers"][0]["keys"][0]["key_id"] == issuer.current_key.kid
+        valid = app.test_cli_runner().invoke(args=["m2mguard", "health"])
+        assert valid.exit_code == 0, valid.output
+        assert json.loads(valid.output)["issuers"][0]["keys"][0]["key_id"] == issuer.current_key.kid
     other = Flask(__name__)
     other.config |= app.config
     M2MGuard(other)
-    bad = other.test_cli_runner().invoke(args=["m2mguard", "health"])
-    assert bad.exit_code == 1
-    assert json.loads(bad.output)["ready"] is False
+    invalid = other.test_cli_runner().invoke(args=["m2mguard", "health"])
+    assert invalid.exit_code == 1
+    assert json.loads(invalid.output)["ready"] is False

@@ -1,4 +1,4 @@
-"""Without its framework, an adapter says at import which extra to install, whatever else is missing or there."""
+"""Without its framework, the import of an adapter fails and names the extra to install."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ EXTRAS = {
 }
 FRAMEWORKS = {
     "starlette": ["starlette"],
-    "fastapi": ["fastapi", "starlette", "pydantic"],  # each of these alone, too: FastAPI is built on the others
+    "fastapi": ["fastapi", "starlette", "pydantic"],  # FastAPI is built on the others, which may be missing alone
     "flask": ["flask", "werkzeug"],
     "django": ["django"],
     "drf": ["rest_framework", "django"],
@@ -48,7 +48,7 @@ def importing(module, missing):
 @pytest.mark.parametrize(
     ("module", "missing"), MISSING, ids=lambda value: " ".join([value] if isinstance(value, str) else value)
 )
-def test_the_adapter_says_which_extra_to_install(module, missing):
+def test_the_import_error_names_the_extra_to_install(module, missing):
     done = importing(module, missing)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
@@ -65,6 +65,6 @@ def test_the_plain_adapters_need_no_framework(module):
 @pytest.mark.parametrize(
     ("module", "missing"), [("starlette", ["fastapi"]), ("django", ["rest_framework", "drf_spectacular"])]
 )
-def test_an_adapter_needs_nothing_that_is_built_on_its_framework(module, missing):
+def test_an_adapter_does_not_need_packages_on_top_of_its_framework(module, missing):
     done = importing(module, missing)
     assert done.returncode == 0, done.stderr

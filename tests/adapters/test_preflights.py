@@ -1,4 +1,4 @@
-"""Exempt preflights in real frameworks: what answers CORS below the adapter is reached, and a method override is not."""
+"""Exempt preflights in real frameworks: they reach the CORS support of the application, but no method override."""
 
 import bottle
 import falcon
@@ -24,7 +24,7 @@ PREFLIGHT = {"Origin": SHOP, "Access-Control-Request-Method": "DELETE"}
 OVERRIDDEN = [{"X-HTTP-Method-Override": "DELETE"}, {"X-HTTP-Method": "DELETE"}, {"X-Method-Override": "DELETE"}]
 
 
-# --- Each of these answers CORS in its framework's way, and notes that an order was deleted when DELETE gets through.
+# --- Each application answers CORS as usual in its framework and records a deleted order when a DELETE reaches it.
 
 
 def starlette(deleted):
@@ -109,7 +109,7 @@ frameworks = pytest.mark.parametrize("make", APPLICATIONS, ids=lambda make: make
 
 
 class OverridesWsgi:
-    """As in Flask's documentation, "Adding HTTP Method Overrides"."""
+    """A method override as in Flask's documentation, "Adding HTTP Method Overrides"."""
 
     def __init__(self, app):
         self.app = app
@@ -142,8 +142,8 @@ def deleted():
 
 
 @pytest.fixture
-def guarded(server, deleted):
-    """A client of an application: `guarded(make)`; with `overrides`, a middleware that follows them is between."""
+def protected(server, deleted):
+    """A client of a protected application: `protected(make)`; `overrides` adds a middleware for method overrides."""
 
     def client(make, *, overrides=False):
         kind, app = make(deleted)
@@ -162,8 +162,8 @@ def options(client, path, body=b""):
 
 
 @frameworks
-def test_an_exempt_preflight_is_answered_by_the_application_without_a_body(guarded, make):
-    answer = options(guarded(make), "/orders")
+def test_the_application_answers_an_exempt_preflight_without_a_body(protected, make):
+    answer = options(protected(make), "/orders")
     assert answer.status_code in (200, 204)
     assert answer.headers["Access-Control-Allow-Origin"] in (SHOP, "*")
     assert not answer.text
@@ -171,8 +171,8 @@ def test_an_exempt_preflight_is_answered_by_the_application_without_a_body(guard
 
 
 @frameworks
-def test_what_is_no_preflight_needs_a_token_and_gets_through_with_one(guarded, make, bearer, deleted):
-    client = guarded(make)
+def test_a_request_that_is_no_preflight_needs_a_token(protected, make, bearer, deleted):
+    client = protected(make)
     for fields in ({}, {"Origin": SHOP}, PREFLIGHT | {"Proxy-Authorization": "Basic eDp5"}):
         assert client.options("/orders", headers=fields).status_code == 401
     assert client.delete("/orders", headers=PREFLIGHT).status_code == 401
@@ -183,8 +183,8 @@ def test_what_is_no_preflight_needs_a_token_and_gets_through_with_one(guarded, m
 
 @frameworks
 @pytest.mark.parametrize("field", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-def test_no_override_below_turns_a_preflight_or_a_public_method_into_another(guarded, make, field, bearer, deleted):
-    client = guarded(make, overrides=True)
+def test_a_field_cannot_override_the_method_of_a_public_request(protected, make, field, bearer, deleted):
+    client = protected(make, overrides=True)
     assert client.options("/orders", headers=PREFLIGHT | {field: "DELETE"}).status_code == 401
     assert client.get("/orders", headers={field: "DELETE"}).status_code == 401
     assert deleted == []
@@ -193,15 +193,15 @@ def test_no_override_below_turns_a_preflight_or_a_public_method_into_another(gua
 
 
 @frameworks
-def test_neither_does_a_parameter_of_the_query_nor_a_body(guarded, make, deleted):
-    client = guarded(make, overrides=True)
+def test_a_query_or_body_cannot_override_the_method_of_a_public_request(protected, make, deleted):
+    client = protected(make, overrides=True)
     assert options(client, "/orders?_method=DELETE").status_code == 401
     assert client.get("/orders?_method=DELETE").status_code == 401
     assert options(client, "/orders", b"_method=DELETE").status_code == 401
     assert deleted == []
 
 
-def test_a_view_below_the_asgi_middleware_that_handles_options_itself_sends_no_data(server):
+def test_an_asgi_view_with_its_own_options_sends_no_data(server):
     async def orders(request):
         return PlainTextResponse("all the orders", headers={"Access-Control-Allow-Origin": SHOP})
 

@@ -1,4 +1,4 @@
-"""The ready-made readiness endpoints: the same answers in every framework, without a token and without a call to the issuer."""
+"""The readiness endpoints: the same answers in every framework, without a token and without a call to the issuer."""
 
 import httpx2
 import pytest
@@ -22,7 +22,8 @@ urlpatterns = [path("readyz", django_readiness)]
 
 @pytest.fixture
 def issuer():
-    with LocalIssuer() as running:
+    """A running issuer: the first probe starts a fetch. The issuer of this folder does not run."""
+    with LocalIssuer(algorithm="ES256") as running:
         yield running
 
 
@@ -52,25 +53,25 @@ def under_flask(server):
 
 
 def under_django(server):
-    def ask(method, url):
+    def request(method, url):
         with override_settings(M2MGUARD={"SERVER": server}, ROOT_URLCONF=__name__):
             return Client().generic(method, url)
 
-    return ask
+    return request
 
 
 @pytest.mark.parametrize("under", [under_asgi, under_starlette, under_wsgi, under_flask, under_django])
-def test_a_probe_is_answered_alike_everywhere(issuer, server, under):
-    ask = under(server)
-    with issuer.hold("jwks"):  # the first probe has the keys fetched in the background, and does not wait for them
-        assert ask("GET", "/readyz").status_code == 503
-        assert ask("GET", "/readyz").headers["retry-after"] == "1"
+def test_every_framework_answers_a_probe_the_same_way(issuer, server, under):
+    request = under(server)
+    with issuer.hold("jwks"):  # the first probe starts a fetch in the background and does not wait for it
+        assert request("GET", "/readyz").status_code == 503
+        assert request("GET", "/readyz").headers["retry-after"] == "1"
     server.warm_up()
     calls = issuer.count()
-    response = ask("GET", "/readyz")
+    response = request("GET", "/readyz")
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
     assert (response.content if hasattr(response, "content") else response.data) == b'{"status": "ready"}'
-    head = ask("HEAD", "/readyz")
+    head = request("HEAD", "/readyz")
     assert head.status_code == 200
     assert not (head.content if hasattr(head, "content") else head.data)
     assert issuer.count() == calls

@@ -1,4 +1,4 @@
-"""With several issuers a requirement that names App IDs must name its issuer: each adapter says so early, and is never open."""
+"""With several issuers a requirement with App IDs must name its issuer: each adapter reports it early and stays closed."""
 
 import types
 from dataclasses import replace
@@ -46,7 +46,7 @@ def server(issuer, partner) -> ResourceServer:
 
 @pytest.fixture
 def send(issuer, partner):
-    """The statuses that the App ID of our own issuer gets, and the same one of the partner's."""
+    """The statuses for the App ID of our issuer and for the same App ID of the partner's issuer."""
 
     def statuses(get) -> list[int]:
         return [get(headers={"Authorization": f"Bearer {one.mint()}"}).status_code for one in (issuer, partner)]
@@ -54,8 +54,8 @@ def send(issuer, partner):
     return statuses
 
 
-def test_the_organization_that_an_audience_names_is_one_of_a_named_issuer(issuer, partner):
-    """Ids of organizations mean something within one issuer: the partner may have another one with the same id."""
+def test_an_organization_audience_needs_a_named_issuer(issuer, partner):
+    """Organization ids are unique within one issuer only: the partner may have another organization with the same id."""
     audience = ["urn:logto:organization:org-1"]
     trusted = [replace(Issuer.logto(one.endpoint), jwks=one.jwks) for one in (issuer, partner)]
     ours, theirs = (one.mint(audience=audience) for one in (issuer, partner))
@@ -70,7 +70,7 @@ async def no_app(*_: Any) -> None:
     raise AssertionError("never called")
 
 
-def test_the_middlewares_refuse_it_when_they_are_built(server, issuer):
+def test_the_middlewares_reject_it_at_construction(server, issuer):
     for build in (
         lambda requires: asgi.BearerAuthMiddleware(no_app, server, requires=requires),
         lambda requires: wsgi.BearerAuthMiddleware(lambda *_: [], server, requires=requires),
@@ -80,7 +80,7 @@ def test_the_middlewares_refuse_it_when_they_are_built(server, issuer):
         build(replace(AMBIGUOUS, issuers=[issuer.url]))
 
 
-def test_starlettes_requires_refuses_it_when_the_route_is_built(server, issuer):
+def test_starlette_rejects_it_when_the_route_is_built(server, issuer):
     with pytest.raises(ConfigurationError, match="issuers="):
         starlette.requires(server, app_ids=["app-orders"])
     with pytest.raises(ConfigurationError, match="issuers="):
@@ -88,7 +88,7 @@ def test_starlettes_requires_refuses_it_when_the_route_is_built(server, issuer):
     starlette.requires(server, app_ids=["app-orders"], issuers=[issuer.url])
 
 
-def test_fastapi(server, issuer, send):
+def test_fastapi_rejects_it_when_the_route_is_built(server, issuer, send):
     auth = M2MAuth(server)
     with pytest.raises(ConfigurationError, match="issuers="):
         auth.requires(app_ids=["app-orders"])
@@ -100,7 +100,7 @@ def test_fastapi(server, issuer, send):
     assert send(lambda **headers: client.get("/orders", **headers)) == [200, 403]
 
 
-def test_flask_with_a_server(server, issuer, send):
+def test_flask_with_a_server_rejects_it_when_the_route_is_built(server, issuer, send):
     app = Flask("orders")
     guard = M2MGuard(app, server)
     with pytest.raises(ConfigurationError, match="issuers="):
@@ -116,7 +116,7 @@ def test_flask_with_a_server(server, issuer, send):
     assert send(lambda **headers: app.test_client().get("/orders", **headers)) == [200, 403]
 
 
-def test_flask_without_a_server_lets_nobody_in(server, send):
+def test_flask_without_a_server_admits_no_request(server, send):
     guard = M2MGuard()
     app = Flask("orders")
 
@@ -135,7 +135,7 @@ def django_urls(view: Any) -> Any:
     return urls
 
 
-def test_django_refuses_it_in_its_setting(server):
+def test_django_rejects_it_in_its_setting(server):
     with (
         override_settings(M2MGUARD={"SERVER": server, "REQUIRES": AMBIGUOUS}),
         pytest.raises(ConfigurationError, match="issuers="),
@@ -143,7 +143,7 @@ def test_django_refuses_it_in_its_setting(server):
         django.resource_server()
 
 
-def test_a_view_of_django_lets_nobody_in(server, issuer, send):
+def test_a_view_of_django_admits_no_request(server, issuer, send):
     @django.requires(app_ids=["app-orders"])
     def ambiguous(request):
         raise AssertionError("never called")
@@ -158,7 +158,7 @@ def test_a_view_of_django_lets_nobody_in(server, issuer, send):
             assert send(lambda **headers: client.get("/orders/", **headers)) == expected
 
 
-def test_django_rest_framework_lets_nobody_in(server, issuer, send):
+def test_django_rest_framework_admits_no_request(server, issuer, send):
     client = APIClient(raise_request_exception=False)
     for issuers, expected in (((), [500, 500]), ([issuer.url], [200, 403])):
 
@@ -175,10 +175,10 @@ def test_django_rest_framework_lets_nobody_in(server, issuer, send):
 
 def test_throttles_of_django_rest_framework_count_by_issuer_and_person(server, issuer, partner):
     keys = [Machine(caller=server.verify(one.mint())).pk for one in (issuer, partner)]
-    admitting = ResourceServer(
+    any_caller = ResourceServer(
         replace(Issuer.logto(issuer.endpoint), jwks=issuer.jwks), audience=SHOPPING_API, machine_only=False
     )
     keys += [
-        Machine(caller=admitting.verify(issuer.mint_user_token(person, app_id="app-orders"))).pk for person in "ab"
+        Machine(caller=any_caller.verify(issuer.mint_user_token(person, app_id="app-orders"))).pk for person in "ab"
     ]
     assert len(set(keys)) == 4

@@ -1,4 +1,4 @@
-"""Every adapter serves the API's metadata at its path, to anybody, whatever the request says of its host (RFC 9728 section 3)."""
+"""Every adapter serves the API's metadata at its path without a token and with any Host (RFC 9728 section 3)."""
 
 import json
 import types
@@ -116,7 +116,7 @@ each_adapter = pytest.mark.parametrize(
 
 
 @each_adapter
-def test_the_document_is_served_to_anybody(adapter, server, issuer):
+def test_the_document_is_served_without_a_token(adapter, server, issuer):
     status, headers, body = adapter(server)("GET", PATH)
     assert (status, headers["content-type"], headers["content-length"]) == (200, "application/json", str(len(body)))
     assert json.loads(body) == {
@@ -137,7 +137,7 @@ def test_no_field_of_a_request_changes_the_document(adapter, server, bearer):
 
 
 @each_adapter
-def test_head_gets_the_headers_alone(adapter, server):
+def test_head_gets_the_headers_without_a_body(adapter, server):
     status, headers, body = adapter(server)("HEAD", PATH)
     assert (status, body) == (200, b"")
     assert headers["content-length"] == str(len(server.resource_metadata.answer.body))
@@ -145,7 +145,7 @@ def test_head_gets_the_headers_alone(adapter, server):
 
 @each_adapter
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_no_other_method_gets_it(adapter, server, method):
+def test_no_other_method_gets_the_document(adapter, server, method):
     status, _, body = adapter(server)(method, PATH)
     assert status in (401, 405)
     assert b"authorization_servers" not in body
@@ -153,7 +153,7 @@ def test_no_other_method_gets_it(adapter, server, method):
 
 
 @each_adapter
-def test_what_it_describes_stays_protected_and_says_where_it_lies(adapter, server, bearer):
+def test_other_paths_stay_protected_and_name_the_metadata_url(adapter, server, bearer):
     send = adapter(server)
     status, headers, _ = send("GET", "/v1/orders")
     assert status == 401
@@ -171,7 +171,7 @@ def test_what_it_describes_stays_protected_and_says_where_it_lies(adapter, serve
         "/.well-known/%6fauth-protected-resource/v1/x",
     ],
 )
-def test_no_other_path_is_opened_by_it(adapter, server, path):
+def test_the_document_makes_no_other_path_public(adapter, server, path):
     status, _, body = adapter(server)("GET", path)
     assert status in (307, 401, 404)
     assert b"inside" not in body
@@ -181,9 +181,9 @@ def test_no_other_path_is_opened_by_it(adapter, server, path):
 @pytest.mark.parametrize(
     "adapter", [asgi_middleware, wsgi_middleware, flask_app, django_middleware], ids=lambda adapter: adapter.__name__
 )
-def test_without_a_resource_url_the_path_is_as_protected_as_any(adapter, issuer):
-    bare = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
-    status, headers, _ = adapter(bare)("GET", PATH)
+def test_without_resource_url_the_metadata_path_is_protected(adapter, issuer):
+    without_metadata = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
+    status, headers, _ = adapter(without_metadata)("GET", PATH)
     assert status == 401
     assert "resource_metadata" not in headers["www-authenticate"]
 
@@ -191,13 +191,13 @@ def test_without_a_resource_url_the_path_is_as_protected_as_any(adapter, issuer)
 @pytest.mark.parametrize(
     "adapter", [starlette_route, fastapi_router, django_urls], ids=lambda adapter: adapter.__name__
 )
-def test_a_route_for_metadata_that_there_is_not_is_refused_when_it_is_built(adapter, issuer):
-    bare = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
+def test_a_metadata_route_without_resource_url_is_rejected(adapter, issuer):
+    without_metadata = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
     with pytest.raises(ConfigurationError, match=r"resource_url|RESOURCE_URL"):
-        adapter(bare)("GET", PATH)
+        adapter(without_metadata)("GET", PATH)
 
 
-def test_django_under_asgi_serves_it_from_the_middleware_too(server):
+def test_the_django_middleware_serves_the_document_under_asgi(server):
     async def answers() -> list[tuple[int, bytes]]:
         found = [await AsyncClient().get(path) for path in (PATH, f"{PATH}/")]
         return [(answer.status_code, answer.content) for answer in found]
@@ -206,12 +206,12 @@ def test_django_under_asgi_serves_it_from_the_middleware_too(server):
     urls.urlpatterns = []
     middleware = ["m2mguard.django.M2MGuardMiddleware"]
     with override_settings(M2MGUARD={"SERVER": server}, MIDDLEWARE=middleware, ROOT_URLCONF=urls):
-        at_its_path, elsewhere = anyio.run(answers)
+        at_its_path, at_another_path = anyio.run(answers)
     assert at_its_path == (200, server.resource_metadata.answer.body)
-    assert elsewhere[0] == 401
+    assert at_another_path[0] == 401
 
 
-async def test_a_websocket_at_its_path_is_protected(server):
+async def test_a_websocket_at_the_metadata_path_is_protected(server):
     sent = []
 
     async def send(message: Any) -> None:
@@ -222,6 +222,6 @@ async def test_a_websocket_at_its_path_is_protected(server):
     assert sent == ["websocket.close"]
 
 
-def test_below_a_mount_the_middleware_finds_its_path(server):
+def test_the_metadata_path_is_relative_to_the_root_path(server):
     app = asgi.BearerAuthMiddleware(PlainTextResponse("inside"), server)
     assert TestClient(app, root_path="/shop").get(f"/shop{PATH}").status_code == 200

@@ -1,4 +1,4 @@
-"""What is Starlette's own: `request.auth` and its `@requires`, requirements per route, the lifespan."""
+"""The Starlette adapter: `request.auth` and Starlette's `@requires`, requirements per route, the lifespan."""
 
 import contextlib
 
@@ -24,7 +24,7 @@ async def who(request):
     return JSONResponse(request.auth.app_id)
 
 
-def who_in_a_thread(request):
+def who_sync(request):
     return JSONResponse(caller_of(request).app_id)
 
 
@@ -49,17 +49,17 @@ def protected(server):
     return client
 
 
-@pytest.mark.parametrize("endpoint", [who, who_in_a_thread, Who])
+@pytest.mark.parametrize("endpoint", [who, who_sync, Who])
 def test_the_caller_is_at_auth_and_user_of_any_endpoint(protected, bearer, endpoint):
     client = protected(Route("/who", endpoint))
     assert client.get("/who", headers=bearer("app-orders")).json() == "app-orders"
     assert client.get("/who").status_code == 401
 
 
-def test_starlettes_own_requires_works_with_our_scopes(protected, bearer):
+def test_starlettes_requires_works_with_our_scopes(protected, bearer):
     client = protected(
         Route("/async", starlette_requires("read:orders")(who)),
-        Route("/sync", starlette_requires(["read:orders", "read:stock"])(who_in_a_thread_taking_request)),
+        Route("/sync", starlette_requires(["read:orders", "read:stock"])(who_sync_typed)),
     )
     assert client.get("/async", headers=bearer(scopes=["read:orders"])).json() == "app-orders"
     assert client.get("/async", headers=bearer(scopes=[])).status_code == 403
@@ -67,11 +67,11 @@ def test_starlettes_own_requires_works_with_our_scopes(protected, bearer):
     assert client.get("/sync", headers=bearer(scopes=["read:orders"])).status_code == 403
 
 
-def who_in_a_thread_taking_request(request: Request):
+def who_sync_typed(request: Request):
     return JSONResponse(caller_of(request).app_id)
 
 
-def test_a_route_asks_for_its_own_requirement(server, bearer):
+def test_a_route_has_its_own_requirement(server, bearer):
     route = Route("/orders", who, middleware=[requires(server, scopes=["read:orders"])])
     client = TestClient(Starlette(routes=[route]))
     assert client.get("/orders", headers=bearer(scopes=["read:orders"])).json() == "app-orders"
@@ -81,14 +81,14 @@ def test_a_route_asks_for_its_own_requirement(server, bearer):
     assert client.get("/orders").status_code == 401
 
 
-def test_a_mount_asks_for_all_its_routes(server, bearer):
+def test_a_requirement_of_a_mount_applies_to_all_its_routes(server, bearer):
     mount = Mount("/admin", routes=[Route("/who", who)], middleware=[requires(server, app_ids=["app-admin"])])
     client = TestClient(Starlette(routes=[mount]))
     assert client.get("/admin/who", headers=bearer("app-admin")).json() == "app-admin"
     assert client.get("/admin/who", headers=bearer("app-orders")).status_code == 403
 
 
-def test_the_organization_comes_from_the_route(server, bearer):
+def test_the_organization_is_taken_from_the_route(server, bearer):
     of_route = requires(server, organization=lambda connection: connection.path_params["tenant"])
     client = TestClient(Starlette(routes=[Route("/{tenant}/who", who, middleware=[of_route])]))
     token = bearer(organization_id="blue")
@@ -96,7 +96,7 @@ def test_the_organization_comes_from_the_route(server, bearer):
     assert client.get("/red/who", headers=token).status_code == 403
 
 
-def test_invalid_requirements_are_refused_at_construction(server):
+def test_invalid_requirements_are_rejected_at_construction(server):
     with pytest.raises(ConfigurationError, match="scopes"):
         requires(server, scopes="read:orders")
     with pytest.raises(ConfigurationError, match="not async"):
@@ -128,13 +128,13 @@ def test_a_websocket_is_protected(protected, bearer):
     assert denied.value.headers["www-authenticate"] == 'Bearer realm="api"'
 
 
-def test_caller_of_an_unprotected_route_says_what_is_missing():
-    client = TestClient(Starlette(routes=[Route("/who", who_in_a_thread)]))
+def test_caller_of_an_unprotected_route_is_an_error():
+    client = TestClient(Starlette(routes=[Route("/who", who_sync)]))
     with pytest.raises(RuntimeError, match="has no Caller"):
         client.get("/who")
 
 
-def test_the_lifespan_fetches_keys_and_then_enters_the_applications_own():
+def test_the_lifespan_fetches_keys_before_that_of_the_application():
     @contextlib.asynccontextmanager
     async def own(app):
         yield {"ready": server.health().ready}

@@ -1,4 +1,4 @@
-"""WebSocket handshakes under real servers: what a client that was refused reads on its connection."""
+"""WebSocket handshakes under real servers: the answer to a refused client."""
 
 import http.client
 import socket
@@ -22,7 +22,7 @@ HANDSHAKE = {
 
 
 def handshake(url: str, token: str | None = None) -> tuple[http.client.HTTPResponse, bytes]:
-    """Open a WebSocket by hand; return the answer, and its body or the first frame."""
+    """Send the handshake of a WebSocket; returns the answer and its body or the first frame."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     fields = HANDSHAKE | {"Host": parts.netloc} | ({} if token is None else {"Authorization": f"Bearer {token}"})

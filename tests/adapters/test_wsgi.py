@@ -1,4 +1,4 @@
-"""What is WSGI's own: the environ, iterables, paths, preflights. What all adapters have in common is in tests/contract."""
+"""The WSGI adapter: the environ, iterables, paths, preflights. The common behavior of all adapters is in tests/contract."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from m2mguard.wsgi import BearerAuthMiddleware, caller_of
 
 
 class Inner:
-    """An application that remembers the environs it was given, and returns an iterable of its own."""
+    """An application that records its environs and returns its own iterable."""
 
     def __init__(self):
         self.environs = []
@@ -45,7 +45,7 @@ def environ(path="/orders", method="GET", headers=None, **members):
 
 
 def run(app, request):
-    """Run one request; status, headers, body."""
+    """Run one request; returns status, headers and body."""
     started: list[Any] = []
 
     def start_response(status, headers, exc_info=None):
@@ -60,18 +60,18 @@ def run(app, request):
 
 
 def call(app, request):
-    """Run one request under the eyes of wsgiref's validator."""
+    """Run one request inside wsgiref's validator."""
     return run(validator(app), request)
 
 
-def test_the_application_finds_the_caller_in_the_environ(protect, inner, bearer):
+def test_the_caller_is_in_the_environ(protect, inner, bearer):
     status, _, body = call(protect(), environ(headers=bearer("app-orders")))
     assert (status, body) == ("200 OK", b"in")
     assert inner.environs[0]["m2mguard.caller"].app_id == "app-orders"
     assert caller_of(inner.environs[0]) is inner.environs[0]["m2mguard.caller"]
 
 
-def test_without_protection_there_is_no_caller_to_be_had():
+def test_caller_of_is_an_error_without_protection():
     with pytest.raises(RuntimeError, match="no Caller"):
         caller_of(environ())
     with pytest.raises(RuntimeError, match="no Caller"):
@@ -86,14 +86,14 @@ def test_a_request_without_a_token_does_not_reach_the_application(protect, inner
     assert inner.environs == []
 
 
-def test_head_is_refused_with_the_headers_of_get_and_no_body(protect):
+def test_a_refused_head_has_the_headers_of_get_and_no_body(protect):
     _, of_get, body = call(protect(), environ())
     status, of_head, nothing = call(protect(), environ(method="HEAD"))
     assert (status, of_head, nothing) == ("401 Unauthorized", of_get, b"")
     assert of_head["Content-Length"] == str(len(body))
 
 
-def test_what_the_application_returns_is_handed_on_as_it_is(protect, inner, bearer):
+def test_the_iterable_of_the_application_is_returned_unchanged(protect, inner, bearer):
     def start_response(status, headers):
         assert status == "200 OK"
 
@@ -101,7 +101,7 @@ def test_what_the_application_returns_is_handed_on_as_it_is(protect, inner, bear
     assert protect(public=["/healthz"])(environ("/healthz"), start_response) is inner.body
 
 
-def test_what_the_application_raises_passes_through_even_if_it_is_ours(server, bearer):
+def test_an_error_of_the_application_is_raised_even_if_it_is_ours(server, bearer):
     def broken(environ, start_response):
         raise MissingToken("missing", "raised by the application itself")
 
@@ -109,20 +109,20 @@ def test_what_the_application_raises_passes_through_even_if_it_is_ours(server, b
         run(BearerAuthMiddleware(broken, server), environ(headers=bearer()))
 
 
-def test_fields_that_the_server_has_joined_are_no_credential(protect, bearer):
+def test_joined_authorization_fields_are_refused(protect, bearer):
     token = bearer()["Authorization"]
     for joined in (f"{token},{token}", f"{token}, {token}", f"{token},Basic eDp5"):
         assert call(protect(), environ(headers={"Authorization": joined}))[0] == "400 Bad Request"
 
 
-def test_a_callable_organization_is_given_the_environ(protect, issuer, bearer):
-    guarded = protect(requires=Requirement(organization=lambda environ: environ["PATH_INFO"].split("/")[2]))
+def test_a_callable_organization_gets_the_environ(protect, issuer, bearer):
+    protected = protect(requires=Requirement(organization=lambda environ: environ["PATH_INFO"].split("/")[2]))
     headers = bearer(organization_id="org-blue")
-    assert call(guarded, environ("/orgs/org-blue", headers=headers))[0] == "200 OK"
-    assert call(guarded, environ("/orgs/org-red", headers=headers))[0] == "403 Forbidden"
+    assert call(protected, environ("/orgs/org-blue", headers=headers))[0] == "200 OK"
+    assert call(protected, environ("/orgs/org-red", headers=headers))[0] == "403 Forbidden"
 
 
-def test_on_a_public_path_a_caller_from_above_is_taken_out(protect, inner):
+def test_a_caller_of_the_environ_is_removed_on_a_public_path(protect, inner):
     status, _, _ = call(protect(public=["/healthz"]), environ("/healthz") | {"m2mguard.caller": "app-admin"})
     assert status == "200 OK"
     assert "m2mguard.caller" not in inner.environs[0]
@@ -167,7 +167,7 @@ def test_a_public_path_needs_no_token(protect, public, request_members):
         {"PATH_INFO": "/docs/a\n"},
         {"PATH_INFO": "/docs/é"},  # Latin-1, which is no UTF-8
         {"PATH_INFO": "/docs/\uff0e\uff0e/orders".encode().decode("latin-1")},
-        {"PATH_INFO": "/docs/日"},  # what no server gives
+        {"PATH_INFO": "/docs/日"},  # no server passes this
         {"PATH_INFO": "/docs/é".encode().decode("latin-1"), "RAW_URI": "/docs/%C3%A9%2f"},
         {"PATH_INFO": "/docs/é", "RAW_URI": "/docs/é"},
         {"PATH_INFO": "/docs/a/b", "RAW_URI": "/docs/a%2fb"},
@@ -180,9 +180,9 @@ def test_a_public_path_needs_no_token(protect, public, request_members):
         {"PATH_INFO": "/orders", "HTTP_X_ORIGINAL_URL": "/healthz", "HTTP_X_REWRITE_URL": "/healthz"},
     ],
 )
-def test_whatever_could_be_read_as_another_path_is_protected(protect, inner, request_members):
-    guarded = protect(public=["/healthz", "/docs/"])
-    assert run(guarded, environ() | request_members)[0] == "401 Unauthorized"
+def test_a_path_that_could_be_read_as_another_is_protected(protect, inner, request_members):
+    protected = protect(public=["/healthz", "/docs/"])
+    assert run(protected, environ() | request_members)[0] == "401 Unauthorized"
     assert inner.environs == []
 
 
@@ -196,7 +196,7 @@ def test_whatever_could_be_read_as_another_path_is_protected(protect, inner, req
         {"QUERY_STRING": "_method=DELETE"},
     ],
 )
-def test_an_entry_with_methods_opens_only_these(protect, request_members):
+def test_a_public_entry_with_methods_covers_only_these(protect, request_members):
     request = environ("/docs/a") | request_members
     assert run(protect(public=["GET /docs/"]), request)[0] == "401 Unauthorized"
     assert run(protect(public=["/docs/"]), request)[0] == "200 OK"
@@ -224,29 +224,29 @@ def test_preflights_are_protected_unless_they_are_exempt(protect):
         ("options", PREFLIGHT),
     ],
 )
-def test_only_a_true_preflight_is_exempt(protect, method, headers):
+def test_only_a_real_preflight_is_exempt(protect, method, headers):
     assert run(protect(preflight="exempt"), environ(method=method, headers=headers))[0] == "401 Unauthorized"
 
 
-def test_a_preflight_with_a_body_or_a_query_that_names_another_method_is_none(protect):
+def test_a_preflight_with_a_body_or_a_method_override_is_protected(protect):
     for members in ({"CONTENT_LENGTH": "7"}, {"QUERY_STRING": "_method=DELETE"}):
         request = environ(method="OPTIONS", headers=PREFLIGHT) | members
         assert run(protect(preflight="exempt"), request)[0] == "401 Unauthorized"
 
 
-def test_a_preflight_with_a_token_is_a_request_like_any_other(protect, inner, bearer):
+def test_a_preflight_with_a_token_is_verified_like_any_request(protect, inner, bearer):
     call(protect(preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT | bearer("app-orders")))
     assert inner.environs[0]["m2mguard.caller"].app_id == "app-orders"
 
 
-class Closing(list):
+class ClosableBody(list):
     closed = False
 
     def close(self):
         self.closed = True
 
 
-def answers_at_once(answer, status="200 OK"):
+def eager_application(answer, status="200 OK"):
     def application(environ, start_response):
         assert environ["wsgi.input"].read() == b""
         write = start_response(status, [("Content-Length", "4"), ("Access-Control-Allow-Origin", "*")])
@@ -256,7 +256,7 @@ def answers_at_once(answer, status="200 OK"):
     return application
 
 
-def answers_when_asked(answer):
+def lazy_application(answer):
     def application(environ, start_response):
         start_response("200 OK", [("Content-Length", "4"), ("Access-Control-Allow-Origin", "*")], None)
         yield from answer
@@ -264,25 +264,25 @@ def answers_when_asked(answer):
     return application
 
 
-def test_of_the_answer_to_an_exempt_preflight_only_status_and_fields_are_sent(server):
+def test_the_answer_to_an_exempt_preflight_has_no_body(server):
     request = environ(method="OPTIONS", headers=PREFLIGHT) | {"wsgi.input": io.BytesIO(b"_method=DELETE")}
-    for application in (answers_at_once([b"data"]), answers_when_asked([b"da", b"ta"]), answers_when_asked([])):
+    for application in (eager_application([b"data"]), lazy_application([b"da", b"ta"]), lazy_application([])):
         status, headers, body = run(BearerAuthMiddleware(application, server, preflight="exempt"), request)
         assert (status, headers, body) == ("200 OK", {"Access-Control-Allow-Origin": "*", "Content-Length": "0"}, b"")
 
 
 def test_a_204_to_an_exempt_preflight_has_no_length_and_is_closed(server):
-    """An answer 204 to an exempt preflight is given no length and every answer is closed."""
-    answer = Closing()
-    guarded = BearerAuthMiddleware(answers_at_once(answer, "204 No Content"), server, preflight="exempt")
-    assert run(guarded, environ(method="OPTIONS", headers=PREFLIGHT))[:2] == (
+
+    answer = ClosableBody()
+    protected = BearerAuthMiddleware(eager_application(answer, "204 No Content"), server, preflight="exempt")
+    assert run(protected, environ(method="OPTIONS", headers=PREFLIGHT))[:2] == (
         "204 No Content",
         {"Access-Control-Allow-Origin": "*"},
     )
     assert answer.closed
 
 
-def test_what_the_application_raises_at_an_exempt_preflight_passes_through(server):
+def test_an_error_of_the_application_at_an_exempt_preflight_is_raised(server):
     def broken(environ, start_response):
         raise LookupError("mine")
 
@@ -290,7 +290,7 @@ def test_what_the_application_raises_at_an_exempt_preflight_passes_through(serve
         run(BearerAuthMiddleware(broken, server, preflight="exempt"), environ(method="OPTIONS", headers=PREFLIGHT))
 
 
-def test_on_error_may_give_another_answer(protect):
+def test_on_error_may_return_another_answer(protect):
     teapot = Answer(
         status=418, headers={"Content-Type": "text/plain", "content-length": "999"}, body=b"short and stout", detail={}
     )
@@ -298,15 +298,15 @@ def test_on_error_may_give_another_answer(protect):
     assert (status, headers["Content-Length"], body) == ("418 Refused", "15", b"short and stout")
 
 
-def test_on_error_that_returns_nothing_leaves_the_answer_as_it_is(protect):
+def test_the_answer_is_unchanged_if_on_error_returns_none(protect):
     seen = []
-    guarded = protect(on_error=lambda error, environ: seen.append((error.status, environ["PATH_INFO"])))
-    assert call(guarded, environ())[0] == "401 Unauthorized"
+    protected = protect(on_error=lambda error, environ: seen.append((error.status, environ["PATH_INFO"])))
+    assert call(protected, environ())[0] == "401 Unauthorized"
     assert seen == [(401, "/orders")]
 
 
 async def asynchronous(error, environ):
-    """As an `on_error`, this would never be awaited."""
+    """An async function, which is never awaited as `on_error`."""
 
 
 @pytest.mark.parametrize(
@@ -320,19 +320,19 @@ async def asynchronous(error, environ):
         {"on_error": asynchronous},
     ],
 )
-def test_an_invalid_value_is_refused_when_the_middleware_is_built(protect, options):
+def test_an_invalid_value_is_rejected_when_the_middleware_is_built(protect, options):
     with pytest.raises(ConfigurationError):
         protect(**options)
 
 
-def test_an_application_or_server_of_another_kind_is_refused(inner, server):
+def test_an_application_or_server_of_another_type_is_rejected(inner, server):
     with pytest.raises(ConfigurationError):
         BearerAuthMiddleware(None, server)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError):
         BearerAuthMiddleware(inner, "https://issuer.example")  # type: ignore[arg-type]
 
 
-def test_an_application_that_starts_its_answer_late_answers_an_exempt_preflight(server):
+def test_a_lazy_application_answers_an_exempt_preflight(server):
     def application(environ, start_response):
         yield b""
         start_response("200 OK", [("Access-Control-Allow-Origin", "*")])

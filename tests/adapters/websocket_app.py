@@ -1,4 +1,4 @@
-"""Two applications with one WebSocket each, for a server process: behind the middleware, and by FastAPI's dependency."""
+"""Two applications with one WebSocket each, for a server process: with the middleware and with FastAPI's dependency."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""FastAPI's page /docs in a real browser: a person authorizes with a token, tries two routes, and sees who they are and what they lack.
+"""FastAPI's page /docs in a real browser: a person authorizes with a token and tries two routes.
 
 `SCREENSHOT=1 pytest tests/browser` also renews the picture that docs/guides/fastapi.md shows.
 """
@@ -22,7 +22,7 @@ FLAGS = (
     "--disable-sync"
 )
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "fastapi-docs.png"
-# The page loads Swagger UI from a network for content; the test answers in its place with the same files from a wheel.
+# The page loads Swagger UI from a CDN; the test answers these requests with the same files from a wheel.
 ASSETS = Path(drf_spectacular_sidecar.__file__).parent / "static" / "drf_spectacular_sidecar" / "swagger-ui-dist"
 
 
@@ -84,12 +84,12 @@ def test_a_person_authorizes_and_tries_both_routes(page, issuer, serve):
 
 
 def _example():
-    """The example as a new process would have it: its issuer is that of this test."""
+    """The example, loaded again with the issuer of this test."""
     return runpy.run_path("examples/fastapi_app.py")["app"]
 
 
 def _try(page: Page, method: str):
-    """Open a route, execute it, and return the part of the page that shows what came back."""
+    """Open a route, execute it, and return the part of the page that shows the answer."""
     route = page.locator(".opblock").filter(has=page.locator(".opblock-summary-method", has_text=method)).first
     route.locator(".opblock-summary-control").click()
     route.get_by_role("button", name="Try it out").click()
@@ -98,7 +98,7 @@ def _try(page: Page, method: str):
 
 
 def _photograph(page: Page) -> None:
-    """What came back, without what stands around it: the command for curl, which shows the token, and what is documented."""
+    """Save a picture of the answers without the rest: the curl command, which shows the token, and the documentation."""
     page.add_style_tag(
         content=".curl-command, .parameters-container, .opblock-section-header, .execute-wrapper, .btn-group, .models, "
         ".responses-inner > div > h4, .responses-inner > h4, .responses-table:not(.live-responses-table), .request-url "

@@ -1,4 +1,4 @@
-"""Answers of a token endpoint, those recorded from a real Logto first, and what a source makes of them."""
+"""Answers of a token endpoint, among them those recorded from a real Logto, and helpers that parse them."""
 
 import json
 from pathlib import Path
@@ -57,12 +57,12 @@ def grant(
 
 
 def failure(answer: Response, target: TokenTarget = TARGET, **how) -> TokenRequestError:
-    """What a source of Logto's raises."""
+    """The error that a source at Logto raises for this answer."""
     with pytest.raises(TokenRequestError) as raised:
         grant(answer, target, **{"refusal": read_logto_refusal, **how})
     return raised.value
 
 
 def general_failure(status: int, body: object, **headers: str) -> TokenRequestError:
-    """What a source of any other issuer raises."""
+    """The error that a source at any other issuer raises for this answer."""
     return failure(response(status, body, **headers), GENERAL, refusal=read_refusal)

@@ -1,4 +1,4 @@
-"""A local issuer, a clock that stands still until told, and the events of a source, one after the other."""
+"""A local issuer, a clock that tests move, the events of a source, and APIs for the HTTP plug-ins."""
 
 import queue
 import time
@@ -21,8 +21,8 @@ LIFETIME_S = 3600.0
 E = TypeVar("E", bound=Event)
 
 
-class Events:
-    """What a source told, to be taken one by one. Whatever happens on a flight's thread is over when its event is here."""
+class EventQueue:
+    """The events of a source, taken one by one: when an event of a fetch is in the queue, the fetch has ended."""
 
     def __init__(self) -> None:
         self.queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -38,24 +38,26 @@ class Events:
 
 @pytest.fixture
 def issuer() -> Iterator[LocalIssuer]:
+    """An issuer whose tokens have the lifetime that these tests calculate with."""
     with LocalIssuer(token_lifetime=LIFETIME_S) as running:
         yield running
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Both clocks of a source; it starts at the time of the issuer, which has a clock of its own."""
+    """Both clocks of a source; it starts at the current time, because the issuer uses the real clock."""
     return ManualClock(time.time())
 
 
 @pytest.fixture
-def events() -> Events:
-    return Events()
+def events() -> EventQueue:
+    """A queue, because these tests wait for each event of a fetch thread in turn."""
+    return EventQueue()
 
 
 @pytest.fixture
-def make_source(issuer: LocalIssuer, clock: ManualClock, events: Events) -> Callable[..., TokenSource]:
-    """A source of the shopping API's token at the local issuer; any argument of `TokenSource.logto` can be changed."""
+def make_source(issuer: LocalIssuer, clock: ManualClock, events: EventQueue) -> Callable[..., TokenSource]:
+    """Make a source for tokens of the shopping API; takes any argument of `TokenSource.logto`."""
 
     def make(
         endpoint: str = issuer.endpoint, app_id: str = APP_ID, app_secret: str = APP_SECRET, **changed
@@ -84,7 +86,7 @@ def plugin(request):
 
 @pytest.fixture(scope="module")
 def served():
-    """Two entries of different origins, served for all tests of a module; each test has APIs of its own behind them."""
+    """Two entries with different origins, served for all tests of a module; each test sets their APIs."""
     entries = Entry(), Entry()
     with under_uvicorn(entries[0]) as url, under_uvicorn(entries[1]) as other_url:
         yield (entries[0], url), (entries[1], other_url)
@@ -102,13 +104,13 @@ def url(served):
 
 
 @pytest.fixture
-def elsewhere(served):
+def other_api(served):
     served[1][0].api = Api()
     return served[1][0].api
 
 
 @pytest.fixture
-def elsewhere_url(served):
+def other_api_url(served):
     return served[1][1]
 
 

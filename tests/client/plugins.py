@@ -1,4 +1,4 @@
-"""One call by each HTTP plug-in, all of one shape: who sends it, to which API, what."""
+"""One call with each HTTP plug-in; all functions take the same arguments."""
 
 import asyncio
 
@@ -20,8 +20,8 @@ def with_httpx2(source, api_url, method, url, *, headers=None, body=None):
 
 def with_httpx2_async(source, api_url, method, url, *, headers=None, body=None):
     async def streamed():
-        for piece in body:
-            yield piece
+        for part in body:
+            yield part
 
     async def send():
         auth = Httpx2TokenAuth(source, api_url)
@@ -42,8 +42,8 @@ def with_requests(source, api_url, method, url, *, headers=None, body=None):
 
 def with_aiohttp(source, api_url, method, url, *, headers=None, body=None):
     async def streamed():
-        for piece in body:
-            yield piece
+        for part in body:
+            yield part
 
     async def send():
         middleware = TokenMiddleware(source, api_url)

@@ -1,4 +1,4 @@
-"""A client secret that may change: a callable returns it, for each token request."""
+"""A client secret that may change: a callable returns it for each token request."""
 
 import functools
 import threading
@@ -14,8 +14,8 @@ from tests.client.conftest import APP_ID, APP_SECRET, LIFETIME_S
 CANARY = "c4n4ry-of-a-mounted-secret"
 
 
-class Mounted:
-    """A secret as a mounted file has it: it changes, and it may be missing. Counts how often it was read, and on which threads."""
+class MountedSecret:
+    """A secret from a mounted file: it may change or be missing. Records the threads that read it."""
 
     def __init__(self, content: object = APP_SECRET) -> None:
         self.content = content
@@ -28,8 +28,8 @@ class Mounted:
         return self.content
 
 
-def test_it_is_read_for_each_token_request_and_on_its_thread(issuer, make_source, clock, events):
-    mounted = Mounted()
+def test_the_secret_is_read_for_each_request_on_its_thread(issuer, make_source, clock, events):
+    mounted = MountedSecret()
     source = make_source(app_secret=mounted)
     assert mounted.threads == []
     source.token()
@@ -41,8 +41,8 @@ def test_it_is_read_for_each_token_request_and_on_its_thread(issuer, make_source
     assert threading.main_thread() not in mounted.threads
 
 
-def test_after_a_refusal_the_new_secret_is_read(issuer, make_source, clock):
-    mounted = Mounted("the old one")
+def test_the_secret_is_read_again_after_a_refusal(issuer, make_source, clock):
+    mounted = MountedSecret("the old one")
     source = make_source(app_secret=mounted)
     with pytest.raises(TokenRequestRefused) as raised:
         source.token()
@@ -54,8 +54,8 @@ def test_after_a_refusal_the_new_secret_is_read(issuer, make_source, clock):
 
 
 @pytest.mark.parametrize("authentication", ["client_secret_basic", "client_secret_post"])
-def test_the_general_source_takes_one_too_and_all_its_targets_share_it(issuer, clock, authentication):
-    mounted = Mounted()
+def test_a_general_source_shares_the_callable_among_its_targets(issuer, clock, authentication):
+    mounted = MountedSecret()
     source = TokenSource(
         issuer.url,
         client_id=APP_ID,
@@ -71,7 +71,7 @@ def test_the_general_source_takes_one_too_and_all_its_targets_share_it(issuer, c
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "must be a non-empty string"),
         ("", "must be a non-empty string"),
@@ -84,10 +84,10 @@ def test_the_general_source_takes_one_too_and_all_its_targets_share_it(issuer, c
         (TokenEndpointUnavailable("no_answer", CANARY), "raised TokenEndpointUnavailable"),
     ],
 )
-def test_without_a_secret_there_is_no_token_and_no_request(issuer, make_source, clock, caplog, content, told):
-    mounted = Mounted(content)
+def test_a_missing_or_invalid_secret_causes_no_request(issuer, make_source, clock, caplog, content, message):
+    mounted = MountedSecret(content)
     source = make_source(app_secret=mounted)
-    with pytest.raises(TokenEndpointUnavailable, match=told) as raised:
+    with pytest.raises(TokenEndpointUnavailable, match=message) as raised:
         source.token()
     assert raised.value.reason == "client_secret"
     assert raised.value.__context__ is None
@@ -98,8 +98,8 @@ def test_without_a_secret_there_is_no_token_and_no_request(issuer, make_source, 
     assert source.token().scopes == {"read:orders"}
 
 
-def test_a_secret_that_is_missing_at_renewal_takes_no_valid_token_away(make_source, clock, events):
-    mounted = Mounted()
+def test_a_secret_missing_at_renewal_does_not_remove_a_valid_token(make_source, clock, events):
+    mounted = MountedSecret()
     source = make_source(app_secret=mounted)
     token = source.token()
     events.next(TokenRenewed)
@@ -111,14 +111,14 @@ def test_a_secret_that_is_missing_at_renewal_takes_no_valid_token_away(make_sour
     assert CANARY not in repr(failed)
 
 
-def test_a_callable_that_hangs_is_waited_for_no_longer_than_the_time_out(make_source, events):
+def test_a_callable_that_hangs_ends_at_the_time_out(make_source, events):
     released = threading.Event()
 
-    def hang() -> str:
+    def wait_for_release() -> str:
         released.wait(20)
         return APP_SECRET
 
-    source = make_source(app_secret=hang, timeout=0.1)
+    source = make_source(app_secret=wait_for_release, timeout=0.1)
     try:
         with pytest.raises(TokenEndpointUnavailable, match="in time"):
             source.token()
@@ -127,7 +127,7 @@ def test_a_callable_that_hangs_is_waited_for_no_longer_than_the_time_out(make_so
     events.next(TokenRenewed)
 
 
-def test_an_async_function_is_refused_when_the_source_is_made(make_source):
+def test_an_async_function_is_rejected_at_construction(make_source):
     async def read() -> str:
         return CANARY
 
@@ -135,15 +135,17 @@ def test_an_async_function_is_refused_when_the_source_is_made(make_source):
         make_source(app_secret=read)
 
 
-def test_no_repr_shows_what_the_callable_holds(make_source):
+def test_no_repr_shows_the_secret_of_the_callable(make_source):
     source = make_source(app_secret=functools.partial(str, CANARY))
     fetcher = source._cached._fetcher
     assert CANARY not in f"{source!r} {fetcher!r} {fetcher.client!r} {vars(source)!r}"
 
 
-def test_the_secret_of_the_moment_is_left_out_of_the_issuers_words(issuer, clock):
+def test_the_current_secret_is_redacted_from_the_issuers_message(issuer, clock):
     issuer.misbehave("token", Fault(status=401, body=f'{{"error": "no", "error_description": "{CANARY}!"}}'.encode()))
-    source = TokenSource(issuer.url, client_id=APP_ID, client_secret=Mounted(CANARY), clock=clock, monotonic=clock)
+    source = TokenSource(
+        issuer.url, client_id=APP_ID, client_secret=MountedSecret(CANARY), clock=clock, monotonic=clock
+    )
     with pytest.raises(TokenRequestRefused) as raised:
         source.token()
     assert raised.value.error_description == "[redacted]!"

@@ -1,4 +1,4 @@
-"""A thousand callers and one request: threads, asyncio and trio, a forked child, and greenlets."""
+"""A thousand callers share one request: threads, asyncio and trio, a forked child, greenlets."""
 
 import os
 import subprocess
@@ -20,11 +20,11 @@ CALLERS = 1_000
 
 
 def test_a_thousand_threads_make_one_request(issuer, source):
-    together = threading.Barrier(CALLERS)
+    barrier = threading.Barrier(CALLERS)
     tokens = []
 
     def call() -> None:
-        together.wait(30)
+        barrier.wait(30)
         tokens.append(source.token())
 
     threads = [threading.Thread(target=call) for _ in range(CALLERS)]
@@ -56,7 +56,7 @@ async def test_a_thousand_tasks_make_one_request(issuer, source):
     assert issuer.count("token") == 1
 
 
-def test_a_thousand_callers_of_a_dead_endpoint_make_one_request(issuer, source):
+def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(issuer, source):
     issuer.misbehave("token", faults.status(503))
 
     def call(_: int) -> type[Exception]:
@@ -80,7 +80,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_request(issuer, source, ev
     assert issuer.count("token") == 1
 
 
-async def test_the_event_loop_goes_on_while_a_token_is_fetched(issuer, source):
+async def test_the_event_loop_continues_while_a_token_is_fetched(issuer, source):
     turns = 0
     with issuer.hold("token") as gate:
         async with anyio.create_task_group() as group:
@@ -93,7 +93,7 @@ async def test_the_event_loop_goes_on_while_a_token_is_fetched(issuer, source):
     assert turns == 100
 
 
-def test_many_renewals_at_once_are_one(issuer, source, clock, events):
+def test_concurrent_renewals_make_one_request(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(0.95 * LIFETIME_S)
@@ -104,7 +104,7 @@ def test_many_renewals_at_once_are_one(issuer, source, clock, events):
     assert issuer.count("token") == 2
 
 
-def test_a_rejection_met_by_many_at_once_is_one_request(issuer, source, clock):
+def test_concurrent_rejections_make_one_request(issuer, source, clock):
     token = source.token()
     clock.advance(31)
     with ThreadPoolExecutor(50) as pool:
@@ -114,12 +114,12 @@ def test_a_rejection_met_by_many_at_once_is_one_request(issuer, source, clock):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_child_of_fork_has_its_parents_token_and_no_memory_of_its_requests(issuer):
+def test_a_forked_child_has_the_token_but_no_request_of_its_parent(issuer):
     run_script("forking.py", issuer.endpoint)
     assert issuer.count("token") == 4
 
 
-def test_greenlets_share_one_request_and_none_blocks_the_others(issuer):
+def test_greenlets_share_one_request_and_do_not_block_each_other(issuer):
     run_script("greenlets.py", issuer.endpoint)
     assert issuer.count("token") == 1
 

@@ -1,4 +1,4 @@
-"""The examples of the client run, and show what they promise."""
+"""The examples of the client run and print what their descriptions say."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def run(name: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_order_system_runs_each_service_with_a_token_of_its_own():
+def test_each_service_of_the_order_system_has_its_own_token():
     done = run("order_system")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines() == [

@@ -1,4 +1,4 @@
-"""A source that knows no more of its issuer than a URL: discovery, the age of metadata, silent scopes, refusals."""
+"""A source for any issuer, given only its URL: discovery, age of the metadata, missing scopes, refusals."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_the_general_source_finds_the_endpoint_by_discovery_once(issuer, clock, 
     assert ("authorization" in issuer.requests[-1].headers) == (authentication == "client_secret_basic")
 
 
-def general(issuer: LocalIssuer, clock, **changed) -> TokenSource:
+def general_source(issuer: LocalIssuer, clock, **changed) -> TokenSource:
     arguments = {
         "client_id": APP_ID,
         "client_secret": APP_SECRET,
@@ -38,9 +38,10 @@ def general(issuer: LocalIssuer, clock, **changed) -> TokenSource:
     return TokenSource(issuer.url, **(arguments | changed))
 
 
-def test_discovery_that_fails_is_no_token_and_what_was_found_once_is_kept(issuer, clock, events):
+def test_a_failed_discovery_keeps_the_endpoint_found_before(issuer, clock, events):
+    """Without an endpoint found before, a failed discovery is an error."""
     issuer.misbehave("discovery", faults.members(token_endpoint="https://elsewhere.example/token"))
-    source = general(issuer, clock, on_event=events)
+    source = general_source(issuer, clock, on_event=events)
     with pytest.raises(TokenEndpointUnavailable, match="another origin"):
         source.token()
     assert issuer.count("token") == 0
@@ -55,20 +56,20 @@ def test_discovery_that_fails_is_no_token_and_what_was_found_once_is_kept(issuer
     assert events.next(TokenRenewed).cause == "expired"
 
 
-def test_discovery_and_request_share_one_time_out(issuer, clock):
-    class Slow(HttpTransport):
+def test_discovery_and_token_request_share_one_time_out(issuer, clock):
+    class SlowTransport(HttpTransport):
         def request(self, *args, **kwargs):
             clock.advance(3)
             return super().request(*args, **kwargs)
 
-    source = general(issuer, clock, transport=Slow(), timeout=3)
+    source = general_source(issuer, clock, transport=SlowTransport(), timeout=3)
     with pytest.raises(TokenEndpointUnavailable, match="the issuer took too long"):
         source.token()
     assert (issuer.count("discovery"), issuer.count("token")) == (1, 0)
 
 
-def test_metadata_is_asked_for_again_after_an_hour(issuer, clock):
-    source = general(issuer, clock)
+def test_metadata_expires_after_an_hour(issuer, clock):
+    source = general_source(issuer, clock)
     source.token()
     clock.advance(3599)
     source.for_target(resource=MANAGEMENT_API).token()
@@ -78,8 +79,8 @@ def test_metadata_is_asked_for_again_after_an_hour(issuer, clock):
     assert issuer.count("discovery") == 2
 
 
-def test_metadata_is_asked_for_again_after_a_failure_since_the_endpoint_may_have_moved(issuer, clock):
-    source = general(issuer, clock)
+def test_metadata_expires_after_a_failed_token_request(issuer, clock):
+    source = general_source(issuer, clock)
     source.token()
     issuer.misbehave("token", faults.status(404), times=1)
     other = source.for_target(resource=MANAGEMENT_API)
@@ -91,20 +92,20 @@ def test_metadata_is_asked_for_again_after_a_failure_since_the_endpoint_may_have
 
 
 def test_a_given_token_endpoint_needs_no_discovery(issuer, clock):
-    source = general(issuer, clock, token_endpoint=issuer.token_endpoint)
+    source = general_source(issuer, clock, token_endpoint=issuer.token_endpoint)
     assert source.token().scopes == frozenset()
     assert issuer.count("discovery") == 0
 
 
-def test_without_a_word_on_scopes_the_general_source_takes_them_as_granted(issuer, clock, events):
-    granting = general(issuer, clock, scopes=["delete:orders"], on_event=events)
+def test_missing_scope_means_granted_unless_configured_as_dropped(issuer, clock, events):
+    granting = general_source(issuer, clock, scopes=["delete:orders"], on_event=events)
     assert granting.token().scopes == {"delete:orders"}
-    dropping = general(issuer, clock, scopes=["delete:orders"], missing_scope="dropped")
+    dropping = general_source(issuer, clock, scopes=["delete:orders"], missing_scope="dropped")
     assert dropping.token().scopes == frozenset()
 
 
-def test_the_same_refusals_of_the_general_source_are_read_without_logtos_meanings(issuer, clock):
-    wrong = general(issuer, clock, client_secret="wrong")
+def test_a_general_source_does_not_use_logtos_reasons(issuer, clock):
+    wrong = general_source(issuer, clock, client_secret="wrong")
     with pytest.raises(TokenRequestRefused) as raised:
         wrong.token()
     assert (raised.value.reason, raised.value.error) == ("client_authentication", "invalid_client")

@@ -1,4 +1,4 @@
-"""gRPC call credentials, against a real server behind TLS that m2mguard protects. Bytes in, bytes out: no protobuf is needed."""
+"""gRPC call credentials with a real server that m2mguard protects. Messages are bytes, so no protobuf is needed."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 @pytest.fixture
 def target(issuer: LocalIssuer) -> Iterator[str]:
-    """A server that names the app that calls it."""
+    """The address of a server that answers with the application ID of the caller."""
     verifier = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
 
     def who(request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -35,7 +35,7 @@ def target(issuer: LocalIssuer) -> Iterator[str]:
 
 
 def call(channel, **how: Any) -> Any:
-    """Ask the server who calls."""
+    """Call the server; returns the application ID of the caller."""
     return channel.unary_unary("/shop.Orders/Who")(b"", timeout=10, **how)
 
 
@@ -43,19 +43,19 @@ def channel_credentials(source) -> grpc.ChannelCredentials:
     return grpc.composite_channel_credentials(grpc.local_channel_credentials(), call_credentials(source))
 
 
-def test_each_call_carries_the_token_which_is_fetched_once(target, source, issuer):
+def test_each_call_carries_a_token_that_is_fetched_once(target, source, issuer):
     with grpc.secure_channel(target, channel_credentials(source)) as channel:
         assert [call(channel) for _ in range(3)] == [b"app-orders"] * 3
     assert issuer.count("token") == 1
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_grpc_aio_takes_the_same_credentials(target, source):
+async def test_grpc_aio_accepts_the_same_credentials(target, source):
     async with grpc.aio.secure_channel(target, channel_credentials(source)) as channel:
         assert await call(channel) == b"app-orders"
 
 
-def test_without_the_credentials_the_server_refuses(target):
+def test_a_call_without_the_credentials_is_refused(target):
     with (
         grpc.secure_channel(target, grpc.local_channel_credentials()) as channel,
         pytest.raises(grpc.RpcError) as raised,
@@ -64,7 +64,7 @@ def test_without_the_credentials_the_server_refuses(target):
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-def test_without_a_token_the_call_fails_and_says_why_without_the_secret(target, make_source):
+def test_a_call_without_a_token_fails_with_a_reason_but_no_secret(target, make_source):
     source = make_source(app_secret="wr0ng-s3cr3t")
     with grpc.secure_channel(target, channel_credentials(source)) as channel, pytest.raises(grpc.RpcError) as raised:
         call(channel)
@@ -72,6 +72,6 @@ def test_without_a_token_the_call_fails_and_says_why_without_the_secret(target, 
     assert "wr0ng-s3cr3t" not in str(raised.value)
 
 
-def test_no_token_goes_over_a_channel_without_security(target, source):
+def test_no_token_is_sent_over_an_insecure_channel(target, source):
     with grpc.insecure_channel(target) as channel, pytest.raises(grpc.RpcError, match="security level"):
         call(channel, credentials=call_credentials(source))

@@ -1,4 +1,4 @@
-"""What an issuer sent is shown as one short line of printable ASCII, without secrets and tokens."""
+"""Text of an issuer is shown as one short line of printable ASCII, without secrets and tokens."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ UUID = "7a1c6f6e-0b5e-4c0b-9d3f-2f6f0f6f4b11"
         "12345678901234567890 is not a client",
     ],
 )
-def test_an_ordinary_sentence_is_shown_as_it_is(sentence):
+def test_an_ordinary_sentence_is_shown_unchanged(sentence):
     assert safe_text(sentence) == sentence
 
 
@@ -48,11 +48,11 @@ def test_an_ordinary_sentence_is_shown_as_it_is(sentence):
         "dGhpcyBpcyBub3Q/YSBzZWNyZXQ+MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=",
     ],
 )
-def test_whatever_looks_like_a_token_is_left_out(token):
+def test_text_that_looks_like_a_token_is_redacted(token):
     for sentence in ("{} is no token", "no such token: {}", "token={}&x", "({})", "<{}>", "'{}'", '"{}".'):
-        told = safe_text(sentence.format(token))
-        assert REDACTED in told
-        assert token not in told
+        shown = safe_text(sentence.format(token))
+        assert REDACTED in shown
+        assert token not in shown
 
 
 FORMS = {
@@ -69,24 +69,24 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_our_secret_is_left_out_in_every_form(form):
+def test_our_secret_is_redacted_in_every_encoding(form):
     assert safe_text(f"we got >{form}< from you", secrets=CREDENTIALS.secrets()) == f"we got >{REDACTED}< from you"
 
 
-def test_a_secret_is_left_out_before_the_text_is_cut():
-    told = safe_text("x " * 97 + "c4n4ry-of-the-application", secrets=["c4n4ry-of-the-application"])
-    assert "c4n4" not in told
-    assert len(told) == MAX_LENGTH
+def test_a_secret_is_redacted_before_the_text_is_shortened():
+    shown = safe_text("x " * 97 + "c4n4ry-of-the-application", secrets=["c4n4ry-of-the-application"])
+    assert "c4n4" not in shown
+    assert len(shown) == MAX_LENGTH
 
 
-def test_a_short_secret_is_left_out_as_a_word_and_leaves_other_words_alone():
+def test_a_short_secret_is_redacted_only_as_a_whole_word():
     assert (
         safe_text("b is not the secret of bob (b)", secrets=["b"])
         == f"{REDACTED} is not the secret of bob ({REDACTED})"
     )
 
 
-def test_what_we_sent_and_is_no_secret_is_shown_although_it_looks_like_a_token():
+def test_public_values_that_we_sent_are_shown_although_token_like():
     known = ["x8KdPq29sLm4TzVb71RwYc05", "https://dev-1abc2345.eu.auth0.com/api/v2/"]
     sentence = f"client_id={known[0]} may not access {known[1]}."
     assert safe_text(sentence, known=known) == sentence
@@ -104,26 +104,26 @@ def test_what_we_sent_and_is_no_secret_is_shown_although_it_looks_like_a_token()
         ("a" * 200, "a" * 200),
     ],
 )
-def test_the_rest_is_one_short_line_of_printable_ascii(sent, shown):
+def test_text_becomes_one_short_line_of_printable_ascii(sent, shown):
     assert safe_text(sent) == shown
 
 
 @given(st.text(), st.lists(st.text(min_size=1)), st.lists(st.text(min_size=1)))
-def test_any_text_becomes_such_a_line(text, secrets, known):
-    told = safe_text(text, secrets=secrets, known=known)
-    assert len(told) <= MAX_LENGTH
-    assert all(" " <= character <= "~" for character in told)
+def test_any_text_becomes_one_short_line_of_printable_ascii(text, secrets, known):
+    shown = safe_text(text, secrets=secrets, known=known)
+    assert len(shown) <= MAX_LENGTH
+    assert all(" " <= character <= "~" for character in shown)
 
 
 @given(st.text(), st.text(min_size=8, alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E)), st.text())
-def test_a_secret_never_comes_out(before, secret, after):
-    told = safe_text(before + secret + after, secrets=[secret])
-    assert secret not in told.replace(REDACTED, "\n")
+def test_a_secret_is_never_shown(before, secret, after):
+    shown = safe_text(before + secret + after, secrets=[secret])
+    assert secret not in shown.replace(REDACTED, "\n")
 
 
 @pytest.mark.parametrize("secret", ["one two-three-four", "abcdefgh-ijklmnop"])
 @pytest.mark.parametrize("change", ["{}  {}", "{}\n{}", "{}\r\n   {}", "{}\t{}"])
-def test_a_secret_whose_white_space_was_changed_is_hidden_too(secret, change):
+def test_a_secret_with_changed_white_space_is_redacted_too(secret, change):
     wrapped = change.format(secret[:7].rstrip(), secret[7:].lstrip())
     assert safe_text(f"the secret {wrapped} is wrong", secrets=[secret]) == f"the secret {REDACTED} is wrong"
     assert safe_text("the secret of one two is wrong", secrets=[secret]) == "the secret of one two is wrong"

@@ -1,4 +1,4 @@
-"""Logto's Management API as one more API that a machine calls: the example, and what it is refused for if roles are missing."""
+"""Logto's Management API, called by a machine with and without the necessary role."""
 
 import httpx2
 import pytest
@@ -13,7 +13,7 @@ def management_api(issuer, app_id: str) -> httpx2.Client:
     return httpx2.Client(auth=TokenAuth(source, issuer.endpoint), base_url=f"{issuer.endpoint}/api")
 
 
-def test_the_applications_are_listed(issuer):
+def test_an_app_with_the_role_lists_the_applications(issuer):
     with management_api(issuer, "app-admin") as api:
         answer = api.get("/applications")
     assert answer.status_code == 200
@@ -25,11 +25,11 @@ def test_an_app_without_the_role_gets_a_token_and_a_403(issuer, caplog):
         answer = api.get("/applications")
     assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden")
     assert issuer.count("token") == 1
-    assert "lacks scopes that were asked for" in caplog.text  # which says beforehand what the 403 says afterwards
+    assert "lacks scopes that were asked for" in caplog.text  # the warning precedes the 403
 
 
 @pytest.mark.parametrize("grace", [True, False])
-def test_a_rotation_of_keys_is_not_noticed(issuer, grace):
+def test_a_key_rotation_does_not_interrupt_calls(issuer, grace):
     with management_api(issuer, "app-admin") as api:
         assert api.get("/applications").status_code == 200
         issuer.rotate(grace=grace)

@@ -1,4 +1,4 @@
-"""Which requests may carry a token: those to one origin, however the URL is written."""
+"""A token may be sent only to one origin, in any notation of its URL."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from m2mguard.client._origin import Origin
 
 
 @pytest.mark.parametrize(
-    ("api_url", "request_to", "covered"),
+    ("api_url", "request_to", "matches"),
     [
         ("https://shopping.example", ("https", "shopping.example", None), True),
         ("https://shopping.example", ("https", "Shopping.Example", 443), True),
@@ -25,5 +25,5 @@ from m2mguard.client._origin import Origin
         ("http://localhost:8000", ("http", "127.0.0.1", 8000), False),
     ],
 )
-def test_only_the_same_scheme_host_and_port_are_covered(api_url, request_to, covered):
-    assert Origin(api_url).matches(*request_to) is covered
+def test_an_origin_matches_only_its_scheme_host_and_port(api_url, request_to, matches):
+    assert Origin(api_url).matches(*request_to) is matches

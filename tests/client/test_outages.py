@@ -1,4 +1,4 @@
-"""A token endpoint that is down, slow, broken or refusing: what callers get, and when it is asked again."""
+"""A token endpoint that is down, slow, broken or refuses: what callers get, and when the next request is sent."""
 
 import email.utils
 import threading
@@ -12,7 +12,7 @@ from m2mguard.testing import Fault, faults
 from tests.client.conftest import APP_SECRET, LIFETIME_S
 
 
-def test_an_outage_is_not_noticed_before_the_token_ends(issuer, source, clock, events):
+def test_during_an_outage_the_token_is_served_until_it_expires(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     issuer.misbehave("token", faults.status(503))
@@ -32,7 +32,7 @@ def test_an_outage_is_not_noticed_before_the_token_ends(issuer, source, clock, e
     assert source.token() != token
 
 
-def test_during_an_outage_calls_fail_at_once_and_without_a_request_each(issuer, source, events):
+def test_during_an_outage_calls_fail_at_once_without_more_requests(issuer, source, events):
     issuer.misbehave("token", faults.status(500))
     for _ in range(50):
         with pytest.raises(TokenEndpointUnavailable) as raised:
@@ -42,7 +42,7 @@ def test_during_an_outage_calls_fail_at_once_and_without_a_request_each(issuer, 
     assert events.next(RenewalFailed).remaining_s == 0
 
 
-def test_a_failed_first_request_is_made_again_after_the_back_off(issuer, source, clock):
+def test_a_failed_first_request_is_repeated_after_the_back_off(issuer, source, clock):
     issuer.misbehave("token", faults.disconnect(), times=1)
     with pytest.raises(TokenEndpointUnavailable, match="no_answer"):
         source.token()
@@ -61,7 +61,7 @@ def test_a_failed_first_request_is_made_again_after_the_back_off(issuer, source,
     ],
     ids=["html", "truncated", "huge", "redirect", "not found"],
 )
-def test_a_broken_answer_is_no_token_and_takes_none_away(issuer, source, clock, events, fault: Fault):
+def test_a_broken_answer_does_not_replace_a_valid_token(issuer, source, clock, events, fault: Fault):
     token = source.token()
     events.next(TokenRenewed)
     issuer.misbehave("token", fault)
@@ -71,7 +71,7 @@ def test_a_broken_answer_is_no_token_and_takes_none_away(issuer, source, clock, 
     assert source.token() is token
 
 
-def test_an_issuer_that_hangs_is_waited_for_no_longer_than_the_time_out(issuer, make_source):
+def test_a_request_to_an_issuer_that_hangs_ends_at_the_time_out(issuer, make_source):
     source = make_source(timeout=0.2)
     issuer.misbehave("token", faults.hang())
     with pytest.raises(TokenEndpointUnavailable, match="no_answer"):
@@ -79,19 +79,19 @@ def test_an_issuer_that_hangs_is_waited_for_no_longer_than_the_time_out(issuer, 
     issuer.behave()
 
 
-def test_a_request_that_never_ends_is_given_up_and_another_is_started(make_source, clock, events):
-    class Stuck(HttpTransport):
-        """A name look-up that hangs: no time-out can end it, only its own will."""
+def test_a_request_that_never_ends_is_abandoned_and_another_starts(make_source, clock, events):
+    class StuckTransport(HttpTransport):
+        """A name look-up that hangs and that no time-out ends."""
 
         def request(self, *args, **kwargs):
             if clock.now > began:
                 return super().request(*args, **kwargs)
             released.wait(10)
-            raise OSError("given up")
+            raise OSError("abandoned")
 
     began = clock.now
     released = threading.Event()
-    source = make_source(transport=Stuck(), timeout=0.1)
+    source = make_source(transport=StuckTransport(), timeout=0.1)
     try:
         with pytest.raises(TokenEndpointUnavailable, match="in time"):
             source.token()
@@ -102,31 +102,31 @@ def test_a_request_that_never_ends_is_given_up_and_another_is_started(make_sourc
         released.set()
 
 
-def test_a_request_that_was_given_up_does_not_take_the_place_of_a_later_one(issuer, make_source, clock):
+def test_the_late_result_of_an_abandoned_request_is_ignored(issuer, make_source, clock):
     released = threading.Event()
-    flights = []
+    threads = []
 
-    class Slow(HttpTransport):
+    class SlowTransport(HttpTransport):
         def request(self, *args, **kwargs):
-            flights.append(threading.current_thread())
+            threads.append(threading.current_thread())
             answer = super().request(*args, **kwargs)
-            if len(flights) == 1:
+            if len(threads) == 1:
                 released.wait(10)
             return answer
 
-    source = make_source(transport=Slow(), timeout=0.2)
+    source = make_source(transport=SlowTransport(), timeout=0.2)
     with pytest.raises(TokenEndpointUnavailable, match="in time"):
         source.token()
     clock.advance(2)
     token = source.token()
     released.set()
-    flights[0].join(10)
+    threads[0].join(10)
     assert source.token() is token
     assert issuer.count("token") == 2
 
 
-def test_without_a_thread_there_is_no_token_and_no_request(issuer, source, clock, monkeypatch):
-    """Where no thread can be had there is no token and nothing is done on the callers own."""
+def test_without_a_new_thread_there_is_no_request(issuer, source, clock, monkeypatch):
+    """The request is not sent on the caller's thread."""
 
     def refuse(thread):
         raise RuntimeError("can't start new thread")
@@ -141,16 +141,16 @@ def test_without_a_thread_there_is_no_token_and_no_request(issuer, source, clock
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_transport_that_breaks_off_leaves_nobody_waiting(make_source):
-    class Interrupted(HttpTransport):
+def test_a_transport_that_is_killed_leaves_no_caller_waiting(make_source):
+    class InterruptedTransport(HttpTransport):
         def request(self, *args, **kwargs):
-            raise SystemExit  # as a greenlet that is killed
+            raise SystemExit  # raised in a killed greenlet
 
     with pytest.raises(TokenEndpointUnavailable, match="broke off"):
-        make_source(transport=Interrupted()).token()
+        make_source(transport=InterruptedTransport()).token()
 
 
-def test_a_refusal_is_remembered_and_asked_about_once_a_minute_at_the_most(issuer, make_source, clock, events):
+def test_after_a_refusal_a_request_is_sent_at_most_once_a_minute(issuer, make_source, clock, events):
     source = make_source(app_secret="wrong")
     for _ in range(50):
         with pytest.raises(TokenRequestRefused, match="the secret is wrong"):
@@ -164,7 +164,7 @@ def test_a_refusal_is_remembered_and_asked_about_once_a_minute_at_the_most(issue
     assert events.next(RenewalFailed).reason == "wrong_secret"
 
 
-def test_an_outage_that_is_told_with_status_400_is_asked_about_again_soon(issuer, source, clock):
+def test_an_outage_reported_with_status_400_is_retried_soon(issuer, source, clock):
     issuer.misbehave("token", Fault(status=400, body=b'{"error": "temporarily_unavailable"}'), times=1)
     with pytest.raises(TokenEndpointUnavailable) as raised:
         source.token()
@@ -173,7 +173,7 @@ def test_an_outage_that_is_told_with_status_400_is_asked_about_again_soon(issuer
     assert source.token().scopes == {"read:orders"}
 
 
-def test_a_retry_after_that_is_a_date_is_waited_for(issuer, source, clock):
+def test_a_retry_after_date_delays_the_next_request(issuer, source, clock):
     date = email.utils.formatdate(clock.now + 90, usegmt=True)
     issuer.misbehave("token", Fault(status=503, headers={"Retry-After": date}, body=b""), times=1)
     with pytest.raises(TokenEndpointUnavailable) as raised:
@@ -187,25 +187,25 @@ def test_a_retry_after_that_is_a_date_is_waited_for(issuer, source, clock):
     assert issuer.count("token") == 2
 
 
-def test_a_token_that_expired_on_its_way_is_no_token(issuer, make_source, clock):
-    class Late(HttpTransport):
+def test_a_token_that_expired_in_transit_is_an_error(issuer, make_source, clock):
+    class LateTransport(HttpTransport):
         def request(self, *args, **kwargs):
             answer = super().request(*args, **kwargs)
             clock.advance(LIFETIME_S)
             return answer
 
-    source = make_source(transport=Late())
+    source = make_source(transport=LateTransport())
     for _ in range(3):
         with pytest.raises(TokenEndpointUnavailable, match="expired before it arrived"):
             source.token()
     assert issuer.count("token") == 1
 
 
-def test_a_transport_from_outside_may_raise_anything(make_source):
-    class Broken:
+def test_any_error_of_a_custom_transport_is_reported_safely(make_source):
+    class BrokenTransport:
         def request(self, *args, **kwargs):
             raise KeyError(APP_SECRET)
 
     with pytest.raises(TokenEndpointUnavailable, match=r"the transport failed \(KeyError\)") as raised:
-        make_source(transport=Broken()).token()
+        make_source(transport=BrokenTransport()).token()
     assert APP_SECRET not in str(raised.value)

@@ -1,8 +1,8 @@
-"""The promises about a token, held against whatever order of events Hypothesis can think of.
+"""The guarantees of the token cache, checked with every order of events that Hypothesis generates.
 
-The machine drives a `CachedToken` with clocks of its own and flights that wait to be told how they end. Beside it runs a much
-simpler model: the newest token that was granted, whether an API rejected it, and when the endpoint failed last. The machine on
-which all that happens may be suspended, and its wall clock may step back.
+The state machine drives a `CachedToken` with its own clocks and chooses when and how each fetch ends. A simpler model runs in
+parallel: the newest token, whether an API rejected it, and when the endpoint failed last. The computer may be suspended, and its
+wall clock may step back.
 """
 
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ SECONDS = st.one_of(
 
 @dataclass
 class Fetcher:
-    """Has the place of a `TokenFetcher`: brings what it was told to bring."""
+    """Replaces a `TokenFetcher`: returns or raises the given outcome."""
 
     outcome: Granted | TokenRequestError | None = None
     issuer: str = "https://issuer.example"
@@ -52,7 +52,7 @@ class Fetcher:
 
 @dataclass
 class Request:
-    """One token request as the model sees it."""
+    """One token request in the model."""
 
     number: int
     began_at: float
@@ -92,8 +92,8 @@ class TokenPromises(RuleBasedStateMachine):
         self.best: tuple[int, str, float, float] | None = (
             None  # the newest token: number, value, asked at, valid before
         )
-        self.best_until = 0.0  # by the wall clock, which may be ahead by as much as is no jump
-        self.rejected = ""  # the token that an API rejected, of which that counted
+        self.best_until = 0.0  # by the wall clock, which may be ahead by less than a jump
+        self.rejected = ""  # the token whose rejection by an API counted
         self.failed_since = False
         self.begun = 0
         self.given_up = 0
@@ -102,7 +102,7 @@ class TokenPromises(RuleBasedStateMachine):
         self.waiting: list[tuple[Any, Any]] = []
         self.silent_until = 0.0
 
-    # What happens outside
+    # Events outside the client
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
@@ -128,8 +128,8 @@ class TokenPromises(RuleBasedStateMachine):
         in_flight = self.cached._in_flight
         request.flight.run()
         began_at = request.began_at
-        if self.clock.now >= began_at + lifetime_s and self._slept(request) and self._is(in_flight, request):
-            began_at = self.clock.now  # it was asked for once more
+        if self.clock.now >= began_at + lifetime_s and self._was_suspended(request) and self._is(in_flight, request):
+            began_at = self.clock.now  # the request was sent again
         if self.clock.now >= began_at + lifetime_s:
             self._failed(request, in_flight, 0.5)
         elif self.best is None or request.number > self.best[0]:
@@ -139,7 +139,7 @@ class TokenPromises(RuleBasedStateMachine):
         if self._is(in_flight, request):
             self.failed_since = False
 
-    def _slept(self, request: Request) -> bool:
+    def _was_suspended(self, request: Request) -> bool:
         return self.clock.now - request.began_at > self.clock.monotonic.now - request.started_at + JUMP_S
 
     @staticmethod
@@ -161,10 +161,10 @@ class TokenPromises(RuleBasedStateMachine):
             self.silent_until = self.clock.now + back_off_s
             self.failed_since = True
 
-    # What callers do
+    # Actions of callers
 
     @rule()
-    def a_caller_comes(self) -> None:
+    def a_caller_needs_a_token(self) -> None:
         valid = self._valid()
         steps = self.cached.token()
         try:
@@ -172,19 +172,19 @@ class TokenPromises(RuleBasedStateMachine):
         except StopIteration as end:
             self._check(end.value)
         except TokenRequestError:
-            assert not valid, "an error although a valid token is at hand"
+            assert not valid, "an error although there is a valid token"
         else:
             if valid:
                 assert self.best is not None
-                assert self.rejected == self.best[1], "a wait although a valid token is at hand"
+                assert self.rejected == self.best[1], "a wait although there is a valid token"
                 assert not self.failed_since, "a wait for a replacement although the endpoint fails"
             assert wait.timeout_s <= (REPLACEMENT_WAIT_S if valid else TIMEOUT_S)
             self.waiting.append((steps, wait))
-        self._note_what_began()
+        self._record_started_request()
 
     @precondition(lambda self: self.waiting)
     @rule(which=st.integers(0, 99))
-    def a_caller_is_back(self, which: int) -> None:
+    def a_caller_returns(self, which: int) -> None:
         steps, wait = self.waiting.pop(which % len(self.waiting))
         try:
             again = steps.send(wait.flight.wait(0))
@@ -197,7 +197,7 @@ class TokenPromises(RuleBasedStateMachine):
                 "waits twice for one request"
             )
             self.waiting.append((steps, again))
-        self._note_what_began()
+        self._record_started_request()
 
     @precondition(lambda self: self.best)
     @rule(granted=st.sampled_from(["token-1", "token-2", "the newest"]), waiting=st.booleans())
@@ -217,43 +217,43 @@ class TokenPromises(RuleBasedStateMachine):
         counts = rejected.value == newest and self.clock.now >= asked_at + min(JUST_FETCHED_S, (ends_at - asked_at) / 2)
         if counts:
             self.rejected = newest
-        self._note_what_began()
+        self._record_started_request()
         assert counts or self.begun == before
 
-    # What must hold
+    # The guarantees
 
     def _valid(self) -> bool:
         return self.best is not None and self.clock.now < self.best[3] and self.clock.wall.now < self.best_until
 
     def _check(self, token: AccessToken) -> None:
         assert self.best is not None
-        assert token.value == self.best[1], "another token than the newest was given out"
-        assert self._valid(), "an expired token was given out"
-        assert self.clock.wall.now < token.expires_at, "a token was given out that is expired by its own expires_at"
+        assert token.value == self.best[1], "a token was served that is not the newest"
+        assert self._valid(), "an expired token was served"
+        assert self.clock.wall.now < token.expires_at, "a token was served that is past its expires_at"
 
-    def _note_what_began(self) -> None:
-        attempt = self.cached._in_flight
-        if attempt is None and self.pending and self.pending[-1].number == self.begun > self.given_up:
+    def _record_started_request(self) -> None:
+        fetch = self.cached._in_flight
+        if fetch is None and self.pending and self.pending[-1].number == self.begun > self.given_up:
             self.given_up = self.begun
             if self.clock.monotonic.now >= self.pending[-1].started_at + TIMEOUT_S + GRACE_S:
                 self.silent_until = self.pending[-1].began_at + TIMEOUT_S + 0.5
                 self.failed_since = True
-        if attempt is None or attempt.number == self.begun:
+        if fetch is None or fetch.number == self.begun:
             return
-        assert attempt.number == self.begun + 1, "a call made two requests"
-        assert self.clock.now >= self.silent_until, "a request was made during the back-off"
+        assert fetch.number == self.begun + 1, "a call made two requests"
+        assert self.clock.now >= self.silent_until, "a request was sent during the back-off"
         for request in self.pending:
             assert self.clock.now >= request.began_at + TIMEOUT_S + GRACE_S, "two requests at once"
-        assert attempt.began_at == self.clock.now, "the age of a token does not count from its request"
-        self.begun = attempt.number
-        self.fetches.append(attempt)
-        assert isinstance(attempt.flight, HeldFlight)
+        assert fetch.began_at == self.clock.now, "the age of a token does not count from its request"
+        self.begun = fetch.number
+        self.fetches.append(fetch)
+        assert isinstance(fetch.flight, HeldFlight)
         self.pending.append(
             Request(
-                number=attempt.number,
-                began_at=attempt.began_at,
-                started_at=attempt.began_monotonic,
-                flight=attempt.flight,
+                number=fetch.number,
+                began_at=fetch.began_at,
+                started_at=fetch.began_monotonic,
+                flight=fetch.flight,
             )
         )
 

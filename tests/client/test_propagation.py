@@ -1,4 +1,4 @@
-"""A service that is called and calls on: trouble with its own token is never its caller's 401."""
+"""A service that calls another service: an error with its own token is never a 401 for its caller."""
 
 import importlib.util
 from pathlib import Path
@@ -38,7 +38,7 @@ def stock() -> Api:
 
 @pytest.fixture
 def call(issuer, orders_api, stock, serve):
-    """Call the first API with a good token, and with this source of its own token."""
+    """Call the first API with a valid token; the API uses this source for its own token."""
 
     def call(source: TokenSource) -> httpx2.Response:
         server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
@@ -49,10 +49,10 @@ def call(issuer, orders_api, stock, serve):
     return call
 
 
-def test_a_service_without_a_token_of_its_own_answers_503(call, make_source, stock):
+def test_a_service_that_gets_no_token_answers_503(call, make_source, stock):
     answer = call(make_source(app_secret="wrong"))
     assert (answer.status_code, answer.json()) == (503, {"error": "temporarily_unavailable"})
-    assert stock.arrived == []
+    assert stock.received == []
 
 
 def test_a_service_whose_issuer_is_down_answers_503(call, issuer, source):
@@ -60,13 +60,13 @@ def test_a_service_whose_issuer_is_down_answers_503(call, issuer, source):
     assert call(source).status_code == 503
 
 
-def test_a_service_whose_own_token_is_rejected_does_not_pass_the_401_on(call, source, stock):
+def test_a_service_whose_token_is_rejected_answers_502(call, source, stock):
     stock.rejects_everything = True
     assert call(source).status_code == 502
-    assert [one.authorization for one in stock.arrived] == [source.token().authorization]
+    assert [request.authorization for request in stock.received] == [source.token().authorization]
 
 
-def test_no_adapter_takes_it_for_a_refusal_of_the_caller(issuer, make_source):
+def test_no_adapter_treats_a_token_request_error_as_a_refusal(issuer, make_source):
     assert not issubclass(TokenRequestError, AnswerableError)
     source = make_source(app_secret="wrong")
 

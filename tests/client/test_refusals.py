@@ -1,4 +1,4 @@
-"""What the failures of token endpoints mean: Logto's as recorded, everybody else's by the RFCs and in their own words."""
+"""Refusals and outages of token endpoints: those recorded from Logto, and those of other issuers by the RFCs."""
 
 import pytest
 
@@ -28,14 +28,14 @@ from tests.client.answers import RECORDED, SECRET, failure, general_failure, rec
         ("err-claims-script-times-out", "claims_script", "Script execution timed out after 5000ms."),
     ],
 )
-def test_each_refusal_of_logto_says_what_to_do(name, reason, advice):
+def test_each_refusal_of_logto_has_a_reason_and_advice(name, reason, advice):
     error = failure(recorded(name))
     assert isinstance(error, TokenRequestRefused)
     assert error.reason == reason
     assert advice in str(error)
 
 
-def test_every_recorded_refusal_is_a_refusal_and_repeats_nothing_of_the_endpoints_words():
+def test_recorded_refusals_do_not_repeat_the_endpoints_description():
     for name, answer in RECORDED.items():
         if name.startswith("err-"):
             error = failure(recorded(name))
@@ -44,11 +44,11 @@ def test_every_recorded_refusal_is_a_refusal_and_repeats_nothing_of_the_endpoint
             assert answer["body"]["error_description"] not in str(error)
 
 
-def test_without_a_resource_the_advice_is_to_give_one():
+def test_advice_asks_for_a_resource_if_there_is_none():
     assert "give resource" in str(failure(recorded("err-no-resource"), TokenTarget()))
 
 
-def test_another_slash_is_proposed_where_there_is_none():
+def test_advice_suggests_the_resource_with_a_trailing_slash():
     assert "'https://a.api/' would be another" in str(
         failure(recorded("err-unknown-resource"), TokenTarget(resource="https://a.api"))
     )
@@ -59,18 +59,18 @@ def test_a_refusal_for_scopes_names_them():
     assert (error.reason, "'read:orders write:orders'" in error.detail) == ("scope", True)
 
 
-def test_access_denied_without_an_organization_is_the_issuers_rule():
+def test_access_denied_without_an_organization_has_the_reason_denied():
     assert failure(response(403, {"error": "access_denied"}), TokenTarget(resource="https://a.api")).reason == "denied"
 
 
-def test_an_unheard_of_refusal_is_one_and_names_its_code():
+def test_an_unknown_code_is_a_refusal_that_names_the_code():
     error = failure(response(400, {"error": "gone_fishing"}))
     assert (type(error), error.reason, error.error) == (TokenRequestRefused, "other", "gone_fishing")
     assert "gone_fishing" in str(error)
 
 
 @pytest.mark.parametrize("description", ["a sentence of tomorrow", None, 7])
-def test_behind_an_unknown_sentence_of_logtos_invalid_request_all_three_causes_are_named(description):
+def test_an_unknown_invalid_request_of_logto_names_all_three_causes(description):
     error = failure(response(400, {"error": "invalid_request", "error_description": description}))
     assert (type(error), error.reason) == (TokenRequestRefused, "malformed_request")
     for cause in ("App Secret has expired", "machine-to-machine application", "claims script failed"):
@@ -79,7 +79,7 @@ def test_behind_an_unknown_sentence_of_logtos_invalid_request_all_three_causes_a
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 429, 500, 502, 503])
-def test_an_answer_that_is_no_refusal_of_an_authorization_server_tells_nothing(status):
+def test_an_answer_without_an_oauth_error_is_an_outage(status):
     for body in (b"<html>who are you?</html>", b"", b'{"error": 7}', b'["error"]'):
         error = failure(response(status, body))
         assert isinstance(error, TokenEndpointUnavailable)
@@ -94,14 +94,14 @@ def test_an_answer_that_is_no_refusal_of_an_authorization_server_tells_nothing(s
         ((204, 299, 402, 406, 500, 503), ""),
     ],
 )
-def test_what_is_told_of_a_status_is_what_can_be_done_about_it(statuses, advice):
-    pieces = {"configure the URL that it leads to", "check its URL, and any proxy in between"}
+def test_the_advice_for_a_status_depends_on_the_status(statuses, advice):
+    hints = {"configure the URL that it leads to", "check its URL, and any proxy in between"}
     for status in statuses:
-        told = failure(response(status, b"")).detail
-        assert {piece for piece in pieces if piece in told} == ({advice} if advice else set()), status
+        detail = failure(response(status, b"")).detail
+        assert {hint for hint in hints if hint in detail} == ({advice} if advice else set()), status
 
 
-def test_a_server_error_is_no_refusal_even_with_an_error_code():
+def test_a_5xx_is_an_outage_even_with_an_error_code():
     assert isinstance(failure(response(503, {"error": "invalid_client"})), TokenEndpointUnavailable)
 
 
@@ -118,23 +118,23 @@ def test_a_server_error_is_no_refusal_even_with_an_error_code():
         ("Sun, 06 Nov 2094 08:49:37 GMT", 300.0),
     ],
 )
-def test_retry_after_is_honoured_up_to_five_minutes(given, taken):
+def test_retry_after_is_limited_to_five_minutes(given, taken):
     assert failure(response(429, b"", retry_after=given)).retry_after == taken
     assert failure(response(503, b"", retry_after=given)).retry_after == taken
     assert failure(response(400, {"error": "temporarily_unavailable"}, retry_after=given)).retry_after == taken
 
 
-def test_a_retry_after_that_is_a_date_counts_from_the_answers_own():
+def test_a_retry_after_date_counts_from_the_date_of_the_answer():
     slow_clock = {"date": "Sun, 06 Nov 1994 06:49:37 GMT", "retry_after": "Sun, 06 Nov 1994 06:50:07 GMT"}
     assert failure(response(503, b"", **slow_clock)).retry_after == 30.0
 
 
-def test_too_many_requests_has_a_reason_of_its_own():
+def test_a_429_has_its_own_reason():
     assert failure(response(429, {"error": "slow_down"})).reason == "too_many_requests"
 
 
 @pytest.mark.parametrize("token", [{}, {"access_token": None}])
-def test_a_refusal_by_status_200_is_one(token):
+def test_a_refusal_with_status_200_is_a_refusal(token):
     error = failure(response(200, {"error": "invalid_scope", "error_description": "no such scope"} | token))
     assert (type(error), error.reason) == (TokenRequestRefused, "scope")
 
@@ -169,7 +169,7 @@ def test_a_refusal_by_status_200_is_one(token):
         (403, {"error": "consent_required"}, "other", "consent_required"),
     ],
 )
-def test_the_codes_of_any_issuer_are_read_by_the_rfc_and_followed_by_its_words(status, body, reason, advice):
+def test_codes_of_any_issuer_are_read_by_the_rfc_and_quoted(status, body, reason, advice):
     error = general_failure(status, body)
     assert (type(error), error.reason, error.error) == (TokenRequestRefused, reason, body["error"])
     assert error.error_description == body.get("error_description")
@@ -178,9 +178,9 @@ def test_the_codes_of_any_issuer_are_read_by_the_rfc_and_followed_by_its_words(s
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDED if name.startswith("err-")])
-def test_what_only_logto_means_is_not_said_of_other_issuers(name):
-    told = general_failure(RECORDED[name]["status"], RECORDED[name]["body"]).detail
-    for ours in (
+def test_advice_for_other_issuers_has_no_terms_of_logto(name):
+    detail = general_failure(RECORDED[name]["status"], RECORDED[name]["body"]).detail
+    for phrase in (
         "App ID",
         "App Secret",
         "claims script",
@@ -188,28 +188,28 @@ def test_what_only_logto_means_is_not_said_of_other_issuers(name):
         "organization 'org-7'",
         "is not registered",
     ):
-        assert ours not in told
+        assert phrase not in detail
 
 
-def test_another_code_at_logto_is_read_as_any_issuers():
+def test_an_unknown_code_of_logto_is_read_like_that_of_any_issuer():
     error = failure(response(400, {"error": "gone_fishing", "error_description": "back on Monday"}))
     assert (error.reason, "back on Monday" in error.detail) == ("other", True)
 
 
 @pytest.mark.parametrize(("code", "advice"), [("invalid_target", "give resource"), ("invalid_scope", "give scopes")])
-def test_without_resource_or_scopes_the_advice_is_to_give_them(code, advice):
+def test_advice_asks_for_a_missing_resource_or_scopes(code, advice):
     assert advice in failure(response(400, {"error": code}), TokenTarget(), refusal=read_refusal).detail
     assert advice not in general_failure(400, {"error": code}).detail
 
 
 @pytest.mark.parametrize("description", [None, 7, "", "  ", ["text"]])
-def test_a_description_that_is_no_text_is_none(description):
+def test_a_description_that_is_no_text_is_ignored(description):
     error = general_failure(400, {"error": "invalid_request", "error_description": description})
     assert error.error_description is None
     assert error.detail.endswith("(the issuer says: invalid_request)")
 
 
-def test_the_issuers_words_come_without_our_secret_and_on_one_line():
+def test_the_issuers_description_is_one_line_without_our_secret():
     sentence = f"no client\nhas the secret {SECRET}\x1b[31m"
     error = general_failure(401, {"error": "invalid_client", "error_description": sentence})
     assert error.error_description == "no client has the secret [redacted]\\x1b[31m"
@@ -231,7 +231,7 @@ def test_the_issuers_words_come_without_our_secret_and_on_one_line():
         ("rate_limit_exceeded", "too_many_requests"),
     ],
 )
-def test_an_outage_is_one_whatever_its_status(status, code, reason):
+def test_a_code_of_an_outage_is_an_outage_with_any_status(status, code, reason):
     for error in (general_failure(status, {"error": code}), failure(response(status, {"error": code}))):
         assert (type(error), error.reason, error.error) == (TokenEndpointUnavailable, reason, code)
 
@@ -241,7 +241,7 @@ def test_a_code_that_is_no_outage_is_a_refusal(code):
     assert isinstance(general_failure(400, {"error": code}), TokenRequestRefused)
 
 
-def test_a_fresh_copy_of_an_error_has_all_that_the_error_has():
+def test_a_copy_of_an_error_has_all_its_attributes():
     error = general_failure(403, {"error": "access_denied", "error_description": "no grant"})
     copy = error.again(7.0)
     assert isinstance(copy, TokenRequestError)

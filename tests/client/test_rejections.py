@@ -1,4 +1,4 @@
-"""A token that an API rejected: who gets another, when, and at how many requests."""
+"""A token that an API rejected: which callers get another, when, and with how many requests."""
 
 import threading
 
@@ -10,14 +10,14 @@ from m2mguard.testing import faults
 from tests.client.conftest import LIFETIME_S
 
 
-def test_a_rejected_token_is_replaced_by_one_request_for_all_who_met_it(issuer, source, clock, events):
+def test_a_rejected_token_is_replaced_by_one_request_for_all_callers(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)
     another = source.replace(token)
     assert another not in (None, token)
     assert events.next(TokenRenewed).cause == "rejected"
-    assert source.replace(token) is another  # who met it a moment later
+    assert source.replace(token) is another  # another caller with the same rejection
     assert source.token() is another
     assert issuer.count("token") == 2
 
@@ -31,7 +31,7 @@ async def test_a_rejected_token_is_replaced_in_async_code_too(issuer, source, cl
     assert issuer.count("token") == 2
 
 
-def test_who_joins_a_renewal_on_account_of_a_rejection_gets_what_it_brings(issuer, source, clock, events):
+def test_a_rejection_during_a_renewal_gets_the_renewed_token(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(0.95 * LIFETIME_S)
@@ -63,7 +63,7 @@ def test_a_token_that_was_renewed_in_the_meantime_is_not_replaced(issuer, source
     assert issuer.count("token") == 2
 
 
-def test_a_rejected_token_stays_where_the_endpoint_has_no_other(issuer, source, clock, events):
+def test_a_rejected_token_is_kept_if_the_endpoint_fails(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)
@@ -75,7 +75,7 @@ def test_a_rejected_token_stays_where_the_endpoint_has_no_other(issuer, source, 
     assert issuer.count("token") == 2
 
 
-def test_an_api_that_rejects_everything_costs_one_token_request_in_half_a_minute(issuer, source, clock):
+def test_an_api_that_rejects_all_costs_one_request_in_30_seconds(issuer, source, clock):
     source.token()
     for _ in range(60):
         source.replace(source.token())
@@ -83,7 +83,7 @@ def test_an_api_that_rejects_everything_costs_one_token_request_in_half_a_minute
     assert issuer.count("token") <= 3
 
 
-def test_a_token_is_rejected_without_waiting_and_the_next_call_gets_another(issuer, source, clock, events):
+def test_reject_does_not_wait_and_the_next_call_gets_another_token(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)
@@ -103,18 +103,18 @@ async def test_the_next_call_in_async_code_gets_another_too(source, clock):
     assert await source.atoken() != token
 
 
-def test_all_who_reject_the_same_token_share_one_request(issuer, source, clock):
+def test_all_rejections_of_one_token_share_one_request(issuer, source, clock):
     token = source.token()
     clock.advance(31)
     for _ in range(50):
         source.reject(token)
     another = source.token()
-    source.reject(token)  # late: it is not the current one any more
+    source.reject(token)  # late: the token is no longer the current one
     assert source.replace(token) is another
     assert issuer.count("token") == 2
 
 
-def test_who_can_repeat_the_request_and_who_cannot_share_one_request(issuer, source, clock):
+def test_reject_and_replace_share_one_request(issuer, source, clock):
     token = source.token()
     clock.advance(31)
     source.reject(token)
@@ -124,7 +124,7 @@ def test_who_can_repeat_the_request_and_who_cannot_share_one_request(issuer, sou
     assert issuer.count("token") == 2
 
 
-def test_a_slow_endpoint_holds_the_next_call_up_for_a_second_at_most(issuer, source, clock):
+def test_a_slow_endpoint_delays_the_next_call_by_at_most_a_second(issuer, source, clock):
     token = source.token()
     clock.advance(31)
     with issuer.hold("token") as gate:
@@ -135,7 +135,7 @@ def test_a_slow_endpoint_holds_the_next_call_up_for_a_second_at_most(issuer, sou
         assert wait.timeout_s == 1
         with pytest.raises(StopIteration) as ended:
             steps.send(False)
-        assert ended.value.value is token  # better than none: another API may still take it
+        assert ended.value.value is token  # another API may still accept it
     assert wait.flight.wait(10)
     assert source.token() != token
 
@@ -149,7 +149,7 @@ def test_a_new_token_is_not_rejected(issuer, source, clock, age_s):
     assert issuer.count("token") == 1
 
 
-def test_a_token_of_another_source_or_of_long_ago_rejects_nothing(issuer, source, clock):
+def test_rejecting_an_old_token_or_one_of_another_source_does_nothing(issuer, source, clock):
     other = source.for_target(resource="https://shopping.api").token()
     token = source.token()
     clock.advance(31)
@@ -163,14 +163,14 @@ def test_a_token_of_another_source_or_of_long_ago_rejects_nothing(issuer, source
     assert issuer.count("token") == 3
 
 
-def test_before_there_is_any_token_nothing_is_rejected(issuer, source):
+def test_reject_does_nothing_before_the_first_token(issuer, source):
     other = source.for_target(resource="https://shopping.api").token()
     source.reject(other)
     assert issuer.count("token") == 1
 
 
 def test_while_the_endpoint_fails_a_rejected_token_is_used_without_waiting(issuer, source, clock, events):
-    """While the endpoint fails a rejected token is given out without waiting and replaced afterwards."""
+    """The token is replaced when the endpoint works again."""
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)
@@ -181,15 +181,15 @@ def test_while_the_endpoint_fails_a_rejected_token_is_used_without_waiting(issue
     source.reject(token)
     assert issuer.count("token") == 2
     clock.advance(1)
-    assert source.token() is token  # nobody rejects it again, and it is renewed all the same
+    assert source.token() is token  # it is renewed without another rejection
     assert events.next(TokenRenewed).cause == "rejected"
     another = source.token()
     assert another != token
-    assert source.replace(token) is another  # who meets the rejection only now
+    assert source.replace(token) is another  # a late caller with the same rejection
     assert issuer.count("token") == 3
 
 
-def test_a_rejection_while_no_thread_can_be_had_raises_nothing(source, clock, monkeypatch, events):
+def test_reject_raises_nothing_if_no_thread_can_start(source, clock, monkeypatch, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)
@@ -204,7 +204,7 @@ def test_a_rejection_while_no_thread_can_be_had_raises_nothing(source, clock, mo
     assert source.token() is token
 
 
-def test_an_expired_token_is_not_given_out_because_its_replacement_failed(issuer, source, clock, events):
+def test_an_expired_token_is_not_served_if_its_replacement_failed(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(31)

@@ -1,4 +1,4 @@
-"""A planted secret and a planted token, looked for wherever text comes out: logs, events, errors, tracebacks, reprs."""
+"""A known secret and a known token must not appear in logs, events, errors, tracebacks or reprs."""
 
 import base64
 import logging
@@ -15,7 +15,7 @@ from m2mguard.testing import MANAGEMENT_API, SHOPPING_API, Application, Fault, L
 APP_ID = "app-with-a-secret"
 SECRET = "c4n4ry/s3cr3t+&="
 PAIR = f"{quote_plus(APP_ID)}:{quote_plus(SECRET)}"
-PLANTED = (
+SECRET_FORMS = (
     SECRET,
     quote_plus(SECRET),
     base64.b64encode(PAIR.encode()).decode(),
@@ -27,6 +27,7 @@ ECHO = b'{"error": "c4n4ry/s3cr3t+&=", "error_description": "c4n4ry/s3cr3t+&= is
 
 @pytest.fixture
 def issuer():
+    """An issuer with an application whose secret these tests search for."""
     with LocalIssuer(
         applications={APP_ID: Application(secret=SECRET, scopes={SHOPPING_API: ("read:orders",)})}
     ) as running:
@@ -35,8 +36,8 @@ def issuer():
 
 def assert_clean(*texts: object) -> None:
     for text in texts:
-        for planted in (*PLANTED, TOKEN):
-            assert planted not in f"{text!s} {text!r}"
+        for hidden in (*SECRET_FORMS, TOKEN):
+            assert hidden not in f"{text!s} {text!r}"
 
 
 def drained(events) -> list[Event]:
@@ -46,7 +47,7 @@ def drained(events) -> list[Event]:
     return found
 
 
-def test_nothing_of_a_good_request_comes_out(issuer, make_source, events, caplog):
+def test_a_successful_request_shows_no_secret_and_no_token(issuer, make_source, events, caplog):
     caplog.set_level(logging.DEBUG)
     issuer.misbehave("token", faults.members(access_token=TOKEN, scope="read:orders"))
     source = make_source(app_id=APP_ID, app_secret=SECRET, scopes=["read:orders", "write:orders"])
@@ -61,7 +62,7 @@ def test_nothing_of_a_good_request_comes_out(issuer, make_source, events, caplog
 
 FAULTS = {
     "wrong secret": Fault(status=401, body=ECHO),
-    "refused in its words": Fault(status=400, body=ECHO),
+    "refused with the secret in the description": Fault(status=400, body=ECHO),
     "server error": Fault(status=500, body=ECHO),
     "no json": Fault(body=SECRET.encode()),
     "no bearer": Fault(members={"token_type": SECRET, "access_token": TOKEN}),
@@ -76,7 +77,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("authentication", ["client_secret_basic", "client_secret_post"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_nothing_of_a_failed_request_comes_out(issuer, events, caplog, fault, authentication):
+def test_a_failed_request_shows_no_secret_and_no_token(issuer, events, caplog, fault, authentication):
     caplog.set_level(logging.DEBUG)
     issuer.misbehave("token", fault)
     source = TokenSource(
@@ -89,14 +90,14 @@ def test_nothing_of_a_failed_request_comes_out(issuer, events, caplog, fault, au
     )
     with pytest.raises(TokenRequestError) as raised:
         source.token()
-    assert raised.value.__context__ is None  # no error of the fetch hangs on it
+    assert raised.value.__context__ is None  # the error of the fetch is not attached
     assert_clean(raised.value, *raised.value.args, "".join(traceback.format_exception(raised.value)))
     frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
     assert not [name for name in frames if name.endswith(("fetching.py", "token_request.py", "token_response.py"))]
     assert_clean(*drained(events), *caplog.records, caplog.text, source)
 
 
-def test_not_even_the_locals_of_what_was_raised_hold_the_secret(issuer, make_source):
+def test_no_local_variable_of_a_traceback_contains_the_secret(issuer, make_source):
     issuer.misbehave("token", faults.status(500))
     with pytest.raises(TokenRequestError) as raised:
         make_source(app_id=APP_ID, app_secret=SECRET).token()
@@ -107,9 +108,9 @@ def test_not_even_the_locals_of_what_was_raised_hold_the_secret(issuer, make_sou
     assert_clean(*(value for frame in ours for value in frame.f_locals.values()))
 
 
-def test_help_shows_nothing_of_the_environment(monkeypatch):
+def test_help_shows_no_environment_variable(monkeypatch):
     monkeypatch.setenv("M2MGUARD_CANARY", SECRET)
-    told = pydoc.render_doc(TokenSource, renderer=pydoc.plaintext)
-    assert "client_secret" in told
-    assert "M2MGUARD_CANARY" not in told
-    assert SECRET not in told
+    text = pydoc.render_doc(TokenSource, renderer=pydoc.plaintext)
+    assert "client_secret" in text
+    assert "M2MGUARD_CANARY" not in text
+    assert SECRET not in text

@@ -1,4 +1,4 @@
-"""What a token request says, and which settings are refused before one is made."""
+"""The content of a token request, and settings that are rejected before a request is sent."""
 
 import base64
 from typing import Any
@@ -14,14 +14,14 @@ from m2mguard.client._token_request import encoded, token_target
 CANARY = "p:a ss/w+\u00f6rd&=%"
 
 
-def form(credentials: ClientCredentials, **asked) -> dict[str, list[str]]:
+def form(credentials: ClientCredentials, **wanted) -> dict[str, list[str]]:
     target = token_target(
-        asked.get("resource"), asked.get("scopes", ()), asked.get("organization_id"), asked.get("parameters")
+        wanted.get("resource"), wanted.get("scopes", ()), wanted.get("organization_id"), wanted.get("parameters")
     )
     return parse_qs(encoded(credentials, target).decode(), strict_parsing=True)
 
 
-def test_basic_credentials_are_form_urlencoded_before_they_are_encoded_again():
+def test_basic_credentials_are_form_urlencoded_before_base64():
     credentials = ClientCredentials(client_id="app:1", client_secret=CANARY)
     scheme, _, encoded_pair = credentials.headers()["Authorization"].partition(" ")
     pair = base64.b64decode(encoded_pair, validate=True).decode("ascii")
@@ -29,7 +29,7 @@ def test_basic_credentials_are_form_urlencoded_before_they_are_encoded_again():
     assert form(credentials) == {"grant_type": ["client_credentials"]}
 
 
-def test_credentials_stand_in_the_body_by_choice_and_then_nowhere_else():
+def test_client_secret_post_sends_the_credentials_only_in_the_body():
     credentials = ClientCredentials(client_id="app:1", client_secret=CANARY, authentication="client_secret_post")
     assert credentials.headers() == {}
     assert form(credentials) == {
@@ -39,16 +39,16 @@ def test_credentials_stand_in_the_body_by_choice_and_then_nowhere_else():
     }
 
 
-def test_a_request_names_all_that_shapes_the_token():
+def test_a_request_contains_every_parameter_of_its_target():
     credentials = ClientCredentials(client_id="app", client_secret=CANARY)
-    asked = form(
+    sent = form(
         credentials,
         resource="https://shopping.api",
         scopes=["write:orders", "read:orders", "read:orders"],
         organization_id="org-7",
         parameters={"audience": "https://shopping.api"},
     )
-    assert asked == {
+    assert sent == {
         "grant_type": ["client_credentials"],
         "resource": ["https://shopping.api"],
         "scope": ["read:orders write:orders"],
@@ -57,7 +57,7 @@ def test_a_request_names_all_that_shapes_the_token():
     }
 
 
-def test_equal_wishes_are_equal_targets():
+def test_equal_parameters_make_equal_targets():
     one = token_target("https://a.api", ["x", "y"], None, {"b": "2", "a": "1"})
     assert one == token_target("https://a.api", {"y", "x"}, None, {"a": "1", "b": "2"})
     others = [
@@ -106,26 +106,26 @@ GENERAL: dict[str, Any] = {"issuer": "https://issuer.example", "client_id": "app
         ({"transport": object()}, "transport"),
     ],
 )
-def test_an_invalid_setting_is_refused_by_name_and_without_the_secret(changed, setting):
+def test_an_invalid_setting_is_rejected_by_name_without_the_secret(changed, setting):
     with pytest.raises(ConfigurationError, match=setting) as raised:
         TokenSource(**(GENERAL | changed))
     assert CANARY not in str(raised.value)
 
 
-def test_the_general_settings_are_accepted_as_they_are():
+def test_an_issuer_or_a_token_endpoint_is_enough():
     found = TokenSource(**GENERAL)
     given = TokenSource(**(GENERAL | {"issuer": None, "token_endpoint": "https://issuer.example/token"}))
     assert CANARY not in repr(found) + repr(given)
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "asked", "setting"),
+    ("endpoint", "target", "setting"),
     [
         ("https://tenant.logto.app/oidc", {"resource": "https://shopping.api"}, "without '/oidc'"),
         ("http://tenant.logto.app", {"resource": "https://shopping.api"}, "endpoint"),
         ("https://tenant.logto.app", {}, "resource is missing"),
     ],
 )
-def test_what_logto_would_refuse_anyhow_is_refused_at_once(endpoint, asked, setting):
+def test_settings_that_logto_always_refuses_are_rejected_at_once(endpoint, target, setting):
     with pytest.raises(ConfigurationError, match=setting):
-        TokenSource.logto(endpoint, "app", CANARY, **asked)
+        TokenSource.logto(endpoint, "app", CANARY, **target)

@@ -1,4 +1,4 @@
-"""What a good answer of a token endpoint may look like, and what is no usable token."""
+"""Answers of a token endpoint: valid ones, and those without a usable token."""
 
 import json
 
@@ -10,7 +10,7 @@ from m2mguard.client._token_response import Granted, bearer_token_types
 from tests.client.answers import GOOD, RECORDED, failure, grant, recorded, response
 
 
-def test_logtos_grant_is_read():
+def test_a_grant_of_logto_is_parsed():
     granted = grant(recorded("token-global-2scopes"))
     assert granted.value == RECORDED["token-global-2scopes"]["body"]["access_token"]
     assert granted.lifetime_s == 3600
@@ -19,7 +19,7 @@ def test_logtos_grant_is_read():
 
 
 @pytest.mark.parametrize(
-    ("changed", "what"),
+    ("changed", "message"),
     [
         ({"access_token": None}, "no access token"),
         ({"access_token": ""}, "no access token"),
@@ -62,14 +62,14 @@ def test_logtos_grant_is_read():
         ({"expires_in": [3600]}, "expires_in"),
     ],
 )
-def test_an_unusable_grant_is_no_token(changed, what):
+def test_an_unusable_grant_is_an_error(changed, message):
     error = failure(response(200, GOOD | changed))
     assert isinstance(error, TokenEndpointUnavailable)
-    assert (error.reason, what in error.detail) == ("unusable_answer", True)
+    assert (error.reason, message in error.detail) == ("unusable_answer", True)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"<html>", b'{"access_token": NaN}', b'{"a": 1, "a": 2}'])
-def test_a_grant_that_is_no_strict_json_object_is_no_token(body):
+def test_a_grant_that_is_no_strict_json_object_is_an_error(body):
     assert failure(response(200, body)).reason == "unusable_answer"
 
 
@@ -91,7 +91,7 @@ def test_expires_in_is_the_lifetime(expires_in, lifetime_s):
 
 
 @pytest.mark.parametrize("expires_in", [{}, {"expires_in": None}])
-def test_without_expires_in_five_minutes_are_assumed(expires_in):
+def test_the_lifetime_without_expires_in_is_five_minutes(expires_in):
     answer = response(200, {"access_token": "a", "token_type": "bearer"} | expires_in)
     assert grant(answer) == Granted(value="a", lifetime_s=300.0, scopes=frozenset())
 
@@ -99,7 +99,7 @@ def test_without_expires_in_five_minutes_are_assumed(expires_in):
 @pytest.mark.parametrize(
     "token",
     [
-        "00D5g000004!AQcAQH0dMHZfz972Szmpkb58urFRkgeBGsxL_QJWwYMfAbUeeG7c1E6",  # as Salesforce's
+        "00D5g000004!AQcAQH0dMHZfz972Szmpkb58urFRkgeBGsxL_QJWwYMfAbUeeG7c1E6",  # a token of Salesforce
         "".join(map(chr, range(0x21, 0x7F))),
         "a",
         "YWJj==",
@@ -107,23 +107,23 @@ def test_without_expires_in_five_minutes_are_assumed(expires_in):
         "{token}",
     ],
 )
-def test_an_access_token_is_any_visible_ascii(token):
+def test_an_access_token_may_be_any_visible_ascii(token):
     assert grant(response(200, GOOD | {"access_token": token})).value == token
 
 
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER", "BearerToken", "bearertoken", " Bearer ", None])
-def test_what_issuers_say_for_bearer_is_accepted(token_type):
+def test_every_common_name_of_the_bearer_type_is_accepted(token_type):
     assert grant(response(200, GOOD | {"token_type": token_type})).value == GOOD["access_token"]
 
 
-def test_a_missing_token_type_is_accepted_by_default_and_can_be_refused():
+def test_a_missing_token_type_is_accepted_unless_configured_otherwise():
     answer = response(200, {name: value for name, value in GOOD.items() if name != "token_type"})
     assert grant(answer).value == GOOD["access_token"]
     error = failure(answer, token_types=["Bearer"])
     assert (error.reason, "token_types does not hold None" in error.detail) == ("unusable_answer", True)
 
 
-def test_token_types_are_what_is_accepted_and_nothing_else():
+def test_only_the_configured_token_types_are_accepted():
     assert grant(response(200, GOOD | {"token_type": "AccessToken"}), token_types=["accesstoken"]).value
     for refused in ("Bearer", "BearerToken", None):
         answer = response(200, GOOD | {"token_type": refused})
@@ -134,23 +134,23 @@ def test_token_types_are_what_is_accepted_and_nothing_else():
     "token_types",
     ["Bearer", (), None, 7, {"Bearer": 1}, ["Bearer", ""], ["Bearer", 7], ["DPoP"], ["Bearer", "mac", None]],
 )
-def test_token_types_is_a_list_of_names_of_bearer_tokens(token_types):
+def test_invalid_token_types_are_rejected(token_types):
     with pytest.raises(ConfigurationError, match="token_types"):
         bearer_token_types(token_types)
 
 
 @pytest.mark.parametrize("token_types", [["Bearer"], {"Bearer", None}, (None,), ["Bearer", "AccessToken", None]])
-def test_any_list_of_other_names_will_do(token_types):
+def test_any_collection_of_names_is_accepted_as_token_types(token_types):
     assert len(bearer_token_types(token_types)) == len(token_types)
 
 
-def test_a_token_of_another_type_names_the_type_and_the_setting():
+def test_the_error_for_another_token_type_names_type_and_setting():
     error = failure(response(200, GOOD | {"token_type": "DPoP"}))
     assert "token_type is 'DPoP'" in error.detail
     assert "token_types" in error.detail
 
 
-def test_the_answer_of_apigee_is_read():
+def test_a_grant_of_apigee_is_parsed():
     answer = {
         "refresh_token_expires_in": "0",
         "token_type": "BearerToken",
@@ -163,7 +163,7 @@ def test_the_answer_of_apigee_is_read():
     assert grant(response(200, answer)) == Granted(value="9aZ3kQ0bWcTn", lifetime_s=3599.0, scopes=frozenset())
 
 
-def test_an_answer_may_begin_with_a_byte_order_mark():
+def test_an_answer_may_start_with_a_byte_order_mark():
     assert grant(response(200, b"\xef\xbb\xbf" + json.dumps(GOOD).encode())).value == GOOD["access_token"]
 
 
@@ -185,5 +185,5 @@ def test_a_grant_with_a_member_named_error_is_a_grant():
         ({"scope": "read:orders,write:orders"}, True, {"read:orders,write:orders"}),  # a comma is part of a name
     ],
 )
-def test_what_an_answer_without_scope_means_is_for_the_source_to_say(scope, missing_scope_grants, granted):
+def test_missing_scope_grants_decides_on_an_answer_without_scope(scope, missing_scope_grants, granted):
     assert grant(response(200, GOOD | scope), missing_scope_grants=missing_scope_grants).scopes == granted

@@ -1,4 +1,4 @@
-"""A source at a local issuer acting as Logto: first fetch, renewal, outages, refusals, scopes, targets."""
+"""A source with a local issuer that acts as Logto: first fetch, renewal, outages, refusals, scopes, targets."""
 
 import inspect
 
@@ -14,7 +14,7 @@ from tests.client.conftest import APP_ID, APP_SECRET, LIFETIME_S
 RENEW_BEFORE_S = 0.12 * LIFETIME_S  # the earliest that jitter allows
 
 
-def test_a_token_is_what_the_api_accepts(issuer, source):
+def test_an_api_accepts_the_token(issuer, source):
     token = source.token()
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     caller = server.authenticate([token.authorization])
@@ -22,17 +22,17 @@ def test_a_token_is_what_the_api_accepts(issuer, source):
     assert token.expires_at == pytest.approx(caller.expires_at, abs=5)
 
 
-async def test_it_is_awaited_alike_on_asyncio_and_trio(issuer, source):
+async def test_atoken_works_on_asyncio_and_trio(issuer, source):
     token = await source.atoken()
     assert await source.atoken() is token
     assert issuer.count("token") == 1
 
 
-def test_nothing_happens_before_the_first_use(issuer, source):
+def test_no_request_is_sent_before_the_first_use(issuer, source):
     assert issuer.count() == 0
 
 
-def test_one_request_serves_until_the_token_is_due(issuer, source, clock, events):
+def test_one_request_is_enough_until_the_renewal_is_due(issuer, source, clock, events):
     token = source.token()
     clock.advance(LIFETIME_S - RENEW_BEFORE_S - 1)
     assert source.token() is token
@@ -42,14 +42,14 @@ def test_one_request_serves_until_the_token_is_due(issuer, source, clock, events
     )
 
 
-def test_renewal_happens_behind_the_calls_back(issuer, source, clock, events):
+def test_a_renewal_does_not_delay_calls(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     clock.advance(0.95 * LIFETIME_S)
     with issuer.hold("token") as gate:
         assert source.token() is token
         gate.wait_for(1)
-        assert source.token() is token  # while the endpoint is being asked
+        assert source.token() is token  # while the request is in flight
         assert issuer.count("token") == 2
     assert events.next(TokenRenewed).cause == "renewal"
     renewed = source.token()
@@ -59,13 +59,13 @@ def test_renewal_happens_behind_the_calls_back(issuer, source, clock, events):
     assert issuer.count("token") == 2
 
 
-def test_expiry_is_counted_from_the_moment_the_request_began(issuer, make_source, clock, events):
-    class Slow(HttpTransport):
+def test_the_lifetime_counts_from_the_start_of_the_request(issuer, make_source, clock, events):
+    class SlowTransport(HttpTransport):
         def request(self, *args, **kwargs):
             clock.advance(4)
             return super().request(*args, **kwargs)
 
-    source = make_source(transport=Slow())
+    source = make_source(transport=SlowTransport())
     token = source.token()
     events.next(TokenRenewed)
     issuer.stop()
@@ -102,7 +102,7 @@ def test_each_mistake_has_its_own_reason(make_source, changed, reason):
         ({"script_error": "boom"}, "claims_script"),
     ],
 )
-def test_each_mistake_in_logtos_console_has_its_own_reason_too(registered, reason, clock):
+def test_each_mistake_in_logtos_console_has_its_own_reason(registered, reason, clock):
     with LocalIssuer(applications={APP_ID: Application(secret=APP_SECRET, **registered)}) as issuer:
         source = TokenSource.logto(
             issuer.endpoint, APP_ID, APP_SECRET, resource=SHOPPING_API, clock=clock, monotonic=clock
@@ -112,7 +112,7 @@ def test_each_mistake_in_logtos_console_has_its_own_reason_too(registered, reaso
     assert raised.value.reason == reason
 
 
-def test_a_request_may_take_longer_than_a_claims_script_of_logtos_may_run(issuer, make_source):
+def test_the_default_time_out_is_longer_than_that_of_a_claims_script(issuer, make_source):
     assert inspect.signature(TokenSource).parameters["timeout"].default == 10
     assert inspect.signature(TokenSource.logto).parameters["timeout"].default == 10
     source = make_source()
@@ -122,7 +122,7 @@ def test_a_request_may_take_longer_than_a_claims_script_of_logtos_may_run(issuer
     assert source.token().scopes == {"read:orders"}
 
 
-def test_a_refusal_takes_no_valid_token_away(issuer, source, clock, events):
+def test_a_refusal_does_not_remove_a_valid_token(issuer, source, clock, events):
     token = source.token()
     events.next(TokenRenewed)
     issuer.misbehave("token", Fault(status=401, body=b'{"error": "invalid_client"}'))
@@ -133,7 +133,7 @@ def test_a_refusal_takes_no_valid_token_away(issuer, source, clock, events):
     assert source.token() is token
 
 
-def test_scopes_that_were_dropped_are_told_once(issuer, make_source, clock, events, caplog):
+def test_dropped_scopes_are_reported_once(issuer, make_source, clock, events, caplog):
     source = make_source(scopes=["read:orders", "write:orders", "delete:orders"])
     assert source.token().scopes == {"read:orders"}
     events.next(TokenRenewed)
@@ -148,13 +148,13 @@ def test_scopes_that_were_dropped_are_told_once(issuer, make_source, clock, even
     assert "give the application a role" in warning.getMessage()
 
 
-def test_logto_says_nothing_of_scopes_where_it_granted_none_and_that_is_told_too(make_source, events):
+def test_scopes_are_reported_as_dropped_if_logto_sends_no_scope(make_source, events):
     assert make_source(scopes=["delete:orders"]).token().scopes == frozenset()
     events.next(TokenRenewed)
     assert events.next(ScopesDropped).missing == ("delete:orders",)
 
 
-def test_a_token_that_was_granted_all_scopes_tells_of_none(source, events):
+def test_a_token_with_all_scopes_reports_no_dropped_scope(source, events):
     source.token()
     events.next(TokenRenewed)
     assert events.queue.empty()
@@ -165,7 +165,7 @@ def test_an_organization_token_needs_no_resource(make_source):
     assert token.scopes == {"read:members"}
 
 
-def test_everything_that_shapes_the_token_gets_its_own(issuer, source):
+def test_each_target_has_its_own_token(issuer, source):
     sources = [
         source,
         source.for_target(resource=SHOPPING_API, scopes=[]),
@@ -178,12 +178,12 @@ def test_everything_that_shapes_the_token_gets_its_own(issuer, source):
     assert [one.token() for one in sources] == tokens
 
 
-def test_equal_wishes_share_one_token(issuer, source):
+def test_equal_targets_share_one_token(issuer, source):
     token = source.token()
     assert source.for_target(resource=SHOPPING_API, scopes={"read:orders"}).token() is token
     assert issuer.count("token") == 1
 
 
-def test_what_is_left_out_is_not_taken_over(issuer, source):
+def test_for_target_does_not_inherit_omitted_parameters(issuer, source):
     assert source.for_target(resource=SHOPPING_API).token().scopes == frozenset()
     assert b"scope" not in issuer.requests[-1].body

@@ -1,4 +1,4 @@
-"""1,000 first requests at once share one fetch, whatever they run on; nobody blocks an event loop, and few threads are started."""
+"""1,000 concurrent first requests share one fetch on any runtime, block no event loop, and start few threads."""
 
 import asyncio
 import threading
@@ -25,8 +25,8 @@ def server(issuer):
     return ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
 
 
-class Crowd:
-    """Sends every caller off while the issuer is held back, and lets it answer when all of them wait."""
+class Callers:
+    """Starts all callers while the issuer holds its answer, and releases the answer when all of them wait."""
 
     def __init__(self, issuer, server):
         self.issuer = issuer
@@ -41,11 +41,11 @@ class Crowd:
 
     async def on_a_loop(self, count, release):
         stop = anyio.Event()
-        async with anyio.create_task_group() as watch:
-            watch.start_soon(self._watch, stop)
-            async with anyio.create_task_group() as callers:
+        async with anyio.create_task_group() as measuring:
+            measuring.start_soon(self._measure_blocks, stop)
+            async with anyio.create_task_group() as calling:
                 for token in self.tokens[:count]:
-                    callers.start_soon(self._call, token)
+                    calling.start_soon(self._call, token)
                 await anyio.lowlevel.checkpoint()
                 await anyio.sleep(0.02)
                 if release is not None:
@@ -58,7 +58,7 @@ class Crowd:
     def _keep(self, caller):
         self.app_ids.append(caller.app_id)
 
-    async def _watch(self, stop):
+    async def _measure_blocks(self, stop):
         while not stop.is_set():
             before = time.perf_counter()
             await anyio.sleep(0.001)
@@ -71,9 +71,9 @@ class Crowd:
         assert self.issuer.count("discovery") == 1
 
 
-def test_threads(issuer, server):
-    crowd = Crowd(issuer, server)
-    threads = crowd.by_threads(CALLERS)
+def test_threads_share_one_fetch(issuer, server):
+    callers = Callers(issuer, server)
+    threads = callers.by_threads(CALLERS)
     with issuer.hold("jwks") as gate:
         for thread in threads:
             thread.start()
@@ -82,45 +82,45 @@ def test_threads(issuer, server):
         gate.release()
         for thread in threads:
             thread.join()
-    crowd.check(CALLERS)
+    callers.check(CALLERS)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio", "asyncio without anyio.run", "trio without anyio.run"])
-def test_one_event_loop(issuer, server, backend):
-    crowd = Crowd(issuer, server)
+def test_tasks_of_one_event_loop_share_one_fetch(issuer, server, backend):
+    callers = Callers(issuer, server)
     threads_before = set(threading.enumerate())
     with issuer.hold("jwks") as gate:
 
         def release():
             gate.wait_for(1)
-            assert len(set(threading.enumerate()) - threads_before) == 1  # one of before may have ended meanwhile
+            assert len(set(threading.enumerate()) - threads_before) == 1  # an earlier thread may have ended meanwhile
             gate.release()
 
         if backend == "asyncio without anyio.run":
-            asyncio.run(crowd.on_a_loop(CALLERS, release))
+            asyncio.run(callers.on_a_loop(CALLERS, release))
         elif backend == "trio without anyio.run":
-            trio.run(crowd.on_a_loop, CALLERS, release)
+            trio.run(callers.on_a_loop, CALLERS, release)
         else:
-            anyio.run(crowd.on_a_loop, CALLERS, release, backend=backend)
-    crowd.check(CALLERS)
+            anyio.run(callers.on_a_loop, CALLERS, release, backend=backend)
+    callers.check(CALLERS)
 
 
-def test_the_loop_goes_round_while_the_issuer_takes_its_time(issuer, server):
-    crowd = Crowd(issuer, server)
+def test_the_event_loop_is_not_blocked_by_a_slow_issuer(issuer, server):
+    callers = Callers(issuer, server)
     with issuer.hold("jwks") as gate:
         opener = threading.Timer(0.5, gate.release)
         opener.start()
-        anyio.run(crowd.on_a_loop, 20, None)
+        anyio.run(callers.on_a_loop, 20, None)
         opener.join()
-    assert crowd.longest_block_s < 0.4
-    assert len(crowd.app_ids) == 20
+    assert callers.longest_block_s < 0.4
+    assert len(callers.app_ids) == 20
 
 
-def test_three_event_loops_and_threads_together(issuer, server):
-    crowd = Crowd(issuer, server)
-    threads = crowd.by_threads(250)
+def test_three_event_loops_and_threads_share_one_fetch(issuer, server):
+    callers = Callers(issuer, server)
+    threads = callers.by_threads(250)
     threads += [
-        threading.Thread(target=anyio.run, args=(crowd.on_a_loop, 250, None), kwargs={"backend": backend})
+        threading.Thread(target=anyio.run, args=(callers.on_a_loop, 250, None), kwargs={"backend": backend})
         for backend in ("asyncio", "asyncio", "trio")
     ]
     with issuer.hold("jwks") as gate:
@@ -131,10 +131,10 @@ def test_three_event_loops_and_threads_together(issuer, server):
         gate.release()
         for thread in threads:
             thread.join()
-    crowd.check(CALLERS)
+    callers.check(CALLERS)
 
 
-def test_a_request_that_joins_while_warm_up_fetches_shares_its_fetch(issuer, server):
+def test_a_request_during_warm_up_shares_its_fetch(issuer, server):
     with issuer.hold("jwks") as gate:
         warming = threading.Thread(target=server.warm_up)
         warming.start()

@@ -1,4 +1,4 @@
-"""A child of `fork` fetches for itself, whatever the parent's threads were doing. In a process of its own, since forking is for good."""
+"""A forked child fetches keys itself, independent of the threads of its parent. The test forks in a separate process."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ PARENT = """
         token = issuer.mint()
 
         def child():
-            # A child that inherits a held lock hangs for ever.
+            # A child that inherits a locked lock hangs forever.
             caller = server.verify(token)
             assert caller.app_id == "app-orders"
             assert server.health().issuers[0].failures == 0
@@ -56,22 +56,22 @@ SCENES = {
                 for lock in locks:
                     held.enter_context(lock)
                 pid = in_a_child()
-            gate.wait_for(2)  # the child's own
+            gate.wait_for(2)  # the fetch of the child
             gate.release()
             waiting.join()
     """,
-    "nothing was ever asked, as under gunicorn --preload": """
+    "no fetch was made, as under gunicorn --preload": """
         pid = in_a_child()
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         server.verify(token)
     """,
-    "the last attempt of the parent has failed": """
+    "the last fetch of the parent failed": """
         from m2mguard.testing import faults
         issuer.misbehave("jwks", faults.status(503), times=1)
         assert not server.warm_up().ready
         pid = in_a_child()
     """,
-    "the parent has keys, and the child asks nobody": """
+    "the parent has keys, so the child fetches none": """
         server.verify(token)
         issuer.rotate()
         pid = in_a_child()
@@ -79,14 +79,14 @@ SCENES = {
 }
 FETCHES = {
     "the lock is held and a fetch is in flight": 2,
-    "nothing was ever asked, as under gunicorn --preload": 2,
-    "the last attempt of the parent has failed": 2,
-    "the parent has keys, and the child asks nobody": 1,
+    "no fetch was made, as under gunicorn --preload": 2,
+    "the last fetch of the parent failed": 2,
+    "the parent has keys, so the child fetches none": 1,
 }
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_a_child_fetches_for_itself(scene):
+def test_a_forked_child_fetches_keys_itself(scene):
     script = textwrap.dedent(PARENT).replace(
         "        SCENE\n".removeprefix("    "), textwrap.indent(textwrap.dedent(SCENES[scene]), "    ")
     )

@@ -1,4 +1,4 @@
-"""200 greenlets share one fetch, and other greenlets go on. In a process of its own, since gevent patches the whole of one."""
+"""200 greenlets share one fetch, and other greenlets continue. gevent patches a whole process, so the test starts a new one."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ SCRIPT = """
     ticker.join()
     longest = max(later - earlier for earlier, later in zip(ticks, ticks[1:]))
     assert len({greenlet.value.app_id for greenlet in callers}) == 7
-    assert longest < 0.25, f"other greenlets stood still for {longest} s"
+    assert longest < 0.25, f"other greenlets were blocked for {longest} s"
     print("served", len(callers))
 """
 PATCH = "from gevent import monkey; monkey.patch_all()"

@@ -1,4 +1,4 @@
-"""No lock is held across I/O, a wait or a callback: every lock of the library tells who holds it, and is looked at in those moments."""
+"""No lock is held across I/O, a wait or a callback: the tests replace every lock and check its holder at those points."""
 
 import threading
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ RealLock = threading.Lock
 
 
 class WatchedLock:
-    """A lock that knows its holder."""
+    """A lock that records the thread that holds it."""
 
     made: ClassVar[list["WatchedLock"]] = []
 
@@ -30,10 +30,10 @@ class WatchedLock:
         self.release()
 
     def acquire(self, *args: Any) -> bool:
-        got = self._lock.acquire(*args)
-        if got:
+        acquired = self._lock.acquire(*args)
+        if acquired:
             self.holder = threading.get_ident()
-        return got
+        return acquired
 
     def release(self) -> None:
         self.holder = None
@@ -43,57 +43,57 @@ class WatchedLock:
         return self._lock.locked()
 
 
-class Moments:
-    """Where the current thread must hold no lock."""
+class Checkpoints:
+    """Points at which the current thread must hold no lock."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
         self.held: list[str] = []
 
-    def look(self, moment: str) -> None:
-        self.seen[moment] = self.seen.get(moment, 0) + 1
+    def check(self, point: str) -> None:
+        self.counts[point] = self.counts.get(point, 0) + 1
         if any(lock.holder == threading.get_ident() for lock in WatchedLock.made):
-            self.held.append(moment)
+            self.held.append(point)
 
 
 @pytest.fixture
-def moments(monkeypatch):
-    moments = Moments()
+def checkpoints(monkeypatch):
+    checkpoints = Checkpoints()
     wait, start, finish = Flight.wait, Flight.start, Flight.finish
     monkeypatch.setattr(WatchedLock, "made", [])
     for module in ("m2mguard.net._shared_fetch", "m2mguard._server.verifier"):
         monkeypatch.setattr(f"{module}.new_lock", WatchedLock)
 
-    def watched(name, method):
+    def with_check(name, method):
         def call(self, *args):
-            moments.look(name)
+            checkpoints.check(name)
             return method(self, *args)
 
         return call
 
-    monkeypatch.setattr(Flight, "wait", watched("wait", wait))
-    monkeypatch.setattr(Flight, "start", watched("start", start))
-    monkeypatch.setattr(Flight, "finish", watched("finish", finish))
-    return moments
+    monkeypatch.setattr(Flight, "wait", with_check("wait", wait))
+    monkeypatch.setattr(Flight, "start", with_check("start", start))
+    monkeypatch.setattr(Flight, "finish", with_check("finish", finish))
+    return checkpoints
 
 
 class WatchedTransport:
-    def __init__(self, moments):
-        self._moments = moments
+    def __init__(self, checkpoints):
+        self._checkpoints = checkpoints
         self._transport = HttpTransport()
 
     def request(self, *args, **kwargs):
-        self._moments.look("request")
+        self._checkpoints.check("request")
         return self._transport.request(*args, **kwargs)
 
 
-def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, moments):
+def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, checkpoints):
     server = ResourceServer(
         Issuer.logto(issuer.endpoint),
         audience=SHOPPING_API,
         caching=KeyCaching(timeout=0.3, connect_timeout=0.3, max_wait=0.1),
-        transport=WatchedTransport(moments),
-        on_event=lambda event: moments.look("callback"),
+        transport=WatchedTransport(checkpoints),
+        on_event=lambda event: checkpoints.check("callback"),
     )
     forged = issuer.mint(key=SigningKey.generate("ES256", kid="forged"))
     server.verify(issuer.mint())
@@ -108,12 +108,14 @@ def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, moments):
     server.purge()
     server.verify(issuer.mint())
     assert len(WatchedLock.made) >= 2
-    assert moments.held == []
-    assert min(moments.seen[moment] for moment in ("wait", "start", "finish", "request", "callback")) >= 3
+    assert checkpoints.held == []
+    assert min(checkpoints.counts[point] for point in ("wait", "start", "finish", "request", "callback")) >= 3
 
 
-def test_while_a_fetch_is_in_flight_and_callers_wait_every_lock_is_free(issuer, moments):
-    server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, transport=WatchedTransport(moments))
+def test_no_lock_is_held_during_a_fetch_with_waiting_callers(issuer, checkpoints):
+    server = ResourceServer(
+        Issuer.logto(issuer.endpoint), audience=SHOPPING_API, transport=WatchedTransport(checkpoints)
+    )
     with issuer.hold("jwks") as gate:
         callers = [threading.Thread(target=server.verify, args=(issuer.mint(),)) for _ in range(20)]
         for caller in callers:
@@ -126,17 +128,17 @@ def test_while_a_fetch_is_in_flight_and_callers_wait_every_lock_is_free(issuer, 
             caller.join()
 
 
-def test_the_watch_sees_a_lock_that_is_held(moments):
+def test_a_held_lock_is_detected(checkpoints):
     lock = WatchedLock()
     with lock:
-        moments.look("here")
-    assert moments.held == ["here"]
+        checkpoints.check("here")
+    assert checkpoints.held == ["here"]
 
 
-def test_nothing_stays_behind_when_keys_have_been_fetched(issuer):
+def test_no_thread_remains_after_a_fetch(issuer):
     before = set(threading.enumerate())
     server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
-    assert set(threading.enumerate()) == before  # nothing starts in a constructor
+    assert set(threading.enumerate()) == before  # a constructor starts no thread
     for _ in range(5):
         server.refresh()
         server.verify(issuer.mint())

@@ -1,4 +1,4 @@
-"""A process that cannot start another thread: no fetch can be made, and that is no fault of the token."""
+"""A process that cannot start another thread: there is no fetch, and no token is refused because of that."""
 
 import contextlib
 import threading
@@ -7,30 +7,24 @@ from collections.abc import Iterator
 import pytest
 
 from m2mguard import Issuer, KeysUnavailable, ResourceServer
-from m2mguard.testing import SHOPPING_API, LocalIssuer
+from m2mguard.testing import SHOPPING_API
 
-MORE_STACK_THAN_THERE_ARE_ADDRESSES = 1 << 48
+IMPOSSIBLE_STACK_SIZE = 1 << 48
 
 
 @contextlib.contextmanager
 def no_new_thread() -> Iterator[None]:
-    """Inside the block the system really refuses each new thread."""
-    usual = threading.stack_size(MORE_STACK_THAN_THERE_ARE_ADDRESSES)
+    """Inside the block the operating system refuses every new thread."""
+    default_size = threading.stack_size(IMPOSSIBLE_STACK_SIZE)
     try:
         with pytest.raises(RuntimeError):
             threading.Thread(target=int).start()
         yield
     finally:
-        threading.stack_size(usual)
+        threading.stack_size(default_size)
 
 
-@pytest.fixture
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer() as running:
-        yield running
-
-
-def test_without_keys_the_answer_is_503_and_health_says_why(issuer):
+def test_without_keys_verification_is_unavailable_and_health_says_why(issuer):
     server = ResourceServer(Issuer.logto(issuer.endpoint), SHOPPING_API)
     with no_new_thread(), pytest.raises(KeysUnavailable):
         server.verify(issuer.mint())
@@ -40,7 +34,7 @@ def test_without_keys_the_answer_is_503_and_health_says_why(issuer):
     assert "thread" in (health.issuers[0].last_error or "")
 
 
-def test_keys_at_hand_go_on_serving_and_a_later_fetch_succeeds(issuer):
+def test_cached_keys_are_still_used_and_a_later_fetch_succeeds(issuer):
     server = ResourceServer(Issuer.logto(issuer.endpoint), SHOPPING_API)
     server.warm_up()
     with no_new_thread():

@@ -1,5 +1,5 @@
-"""Where threads run at once, `dict.get` may make a thread wait for others that read the same map: CPython 3.13 takes the map's lock in it,
-and once more if the key is an equal one of another thread. A subscript does not wait, so it is what reads a map that threads share.
+"""`dict.get` may wait for other threads that read the same dict: in free-threaded CPython 3.13 it locks the dict, and again if the key is
+an equal object of another thread. A subscript does not wait, so the library reads dicts that threads share with subscripts only.
 """
 
 import sys
@@ -8,37 +8,37 @@ from m2mguard import Requirement, ResourceServer
 from m2mguard.testing import SHOPPING_API
 
 
-def maps_asked_by_get(call):
-    """The maps whose `get` is called meanwhile, but for those of the token itself, which no other thread knows."""
-    asked = []
+def dicts_read_by_get(call):
+    """The dicts whose `get` is called during the call, without those of the token itself, which no other thread uses."""
+    read = []
 
-    def notice(frame, event, function):
-        asked_of = getattr(function, "__self__", None)
-        if event == "c_call" and function.__name__ == "get" and "iss" not in asked_of:
-            asked.append((frame.f_code.co_qualname, asked_of))
+    def profile(frame, event, function):
+        owner = getattr(function, "__self__", None)
+        if event == "c_call" and function.__name__ == "get" and "iss" not in owner:
+            read.append((frame.f_code.co_qualname, owner))
 
-    sys.setprofile(notice)
+    sys.setprofile(profile)
     try:
         call()
     finally:
         sys.setprofile(None)
-    return asked
+    return read
 
 
-def test_a_map_that_is_read_by_get_is_noticed():
-    assert [found for _, found in maps_asked_by_get(lambda: {"a": 1}.get("a"))] == [{"a": 1}]
+def test_a_call_of_get_is_detected():
+    assert [found for _, found in dicts_read_by_get(lambda: {"a": 1}.get("a"))] == [{"a": 1}]
 
 
-def test_no_shared_map_is_read_by_get_for_a_remembered_token(m2m_issuer):
+def test_a_cached_token_reads_no_shared_dict_by_get(m2m_issuer):
     server = ResourceServer(m2m_issuer.url, audience=SHOPPING_API)
     header = [b"Bearer " + m2m_issuer.mint(scopes=["read:orders"]).encode()]
     requirement = Requirement(scopes=["read:orders"])
     server.authenticate(header, requirement)
-    assert maps_asked_by_get(lambda: server.authenticate(header, requirement)) == []
+    assert dicts_read_by_get(lambda: server.authenticate(header, requirement)) == []
 
 
-def test_no_shared_map_is_read_by_get_for_a_token_that_is_seen_first(m2m_issuer):
+def test_a_new_token_reads_no_shared_dict_by_get(m2m_issuer):
     server = ResourceServer(m2m_issuer.url, audience=SHOPPING_API)
     server.verify(m2m_issuer.mint())
     another = m2m_issuer.mint()
-    assert maps_asked_by_get(lambda: server.verify(another)) == []
+    assert dicts_read_by_get(lambda: server.verify(another)) == []

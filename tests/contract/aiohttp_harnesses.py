@@ -67,7 +67,7 @@ def exchange(port: int | None, request: ContractRequest) -> ContractResponse:
 
 
 class AiohttpMiddleware:
-    """An application behind the middleware, which decides about paths."""
+    """An application behind the middleware, which matches public paths."""
 
     matches_public_paths: ClassVar[bool] = True
 
@@ -82,7 +82,7 @@ class AiohttpMiddleware:
         failures: list[ApplicationFailure] = []
         app = web.Application(
             middlewares=[
-                noting_failures(failures),
+                recording_failures(failures),
                 bearer_auth_middleware(protection.server, requires=protection.requirement, public=mounted),
             ]
         )
@@ -96,7 +96,7 @@ class AiohttpMiddleware:
 
 
 class AiohttpHandlers:
-    """The same, each handler with the decorator, and the last two without."""
+    """The same application with the decorator on each handler except for the public paths."""
 
     matches_public_paths: ClassVar[bool] = False
 
@@ -104,13 +104,13 @@ class AiohttpHandlers:
         return request.match_info.get("tenant")
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
-        asked: Any = protection.requirement
+        requirement: Any = protection.requirement
         guard = requires(
-            *asked.scopes, any_scope=asked.any_scope, app_ids=asked.app_ids, organization=asked.organization,
-            issuers=asked.issuers, server=protection.server,
+            *requirement.scopes, any_scope=requirement.any_scope, app_ids=requirement.app_ids, organization=requirement.organization,
+            issuers=requirement.issuers, server=protection.server,
         )  # fmt: skip
         failures: list[ApplicationFailure] = []
-        inner, app = web.Application(), web.Application(middlewares=[noting_failures(failures)])
+        inner, app = web.Application(), web.Application(middlewares=[recording_failures(failures)])
         add_routes(inner if request.mounted_at else app, failures, guard)
         if request.mounted_at:
             app.add_subapp(request.mounted_at, inner)
@@ -129,18 +129,18 @@ def add_routes(app: web.Application, failures: list[ApplicationFailure], guard: 
         app.router.add_get(path, guard(handler))
 
 
-def noting_failures(failures: list[ApplicationFailure]) -> Any:
-    """aiohttp answers an exception with 500 and logs it; the contract wants to see it as it was raised."""
+def recording_failures(failures: list[ApplicationFailure]) -> Any:
+    """A middleware that records the application's exception: aiohttp answers it with 500, but the contract expects it."""
 
     @web.middleware
-    async def note(request: web.Request, handler: Any) -> web.StreamResponse:
+    async def record(request: web.Request, handler: Any) -> web.StreamResponse:
         try:
             return await handler(request)
         except ApplicationFailure as failure:
             failures.append(failure)
             return web.Response(status=500)
 
-    return note
+    return record
 
 
 def outcome(app: web.Application, request: ContractRequest, failures: list[ApplicationFailure]) -> ContractResponse:

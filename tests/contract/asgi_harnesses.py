@@ -36,8 +36,8 @@ from m2mguard.testing.contract import (
 ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
 
-def through(client: Any, request: ContractRequest) -> ContractResponse:
-    """Send a request through a client with httpx's interface, which Starlette's and Litestar's have."""
+def send_with(client: Any, request: ContractRequest) -> ContractResponse:
+    """Send a request with a client that has the interface of httpx, such as those of Starlette and Litestar."""
     headers = [(name.encode(), value.encode()) for name, value in request.fields]
     answer = client.request(
         request.method,
@@ -65,7 +65,7 @@ class PlainASGI:
         app = BearerAuthMiddleware(
             self._application, protection.server, requires=protection.requirement, public=protection.public
         )
-        return through(TestClient(app, root_path=request.mounted_at), request)
+        return send_with(TestClient(app, root_path=request.mounted_at), request)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         status: int = 200
@@ -113,10 +113,10 @@ class StarletteHarness:
             requires=protection.requirement,
             public=protection.public,
         )
-        return through(TestClient(app, root_path=request.mounted_at), request)
+        return send_with(TestClient(app, root_path=request.mounted_at), request)
 
     def _routes(self, *paths: str) -> list[Route]:
-        return [Route(path, lambda request: JSONResponse(_seen_at(request)), methods=ALL_METHODS) for path in paths]
+        return [Route(path, lambda request: JSONResponse(_caller_in(request)), methods=ALL_METHODS) for path in paths]
 
 
 class FastAPIHarness:
@@ -159,14 +159,14 @@ class FastAPIHarness:
         @app.get("/healthz")
         @app.get("/docs/page")
         def public(request: StarletteRequest) -> Any:
-            return _seen_at(request)
+            return _caller_in(request)
 
-        response = through(TestClient(app, root_path=request.mounted_at), request)
+        response = send_with(TestClient(app, root_path=request.mounted_at), request)
         return _unwrapped(response) if response.status in (400, 401, 403, 503) else response
 
 
 def _unwrapped(response: ContractResponse) -> ContractResponse:
-    """The refusal itself: FastAPI's handler answers with `{"detail": ...}` around what an exception carries."""
+    """The refusal without the `{"detail": ...}` that FastAPI's handler adds."""
     try:
         body = json.dumps(json.loads(response.body)["detail"]).encode()
     except ValueError:  # the application's own refusal, or HEAD
@@ -189,7 +189,7 @@ class LitestarHarness:
             status_code=200,
         )
         async def who(request: litestar.Request[Any, Any, Any]) -> litestar.Response[Any]:
-            return litestar.Response(_seen_at(request))
+            return litestar.Response(_caller_in(request))
 
         @litestar.get("/stream")
         async def stream() -> litestar.response.Stream:
@@ -204,20 +204,20 @@ class LitestarHarness:
         async def failure() -> None:
             _failure()
 
-        def let_it_pass(_: Any, error: ApplicationFailure) -> Any:
+        def raise_again(_: Any, error: ApplicationFailure) -> Any:
             raise error
 
         app = litestar.Litestar(
             [who, stream, refusal, failure],
-            exception_handlers={ApplicationFailure: let_it_pass},
-            logging_config=None,  # else it configures the logging of the whole process
+            exception_handlers={ApplicationFailure: raise_again},
+            logging_config=None,  # by default it configures the logging of the whole process
             openapi_config=None,
         )
         protected: Any = BearerAuthMiddleware(
             app, protection.server, requires=protection.requirement, public=protection.public
         )
         with litestar.testing.TestClient(protected, root_path=request.mounted_at) as client:
-            return through(client, request)
+            return send_with(client, request)
 
 
 class QuartHarness:
@@ -241,8 +241,8 @@ class QuartHarness:
 
         async def who(tenant: str = "") -> Any:
             if quart.request.method == "HEAD":
-                return ""  # Quart leaves it to the server to drop a body, and its test client has none
-            return quart.jsonify(_seen_at(quart.request))
+                return ""  # in Quart the server drops the body of HEAD; its test client does not
+            return quart.jsonify(_caller_in(quart.request))
 
         for path in ("/caller", "/tenants/<tenant>/caller", "/healthz", "/docs/page"):
             app.add_url_rule(path, view_func=who, methods=ALL_METHODS, endpoint=path.replace("/", " "))
@@ -277,7 +277,7 @@ class QuartHarness:
         )
 
 
-def _seen_at(connection: Any) -> Any:
+def _caller_in(connection: Any) -> Any:
     return shown(connection.scope.get("auth"))
 
 

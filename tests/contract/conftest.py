@@ -1,4 +1,4 @@
-"""One issuer for the whole table."""
+"""One environment, with an issuer, for all cases."""
 
 from collections.abc import Iterator
 

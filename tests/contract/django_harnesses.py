@@ -52,19 +52,19 @@ class DjangoViews:
         return {}
 
     def _decorator(self, protection: Protection) -> Callable[[Any], Any]:
-        """What each view is to be decorated with."""
+        """The decorator for each view."""
         return requires(*protection.requirement.scopes, **_others(protection))
 
-    def _urls(self, guarded: Callable[[Any], Any]) -> Any:
+    def _urls(self, protected: Callable[[Any], Any]) -> Any:
         urls: Any = types.ModuleType("urls")
-        mounted = ([path("caller", guarded(who))], "mounted")
+        mounted = ([path("caller", protected(who))], "mounted")
         urls.urlpatterns = [
-            path("caller", guarded(who)),
-            path("tenants/<tenant>/caller", guarded(who)),
+            path("caller", protected(who)),
+            path("tenants/<tenant>/caller", protected(who)),
             path("mounted/", include(mounted)),
             path("healthz", who),
             path("docs/page", who),
-            *(path(own.__name__, guarded(own)) for own in (stream, refusal, failure)),
+            *(path(own.__name__, protected(own)) for own in (stream, refusal, failure)),
         ]
         return urls
 
@@ -92,12 +92,12 @@ class DjangoAsyncViews(DjangoViews):
     def _decorator(self, protection: Protection) -> Callable[[Any], Any]:
         decorate = super()._decorator(protection)
 
-        def guarded(view: Any) -> Any:
+        def protected(view: Any) -> Any:
             decorated = decorate(made_async(view))
             assert iscoroutinefunction(decorated)
             return decorated
 
-        return guarded
+        return protected
 
 
 class DjangoMiddleware(DjangoViews):
@@ -136,7 +136,7 @@ class DRFViews(DjangoViews):
     def _decorator(self, protection: Protection) -> Callable[[Any], Any]:
         permission = HasScopes(*protection.requirement.scopes, **_others(protection))
 
-        def guarded(view: Any) -> Any:
+        def protected(view: Any) -> Any:
             class View(APIView):
                 authentication_classes = (M2MAuthentication,)
                 permission_classes = (permission,)
@@ -148,12 +148,16 @@ class DRFViews(DjangoViews):
 
             return View.as_view()
 
-        return guarded
+        return protected
 
 
 def _others(protection: Protection) -> dict[str, Any]:
-    asked = protection.requirement
-    return {"any_scope": asked.any_scope, "app_ids": asked.app_ids, "organization": asked.organization}
+    requirement = protection.requirement
+    return {
+        "any_scope": requirement.any_scope,
+        "app_ids": requirement.app_ids,
+        "organization": requirement.organization,
+    }
 
 
 def made_async(view: Any) -> Any:

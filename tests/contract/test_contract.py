@@ -1,4 +1,4 @@
-"""Every row of the table through every adapter. An adapter joins by a harness in one of the modules imported here."""
+"""Every case of the contract with every adapter. A new adapter needs a harness in one of the modules imported here."""
 
 import pytest
 
@@ -30,11 +30,11 @@ PARAMETERS = [
 
 
 @pytest.mark.parametrize(("harness", "case"), PARAMETERS)
-def test_the_adapter_keeps_the_contract_and_names_the_route(harness: Harness, case: Case, environment):
+def test_the_adapter_fulfils_the_contract_and_reports_the_route(harness: Harness, case: Case, environment):
     before = environment.without_route
     case.check(harness, environment)
     assert environment.without_route == before or case.expected is ApplicationFailure
 
 
-def test_every_case_has_a_name_of_its_own():
+def test_every_case_has_a_unique_name():
     assert len({case.name for case in CASES}) == len(CASES)

@@ -29,9 +29,9 @@ ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
 
 
 def environ_of(request: ContractRequest) -> dict[str, Any]:
-    """The environ as a WSGI server makes it: it joins repeated fields, decodes the path and keeps what was sent.
+    """The environ of a WSGI server: repeated fields are joined, and the path is decoded.
 
-    Werkzeug's client takes it unread inside a Request; given the dict itself, it would parse and build it again.
+    Pass it to Werkzeug's client inside a Request: the client parses and rebuilds a plain dict.
     """
     builder = EnvironBuilder(
         path=request.path,
@@ -105,7 +105,7 @@ class FlaskApp:
         return ContractResponse(status=answer.status_code, fields=tuple(answer.headers), body=answer.data)
 
     def _protect(self, guard: M2MGuard, app: Flask, protection: Protection) -> Callable[[Any], Any]:
-        """Protect the app, and return what each view is to be decorated with."""
+        """Protect the app; returns the decorator for each view."""
         guard.protect(app, *protection.requirement.scopes, **_others(protection), public=protection.public)
         return lambda view: view
 
@@ -125,18 +125,22 @@ class FlaskAsyncViews(FlaskViews):
     def _protect(self, guard: M2MGuard, app: Flask, protection: Protection) -> Callable[[Any], Any]:
         decorate: Callable[[Any], Any] = super()._protect(guard, app, protection)
 
-        def guarded(view: Any) -> Any:
+        def protected(view: Any) -> Any:
             async def view_async(**route: str) -> Any:
                 return view(**route)
 
             return decorate(view_async)
 
-        return guarded
+        return protected
 
 
 def _others(protection: Protection) -> dict[str, Any]:
-    asked = protection.requirement
-    return {"any_scope": asked.any_scope, "app_ids": asked.app_ids, "organization": asked.organization}
+    requirement = protection.requirement
+    return {
+        "any_scope": requirement.any_scope,
+        "app_ids": requirement.app_ids,
+        "organization": requirement.organization,
+    }
 
 
 def who(tenant: str = "") -> Any:

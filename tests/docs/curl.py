@@ -1,4 +1,4 @@
-"""As much of curl as the quick starts use: `curl -i URL [-H FIELD]`. Prints the status and the JSON of the answer."""
+"""The part of curl that the quick starts use: `curl -i URL [-H FIELD]`. Prints the status and the JSON of the answer."""
 
 import json
 import sys

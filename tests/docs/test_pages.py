@@ -1,4 +1,4 @@
-"""Pages that need a process of their own: their blocks as one file, as a reader pastes them."""
+"""Pages that need a separate process: their blocks run as one file."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ PAGES = ["docs/guides/django.md", "docs/guides/drf.md"]
 
 
 def blocks_of(page: str) -> list[tuple[int, str]]:
-    """The Python blocks of a page: the line that each begins on, and its text."""
+    """The Python blocks of a page: the line on which each starts, and its text."""
     document = Document.parse(str(ROOT / page), PythonCodeBlockParser())
     return [(example.line, str(example.parsed)) for example in document.examples()]
 

@@ -1,4 +1,4 @@
-"""docs/start: each page as its reader does it, in an empty folder: the file, the two servers, and the calls, word for word."""
+"""docs/start: each page is followed word for word in an empty folder: the file, the two servers, and the calls."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_the_page_works_in_an_empty_folder(page, tmp_path, issuer):
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as server:
         try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/orders", server)
+            wait_until_answering(f"http://127.0.0.1:{port}/orders", server)
             done = subprocess.run(
                 ["sh", "-c", as_urllib3(call)],
                 cwd=tmp_path,
@@ -61,7 +61,7 @@ def test_the_page_works_in_an_empty_folder(page, tmp_path, issuer):
     assert json.loads(second) == [200, {"hello": "app-orders"}]
 
 
-def wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
+def wait_until_answering(url: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -74,6 +74,6 @@ def wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def as_urllib3(call: str) -> str:
-    """The calls with a stand-in for curl, which a machine need not have: it prints the status and the JSON of the answer."""
-    stand_in = f'curl() {{ {sys.executable} {Path(__file__).parent / "curl.py"} "$@"; }}\n'
-    return stand_in + call
+    """The calls with a replacement for curl, which may not be installed; it prints the status and the JSON of the answer."""
+    curl_replacement = f'curl() {{ {sys.executable} {Path(__file__).parent / "curl.py"} "$@"; }}\n'
+    return curl_replacement + call

@@ -1,4 +1,4 @@
-"""README.md, by a stranger in an empty folder: each block is a file, as its first line names it; and every link leads somewhere."""
+"""README.md: each block is a file with the name in its first line and runs in an empty folder; every link has a target."""
 
 import re
 import subprocess
@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 FILES = {text.splitlines()[0].removeprefix("# "): text for _, text in blocks_of("README.md")}
 LINK = re.compile(r"(?:\]\(|^\[[\w-]+\]: )(?P<target>[^)\s]+)", re.MULTILINE)
-NAMED = re.compile(r"\]\[(?P<name>[\w-]+)\]")
-OURS = re.compile(
+LINK_NAME = re.compile(r"\]\[(?P<name>[\w-]+)\]")
+OWN_FILE = re.compile(
     r"https://(?:github\.com/m2mguard/m2mguard/blob|raw\.githubusercontent\.com/m2mguard/m2mguard)/main/(?P<path>[^#]+)"
 )
 
@@ -30,7 +30,7 @@ def folder(tmp_path):
     "command",
     [["-c", "import orders"], ["-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"], ["report.py"]],
 )
-def test_each_block_runs_as_it_stands(folder, command):
+def test_each_block_runs_unchanged(folder, command):
     done = subprocess.run(
         [sys.executable, "-W", "error", *command], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
@@ -38,23 +38,23 @@ def test_each_block_runs_as_it_stands(folder, command):
     assert "pytest" not in command or "2 passed" in done.stdout
 
 
-def test_there_is_nothing_but_these_files():
+def test_the_readme_has_exactly_these_files():
     assert set(FILES) == {"orders.py", "test_orders.py", "report.py"}
 
 
-def test_every_link_is_absolute_and_leads_to_a_file_of_ours_or_elsewhere():
+def test_every_link_is_absolute_and_links_to_us_name_existing_files():
     targets = [match["target"] for match in LINK.finditer(TEXT)]
     assert len(targets) > 15
     for target in targets:
         assert target.startswith("https://"), target
-        ours = OURS.fullmatch(target.partition("#")[0])
-        if ours is not None:
-            assert (ROOT / ours["path"]).is_file(), target
+        own_file = OWN_FILE.fullmatch(target.partition("#")[0])
+        if own_file is not None:
+            assert (ROOT / own_file["path"]).is_file(), target
 
 
 def test_every_named_link_has_its_target():
     defined = re.findall(r"^\[([\w-]+)\]: ", TEXT, re.MULTILINE)
-    assert set(NAMED.findall(TEXT)) == set(defined)
+    assert set(LINK_NAME.findall(TEXT)) == set(defined)
 
 
 def test_the_first_screen_protects_an_api():

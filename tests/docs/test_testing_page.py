@@ -1,4 +1,4 @@
-"""docs/guides/testing.md: every block is a file, as its first line names it; and every row of the table is a test."""
+"""docs/guides/testing.md: every block is a file with the name in its first line; every row of the table is a test."""
 
 import re
 import textwrap
@@ -39,7 +39,7 @@ def test_every_block_is_a_file():
 
 
 @pytest.mark.parametrize("file", PASSED)
-def test_a_block_passes_as_it_stands(pytester, file):
+def test_a_block_passes_unchanged(pytester, file):
     run(pytester, file, FILES[file], *NO_ASYNCIO).assert_outcomes(passed=PASSED[file])
 
 

@@ -1,4 +1,4 @@
-"""The example in aiohttp.web is started, and called."""
+"""The aiohttp example runs and is called."""
 
 import os
 import subprocess
@@ -8,19 +8,19 @@ from pathlib import Path
 import urllib3
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.docs.test_quick_starts import free_port, wait_until_it_answers
+from tests.docs.test_quick_starts import free_port, wait_until_answering
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "aiohttp_app.py"
 
 
-def test_the_example_knows_who_calls_and_refuses_the_rest():
+def test_the_example_names_its_caller_and_refuses_others():
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with LocalIssuer() as issuer:
         environ = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API, "PORT": str(port)}
         with subprocess.Popen([sys.executable, EXAMPLE], env=os.environ | environ, stdout=subprocess.PIPE) as server:
             try:
-                wait_until_it_answers(f"{url}/healthz", server)
+                wait_until_answering(f"{url}/healthz", server)
 
                 def get(path, **claims):
                     fields = {"Authorization": f"Bearer {issuer.mint('app-orders', **claims)}"} if claims else {}

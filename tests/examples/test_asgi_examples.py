@@ -1,4 +1,4 @@
-"""Each example of the ASGI family is started under uvicorn, and called."""
+"""Each ASGI example runs under uvicorn and is called."""
 
 import importlib
 
@@ -9,7 +9,7 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 
 @pytest.mark.parametrize("name", ["asgi_app", "fastapi_app", "litestar_app", "quart_app", "starlette_app"])
-def test_the_example_knows_who_calls_and_refuses_the_rest(name, serve, monkeypatch):
+def test_the_example_names_its_caller_and_refuses_others(name, serve, monkeypatch):
     with LocalIssuer() as issuer, urllib3.PoolManager(retries=False, timeout=20) as http:
         monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", issuer.endpoint)
         monkeypatch.setenv("M2MGUARD_AUDIENCE", SHOPPING_API)

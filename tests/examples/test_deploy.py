@@ -1,4 +1,4 @@
-"""examples/deploy: the image and the manifest are linted, their command and probes are run, and nginx is a real one."""
+"""examples/deploy: the image and the manifest are linted; the command, the probes and a real nginx run."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import websockets.sync.client
 import yaml
 
 from m2mguard.testing import LocalIssuer
-from tests.docs.test_quick_starts import PATH, free_port, wait_until_it_answers
+from tests.docs.test_quick_starts import PATH, free_port, wait_until_answering
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 MANIFEST: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
@@ -27,7 +27,7 @@ def get(url: str, **fields: str) -> urllib3.BaseHTTPResponse:
 
 
 def until_ready(url: str) -> None:
-    """Probe as often as a kubelet would like to: each probe starts a fetch as soon as the back-off is over."""
+    """Probe until the API is ready: each probe starts a fetch as soon as the back-off is over."""
     deadline = time.monotonic() + 30
     while (status := get(url).status) != 200:
         assert status == 503
@@ -37,7 +37,7 @@ def until_ready(url: str) -> None:
 
 @pytest.fixture
 def issuer():
-    """An issuer that is not running yet."""
+    """An issuer that does not run before the test starts it."""
     issuer = LocalIssuer(algorithm="ES256")
     yield issuer
     issuer.__exit__()
@@ -51,11 +51,11 @@ def api(issuer):
     port = free_port()
     command = [shutil.which(command[0], path=PATH), *command[1:]]
     command[command.index("--port") + 1], command[command.index("--host") + 1] = str(port), "127.0.0.1"
-    command[command.index("--workers") + 1] = "1"  # so that one probe speaks for all
+    command[command.index("--workers") + 1] = "1"  # all probes then reach the same worker
     environ = {"PATH": PATH, **MANIFEST[0]["data"], "M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint}
     with subprocess.Popen(command, cwd=DEPLOY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/livez", server)
+            wait_until_answering(f"http://127.0.0.1:{port}/livez", server)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -69,7 +69,7 @@ def test_the_image_is_linted():
     assert done.returncode == 0, done.stdout
 
 
-def test_the_manifest_is_valid_and_asks_for_no_rights():
+def test_the_manifest_is_valid_and_needs_no_privileges():
     done = subprocess.run(
         ["kubernetes-validate", "--strict", DEPLOY / "kubernetes.yaml"],
         env=os.environ | {"PATH": PATH},
@@ -82,7 +82,7 @@ def test_the_manifest_is_valid_and_asks_for_no_rights():
     assert CONTAINER["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_the_probes_tell_a_pod_without_keys_from_a_dead_one(api, issuer):
+def test_a_pod_without_keys_is_alive_but_not_ready(api, issuer):
     liveness, readiness = (CONTAINER[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe"))
     assert get(api + liveness).status == 200
     assert get(api + readiness).status == 503
@@ -94,7 +94,7 @@ def test_the_probes_tell_a_pod_without_keys_from_a_dead_one(api, issuer):
 
 @pytest.fixture
 def nginx(api, tmp_path):
-    """A real nginx in front, with the configuration of the example but for its ports."""
+    """A real nginx in front of the API, with the configuration of the example and other ports."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed: apt-get install nginx-light")
     port = free_port()
@@ -107,14 +107,14 @@ def nginx(api, tmp_path):
     command = ["nginx", "-c", tmp_path / "nginx.conf", "-p", tmp_path, "-g", "daemon off;"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
         try:
-            wait_until_it_answers(f"http://127.0.0.1:{port}/livez", server)
+            wait_until_answering(f"http://127.0.0.1:{port}/livez", server)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait(20)
 
 
-def test_nginx_hands_on_tokens_and_logs_none(nginx, issuer, tmp_path):
+def test_nginx_passes_tokens_on_and_logs_none(nginx, issuer, tmp_path):
     issuer.start()
     until_ready(f"{nginx}/readyz")
     token = issuer.mint("app-mine", scopes=["read:orders"])

@@ -1,4 +1,4 @@
-"""The suites in examples/tests, each as its reader runs it: in a process of its own, by pytest or by unittest."""
+"""The suites in examples/tests: each runs in its own process, by pytest or by unittest."""
 
 import subprocess
 import sys
@@ -11,9 +11,9 @@ SUITES = sorted((ROOT / "examples" / "tests").glob("test_*.py"))
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.stem)
-def test_the_suite_passes_and_fits_on_a_page(suite):
-    by_unittest = suite.stem.endswith("unittest")
-    runner = ["unittest"] if by_unittest else ["pytest", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+def test_the_suite_passes_and_has_at_most_30_lines(suite):
+    is_unittest = suite.stem.endswith("unittest")
+    runner = ["unittest"] if is_unittest else ["pytest", "-p", "no:cacheprovider", "-p", "no:asyncio"]
     done = subprocess.run(
         [sys.executable, "-m", *runner, suite.relative_to(ROOT)],
         cwd=ROOT,
@@ -23,11 +23,11 @@ def test_the_suite_passes_and_fits_on_a_page(suite):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert ("Ran 1 test" in done.stderr) if by_unittest else ("3 passed" in done.stdout)
+    assert ("Ran 1 test" in done.stderr) if is_unittest else ("3 passed" in done.stdout)
     assert len(suite.read_text().splitlines()) <= 30
 
 
-def test_there_is_a_suite_for_each_of_the_frameworks():
+def test_there_is_a_suite_for_each_framework():
     assert [suite.stem.removeprefix("test_") for suite in SUITES] == [
         "drf_site", "fastapi_app", "fastapi_app_unittest", "flask_app", "starlette_app",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Each example of the WSGI family is started under a real server, and called."""
+"""Each WSGI example runs under a real server and is called."""
 
 import pytest
 import urllib3
@@ -13,7 +13,7 @@ APPS = [
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_the_example_knows_who_calls_and_refuses_the_rest(app):
+def test_the_example_names_its_caller_and_refuses_others(app):
     with LocalIssuer() as issuer, urllib3.PoolManager(retries=False, timeout=20) as http:
         env = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API}
         with running("gunicorn", "--no-control-socket", "--bind", "fd://{fd}", f"examples.{app}", env=env) as url:

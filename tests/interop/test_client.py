@@ -1,4 +1,4 @@
-"""Both ends with a stranger: our client at a real provider, and a real client of another language at our issuer and our API."""
+"""Our client with a real provider, and a client in another language with our issuer and our API."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from tests.interop.conftest import OidcProvider, node_modules, node_program
 
 
 def source_at(provider: OidcProvider, app_id: str = "orders-es384", **changed: Any) -> TokenSource:
-    """Knows no more of the provider than its URL, so the token endpoint is found by discovery."""
+    """A source that gets only the URL of the provider, so it finds the token endpoint by discovery."""
     arguments: dict[str, Any] = {
         "client_id": app_id,
         "client_secret": provider.clients[app_id],
@@ -26,14 +26,14 @@ def source_at(provider: OidcProvider, app_id: str = "orders-es384", **changed: A
 
 
 @pytest.mark.parametrize("app_id", ["orders-es384", "orders-rs256", "billing-es384"])
-def test_a_real_provider_gives_us_a_token_that_we_accept(oidc_provider, app_id):
+def test_a_real_provider_issues_a_token_that_we_accept(oidc_provider, app_id):
     token = source_at(oidc_provider, app_id).token()
     caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
     assert (caller.app_id, caller.scopes) == (app_id, token.scopes) == (app_id, frozenset({"read:orders"}))
     assert token.expires_at == pytest.approx(caller.expires_at, abs=5)
 
 
-async def test_it_does_so_on_every_event_loop(oidc_provider):
+async def test_a_real_provider_issues_a_token_on_every_event_loop(oidc_provider):
     assert (await source_at(oidc_provider).atoken()).scopes == {"read:orders"}
 
 
@@ -42,10 +42,10 @@ async def test_it_does_so_on_every_event_loop(oidc_provider):
     [
         ({"resource": "https://shopping.api/"}, "resource"),
         ({"client_secret": "wrong"}, "client_authentication"),
-        ({"client_id": "nobody"}, "client_authentication"),  # it does not tell strangers who exists
+        ({"client_id": "nobody"}, "client_authentication"),  # it does not reveal which clients exist
     ],
 )
-def test_its_refusals_are_told_apart_and_come_with_its_own_words(oidc_provider, changed, reason):
+def test_refusals_have_a_reason_and_the_description_of_the_provider(oidc_provider, changed, reason):
     with pytest.raises(TokenRequestRefused) as raised:
         source_at(oidc_provider, **changed).token()
     assert raised.value.reason == reason
@@ -54,13 +54,13 @@ def test_its_refusals_are_told_apart_and_come_with_its_own_words(oidc_provider, 
     assert raised.value.error_description in str(raised.value)
 
 
-def test_it_is_silent_on_scopes_that_it_dropped_and_we_can_be_told_so(oidc_provider):
+def test_missing_scope_dropped_fits_a_provider_that_omits_scope(oidc_provider):
     token = source_at(oidc_provider, scopes=["delete:orders"], missing_scope="dropped").token()
     caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
     assert caller.scopes == token.scopes == frozenset()
 
 
-def test_openid_client_gets_a_token_of_our_local_issuer_and_calls_an_api_that_we_protect(serve):
+def test_openid_client_gets_a_token_and_calls_a_protected_api(serve):
     secret = "p:a ss/w+%&=~"
     with LocalIssuer(
         applications={"app-js": Application(secret=secret, scopes={SHOPPING_API: ("read:orders",)})}

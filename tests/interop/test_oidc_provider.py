@@ -1,4 +1,4 @@
-"""Tokens of a real OpenID Connect provider that we did not write, through FastAPI under uvicorn, over real HTTP."""
+"""Tokens of a real OpenID Connect provider, verified by FastAPI under uvicorn over HTTP."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ def header_of(token: str) -> dict[str, str]:
 
 @pytest.fixture
 def server(oidc_provider) -> ResourceServer:
-    """Knows no more of the provider than its URL, so its keys are found by discovery."""
+    """A server that gets only the URL of the provider, so it finds the keys by discovery."""
     return ResourceServer(Issuer(url=oidc_provider.issuer), audience=oidc_provider.resource)
 
 

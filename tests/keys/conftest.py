@@ -1,4 +1,4 @@
-"""A running issuer, a clock that tests move, observed events, and servers built from them."""
+"""Servers for the shared `issuer`, `clock` and `events` fixtures."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +11,13 @@ from m2mguard.testing import SHOPPING_API
 
 @pytest.fixture
 def make_server(issuer, clock, events) -> Callable[..., ResourceServer]:
-    """Build a server for `issuer`, whose key ages follow `clock`; arguments are those of `KeyCaching`."""
+    """Build a server for `issuer` that measures key ages with `clock`; takes the arguments of `KeyCaching`."""
 
-    def make(**numbers: Any) -> ResourceServer:
+    def make(**caching: Any) -> ResourceServer:
         return ResourceServer(
             Issuer.logto(issuer.endpoint),
             audience=SHOPPING_API,
-            caching=KeyCaching(**numbers),
+            caching=KeyCaching(**caching),
             monotonic=clock,
             on_event=events,
         )

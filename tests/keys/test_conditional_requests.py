@@ -1,4 +1,4 @@
-"""`If-None-Match` saves a body, and never pins keys: not for longer than an hour, not after a failure, not at another URL."""
+"""Conditional fetches (`If-None-Match`): unconditional once an hour, after a failure, and at another URL."""
 
 import pytest
 
@@ -23,8 +23,8 @@ def test_a_refresh_is_conditional(issuer, server, clock):
     assert last_was_conditional(issuer)
 
 
-def test_at_least_once_an_hour_a_fetch_is_unconditional(issuer, server, clock):
-    """However many answers of "not modified" lie between: each of them says nothing about the document itself."""
+def test_a_fetch_is_unconditional_at_least_once_an_hour(issuer, server, clock):
+    """A 304 does not prove that the document is current, so the number of 304s does not matter."""
     server.warm_up()
     conditional = []
     for _ in range(30):
@@ -32,10 +32,11 @@ def test_at_least_once_an_hour_a_fetch_is_unconditional(issuer, server, clock):
         server.warm_up()
         conditional.append(last_was_conditional(issuer))
     every = int(UNCONDITIONAL_AFTER_S / 300)
-    assert [number + 1 for number, one in enumerate(conditional) if not one] == [every, 2 * every]
+    unconditional = [number for number, is_conditional in enumerate(conditional, 1) if not is_conditional]
+    assert unconditional == [every, 2 * every]
 
 
-def test_a_broken_cache_that_always_says_not_modified_pins_no_key_for_longer_than_an_hour(issuer, server, clock):
+def test_a_cache_that_always_answers_304_keeps_a_key_for_at_most_an_hour(issuer, server, clock):
     token, kid = issuer.mint(lifetime=86_400), issuer.current_key.kid
     server.verify(token)
     issuer.rotate()
@@ -50,7 +51,7 @@ def test_a_broken_cache_that_always_says_not_modified_pins_no_key_for_longer_tha
         server.verify(token)
 
 
-def test_after_a_failure_a_fetch_is_unconditional(issuer, server, clock):
+def test_a_fetch_after_a_failure_is_unconditional(issuer, server, clock):
     server.warm_up()
     issuer.misbehave("jwks", faults.html(), times=1)
     server.refresh()
@@ -60,18 +61,18 @@ def test_after_a_failure_a_fetch_is_unconditional(issuer, server, clock):
     assert last_was_conditional(issuer)
 
 
-def test_a_304_to_a_request_that_was_not_conditional_is_a_failure(issuer, server):
+def test_a_304_to_an_unconditional_request_is_a_failure(issuer, server):
     issuer.misbehave("jwks", NOT_MODIFIED)
     assert not server.warm_up().ready
     assert server.health().issuers[0].last_error == "the key set was answered with status 304"
 
 
-def test_a_validator_never_goes_to_another_url_than_its_own(clock, events):
+def test_an_etag_is_sent_only_to_the_url_it_came_from(clock, events):
     with LocalIssuer() as issuer:
         server = ResourceServer(issuer.url, audience=SHOPPING_API, monotonic=clock, on_event=events)
         server.warm_up()
         clock.advance(METADATA_TTL_S - 300)
-        issuer.rotate()  # so that the document is not an hour old when the metadata is
+        issuer.rotate()  # the document is then less than an hour old when the metadata expires
         server.warm_up()
         assert last_was_conditional(issuer)
         moved = issuer.jwks_uri + "?version=2"
@@ -83,7 +84,7 @@ def test_a_validator_never_goes_to_another_url_than_its_own(clock, events):
         assert [event.not_modified for event in events.wait_for(KeysRefreshed, 3)] == [False, False, False]
 
 
-def test_the_validator_of_a_304_takes_the_place_of_the_one_before(issuer, server, clock):
+def test_the_etag_of_a_304_replaces_the_previous_etag(issuer, server, clock):
     server.warm_up()
     issuer.misbehave("jwks", faults.Fault(status=304, headers={"ETag": '"another"'}, body=b""), times=1)
     clock.advance(300)
@@ -93,7 +94,7 @@ def test_the_validator_of_a_304_takes_the_place_of_the_one_before(issuer, server
     assert issuer.requests[-1].headers["if-none-match"] == '"another"'
 
 
-def test_keys_at_a_configured_url_are_asked_for_conditionally_as_well(clock):
+def test_a_fetch_from_a_configured_jwks_uri_is_conditional_too(clock):
     with LocalIssuer() as issuer:
         trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri)
         server = ResourceServer(trusted, audience=SHOPPING_API, monotonic=clock)

@@ -1,4 +1,4 @@
-"""The issuer fails in every way it can: known tokens are served up to the stale edge, then 503, and recovery needs no restart."""
+"""Outages of the issuer: known tokens are served until the keys are stale, then 503; recovery needs no restart."""
 
 import threading
 import time
@@ -35,26 +35,27 @@ OUTAGES = {
 }
 
 
-def unavailable(server, token) -> float:
+def retry_after_of(server, token) -> float:
+    """Verify a token that is answered with 503; returns its `Retry-After` in seconds."""
     with pytest.raises(KeysUnavailable) as caught:
         server.verify(token)
     return caught.value.retry_after
 
 
-def lives_through_an_outage(server, issuer, clock, events, begin, end):
-    """Known tokens up to the stale edge, 503 after it, and recovery within one back-off step."""
+def check_outage(server, issuer, clock, events, begin, end):
+    """Known tokens are served until `stale_until`, then 503; recovery takes at most one back-off step."""
     token = issuer.mint()
     server.verify(token)
     begin()
     for age in (301, 1800, 3599):
         clock.now += age - server.health().issuers[0].age
         assert server.verify(token).app_id == "app-orders"
-        assert server.verify(issuer.mint()).app_id == "app-orders"  # not remembered, but its key is known
+        assert server.verify(issuer.mint()).app_id == "app-orders"  # not cached, but its key is known
     assert events.of(StaleServed)[-1].remaining_s == pytest.approx(1)
     assert server.health().ready
     clock.advance(2)
     assert not server.health().ready
-    retry_after = max(unavailable(server, token), unavailable(server, issuer.mint()))
+    retry_after = max(retry_after_of(server, token), retry_after_of(server, issuer.mint()))
     assert 0 < retry_after <= 60
     assert len(events.of(KeysUnavailableEvent)) == 2
     events.wait_for(RefreshFailed)
@@ -67,8 +68,8 @@ def lives_through_an_outage(server, issuer, clock, events, begin, end):
 
 
 @pytest.mark.parametrize("fault", OUTAGES.values(), ids=OUTAGES)
-def test_an_issuer_that_answers_wrongly(issuer, make_server, clock, events, fault):
-    lives_through_an_outage(
+def test_an_outage_with_invalid_answers(issuer, make_server, clock, events, fault):
+    check_outage(
         make_server(**QUICK),
         issuer,
         clock,
@@ -78,8 +79,8 @@ def test_an_issuer_that_answers_wrongly(issuer, make_server, clock, events, faul
     )
 
 
-def test_an_issuer_that_refuses_connections(issuer, make_server, clock, events):
-    lives_through_an_outage(make_server(**QUICK), issuer, clock, events, begin=issuer.stop, end=issuer.start)
+def test_an_outage_with_refused_connections(issuer, make_server, clock, events):
+    check_outage(make_server(**QUICK), issuer, clock, events, begin=issuer.stop, end=issuer.start)
 
 
 def test_with_stale_for_0_keys_are_not_served_past_their_ttl(issuer, make_server, clock):
@@ -90,26 +91,26 @@ def test_with_stale_for_0_keys_are_not_served_past_their_ttl(issuer, make_server
     clock.advance(299.9)
     assert server.verify(token).app_id == "app-orders"
     clock.advance(0.2)
-    assert unavailable(server, token) > 0
+    assert retry_after_of(server, token) > 0
 
 
 def test_tokens_start_the_next_fetch_when_the_rate_limit_allows_it(issuer, server, clock):
-    """After a first fetch that failed tokens cause the next when its requests are paid back."""
+    """The requests of a failed first fetch count towards the rate limit."""
     issuer.misbehave("jwks", faults.status(503), times=1)
-    assert unavailable(server, issuer.mint()) <= 30
-    unavailable(server, issuer.mint())
+    assert retry_after_of(server, issuer.mint()) <= 30
+    retry_after_of(server, issuer.mint())
     assert issuer.count() == 2
     clock.advance(29.9)
-    unavailable(server, issuer.mint())
+    retry_after_of(server, issuer.mint())
     assert issuer.count() == 2
     clock.advance(0.1)
     server.verify(issuer.mint())
 
 
 def test_a_probe_starts_the_next_fetch_after_the_back_off(issuer, server, clock, events):
-    """After a first fetch that failed a probe causes the next when the back off is over."""
+    """The first fetch fails; a probe starts the next one as soon as the back-off ends."""
     issuer.misbehave("jwks", faults.status(503), times=1)
-    unavailable(server, issuer.mint())
+    retry_after_of(server, issuer.mint())
     assert server.readiness().status == 503
     clock.advance(1)
     server.readiness()
@@ -118,7 +119,7 @@ def test_a_probe_starts_the_next_fetch_after_the_back_off(issuer, server, clock,
     server.verify(issuer.mint())
 
 
-def test_an_idle_server_past_its_ttl_waits_once_for_a_hanging_issuer_and_then_no_more(issuer, make_server, clock):
+def test_only_the_first_request_past_the_ttl_waits_for_a_hanging_issuer(issuer, make_server, clock):
     server = make_server(max_wait=0.3, timeout=1, connect_timeout=1)
     token = issuer.mint()
     server.verify(token)
@@ -126,18 +127,18 @@ def test_an_idle_server_past_its_ttl_waits_once_for_a_hanging_issuer_and_then_no
     clock.advance(301)
     began = time.perf_counter()
     server.verify(token)
-    first = time.perf_counter() - began
+    first_s = time.perf_counter() - began
     began = time.perf_counter()
     for _ in range(20):
         server.verify(token)
-    others = time.perf_counter() - began
-    assert 0.3 <= first < 0.9
-    assert others < 0.2
+    others_s = time.perf_counter() - began
+    assert 0.3 <= first_s < 0.9
+    assert others_s < 0.2
     assert issuer.count("jwks") == 2
     issuer.behave()
 
 
-def test_while_it_keeps_failing_nobody_waits(issuer, make_server, clock, events):
+def test_no_request_waits_while_the_issuer_keeps_failing(issuer, make_server, clock, events):
     server = make_server(max_wait=1, timeout=1, connect_timeout=1)
     token = issuer.mint()
     server.verify(token)
@@ -148,24 +149,24 @@ def test_while_it_keeps_failing_nobody_waits(issuer, make_server, clock, events)
         issuer.misbehave("jwks", faults.hang())
         clock.advance(60)
         began = time.perf_counter()
-        server.verify(token)  # begins another attempt, in the background
+        server.verify(token)  # starts another fetch in the background
         assert time.perf_counter() - began < 0.5
         issuer.wait_for_requests("jwks", failures)
         issuer.misbehave("jwks", faults.status(503))
         events.wait_for(RefreshFailed, failures)
 
 
-def test_a_hanging_fetch_is_given_up_and_its_late_result_is_kept(issuer, make_server, clock, events):
-    """A hanging attempt is given up at its age limit and what it brings late is still welcome."""
+def test_a_hanging_fetch_is_abandoned_and_its_late_result_is_kept(issuer, make_server, clock, events):
+    """A hanging fetch is abandoned at its age limit; if it still ends, its keys are used."""
     server = make_server()
     token = issuer.mint()
     with issuer.hold("jwks") as gate:
-        caller = threading.Thread(target=lambda: unavailable(server, token))
+        caller = threading.Thread(target=lambda: retry_after_of(server, token))
         caller.start()
         gate.wait_for(1)
         clock.advance(6)
         late = threading.Thread(target=server.verify, args=(token,))
-        late.start()  # it is a new attempt that this one waits for
+        late.start()  # waits for a new fetch
         gate.wait_for(2)
         caller.join()
         assert [failed.error for failed in events.of(RefreshFailed)] == ["the fetch did not end in time"]
@@ -174,7 +175,7 @@ def test_a_hanging_fetch_is_given_up_and_its_late_result_is_kept(issuer, make_se
     assert server.health().ready
 
 
-def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
+def test_a_failed_refresh_is_reported_with_a_safe_message(issuer, server, clock):
     server.verify(issuer.mint())
     issuer.misbehave("jwks", faults.body(b'{"keys": "sekret"}'))
     health = server.refresh()
@@ -183,8 +184,8 @@ def test_a_refresh_that_fails_says_so_in_safe_words(issuer, server, clock):
     assert health.issuers[0].last_error == "the key set has no list of keys"
 
 
-def test_a_fetch_for_an_unknown_key_that_is_given_up_and_ends_late_is_counted_once(issuer, clock, monkeypatch):
-    """Its requests delay the next allowed fetch, once."""
+def test_an_abandoned_fetch_that_ends_late_is_counted_once(issuer, clock, monkeypatch):
+    """Its requests delay the next allowed fetch only once."""
     caching = KeyCaching()
     clocks = Clocks(wall=clock, ages=clock, monotonic=clock)
     fetched = Fetched(keys=key_set_from_members(issuer.jwks, max_keys=9), max_age=None, etag=None, jwks_uri="j")

@@ -1,11 +1,11 @@
-"""The promises about keys, held against whatever order of events Hypothesis can think of.
+"""The guarantees of the key cache, checked with every order of events that Hypothesis generates.
 
-The machine drives a `KeyState`, which is a `SharedFetch` and asks `decide`, with a clock of its own and without any I/O: it decides when
-a fetch ends, and with what; when a caller's time is over; when the issuer rotates. Beside it runs a much simpler model.
+The state machine drives a `KeyState` with its own clock and without I/O. It chooses when a fetch ends and with what result, when a
+caller times out, and when the issuer rotates its keys. A simpler model runs in parallel.
 
-Three kinds of callers ask: applications that were verified before, others, and strangers who invent key ids. What is promised: a
-stranger does not delay a known application, and delays anybody by at most `cooldown / burst`; a token that may be good is never refused;
-invented key ids cost the issuer `burst` requests in a cool-down.
+There are three kinds of callers: applications that were verified before, other applications, and forgers who invent key ids. The
+guarantees: a forger does not delay a known application, and delays any other caller by at most `cooldown / burst`; a token that may be
+good is never refused; invented key ids cause at most `burst` requests in a cool-down.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ from tests.manual_clock import ManualClock
 
 JWKS = {kid: SigningKey.generate("ES256", kid=kid).public_jwk for kid in ("a", "b", "c")}
 FORGED = ("x", "y", "z")
-EPOCH = 1_790_000_000.0 - 1_000_000.0  # what the wall clock shows when the other one shows 0
+EPOCH = 1_790_000_000.0 - 1_000_000.0  # the wall clock when the monotonic clock is 0
 MINUTE = 60.0
 SECONDS = st.one_of(
     st.floats(0, 2),
@@ -60,18 +60,18 @@ class Caller:
 @dataclass
 class InFlight:
     fetch: KeyFetch
-    kids: frozenset[str]  # what the issuer published when it began
+    kids: frozenset[str]  # the key ids that the issuer published when it started
 
 
 @dataclass
 class Cost:
-    """What fetches for unknown keys have cost that brought nothing."""
+    """Requests of the fetches for unknown keys that found nothing: (time, requests)."""
 
-    strangers: list[tuple[float, int]] = field(default_factory=list)
+    unknown: list[tuple[float, int]] = field(default_factory=list)
     known: list[tuple[float, int]] = field(default_factory=list)
 
     def since(self, then: float) -> int:
-        return sum(requests for at, requests in (*self.strangers, *self.known) if at > then)
+        return sum(requests for at, requests in (*self.unknown, *self.known) if at > then)
 
 
 class KeyPromises(RuleBasedStateMachine):
@@ -83,11 +83,11 @@ class KeyPromises(RuleBasedStateMachine):
         self.state = KeyState(
             fetch=self._answer, caching=caching, clocks=clocks, on_kept=self._on_kept, on_failure=self._on_failure
         )
-        self.answer: Fetched | None = None  # what the fetch that ends next brings; None: it fails
+        self.answer: Fetched | None = None  # the result of the fetch that ends next; None: it fails
         self.kept: list[KeyFetch] = []
-        self.kids = frozenset("a")  # what the issuer publishes
+        self.kids = frozenset("a")  # the key ids that the issuer publishes
         self.published_since = {"a": self.clock.now}
-        self.best: tuple[int, float, frozenset[str]] | None = None  # the newest good answer: number, begun at, key ids
+        self.best: tuple[int, float, frozenset[str]] | None = None  # the newest result: number, start, key ids
         self.void = 0
         self.begun = 0
         self.pending: list[InFlight] = []
@@ -95,7 +95,7 @@ class KeyPromises(RuleBasedStateMachine):
         self.failed_at: float | None = None
         self.cost = Cost()
 
-    # What happens outside
+    # Events outside the server
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
@@ -132,7 +132,7 @@ class KeyPromises(RuleBasedStateMachine):
     @precondition(lambda self: self.pending)
     @rule(which=st.integers(0, 99), good=st.booleans(), is_late=st.booleans())
     def a_fetch_ends(self, which: int, good: bool, is_late: bool) -> None:
-        """With what was published when it began, or what is now: an answer may be as old as its question."""
+        """It returns the keys that were published when it started (`is_late`: the current ones)."""
         ending = self.pending.pop(which % len(self.pending))
         fetch, kids = ending.fetch, self.kids if is_late else ending.kids
         held = self.state.snapshot
@@ -144,73 +144,73 @@ class KeyPromises(RuleBasedStateMachine):
         if not good:
             assert self.state.snapshot is held, "a failed fetch removed or changed keys"
             return
-        wanted = fetch.number > max(self.void, self.best[0] if self.best else 0)
-        assert wanted == (fetch in self.kept)
-        if wanted:
+        expected = fetch.number > max(self.void, self.best[0] if self.best else 0)
+        assert expected == (fetch in self.kept)
+        if expected:
             self.best = (fetch.number, fetch.began_at, kids)
             self.failed_at = None
             news = fetch.request is None or fetch.request.kid in kids or (before is not None and kids - before)
             if not news:
                 self._count(fetch)
 
-    # What callers do
+    # Actions of callers
 
     @rule(kid=st.sampled_from("abc"), is_known=st.booleans(), age=st.sampled_from([0.0, 1.0, 59.0, 600.0]))
-    def a_caller_comes(self, kid: str, is_known: bool, age: float) -> None:
+    def a_caller_sends_a_token(self, kid: str, is_known: bool, age: float) -> None:
         request = self._request(kid, is_known=is_known, age=age)
         self._ask(request, self.clock.now, None)
 
     @rule(
         kid=st.sampled_from(FORGED), is_known=st.sampled_from([False, False, True]), age=st.sampled_from([0.0, 600.0])
     )
-    def a_forger_comes(self, kid: str, is_known: bool, age: float) -> None:
+    def a_forger_sends_a_token(self, kid: str, is_known: bool, age: float) -> None:
         request = self._request(kid, is_known=is_known, age=age)
         self._ask(request, self.clock.now, None)
 
     @rule(kid=st.sampled_from(("a", *FORGED)), is_known=st.booleans(), good=st.booleans())
-    def a_caller_comes_and_the_issuer_answers_at_once(self, kid: str, is_known: bool, good: bool) -> None:
+    def a_caller_sends_a_token_and_the_issuer_answers(self, kid: str, is_known: bool, good: bool) -> None:
         request = self._request(kid, is_known=is_known)
         self._ask(request, self.clock.now, None)
         if self.pending:
             self.a_fetch_ends(len(self.pending) - 1, good, True)
         if self.waiting:
-            self.a_caller_is_back(len(self.waiting) - 1, False)
+            self.a_caller_returns(len(self.waiting) - 1, False)
 
     @precondition(lambda self: self.waiting)
     @rule(which=st.integers(0, 99), timed_out=st.booleans())
-    def a_caller_is_back(self, which: int, timed_out: bool) -> None:
+    def a_caller_returns(self, which: int, timed_out: bool) -> None:
         caller = self.waiting[which % len(self.waiting)]
         ended = caller.waits_for is not self.state._in_flight
         if not ended and not timed_out:
             return
-        if not ended:  # its time is over: in real time, so with an injected clock that may be at any moment
+        if not ended:  # its wait timed out in real time, which may be at any time of the injected clock
             self.state.waiter_timed_out(caller.waits_for)
         self.waiting.remove(caller)
         self._ask(caller.request, caller.since, Waiter(since=caller.since, timed_out=not ended))
 
-    # What operators do
+    # Actions of operators
 
     @rule()
     def refresh(self) -> None:
         fetch = self.state.start_fetch()
-        assert fetch is self._note_what_began()
+        assert fetch is self._record_started_fetch()
 
     @rule()
     def warm_up(self) -> None:
         self.give_up_overdue()
         in_flight = self.state._in_flight
         fetch = self.state.join_or_start_fetch()
-        assert self._note_what_began() is (None if fetch is in_flight else fetch)
+        assert self._record_started_fetch() is (None if fetch is in_flight else fetch)
         if fetch is None:
             assert self.best is not None
-            assert self.clock.now < self.best[1] + self.caching.ttl, "warm_up took old keys for fresh ones"
+            assert self.clock.now < self.best[1] + self.caching.ttl, "warm_up treated expired keys as fresh"
 
     @rule()
     def a_readiness_probe(self) -> None:
         self.give_up_overdue()
         status = self.state.status()
         self.state.fetch_if_unusable()
-        if self._note_what_began() is not None:
+        if self._record_started_fetch() is not None:
             assert status.snapshot is None or self.clock.now >= status.snapshot.stale_until
             assert status.history.may_ask(self.clock.now)
 
@@ -223,32 +223,32 @@ class KeyPromises(RuleBasedStateMachine):
         self.cost = Cost()
         assert self.state.snapshot is None
 
-    # The promises
+    # The guarantees
 
     def _request(self, kid: str, *, is_known: bool, age: float = 0.0) -> KeyRequest:
         self.clock.advance(1e-6)
         return KeyRequest(kid=kid, alg="ES256", issued_at=EPOCH + self.clock.now - age, is_known=is_known)
 
     def _is_good(self, request: KeyRequest) -> bool:
-        """Whether its key has been published since before it was issued, and still is."""
+        """Whether its key was published before the token was issued and still is."""
         assert request.issued_at is not None
         kid = str(request.kid)
         return kid in self.kids and EPOCH + self.published_since[kid] <= request.issued_at
 
-    def _ask(self, request: KeyRequest, since: float, asked: Waiter | None) -> None:
+    def _ask(self, request: KeyRequest, since: float, waiter: Waiter | None) -> None:
         now, caching = self.clock.now, self.caching
         self.give_up_overdue()
         fit = self.best is not None and now < self.best[1] + max(caching.stale_for, caching.ttl)
         known = fit and self.best is not None and request.kid in self.best[2]
         before = self.state.status().history
-        resolution = self.state.resolve(request, asked)
-        began = self._note_what_began()
+        resolution = self.state.resolve(request, waiter)
+        began = self._record_started_fetch()
         decision = resolution.decision
         match decision.action:
             case KeyAction.SERVE | KeyAction.SERVE_AND_REFRESH:
-                assert known, "served a key that the newest good answer does not hold, or past the stale edge"
+                assert known, "served a key that is not in the newest result, or is stale"
             case KeyAction.REFUSE:
-                assert fit, "refused without keys: that is could not tell"
+                assert fit, "refused without keys instead of unavailable"
                 assert not known, "refused a known key"
                 assert not self._is_good(request), "refused a token that may be good"
                 assert self.best is not None
@@ -259,32 +259,32 @@ class KeyPromises(RuleBasedStateMachine):
                 if decision.throttled:
                     self._check_delay(request, decision, fit=fit)
             case KeyAction.WAIT:
-                self._check_wait(decision.wait_until, since, asked, fit=fit, known=known)
+                self._check_wait(decision.wait_until, since, waiter, fit=fit, known=known)
                 assert resolution.wait_for is not None
                 self.waiting.append(Caller(request, since, resolution.wait_for))
         if began is not None:
             assert before.in_flight_since is None, "two fetches at once"
             self._check_permission(began, now, fit=fit, known=known)
-        self.clock.advance(1e-6)  # no two moments are the same one
+        self.clock.advance(1e-6)  # no two events happen at the same time
 
     def _check_delay(self, request: KeyRequest, decision: KeyDecision, *, fit: bool) -> None:
-        """No caller waits for the rate limit, and `retry_after` is never much longer than a stranger can make it."""
+        """No caller waits for the rate limit, and a forger cannot make `retry_after` longer than its bound."""
         caching, now = self.caching, self.clock.now
         if not caching.burst or not fit:
             return
         pace = caching.cooldown / caching.burst
         if request.is_known and caching.burst > 1:
-            assert self.cost.known, "a stranger delayed a known application"
-            assert self.cost.known[-1][0] > now - caching.cooldown, "the reserved fetch was not free again"
-        if not self.cost.known and all(requests == 1 for _, requests in self.cost.strangers):
-            assert decision.retry_after <= pace + 1e-6, "a stranger delayed somebody by more than was promised"
+            assert self.cost.known, "a forger delayed a known application"
+            assert self.cost.known[-1][0] > now - caching.cooldown, "the reserved fetch is not allowed again"
+        if not self.cost.known and all(requests == 1 for _, requests in self.cost.unknown):
+            assert decision.retry_after <= pace + 1e-6, "a forger delayed a caller by more than the bound"
 
-    def _check_wait(self, until: float, since: float, asked: Waiter | None, *, fit: bool, known: bool) -> None:
-        assert until <= since + (self.caching.max_wait if fit else self.caching.timeout), "a wait without its bound"
-        assert asked is None or not asked.timed_out, "waits again, after a time-out"
+    def _check_wait(self, until: float, since: float, waiter: Waiter | None, *, fit: bool, known: bool) -> None:
+        assert until <= since + (self.caching.max_wait if fit else self.caching.timeout), "a wait past its deadline"
+        assert waiter is None or not waiter.timed_out, "waits again, after a time-out"
         if known:
             assert self.best is not None
-            assert asked is None, "a known key waited twice"
+            assert waiter is None, "a known key waited twice"
             assert self.clock.now >= self.best[1] + self.caching.ttl, "a known key waited within its ttl"
             recently = self.failed_at is not None and self.clock.now < self.failed_at + 120
             assert not recently, "a known key waited for an issuer that fails"
@@ -295,9 +295,9 @@ class KeyPromises(RuleBasedStateMachine):
             assert fit
             assert not known
             assert burst
-            kept = 1 if fetch.is_known and burst > 1 else 0  # beside what strangers have used
-            assert self.cost.since(now - cooldown + 1e-6) < burst + kept, (
-                "more requests about unknown keys than permitted"
+            reserved = 1 if fetch.is_known and burst > 1 else 0  # in addition to the requests for other callers
+            assert self.cost.since(now - cooldown + 1e-6) < burst + reserved, (
+                "more requests for unknown keys than allowed"
             )
         elif self.failed_at is not None:
             assert now >= self.failed_at + 0.5, "no back-off after a failure"
@@ -306,14 +306,14 @@ class KeyPromises(RuleBasedStateMachine):
 
     def _count(self, fetch: KeyFetch) -> None:
         if fetch.request is not None:
-            cost = self.cost.known if fetch.is_known else self.cost.strangers
+            cost = self.cost.known if fetch.is_known else self.cost.unknown
             cost.append((fetch.began_at, max(1, fetch.requests)))
 
-    def _note_what_began(self) -> KeyFetch | None:
+    def _record_started_fetch(self) -> KeyFetch | None:
         if self.state._begun == self.begun:
             return None
         self.begun += 1
-        assert self.state._begun == self.begun, "one call began two fetches"
+        assert self.state._begun == self.begun, "one call started two fetches"
         fetch = self.state._in_flight
         assert fetch is not None
         self.pending.append(InFlight(fetch, self.kids))

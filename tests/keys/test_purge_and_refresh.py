@@ -1,4 +1,4 @@
-"""`purge` and `refresh`: an operator's call overrides every fetch in flight."""
+"""`purge` and `refresh` override every fetch in flight."""
 
 import json
 import threading
@@ -9,22 +9,18 @@ import pytest
 from m2mguard import InvalidToken, KeysUnavailable
 from m2mguard.events import KeysRefreshed, RefreshFailed
 from m2mguard.testing import faults
-
-
-def end_of_fetching():
-    for thread in threading.enumerate():
-        if thread.name.startswith("m2mguard-keys"):
-            thread.join(10)
+from tests.key_threads import join_key_threads
 
 
 def withdraw_current(issuer):
+    """Replace the current key; returns a token that it signed."""
     token, kid = issuer.mint(), issuer.current_key.kid
     issuer.rotate()
     issuer.withdraw(kid)
     return token
 
 
-def test_after_a_purge_a_remembered_token_of_a_withdrawn_key_is_refused_at_once(issuer, server):
+def test_after_a_purge_a_cached_token_of_a_withdrawn_key_is_refused(issuer, server):
     server.verify(issuer.mint())
     token = withdraw_current(issuer)
     server.purge()
@@ -32,8 +28,8 @@ def test_after_a_purge_a_remembered_token_of_a_withdrawn_key_is_refused_at_once(
         server.verify(token)
 
 
-def test_a_flight_under_way_at_a_purge_does_not_bring_a_withdrawn_key_back(issuer, server, events):
-    """Its answer was on the wire before the key was withdrawn."""
+def test_a_fetch_in_flight_at_a_purge_does_not_restore_a_withdrawn_key(issuer, server, events):
+    """The issuer sent its answer before the key was withdrawn."""
     old_set = issuer.jwks
     issuer.misbehave("jwks", faults.Fault(body=json.dumps(old_set).encode()), times=1)
     with issuer.hold("jwks") as gate:
@@ -42,21 +38,21 @@ def test_a_flight_under_way_at_a_purge_does_not_bring_a_withdrawn_key_back(issue
         token = withdraw_current(issuer)
         server.purge()
         gate.release()
-    end_of_fetching()
+    join_key_threads()
     assert not server.health().ready
     assert events.of(KeysRefreshed) == []
     with pytest.raises(InvalidToken):
         server.verify(token)
 
 
-def test_a_caller_that_waits_at_a_purge_is_served_by_a_fetch_begun_after_it(issuer, server):
+def test_a_caller_that_waits_at_a_purge_gets_the_result_of_a_new_fetch(issuer, server):
     outcome = []
     with issuer.hold("jwks") as gate:
         caller = threading.Thread(target=lambda: outcome.append(server.verify(issuer.mint()).app_id))
         caller.start()
         gate.wait_for(1)
         server.purge()
-        gate.wait_for(2)  # it looked again, at once
+        gate.wait_for(2)  # the caller starts another fetch at once
         gate.release()
         caller.join()
     assert outcome == ["app-orders"]
@@ -72,7 +68,7 @@ def test_a_purge_ends_the_back_off(issuer, server, clock):
     assert server.health().issuers[0].last_error is None
 
 
-def test_many_purges_and_requests_at_once_leave_a_server_that_works(issuer, server):
+def test_a_server_works_after_many_concurrent_purges_and_requests(issuer, server):
     tokens = [issuer.mint() for _ in range(8)]
     wrong = []
 
@@ -81,7 +77,7 @@ def test_many_purges_and_requests_at_once_leave_a_server_that_works(issuer, serv
             try:
                 server.verify(token)
             except KeysUnavailable:
-                pass  # purged again and again for longer than it waits
+                pass  # the purges go on for longer than it waits
             except InvalidToken as error:
                 wrong.append(error.reason)
 
@@ -91,12 +87,12 @@ def test_many_purges_and_requests_at_once_leave_a_server_that_works(issuer, serv
         thread.start()
     for thread in threads:
         thread.join()
-    end_of_fetching()
+    join_key_threads()
     assert wrong == []
     assert server.verify(tokens[0]).app_id == "app-orders"
 
 
-def test_a_refresh_sees_what_was_changed_before_it_although_a_flight_is_under_way(issuer, server):
+def test_a_refresh_sees_earlier_changes_although_a_fetch_is_in_flight(issuer, server):
     server.warm_up()
     with issuer.hold("jwks") as gate:
         early = threading.Thread(target=server.refresh)
@@ -109,15 +105,15 @@ def test_a_refresh_sees_what_was_changed_before_it_although_a_flight_is_under_wa
         gate.release()
         early.join()
         late.join()
-    end_of_fetching()
+    join_key_threads()
     assert issuer.count("jwks") == 3
     assert server.health().issuers[0].key_ids == (issuer.current_key.kid,)
     with pytest.raises(InvalidToken):
         server.verify(token)
 
 
-def test_an_earlier_answer_that_comes_later_does_not_replace_a_later_one(issuer, server):
-    """The first refresh is overtaken: its answer is from before the rotation, and lands after the second's."""
+def test_a_late_answer_of_an_earlier_fetch_does_not_replace_newer_keys(issuer, server):
+    """The answer to the first refresh is from before the rotation and arrives after the answer to the second."""
     server.warm_up()
     old_set = json.dumps(issuer.jwks).encode()
     issuer.misbehave("jwks", faults.Fault(delay_s=0.4, body=old_set), times=1)
@@ -127,7 +123,7 @@ def test_an_earlier_answer_that_comes_later_does_not_replace_a_later_one(issuer,
     withdraw_current(issuer)
     server.refresh()
     early.join()
-    end_of_fetching()
+    join_key_threads()
     assert server.health().issuers[0].key_ids == (issuer.current_key.kid,)
 
 
@@ -141,7 +137,7 @@ def test_a_refresh_that_fails_keeps_the_keys_and_is_reported(issuer, server, eve
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_the_awaiting_twins_do_the_same(issuer, server, backend):
+def test_awarm_up_and_arefresh_do_the_same(issuer, server, backend):
     async def main():
         assert (await server.awarm_up()).ready
         issuer.rotate()

@@ -1,4 +1,4 @@
-"""Certificates with one thing wrong, each under an authority of its own. What is right about them is right by RFC 5280."""
+"""Certificates with one flaw, each under its own authority. Everything else follows RFC 5280."""
 
 import dataclasses
 import datetime as dt
@@ -19,7 +19,7 @@ ALL_YEAR = (-100 * DAY, 265 * DAY)
 
 @dataclass(frozen=True, kw_only=True)
 class Flaws:
-    """By default none. Times are from now."""
+    """The flaws of a certificate, none by default. Times are relative to now."""
 
     names: tuple[str, ...] = ("127.0.0.1", "localhost")
     valid: tuple[dt.timedelta, dt.timedelta] = ALL_YEAR
@@ -29,14 +29,14 @@ class Flaws:
     authority_valid: tuple[dt.timedelta, dt.timedelta] = ALL_YEAR
     authority_without: frozenset[str] = frozenset()  # "key usage", "constraints", "key id"
     constraints_critical: bool = True
-    signed_by_a_namesake: bool = False
+    signed_by_another_key: bool = False  # of an authority with the same name
 
 
 def make(directory: Path, **flaws) -> tuple[ssl.SSLContext, str]:
-    """Return a server's context, and the file of the authority that a client is to trust."""
+    """Return a server's context and the CA file for the client."""
     flaw = dataclasses.replace(Flaws(), **flaws)
     authority_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    signer = ec.generate_private_key(ec.SECP256R1()) if flaw.signed_by_a_namesake else authority_key
+    signer = ec.generate_private_key(ec.SECP256R1()) if flaw.signed_by_another_key else authority_key
     authority, leaf = (
         _authority(authority_key, flaw),
         _leaf(leaf_key, leaf_key if flaw.self_signed else signer, authority_key, flaw),

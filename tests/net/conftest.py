@@ -1,4 +1,4 @@
-"""A certification authority, issuers with and without TLS, and a record of what is connected to."""
+"""A certification authority, an issuer with TLS, and a record of connections."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from m2mguard.testing import LocalIssuer, ThrowawayCA
 
 
 @pytest.fixture(autouse=True)
-def no_proxy_from_outside(monkeypatch):
+def without_proxy_environment(monkeypatch):
     for name in list(os.environ):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -24,7 +24,7 @@ def ca(tmp_path_factory) -> ThrowawayCA:
 
 @pytest.fixture
 def tls_issuer(ca) -> Iterator[LocalIssuer]:
-    """Good for loopback and for `issuer.example`, which only a proxy can find."""
+    """An issuer whose certificate is valid for loopback and for `issuer.example`, which only a proxy can resolve."""
     context = ca.server_context("127.0.0.1", "localhost", "issuer.example")
     with LocalIssuer(algorithm="ES256", host="localhost", ssl_context=context) as running:
         yield running
@@ -32,7 +32,7 @@ def tls_issuer(ca) -> Iterator[LocalIssuer]:
 
 @pytest.fixture
 def get(ca) -> Callable[..., Response]:
-    """Make one exchange with the default transport, trusting the throwaway authority."""
+    """Make one exchange with the default transport, which trusts the throwaway authority."""
     transport = HttpTransport(str(ca.ca_file), connect_timeout=1)
 
     def get(url: str, *, timeout_s: float = 5, max_bytes: int = 100_000, headers: dict[str, str] | None = None):
@@ -42,7 +42,7 @@ def get(ca) -> Callable[..., Response]:
 
 
 class Connects:
-    """The addresses that sockets were told to connect to, as CPython's own audit events have it."""
+    """The addresses that sockets connected to, from CPython's audit events."""
 
     def __init__(self) -> None:
         self.addresses: list[object] = []

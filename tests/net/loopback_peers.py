@@ -1,4 +1,4 @@
-"""Peers on loopback for what no HTTP server does: silence, odd bytes, and a CONNECT proxy that knows names we cannot resolve."""
+"""Peers on loopback for what no HTTP server does: silence, invalid bytes, and a CONNECT proxy with its own host names."""
 
 import contextlib
 import selectors
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def tcp_server(converse: Callable[[socket.socket], None], *, host: str = "127.0.0.1") -> Iterator[int]:
-    """Accept connections, and converse with each on a thread of its own, while the block runs. Yields the port."""
+    """Accept connections and run `converse` for each on its own thread while the block runs. Yields the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     connections: list[socket.socket] = []
     with socket.create_server((host, 0), family=family) as listening:
@@ -41,7 +41,7 @@ def tcp_server(converse: Callable[[socket.socket], None], *, host: str = "127.0.
 
 
 def silence(connection: socket.socket) -> None:
-    """Read whatever comes, and say nothing."""
+    """Read everything and send nothing."""
     while connection.recv(65_536):
         pass
 
@@ -67,12 +67,12 @@ def read_head(connection: socket.socket) -> bytes:
 
 
 class ConnectProxy:
-    """A proxy for CONNECT: it alone knows where the names lie, and keeps the heads of the requests it got. `port` is for tests to note.
+    """A proxy for CONNECT that resolves names from a table and records the heads of its requests. A test sets `port`.
 
     Args:
         addresses: "name:port" → the port on loopback.
-        status: what it answers a CONNECT.
-        pause_s: before each byte it forwards from the server, for a drip below TLS.
+        status: its answer to a CONNECT.
+        pause_s: the pause before each byte that it forwards from the server, for a slow drip below TLS.
     """
 
     def __init__(self, addresses: dict[str, int], *, status: str = "200 OK", pause_s: float = 0) -> None:

@@ -1,4 +1,4 @@
-"""Where metadata is looked for, how long, and which failure it was. Whom it may lead to: `tests/security/test_discovery.py`."""
+"""Discovery: the metadata URLs and the codes of failures. Allowed endpoints are tested in `tests/security/test_discovery.py`."""
 
 import json
 
@@ -14,54 +14,54 @@ JWKS_URI = "https://issuer.example/oidc/jwks"
 
 
 def answering(*, status=200, body=None, **members):
-    """A look-up that answers every URL alike, with good metadata in which some members are changed."""
+    """A look-up that answers every URL with the same metadata, in which some members are changed."""
     metadata = {"issuer": URL, "jwks_uri": JWKS_URI, "token_endpoint": f"{URL}/token", **members}
     kept = {name: value for name, value in metadata.items() if value is not REMOVED}
     return lambda url: Response(status=status, headers={}, body=json.dumps(kept).encode() if body is None else body)
 
 
-class Places:
-    """A look-up that answers each place with the next of these statuses, good metadata with 200, and keeps what was asked."""
+class Answers:
+    """A look-up that answers each URL with the next of these statuses (200: with valid metadata) and records the URLs."""
 
     def __init__(self, *statuses):
         self.statuses = list(statuses)
-        self.asked = []
+        self.urls = []
 
     def __call__(self, url):
-        self.asked.append(url)
+        self.urls.append(url)
         return answering(status=self.statuses.pop(0))(url)
 
 
 @pytest.mark.parametrize("refusal", [400, 401, 403, 404, 405, 406, 410, 418, 429, 499])
-def test_a_refusal_of_any_kind_leads_to_the_next_place(refusal):
+def test_any_4xx_leads_to_the_next_metadata_url(refusal):
     for refusals in ([refusal], [refusal, refusal], [404, refusal]):
-        places = Places(*refusals, 200)
-        assert discover(URL, "jwks_uri", places) == JWKS_URI
-        assert places.asked == list(well_known_urls(URL))[: len(refusals) + 1]
+        answers = Answers(*refusals, 200)
+        assert discover(URL, "jwks_uri", answers) == JWKS_URI
+        assert answers.urls == list(well_known_urls(URL))[: len(refusals) + 1]
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 307, 399, 500, 502, 503, 599])
-def test_any_other_status_ends_the_search(status):
+def test_any_other_status_ends_discovery(status):
     for refusals in ([], [404], [403, 401]):
-        places = Places(*refusals, status, 200, 200)
+        answers = Answers(*refusals, status, 200, 200)
         with pytest.raises(DiscoveryFailed, match=rf"status {status}$") as caught:
-            discover(URL, "token_endpoint", places)
+            discover(URL, "token_endpoint", answers)
         assert caught.value.code == "metadata_status"
-        assert len(places.asked) == len(refusals) + 1
+        assert len(answers.urls) == len(refusals) + 1
 
 
-def test_where_every_place_refuses_each_status_is_told():
+def test_if_every_url_answers_4xx_each_status_is_reported():
     for endpoint in ("jwks_uri", "token_endpoint"):
         with pytest.raises(DiscoveryFailed, match=r"\(status 403, 404, 401\)$") as caught:
-            discover(URL, endpoint, Places(403, 404, 401))
+            discover(URL, endpoint, Answers(403, 404, 401))
         assert caught.value.code == "no_metadata"
-    places = Places(404, 404)
+    answers = Answers(404, 404)
     with pytest.raises(DiscoveryFailed):
-        discover("https://issuer.example", "jwks_uri", places)
-    assert len(places.asked) == len(set(places.asked)) == 2
+        discover("https://issuer.example", "jwks_uri", answers)
+    assert len(answers.urls) == len(set(answers.urls)) == 2
 
 
-def test_a_byte_order_mark_before_the_metadata_is_skipped_once():
+def test_one_byte_order_mark_before_the_metadata_is_skipped():
     good = json.dumps({"issuer": URL, "jwks_uri": JWKS_URI}).encode()
     assert discover(URL, "jwks_uri", answering(body=b"\xef\xbb\xbf" + good)) == JWKS_URI
     for body in (b"\xef\xbb\xbf" * 2 + good, good + b"\xef\xbb\xbf", b"\xef\xbb" + good, b"\xef\xbb\xbf"):
@@ -100,13 +100,13 @@ def test_every_failure_has_a_code(changed, code):
     assert caught.value.code == code
 
 
-def test_a_member_that_is_null_is_as_good_as_none():
+def test_a_null_member_counts_as_missing():
     assert discover(URL, "jwks_uri", answering(token_endpoint=None, scopes_supported=None)) == JWKS_URI
     with pytest.raises(DiscoveryFailed, match=r"the metadata has no token_endpoint$"):
         discover(URL, "token_endpoint", answering(token_endpoint=None))
 
 
-def test_an_issuer_on_plain_http_has_its_endpoints_at_its_own_origin():
+def test_endpoints_of_a_plain_http_issuer_must_have_its_origin():
     cluster = "http://logto:3001/oidc"
     for url in (f"{cluster}/jwks", "http://logto:3001/x"):
         assert discover(cluster, "jwks_uri", answering(issuer=cluster, jwks_uri=url)) == url

@@ -1,4 +1,4 @@
-"""One flight, awaited on several kinds of event loop at once: each is woken by its own means, and nothing is imported or left behind."""
+"""One flight, awaited on several kinds of event loop at once: each waiter is woken, nothing is imported, nothing is left over."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ from m2mguard.net._flight import Flight
 
 
 class Held(Flight):
-    """Work that ends when a test says so."""
+    """A flight that ends when a test sets `may_end`."""
 
     def __init__(self):
         self.may_end = threading.Event()
@@ -34,13 +34,13 @@ def run(request):
     return pytest.importorskip(request.param).run
 
 
-async def all_wait(flight):
-    """Let every other task go on until all of them wait for the flight."""
+async def until_all_wait(flight):
+    """Run the other tasks until all of them wait for the flight."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-def test_waiters_are_woken_or_give_up_at_their_own_bound(flight, run):
+def test_waiters_are_woken_or_time_out_at_their_own_limit(flight, run):
     async def main():
         waiting = [asyncio.create_task(flight.wait_async(10)) for _ in range(3)]
         assert [await flight.wait_async(bound) for bound in (0, 0.01, -1)] == [False, False, False]
@@ -51,14 +51,14 @@ def test_waiters_are_woken_or_give_up_at_their_own_bound(flight, run):
     run(main())
 
 
-def test_a_cancelled_waiter_is_cancelled_alone_also_while_the_flight_finishes(flight, run):
+def test_a_cancellation_ends_one_wait_only_even_while_the_flight_finishes(flight, run):
     async def main():
         errors = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
         waiting = [asyncio.create_task(flight.wait_async(10)) for _ in range(4)]
-        await all_wait(flight)
+        await until_all_wait(flight)
         waiting[0].cancel()
-        await all_wait(flight)
+        await until_all_wait(flight)
         flight.finish()
         waiting[1].cancel()
         ended = await asyncio.gather(*waiting, return_exceptions=True)
@@ -69,11 +69,11 @@ def test_a_cancelled_waiter_is_cancelled_alone_also_while_the_flight_finishes(fl
     run(main())
 
 
-def test_waiting_starts_no_task_and_leaves_neither_future_nor_timer(flight, run):
+def test_waiting_starts_no_task_and_leaves_no_future_or_timer(flight, run):
     async def main():
         loop = asyncio.get_running_loop()
         waiting = [asyncio.create_task(flight.wait_async(bound)) for bound in (0.01, 10, 0.01, 10)]
-        await all_wait(flight)
+        await until_all_wait(flight)
         assert asyncio.all_tasks() == {asyncio.current_task(), *waiting}
         waiting[1].cancel()
         await asyncio.wait(waiting[:3])
@@ -109,15 +109,15 @@ def test_every_event_loop_of_the_process_is_woken(flight):
     assert finished == [True] * 4
 
 
-def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
-    """Each library's task waits; were one taken for the other's, it would never be resumed."""
+def test_trio_as_a_guest_of_asyncio_is_distinguished_from_its_host(flight):
+    """A task of each library waits; a task that is resumed by the wrong library never ends."""
     finished = {}
 
-    gave_up = asyncio.Event()
+    timed_out = asyncio.Event()
 
     async def guest():
         finished["trio, too short"] = await flight.wait_async(0.01)
-        gave_up.set()
+        timed_out.set()
         finished["trio"] = await flight.wait_async(10)
 
     async def main():
@@ -129,18 +129,18 @@ def test_trio_as_a_guest_of_asyncio_and_its_host_are_told_apart(flight):
             done_callback=ended.set_result,
         )
         finished["asyncio, too short"] = await flight.wait_async(0.01)
-        await gave_up.wait()
-        landing = loop.call_later(0.01, flight.may_end.set)
+        await timed_out.wait()
+        finishing = loop.call_later(0.01, flight.may_end.set)
         finished["asyncio"] = await flight.wait_async(10)
         (await ended).unwrap()
-        landing.cancel()
+        finishing.cancel()
 
     asyncio.run(main())
     assert finished == {"trio, too short": False, "asyncio, too short": False, "trio": True, "asyncio": True}
 
 
-def test_trio_inside_an_asyncio_task_is_trio(flight):
-    """As in a notebook, whose kernel is an asyncio task."""
+def test_trio_inside_an_asyncio_task_is_recognized_as_trio(flight):
+    """This is the case in a notebook, whose kernel is an asyncio task."""
 
     async def main():
         assert [trio.run(flight.wait_async, bound) for bound in (0.01, 0, -1)] == [False, False, False]
@@ -150,7 +150,7 @@ def test_trio_inside_an_asyncio_task_is_trio(flight):
     asyncio.run(main())
 
 
-def test_a_loop_that_was_closed_with_waiters_does_not_keep_others_from_being_woken(flight):
+def test_waiters_are_woken_although_another_loop_closed_with_waiters(flight):
     loop = asyncio.new_event_loop()
     abandoned = loop.create_task(flight.wait_async(10))
     loop.run_until_complete(asyncio.sleep(0))
@@ -160,10 +160,10 @@ def test_a_loop_that_was_closed_with_waiters_does_not_keep_others_from_being_wok
         other.run_until_complete(asyncio.sleep(0))
         flight.may_end.set()
         assert other.run_until_complete(waiting) is True
-    abandoned._log_destroy_pending = False  # it is meant to be
+    abandoned._log_destroy_pending = False  # the test abandons it on purpose
 
 
-def test_outside_of_every_event_loop_waiting_is_an_error(flight):
+def test_waiting_outside_of_an_event_loop_is_an_error(flight):
     with pytest.raises(RuntimeError, match="no running event loop"):
         flight.wait_async(0).send(None)
 

@@ -1,4 +1,4 @@
-"""One shared piece of I/O: who waits, for how long, what cancellation does, and what is left behind."""
+"""One shared piece of I/O: waiting, time-outs, cancellation, and clean-up."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ BACKENDS = ["asyncio", "trio"]
 
 
 class Held:
-    """A flight whose work ends when a test says so."""
+    """A flight whose work ends when a test sets `may_end`."""
 
     def __init__(self):
         self.runs = 0
@@ -40,7 +40,7 @@ def held():
     held.may_end.set()
 
 
-def test_waiting_ends_at_the_bound_or_at_the_landing(held):
+def test_waiting_ends_at_the_time_out_or_with_the_flight(held):
     assert held.flight.wait(0) is False
     assert held.flight.wait(0.01) is False
     held.may_end.set()
@@ -48,7 +48,7 @@ def test_waiting_ends_at_the_bound_or_at_the_landing(held):
     assert held.flight.wait(0) is True
 
 
-def test_the_work_runs_on_a_daemon_thread_that_ends_with_it(held):
+def test_the_work_runs_on_a_daemon_thread_that_ends_with_the_work(held):
     [thread] = [thread for thread in threading.enumerate() if thread.name == "held"]
     assert thread.daemon
     held.may_end.set()
@@ -57,7 +57,7 @@ def test_the_work_runs_on_a_daemon_thread_that_ends_with_it(held):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_awaiting_ends_at_the_bound_or_at_the_landing(held, backend):
+def test_awaiting_ends_at_the_time_out_or_with_the_flight(held, backend):
     async def main():
         assert await held.flight.wait_async(0) is False
         assert await held.flight.wait_async(0.01) is False
@@ -96,7 +96,7 @@ def test_a_cancelled_waiter_ends_its_own_wait_only(held, backend):
     assert held.runs == 1
 
 
-def test_a_task_cancelled_the_asyncio_way_leaves_the_others_waiting(held):
+def test_cancelling_one_asyncio_task_leaves_the_others_waiting(held):
     async def main():
         tasks = [asyncio.create_task(held.flight.wait_async(10)) for _ in range(3)]
         await asyncio.sleep(0.01)
@@ -110,11 +110,11 @@ def test_a_task_cancelled_the_asyncio_way_leaves_the_others_waiting(held):
 
 
 @pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=BACKENDS)
-def test_a_loop_that_has_ended_does_not_keep_others_from_being_woken(held, run):
+def test_waiters_are_woken_although_another_loop_has_ended(held, run):
     async def gives_up():
         await held.flight.wait_async(0.01)
 
-    run(gives_up())  # this loop is closed now, and the flight still knows it
+    run(gives_up())  # this loop is closed now, but the flight still refers to it
     outcome = []
     waiting = threading.Thread(target=lambda: outcome.append(anyio.run(held.flight.wait_async, 10)))
     waiting.start()
@@ -123,7 +123,7 @@ def test_a_loop_that_has_ended_does_not_keep_others_from_being_woken(held, run):
     assert outcome == [True]
 
 
-def test_work_that_raises_still_wakes_everybody(monkeypatch):
+def test_work_that_raises_wakes_every_waiter(monkeypatch):
     raised = []
     monkeypatch.setattr(threading, "excepthook", lambda args: raised.append(args.exc_type))
 
@@ -139,15 +139,15 @@ def test_work_that_raises_still_wakes_everybody(monkeypatch):
     assert raised == [ZeroDivisionError]
 
 
-def test_work_can_land_early_and_go_on(held):
+def test_work_can_finish_the_flight_early_and_continue(held):
     held.flight.finish()
     assert held.flight.wait(0)
     assert held.runs == 1
     held.flight.finish()
 
 
-def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path):
-    """In a process of its own, whose address space has no room for another thread's stack."""
+def test_without_a_new_thread_the_work_is_not_done_on_the_callers_thread(tmp_path):
+    """The test starts a process whose address space has no room for another thread's stack."""
     script = """
         import resource, threading
         from m2mguard.net._flight import CannotStart, Flight
@@ -164,7 +164,7 @@ def test_where_no_thread_can_be_had_the_work_is_not_done_on_the_callers(tmp_path
     assert done.stdout == "no thread can be started for the fetch True\n", done.stderr
 
 
-def test_steps_are_driven_alike_by_threads_and_loops():
+def test_run_sync_and_run_async_run_the_same_steps():
     def steps(flight):
         first = yield Wait(flight, 0)
         flight.finish()
@@ -175,7 +175,7 @@ def test_steps_are_driven_alike_by_threads_and_loops():
     assert anyio.run(run_async, steps(Flight(print, name="b"))) == (False, True)
 
 
-def test_steps_may_raise():
+def test_an_error_of_a_step_is_raised():
     def steps():
         finished = yield Wait(Flight(print, name="never"), 0)
         raise ZeroDivisionError(finished)
@@ -192,18 +192,18 @@ def test_a_fork_hook_does_not_keep_its_object_alive():
             """Never called."""
 
     owner = Owner()
-    gone = weakref.ref(owner)
+    reference = weakref.ref(owner)
     after_fork_in_child(owner.reset)
     del owner
     gc.collect()
-    assert gone() is None
+    assert reference() is None
 
 
-def test_cannot_launch_is_no_runtime_error_that_a_caller_could_mistake():
+def test_cannot_start_is_no_runtime_error():
     assert not issubclass(CannotStart, RuntimeError)
 
 
-def test_an_object_that_is_gone_is_not_called_in_a_child(monkeypatch):
+def test_a_deleted_object_is_not_called_in_a_child(monkeypatch):
     hooks = []
     monkeypatch.setattr(os, "register_at_fork", lambda after_in_child: hooks.append(after_in_child))
 

@@ -1,4 +1,4 @@
-"""Proxies come from the environment; what is behind them must keep the same rules, and loopback never goes there."""
+"""Proxies from the environment: the same rules apply to the issuer, and loopback never uses a proxy."""
 
 import base64
 import socket
@@ -22,7 +22,7 @@ def proxy(tls_issuer, monkeypatch):
         yield proxy
 
 
-def test_https_goes_through_the_proxy_by_connect_and_tls_is_with_the_issuer(get, proxy, tls_issuer):
+def test_https_uses_connect_and_tls_ends_at_the_issuer(get, proxy, tls_issuer):
     assert get(URL).status == 200
     [head] = proxy.heads
     assert head.startswith(b"CONNECT issuer.example:443 HTTP/1.")
@@ -32,33 +32,33 @@ def test_https_goes_through_the_proxy_by_connect_and_tls_is_with_the_issuer(get,
 
 
 @pytest.mark.parametrize("value", ["127.0.0.1:{port}", "http://127.0.0.1:{port}/"])
-def test_the_usual_spellings_of_a_proxy_are_understood(get, proxy, monkeypatch, value):
+def test_the_usual_forms_of_a_proxy_setting_are_accepted(get, proxy, monkeypatch, value):
     monkeypatch.setenv("HTTPS_PROXY", value.format(port=proxy.port))
     assert get(URL).status == 200
 
 
-def test_all_proxy_is_the_one_for_everything_else(get, proxy, monkeypatch):
+def test_all_proxy_is_used_if_there_is_no_specific_one(get, proxy, monkeypatch):
     monkeypatch.delenv("HTTPS_PROXY")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
     assert get(URL).status == 200
 
 
-def test_the_proxys_own_credentials_are_told_to_the_proxy_only(get, proxy, tls_issuer, monkeypatch):
+def test_proxy_credentials_are_sent_to_the_proxy_only(get, proxy, tls_issuer, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", f"http://robot:p%40ss@127.0.0.1:{proxy.port}")
     get(URL)
     assert base64.b64encode(b"robot:p@ss") in proxy.heads[0]
     assert "proxy-authorization" not in tls_issuer.requests[0].headers
 
 
-def test_no_proxy_is_honoured(get, proxy, monkeypatch):
+def test_no_proxy_disables_the_proxy(get, proxy, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "issuer.example")
     with pytest.raises(TransportError, match="cannot be resolved"):
         get(URL)
     assert proxy.heads == []
 
 
-NAMED = {
-    # NO_PROXY: (what it names, what it does not)
+MATCHES = {
+    # NO_PROXY: (URLs that it matches, URLs that it does not match)
     "issuer.example": (
         ["https://issuer.example", "https://ISSUER.example:8443", "https://a.b.issuer.example", "https://issuer.example./x"],
         ["https://my-issuer.example", "https://example", "https://issuer.example.org"],
@@ -93,15 +93,15 @@ NAMED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("no_proxy", NAMED)
-def test_no_proxy_names_what_curl_and_go_understand_by_it(no_proxy, monkeypatch):
+@pytest.mark.parametrize("no_proxy", MATCHES)
+def test_no_proxy_is_read_as_curl_and_go_read_it(no_proxy, monkeypatch):
     def resolve(*args, **kwargs):
         raise AssertionError("a name was resolved")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     monkeypatch.setattr(socket, "gethostbyname", resolve)
-    named, others = NAMED[no_proxy]
-    assert [url for url in named if not is_exempt(url, no_proxy)] == []
+    matched, others = MATCHES[no_proxy]
+    assert [url for url in matched if not is_exempt(url, no_proxy)] == []
     assert [url for url in others if is_exempt(url, no_proxy)] == []
 
 
@@ -111,18 +111,18 @@ def test_no_proxy_names_what_curl_and_go_understand_by_it(no_proxy, monkeypatch)
     [("*.example", True), (".example", True), ("other.example, issuer.example:443", True), ("*", True),
      ("issuer.example:8443", False), ("0.0.0.0/0, ::/0", False), ("example.com", False)],
 )  # fmt: skip
-def test_what_no_proxy_names_is_asked_directly_and_nothing_else(get, proxy, monkeypatch, variable, no_proxy, exempt):
+def test_only_hosts_in_no_proxy_are_requested_directly(get, proxy, monkeypatch, variable, no_proxy, exempt):
     monkeypatch.setenv(variable, no_proxy)
     if exempt:
         with pytest.raises(TransportError) as caught:
             get(URL)
-        assert caught.value.code == "name_not_resolved"  # only the proxy knows it
+        assert caught.value.code == "name_not_resolved"  # only the proxy resolves it
     else:
         assert get(URL).status == 200
     assert len(proxy.heads) == (0 if exempt else 1)
 
 
-def test_a_variable_in_lower_case_takes_precedence(get, proxy, monkeypatch):
+def test_a_lower_case_variable_takes_precedence(get, proxy, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "elsewhere.example")
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
@@ -133,7 +133,7 @@ def test_a_variable_in_lower_case_takes_precedence(get, proxy, monkeypatch):
 @pytest.mark.parametrize(
     "value", ["socks5://127.0.0.1:1080", "ftp://127.0.0.1", "http://", "http://[::1", "http://a:port"]
 )
-def test_a_proxy_of_another_kind_is_told_as_such(get, proxy, monkeypatch, value):
+def test_an_unsupported_proxy_is_an_error_that_names_the_variable(get, proxy, monkeypatch, value):
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(TransportError) as caught:
         get(URL)
@@ -143,7 +143,7 @@ def test_a_proxy_of_another_kind_is_told_as_such(get, proxy, monkeypatch, value)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_loopback_never_goes_through_a_proxy(get, proxy, tls_issuer, host):
+def test_loopback_never_uses_a_proxy(get, proxy, tls_issuer, host):
     assert get(f"https://{host}:{tls_issuer.port}/oidc/jwks").status == 200
     assert proxy.heads == []
 
@@ -151,14 +151,14 @@ def test_loopback_never_goes_through_a_proxy(get, proxy, tls_issuer, host):
 @pytest.mark.parametrize(
     "url", ["https://169.254.169.254/latest", "http://issuer.example/", "https://u:p@issuer.example/"]
 )
-def test_a_proxy_is_not_asked_for_what_we_may_not_ask(get, proxy, url, monkeypatch):
+def test_a_forbidden_target_is_not_requested_through_a_proxy(get, proxy, url, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     with pytest.raises(TransportError):
         get(url)
     assert proxy.heads == []
 
 
-def test_a_certificate_for_another_name_is_refused_behind_a_proxy_too(get, proxy, ca, monkeypatch):
+def test_a_certificate_for_another_name_is_refused_through_a_proxy_too(get, proxy, ca, monkeypatch):
     proxy._addresses["other.example:443"] = proxy._addresses["issuer.example:443"]
     with pytest.raises(TransportError, match="TLS failed") as caught:
         get("https://other.example/oidc/jwks")
@@ -166,7 +166,7 @@ def test_a_certificate_for_another_name_is_refused_behind_a_proxy_too(get, proxy
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway"])
-def test_a_proxy_that_refuses_means_no_answer(get, proxy, status):
+def test_a_refusal_of_the_proxy_is_an_error(get, proxy, status):
     proxy._status = status
     with pytest.raises(TransportError) as caught:
         get(URL)
@@ -174,7 +174,7 @@ def test_a_proxy_that_refuses_means_no_answer(get, proxy, status):
     assert "the proxy refused, or is not reachable" in str(caught.value)
 
 
-def test_a_proxy_that_is_down_means_no_answer(get, monkeypatch):
+def test_an_unreachable_proxy_is_an_error(get, monkeypatch):
     with tcp_server(silence) as port:
         pass
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
@@ -191,7 +191,7 @@ def test_a_silent_proxy_ends_at_the_deadline(get, monkeypatch):
         assert 0.25 < time.monotonic() - began < 1
 
 
-def test_a_tls_handshake_that_drips_ends_at_the_deadline(get, proxy):
+def test_a_dripping_tls_handshake_ends_at_the_deadline(get, proxy):
     proxy._pause_s = 0.02  # a handshake of some thousand bytes would take a minute
     began = time.monotonic()
     with pytest.raises(TransportError, match="took too long"):

@@ -1,4 +1,4 @@
-"""Presets by name: what a variable or an option can say is the same issuer that code makes."""
+"""Presets by name: a variable or an option makes the same issuer as code."""
 
 import re
 
@@ -25,7 +25,7 @@ SAME = {
 }
 
 
-def test_every_preset_can_be_named():
+def test_every_preset_has_a_name():
     assert {text.strip().partition(":")[0] for text in SAME} == {*presets.__all__, "logto"}
 
 
@@ -37,7 +37,7 @@ def test_a_named_preset_is_the_same_issuer(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("entre:x", "there is no preset 'entre'. Did you mean entra?"),
         ("", "There are: logto, auth0"),
@@ -50,8 +50,8 @@ def test_a_named_preset_is_the_same_issuer(text):
         ("okta:https://example.okta.com", "domain"),
     ],
 )
-def test_an_invalid_one_is_refused_with_what_to_write(text, words):
-    with pytest.raises(ConfigurationError, match=re.escape(words)):
+def test_an_invalid_name_is_rejected_with_advice(text, message):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         issuer_named(text)
 
 
@@ -60,7 +60,7 @@ def server(**variables: str) -> ResourceServer:
     return ResourceServer.from_env({"M2MGUARD_AUDIENCE": API, **given})
 
 
-def test_a_variable_names_a_preset_and_others_change_its_details():
+def test_other_variables_change_the_details_of_a_preset():
     [issuer] = server(
         PRESET="keycloak:https://sso.example.com,shop", ALGORITHMS="ES256", JWKS_URI="https://k.example/"
     ).settings.issuers
@@ -69,7 +69,7 @@ def test_a_variable_names_a_preset_and_others_change_its_details():
     assert issuer.app_id_claim == presets.keycloak("https://sso.example.com", "shop").app_id_claim
 
 
-def test_a_variable_for_each_detail_of_an_issuer():
+def test_there_is_a_variable_for_each_detail_of_an_issuer():
     [issuer] = server(
         ISSUER="https://id.example", SCOPE_LISTS="scope permissions", REQUIRED_CLAIMS="iss aud exp sub", APP_ID_CLAIM="azp",
         CLAIM_VALUES='{"token_use": ["access"]}',
@@ -79,14 +79,14 @@ def test_a_variable_for_each_detail_of_an_issuer():
     assert issuer.claim_values == {"token_use": {"access"}}
 
 
-def test_details_of_logtos_own_cloud_leave_it_a_logto_tenant():
-    """Else a token that is limited to an organization would be taken for a global one."""
+def test_a_tenant_of_logto_cloud_with_details_stays_a_logto_tenant():
+    """Otherwise a token that is limited to an organization counts as a global one."""
     for variables in ({"ISSUER": "https://t.logto.app/oidc"}, {"LOGTO_ENDPOINT": "https://t.logto.app"}):
         [issuer] = server(**variables, ALGORITHMS="ES384").settings.issuers
         assert (issuer.url, issuer.algorithms) == ("https://t.logto.app/oidc", {"ES384"})
         assert issuer.organization_claim == "organization_id"
 
 
-def test_two_ways_to_name_an_issuer_are_refused():
+def test_an_issuer_and_a_preset_exclude_each_other():
     with pytest.raises(ConfigurationError, match="M2MGUARD_ISSUER and M2MGUARD_PRESET both name an issuer"):
         server(ISSUER="https://id.example", PRESET="hydra:https://id.example")

@@ -1,4 +1,4 @@
-"""Tokens as each issuer's public documentation shows them: a machine's, a person's, and an ID token of the same issuer."""
+"""Tokens from the public documentation of each issuer: of a machine, of a person, and an ID token of the same issuer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Claims = Mapping[str, object]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One issuer. `person` and `id_token` replace the machine's token; what they lack is lacking there, too."""
+    """One issuer with its tokens. `person` and `id_token` replace the claims of `machine` completely."""
 
     issuer: Issuer
     machine: Claims
@@ -184,7 +184,7 @@ def _cognito() -> Case:
         scopes=frozenset((f"{API}/read:orders", "https://billing.api/read")),
         person={**access, "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "username": "jane", "scope": f"openid {API}/read:orders"},
         id_token={**common, "token_use": "id", "aud": API, "sub": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "jti": "i",
-                  "client_id": "not in an ID token, but let it be"},
+                  "client_id": "real ID tokens have no such claim"},
     )  # fmt: skip
 
 

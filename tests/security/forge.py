@@ -1,4 +1,4 @@
-"""Makes the tokens, key sets and servers that the tests of this folder attack with: a good one of each, changed in one place."""
+"""Makes tokens, key sets and servers for the tests of this folder: valid ones, with changes that a test chooses."""
 
 import functools
 import json
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from m2mguard import Issuer, Requirement, ResourceServer
-from m2mguard.errors import AnswerableError
 from m2mguard.testing import REMOVED, SigningKey, base64url, compact
+from tests import refusals
+from tests.refusals import ACCEPTED
 
 NOW = 1_800_000_000
 URL = "https://issuer.example/oidc"
 API = "https://shopping.api"
-ACCEPTED = "accepted"
 MALFORMED = (401, "malformed")
 
 
@@ -58,7 +58,7 @@ def mint(
 
 
 def signed(signing_input: str, signer: SigningKey | None = None) -> str:
-    """Sign any text, be it a JWT or not."""
+    """Sign any text, also if it is no JWT."""
     return f"{signing_input}.{base64url((signer or key()).sign(signing_input.encode('latin-1')))}"
 
 
@@ -67,20 +67,20 @@ def as_json(members: Mapping[str, object]) -> bytes:
 
 
 def inserted(members: Mapping[str, object], raw: str) -> bytes:
-    """The JSON of an object with raw text as one more member: for what `json.dumps` would never write."""
+    """The JSON of an object with raw text as an additional member, for text that `json.dumps` never writes."""
     return json.dumps(members)[:-1].encode() + b", " + raw.encode("utf-8", "surrogatepass") + b"}"
 
 
 def server(
     *jwks: Mapping[str, object], issuer: Mapping[str, Any] = {}, audience: str | list[str] = API, **settings: Any
 ) -> ResourceServer:
-    """A server that trusts these keys, by default the key of every `mint`; nothing is ever fetched."""
+    """A server that trusts these keys, by default the key of `mint`; it never fetches keys."""
     given = Issuer(url=URL, jwks={"keys": list(jwks) or [key().public_jwk]}, **issuer)
     return ResourceServer(given, audience=audience, **{"clock": lambda: NOW, **settings})
 
 
 def outcome(server: ResourceServer, token: str | bytes, requirement: Requirement | None = None) -> object:
-    """What becomes of a token: `ACCEPTED`, or the status and the reason of its refusal."""
+    """The outcome for a token: `ACCEPTED`, or the status and the reason of the refusal."""
     field = b"Bearer " + token if isinstance(token, bytes) else f"Bearer {token}"
     return outcome_of([field], server=server, requirement=requirement)
 
@@ -88,15 +88,12 @@ def outcome(server: ResourceServer, token: str | bytes, requirement: Requirement
 def outcome_of(
     fields: list[Any], *, server: ResourceServer | None = None, requirement: Requirement | None = None
 ) -> object:
-    try:
-        (server or _default_server()).authenticate(fields, requirement)
-    except AnswerableError as refusal:
-        return refusal.status, refusal.reason
-    return ACCEPTED
+    """The outcome for these Authorization fields: `ACCEPTED`, or the status and the reason of the refusal."""
+    return refusals.outcome_of(lambda: (server or _default_server()).authenticate(fields, requirement))
 
 
-def plainly(value: object) -> str | None:
-    """The id of a test's argument: its repr, unless that differs from process to process."""
+def stable_id(value: object) -> str | None:
+    """The id of a parameter: its repr, unless that differs between processes."""
     text = repr(value)
     return None if " at 0x" in text or "frozenset" in text or isinstance(value, set) else text
 
@@ -106,4 +103,4 @@ def _default_server() -> ResourceServer:
     return server()
 
 
-__all__ = ["REMOVED", "compact"]
+__all__ = ["ACCEPTED", "REMOVED", "compact"]

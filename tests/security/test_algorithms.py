@@ -31,7 +31,7 @@ GUARD = server()
 
 
 def signing_key(algorithm):
-    """One RSA key for six algorithms, one Ed25519 key for two names."""
+    """A key for this algorithm: one RSA key serves six algorithms, one Ed25519 key two names."""
     if algorithm[:2] in ("RS", "PS"):
         return key("RS256").using(algorithm=algorithm)
     return key("EdDSA").using(algorithm=algorithm) if algorithm == "Ed25519" else key(algorithm)
@@ -48,7 +48,7 @@ def test_every_supported_algorithm_verifies_with_its_key(algorithm):
 
 
 @pytest.mark.parametrize(("of_key", "of_token"), list(itertools.permutations(ALGORITHMS, 2)))
-def test_a_key_that_names_its_algorithm_verifies_no_other(of_key, of_token):
+def test_a_key_with_alg_verifies_only_that_algorithm(of_key, of_token):
     guard = server(jwk(of_key), issuer=EVERY)
     assert outcome(guard, mint(signer=signing_key(of_token))) == ALGORITHM
     assert outcome(guard, mint(signer=signing_key(of_key), with_header={"alg": of_token})) == ALGORITHM
@@ -57,14 +57,14 @@ def test_a_key_that_names_its_algorithm_verifies_no_other(of_key, of_token):
 @pytest.mark.parametrize(
     ("of_key", "of_token"), [("ES256", "ES384"), ("ES384", "ES256"), ("ES512", "ES384"), ("ES256", "EdDSA")]
 )
-def test_a_curve_is_bound_to_its_algorithm_though_the_key_names_none(of_key, of_token):
+def test_a_curve_without_alg_verifies_only_its_own_algorithm(of_key, of_token):
     bare = {name: value for name, value in key(of_key).public_jwk.items() if name != "alg"}
     guard = server(bare)
     assert outcome(guard, mint(signer=key(of_key))) == ACCEPTED
     assert outcome(guard, mint(signer=key(of_key), with_header={"alg": of_token})) == ALGORITHM
 
 
-def test_an_rsa_key_without_alg_verifies_what_the_issuer_allows():
+def test_an_rsa_key_without_alg_verifies_the_issuers_algorithms():
     """Logto's RSA keys carry no alg."""
     bare = key("RS256").public_jwk
     assert "alg" not in bare
@@ -79,7 +79,7 @@ def test_an_rsa_key_without_alg_verifies_what_the_issuer_allows():
     ["none", "None", "nOnE", "NONE", "", " ", "es256", "Es256", "ES256 ", " ES256", "ES256\x00", "ES256K", "ES521", "HS256", "HS384",
      "HS512", "hs256", "RS1", "dir", "RSA-OAEP", "A128KW", "ECDH-ES", "PBES2-HS256+A128KW", "Ed448", "ML-DSA-65", "\u0045S256\u0301"],
 )  # fmt: skip
-def test_an_alg_outside_the_list_is_refused_and_never_folded(alg):
+def test_an_alg_outside_the_list_is_refused_without_case_folding(alg):
     assert outcome(GUARD, mint(with_header={"alg": alg})) == ALGORITHM
     assert outcome(GUARD, mint(with_header={"alg": "ES256"})) == ACCEPTED
 
@@ -93,7 +93,7 @@ def test_an_unsigned_token_is_refused(alg):
     assert outcome(GUARD, compact(header({"alg": alg, "kid": REMOVED}), claims(), b"x")) == ALGORITHM
 
 
-def test_an_issuer_that_allows_one_algorithm_takes_no_other_of_its_keys():
+def test_an_algorithm_that_the_issuer_does_not_allow_is_refused():
     guard = server(key("ES384").public_jwk, key("ES256", "key-2").public_jwk, issuer={"algorithms": ["ES384"]})
     assert outcome(guard, mint(signer=key("ES384"))) == ACCEPTED
     assert outcome(guard, mint(signer=key("ES256", "key-2"))) == ALGORITHM
@@ -101,14 +101,14 @@ def test_an_issuer_that_allows_one_algorithm_takes_no_other_of_its_keys():
 
 @pytest.mark.parametrize("of_key", ["RS256", "ES256", "EdDSA"])
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
-def test_a_public_key_is_no_hmac_secret(of_key, alg):
+def test_an_hmac_with_the_public_key_is_refused(of_key, alg):
     signer = key(of_key)
     guard = server(signer.public_jwk)
     for secret in (signer.public_pem, signer.public_pem.strip(), b"", str(signer.public_jwk).encode()):
         assert outcome(guard, sign_with_secret(header({"alg": alg}, signer=signer), claims(), secret)) == ALGORITHM
 
 
-def test_a_token_for_one_issuer_is_not_verified_with_the_key_of_another():
+def test_a_token_of_one_issuer_is_not_verified_with_a_key_of_another():
     other = key("ES256", "key-of-other")
     guard = ResourceServer(
         [
@@ -126,7 +126,7 @@ def test_a_token_for_one_issuer_is_not_verified_with_the_key_of_another():
 
 
 def resigned(token, change):
-    """The token with its signature changed, which is given and returned as bytes."""
+    """The token with the signature that `change` returns for its signing input."""
     signing_input, _, _ = token.rpartition(".")
     return f"{signing_input}.{base64url(change(signing_input.encode()))}"
 
@@ -147,12 +147,12 @@ ECDSA = {
     "r alone": lambda r, s: r,
     "padded for P-384": lambda r, s: bytes(16) + r + bytes(16) + s,
     "DER": lambda r, s: encode_dss_signature(int.from_bytes(r), int.from_bytes(s)),
-    "a bit turned": lambda r, s: bytes([r[0] ^ 1]) + r[1:] + s,
+    "one bit flipped": lambda r, s: bytes([r[0] ^ 1]) + r[1:] + s,
 }
 
 
 @pytest.mark.parametrize("change", ECDSA.values(), ids=ECDSA)
-def test_an_ecdsa_signature_is_r_and_s_of_exact_length(change):
+def test_an_ecdsa_signature_must_be_r_and_s_of_exact_length(change):
     def forged(signing_input):
         good = key().sign(signing_input)
         return change(good[:32], good[32:])
@@ -175,13 +175,13 @@ RSA = {
     "a byte too long": lambda good: good + b"\x00",
     "one byte": lambda good: b"\x01",
     "plus the modulus": lambda good: (int.from_bytes(good) + modulus()).to_bytes(257),
-    "a bit turned": lambda good: good[:-1] + bytes([good[-1] ^ 1]),
+    "one bit flipped": lambda good: good[:-1] + bytes([good[-1] ^ 1]),
 }
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
 @pytest.mark.parametrize("change", RSA.values(), ids=RSA)
-def test_an_rsa_signature_is_as_long_as_the_modulus(algorithm, change):
+def test_an_rsa_signature_must_be_as_long_as_the_modulus(algorithm, change):
     signer = signing_key(algorithm)
     token = mint(signer=signer)
     guard = server(signer.public_jwk)
@@ -190,7 +190,7 @@ def test_an_rsa_signature_is_as_long_as_the_modulus(algorithm, change):
 
 
 @pytest.mark.parametrize("salt_length", [0, 20, 31, 33, padding.PSS.MAX_LENGTH])
-def test_the_salt_of_pss_is_as_long_as_the_hash(salt_length):
+def test_the_salt_of_pss_must_be_as_long_as_the_hash(salt_length):
     signer, guard = signing_key("PS256"), server(jwk("PS256"))
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=salt_length)
     other_mask = padding.PSS(mgf=padding.MGF1(hashes.SHA1()), salt_length=32)
@@ -204,13 +204,13 @@ def test_the_salt_of_pss_is_as_long_as_the_hash(salt_length):
 @pytest.mark.parametrize(
     ("named", "used"), [("RS256", "PS256"), ("PS256", "RS256"), ("RS256", "RS512"), ("RS512", "RS256")]
 )
-def test_the_signature_is_of_the_algorithm_that_the_header_names(named, used):
+def test_the_signature_must_be_of_the_algorithm_in_the_header(named, used):
     guard = server(key("RS256").public_jwk, issuer=EVERY)
     assert outcome(guard, mint(signer=signing_key(used), with_header={"alg": named})) == SIGNATURE
     assert outcome(guard, mint(signer=signing_key(used))) == ACCEPTED
 
 
-def test_every_part_of_a_token_is_signed():
+def test_a_change_of_any_part_invalidates_the_signature():
     first, second = mint().split("."), mint({"sub": "app-admin", "client_id": "app-admin"}).split(".")
     assert outcome(GUARD, ".".join([first[0], second[1], first[2]])) == SIGNATURE
     assert outcome(GUARD, ".".join([*first[:2], second[2]])) == SIGNATURE
@@ -219,16 +219,16 @@ def test_every_part_of_a_token_is_signed():
     assert outcome(GUARD, ".".join(first)) == ACCEPTED
 
 
-def test_ed25519_signatures_have_one_form():
-    """RFC 8032 section 5.1.7: s is below the group's order; s plus the order is another spelling of the same."""
+def test_an_ed25519_signature_has_only_one_valid_form():
+    """RFC 8032 section 5.1.7: s is below the order of the group; s plus the order is another form of the same value."""
     order = 2**252 + 27742317777372353535851937790883648493
     signer, guard = key("EdDSA"), server(key("EdDSA").public_jwk)
     token = mint(signer=signer)
 
-    def spelt_otherwise(text):
+    def with_order_added(text):
         good = signer.sign(text)
         return good[:32] + (int.from_bytes(good[32:], "little") + order).to_bytes(32, "little")
 
     assert outcome(guard, token) == ACCEPTED
-    assert outcome(guard, resigned(token, spelt_otherwise)) == SIGNATURE
+    assert outcome(guard, resigned(token, with_order_added)) == SIGNATURE
     assert outcome(guard, resigned(token, lambda text: signer.sign(text)[:-1])) == SIGNATURE

@@ -1,4 +1,4 @@
-"""What the caller is told: RFC 6750 section 3, RFC 9110 sections 10.2.3, 11.6.1 and 15.5.2, RFC 9728 section 5.1."""
+"""Answers to refused requests: RFC 6750 section 3, RFC 9110 sections 10.2.3, 11.6.1 and 15.5.2, RFC 9728 section 5.1."""
 
 import json
 import re
@@ -42,13 +42,13 @@ PARAMETER = r'[a-z_]+="[\x20\x21\x23-\x5b\x5d-\x7e]*"'
         (APPLICATION, 403, f'Bearer realm="api", error="insufficient_scope", error_description="{SCOPE.description}"'),
     ],
 )
-def test_the_challenge_is_that_of_rfc_6750(error, status, challenge):
+def test_the_challenge_follows_rfc_6750(error, status, challenge):
     answer = GUARD.answer(error)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (status, challenge)
     assert "Retry-After" not in answer.headers
 
 
-def test_keys_that_cannot_be_had_are_a_503_without_a_challenge():
+def test_unavailable_keys_are_a_503_without_a_challenge():
     answer = GUARD.answer(UNAVAILABLE)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
     assert "WWW-Authenticate" not in answer.headers
@@ -56,7 +56,7 @@ def test_keys_that_cannot_be_had_are_a_503_without_a_challenge():
 
 
 @pytest.mark.parametrize("error", [MISSING, REQUEST, TOKEN, SCOPE, APPLICATION, UNAVAILABLE])
-def test_every_answer_is_json_that_nobody_stores(error):
+def test_every_answer_is_json_with_cache_control_no_store(error):
     answer = GUARD.answer(error)
     assert (
         json.loads(answer.body)
@@ -72,7 +72,7 @@ def test_every_answer_is_json_that_nobody_stores(error):
 
 
 @pytest.mark.parametrize("error", [MISSING, REQUEST, TOKEN, SCOPE, APPLICATION])
-def test_a_challenge_is_the_scheme_and_parameters_each_once(error):
+def test_a_challenge_has_each_parameter_once(error):
     guard = server(realm="a, b=c", resource_metadata_url="https://shopping.api/.well-known/oauth-protected-resource")
     challenge = guard.answer(error).headers["WWW-Authenticate"]
     assert re.fullmatch(rf"Bearer {PARAMETER}(, {PARAMETER})*", challenge)
@@ -81,11 +81,11 @@ def test_a_challenge_is_the_scheme_and_parameters_each_once(error):
 
 
 @pytest.mark.parametrize("error", [MISSING, REQUEST, TOKEN, SCOPE, APPLICATION, UNAVAILABLE])
-def test_a_description_is_of_the_characters_rfc_6750_allows(error):
+def test_a_description_has_only_characters_that_rfc_6750_allows(error):
     assert re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]+", error.description)
 
 
-def test_the_metadata_url_stands_in_every_challenge_when_configured():
+def test_every_challenge_has_the_metadata_url_if_configured():
     url = "https://shopping.api/.well-known/oauth-protected-resource"
     for error in (MISSING, REQUEST, TOKEN, SCOPE):
         assert (
@@ -95,7 +95,7 @@ def test_the_metadata_url_stands_in_every_challenge_when_configured():
     assert 'realm="Shopping"' in server(realm="Shopping").answer(MISSING).headers["WWW-Authenticate"]
 
 
-def test_an_answer_cannot_be_changed():
+def test_an_answer_is_read_only():
     answer = GUARD.answer(TOKEN)
     with pytest.raises(TypeError):
         answer.headers["X"] = "y"
@@ -103,7 +103,7 @@ def test_an_answer_cannot_be_changed():
         answer.detail["error"] = "none"
 
 
-def test_a_scope_that_is_asked_for_twice_stands_there_once():
+def test_a_scope_that_is_required_twice_is_listed_once():
     with pytest.raises(InsufficientScope) as error:
         GUARD.authenticate([f"Bearer {mint()}"], Requirement(scopes=["x", "y"], any_scope=["y", "z"]))
     assert error.value.scopes == ("x", "y", "z")
@@ -113,7 +113,7 @@ def test_a_scope_that_is_asked_for_twice_stands_there_once():
 
 
 def test_the_answer_to_every_bad_token_is_the_same():
-    """Nothing tells an attacker which check failed, what was expected, or what the token held."""
+    """The answer does not reveal which check failed, what was expected, or what the token contained."""
     tokens = [
         mint({"exp": 1}),
         mint({"aud": "x"}),
@@ -121,7 +121,7 @@ def test_the_answer_to_every_bad_token_is_the_same():
         mint(with_header={"kid": "x"}),
         mint(with_header={"alg": "none"}),
         mint(with_header={"typ": "JWT"}),
-        mint(signer=key("ES256", "stranger").using(kid="key-1")),
+        mint(signer=key("ES256", "foreign").using(kid="key-1")),
         "abc",
     ]
     answers = set()
@@ -133,7 +133,7 @@ def test_the_answer_to_every_bad_token_is_the_same():
     assert len(answers) == 1
 
 
-def test_the_two_families_never_mix():
+def test_keys_unavailable_is_no_auth_error():
     assert not issubclass(KeysUnavailable, AuthError)
     assert not issubclass(AuthError, KeysUnavailable)
     for error in (MISSING, REQUEST, TOKEN, SCOPE):

@@ -1,4 +1,4 @@
-"""Python's own audit events, watched while attacks go in: no file is read, and nothing but the configured issuer is spoken to."""
+"""Python's audit events during attacks: no file is read, and connections go only to the configured issuer."""
 
 import contextlib
 import sys
@@ -13,7 +13,7 @@ from m2mguard.errors import AnswerableError
 from m2mguard.testing import LocalIssuer
 from tests.security.forge import API
 
-QUIET = (
+IGNORED = (
     "object.",
     "compile",
     "gc.",
@@ -27,15 +27,15 @@ QUIET = (
 )
 
 
-class Watch:
-    """An audit hook cannot be taken off again, so there is one, and it listens only when told to."""
+class AuditRecorder:
+    """Records audit events. A hook cannot be removed, so there is one, and it records only inside `during`."""
 
     def __init__(self):
         self.events = None
-        sys.addaudithook(self._hear)
+        sys.addaudithook(self._record)
 
-    def _hear(self, name, arguments):
-        if self.events is not None and not name.startswith(QUIET):
+    def _record(self, name, arguments):
+        if self.events is not None and not name.startswith(IGNORED):
             self.events.append((name, arguments))
 
     def during(self, work):
@@ -43,19 +43,19 @@ class Watch:
         try:
             work()
         finally:
-            heard, self.events = self.events, None
-        return heard
+            recorded, self.events = self.events, None
+        return recorded
 
 
 @pytest.fixture(scope="module")
-def watch():
-    return Watch()
+def recorder():
+    return AuditRecorder()
 
 
 def attacks(issuer):
-    """Fields whose tokens ask for files and connections in every way a token can."""
+    """Tokens that name files and URLs in every member that a token can have."""
     other = "http://127.0.0.1:9/keys"
-    for place in ("jku", "x5u", "jwk", "x5c", "kid", "typ", "alg", "cty", "x5t"):
+    for member in ("jku", "x5u", "jwk", "x5c", "kid", "typ", "alg", "cty", "x5t"):
         for value in (
             other,
             "file:///etc/passwd",
@@ -65,7 +65,7 @@ def attacks(issuer):
             "|id",
             ["/etc/passwd"],
         ):
-            yield issuer.mint(header={place: value})
+            yield issuer.mint(header={member: value})
     for iss in (
         other,
         "file:///etc/passwd",
@@ -83,12 +83,12 @@ def attacks(issuer):
         yield issuer.mint(header={"kid": f"invented-{number}"})
 
 
-def test_the_watch_hears_files_and_connections(watch):
-    heard = watch.during(lambda: Path(__file__).read_bytes())
-    assert "open" in [name for name, _ in heard]
+def test_the_recorder_records_the_opening_of_files(recorder):
+    recorded = recorder.during(lambda: Path(__file__).read_bytes())
+    assert "open" in [name for name, _ in recorded]
 
 
-def test_with_keys_at_hand_no_input_reads_a_file_or_opens_a_connection(watch):
+def test_with_cached_keys_no_input_reads_a_file_or_connects(recorder):
     with LocalIssuer() as issuer:
         guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=API, caching=KeyCaching(burst=0))
         guard.authenticate([f"Bearer {issuer.mint()}"])
@@ -104,18 +104,18 @@ def test_with_keys_at_hand_no_input_reads_a_file_or_opens_a_connection(watch):
                 except AnswerableError as refusal:
                     refused.append(refusal)
 
-        heard = watch.during(attack)
+        recorded = recorder.during(attack)
         requests = issuer.count()
-    assert len(refused) == len(fields) - 6 * 7 - 2  # jku and its like, and claims nobody asks for, are not looked at
-    assert heard == []
+    assert len(refused) == len(fields) - 6 * 7 - 2  # jku and similar members, and unused claims, are ignored
+    assert recorded == []
     assert requests == 2  # discovery and keys, for the first token
 
 
-def test_when_keys_are_fetched_only_the_issuer_is_spoken_to(watch):
+def test_a_fetch_connects_only_to_the_issuer(recorder):
     with LocalIssuer() as issuer:
-        where = urlsplit(issuer.url)
+        issuer_url = urlsplit(issuer.url)
         guard = ResourceServer(issuer.url, audience=API)
-        guard.refresh()  # imports what it needs
+        guard.refresh()  # imports what a fetch needs
         tokens = [*attacks(issuer)]
 
         def attack():
@@ -124,18 +124,18 @@ def test_when_keys_are_fetched_only_the_issuer_is_spoken_to(watch):
                 with contextlib.suppress(AnswerableError):
                     guard.authenticate([f"Bearer {token}"])
 
-        heard = watch.during(attack)
-    addresses = {arguments[1][:2] for name, arguments in heard if name == "socket.connect"}
-    assert addresses == {(where.hostname, where.port)}
-    names = {arguments[0] for name, arguments in heard if name == "socket.getaddrinfo"}
-    assert names <= {where.hostname}
-    others = {name for name, _ in heard} - {
+        recorded = recorder.during(attack)
+    addresses = {arguments[1][:2] for name, arguments in recorded if name == "socket.connect"}
+    assert addresses == {(issuer_url.hostname, issuer_url.port)}
+    names = {arguments[0] for name, arguments in recorded if name == "socket.getaddrinfo"}
+    assert names <= {issuer_url.hostname}
+    others = {name for name, _ in recorded} - {
         "socket.__new__",
         "socket.connect",
         "socket.getaddrinfo",
         "http.client.connect",
         "http.client.send",
-        "sys.settrace",  # by what measures coverage, in each new thread
+        "sys.settrace",  # from the measurement of coverage in each new thread
     }
     assert not {name for name in others if not name.startswith(("socket.", "import"))}
-    assert not [arguments for name, arguments in heard if name == "import" and arguments[1]]
+    assert not [arguments for name, arguments in recorded if name == "import" and arguments[1]]

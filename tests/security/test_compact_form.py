@@ -7,6 +7,7 @@ import pytest
 from m2mguard._token.jws import parse_compact
 from m2mguard.errors import InvalidToken
 from m2mguard.testing import base64url, sign_with_secret
+from tests.refusals import reason_of
 from tests.security.forge import (
     ACCEPTED,
     MALFORMED,
@@ -26,7 +27,7 @@ from tests.security.forge import (
 GUARD = server()
 
 
-def test_the_twin_of_every_test_here_is_accepted():
+def test_the_unchanged_token_is_accepted():
     assert outcome(GUARD, mint()) == ACCEPTED
     assert outcome(GUARD, mint().encode()) == ACCEPTED
 
@@ -51,11 +52,11 @@ def test_the_twin_of_every_test_here_is_accepted():
         "a." * 5_000 + "a",
     ],
 )
-def test_a_jws_is_exactly_three_segments_none_of_them_empty(form):
+def test_a_jws_must_have_three_segments_that_are_not_empty(form):
     assert outcome(GUARD, form.format(*mint().split("."))) == MALFORMED
 
 
-def test_a_jwe_is_refused_undecrypted():
+def test_a_jwe_is_refused_without_decryption():
     jwe = compact({"alg": "RSA-OAEP-256", "enc": "A256GCM", "kid": "key-1", "zip": "DEF"}, b"key", b"iv") + ".YQ.Yg"
     assert outcome(GUARD, jwe) == MALFORMED
     pbes = (
@@ -65,17 +66,15 @@ def test_a_jwe_is_refused_undecrypted():
 
 
 @pytest.mark.parametrize(
-    "foreign", ["=", "==", "+", "/", "~", "%", " ", "\n", "\r\n", "\t", "\x00", "{", "ä", "\ufeff", "\u0435"]
+    "character", ["=", "==", "+", "/", "~", "%", " ", "\n", "\r\n", "\t", "\x00", "{", "ä", "\ufeff", "\u0435"]
 )
 @pytest.mark.parametrize("place", [0, 1, 2])
 @pytest.mark.parametrize("at_the_end", [True, False])
-def test_a_token_is_letters_digits_minus_underline_and_dots(foreign, place, at_the_end):
+def test_a_token_with_any_other_character_is_refused(character, place, at_the_end):
     parts = mint().split(".")
     part = parts[place]
-    parts[place] = part + foreign if at_the_end else part[:4] + foreign + part[4:]
-    with pytest.raises(InvalidToken) as error:
-        GUARD.verify(".".join(parts))
-    assert error.value.reason == "malformed"
+    parts[place] = part + character if at_the_end else part[:4] + character + part[4:]
+    assert reason_of(GUARD, ".".join(parts)) == "malformed"
 
 
 def test_the_json_serialization_is_refused():
@@ -84,17 +83,15 @@ def test_the_json_serialization_is_refused():
     general = json.dumps({"payload": payload, "signatures": [{"protected": protected, "signature": signature}]})
     mixed = '{"' + mint() + '":""}'
     for text in (flattened, general, mixed):
-        with pytest.raises(InvalidToken) as error:
-            GUARD.verify(text)
-        assert error.value.reason == "malformed"
+        assert reason_of(GUARD, text) == "malformed"
 
 
 @pytest.mark.parametrize("segment", [0, 1])
-def test_spare_bits_of_a_segment_are_zero(segment):
-    """A signature over the changed spelling is good, so only the canonical form tells the two apart."""
+def test_unused_bits_of_a_segment_must_be_zero(segment):
+    """The signature over the changed text is valid, so only the check of the canonical form refuses it."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     parts = [as_json(header()), as_json(claims())]
-    parts[segment] += b" " * (-(len(parts[segment]) + 1) % 3)  # so that the last character has bits to spare
+    parts[segment] += b" " * (-(len(parts[segment]) + 1) % 3)  # the last character then has unused bits
     encoded = [base64url(part) for part in parts]
     assert len(encoded[segment]) % 4 == 3
     last = encoded[segment][-1]
@@ -103,7 +100,7 @@ def test_spare_bits_of_a_segment_are_zero(segment):
     assert outcome(GUARD, signed(".".join(encoded))) == MALFORMED
 
 
-def test_spare_bits_of_the_signature_are_zero():
+def test_unused_bits_of_the_signature_must_be_zero():
     token = mint()
     assert len(token.rpartition(".")[2]) % 4 == 2
     other = {"A": "B", "Q": "R", "g": "h", "w": "x"}[token[-1]]
@@ -147,13 +144,13 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize("raw", OBJECTS.values(), ids=OBJECTS)
-def test_header_and_claims_are_one_json_object_in_utf_8(raw):
+def test_header_and_claims_must_each_be_one_json_object_in_utf_8(raw):
     assert outcome(GUARD, mint(payload=raw)) == MALFORMED
     assert outcome(GUARD, mint(with_header=raw)) == MALFORMED
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_utf_16_and_32_are_refused_though_all_members_are_good(encoding):
+def test_utf_16_and_utf_32_are_refused(encoding):
     assert outcome(GUARD, mint(payload=json.dumps(claims()).encode(encoding))) == MALFORMED
     assert outcome(GUARD, mint(with_header=json.dumps(header()).encode(encoding))) == MALFORMED
 
@@ -168,7 +165,7 @@ MEMBERS = {
     "5,000 digits": '"x": ' + "9" * 5000,
     "a lone high surrogate": r'"x": "\ud800"',
     "a lone low surrogate": r'"x": "\udc00"',
-    "surrogates the wrong way round": r'"x": "\udc00\ud800"',
+    "surrogates in the wrong order": r'"x": "\udc00\ud800"',
     "a lone surrogate as a name": r'"\ud800": 1',
     "33 arrays": '"x": ' + "[" * 32 + "]" * 32,
     "33 objects": '"x": ' + '{"a":' * 32 + "1" + "}" * 32,
@@ -185,12 +182,12 @@ MEMBERS = {
 
 
 @pytest.mark.parametrize("raw", MEMBERS.values(), ids=MEMBERS)
-def test_what_json_must_not_hold_is_refused_in_header_and_claims(raw):
+def test_invalid_json_members_are_refused_in_header_and_claims(raw):
     assert outcome(GUARD, mint(payload=inserted(claims(), raw))) == MALFORMED
     assert outcome(GUARD, mint(with_header=inserted(header(), raw))) == MALFORMED
 
 
-TWINS = {
+VALID_MEMBERS = {
     "zero": '"x": 0',
     "minus zero": '"x": -0',
     "a float": '"x": 1.5e300',
@@ -209,19 +206,19 @@ TWINS = {
 }
 
 
-@pytest.mark.parametrize("raw", TWINS.values(), ids=TWINS)
-def test_the_nearest_json_that_is_fine_is_accepted(raw):
+@pytest.mark.parametrize("raw", VALID_MEMBERS.values(), ids=VALID_MEMBERS)
+def test_valid_json_members_are_accepted_in_header_and_claims(raw):
     assert outcome(GUARD, mint(payload=inserted(claims(), raw))) == ACCEPTED
     assert outcome(GUARD, mint(with_header=inserted(header(), raw))) == ACCEPTED
 
 
 @pytest.mark.parametrize("name", ["alg", "typ", "kid"])
-def test_a_header_member_that_is_read_occurs_once(name):
+def test_a_duplicate_header_member_is_refused(name):
     assert outcome(GUARD, mint(with_header=inserted(header(), f'"{name}": {json.dumps(header()[name])}'))) == MALFORMED
 
 
 @pytest.mark.parametrize("name", ["iss", "aud", "exp", "sub", "scope"])
-def test_a_claim_that_is_read_occurs_once(name):
+def test_a_duplicate_claim_is_refused(name):
     assert outcome(GUARD, mint(payload=inserted(claims(), f'"{name}": {json.dumps(claims()[name])}'))) == MALFORMED
 
 
@@ -236,8 +233,8 @@ def test_any_b64_but_true_is_refused(b64):
     assert outcome(GUARD, mint(with_header={"b64": b64})) == MALFORMED
 
 
-def test_b64_true_says_nothing_beyond_the_default():
-    """RFC 7797 section 3. With crit, which RFC 7797 section 6 asks for only where it is false, it is refused as any extension."""
+def test_b64_true_is_accepted_without_crit():
+    """RFC 7797 section 3. With crit it is refused like any extension; section 6 requires crit only if b64 is false."""
     assert outcome(GUARD, mint(with_header={"b64": True})) == ACCEPTED
     assert outcome(GUARD, mint(with_header={"b64": True, "crit": ["b64"]})) == MALFORMED
 
@@ -249,20 +246,20 @@ def test_unknown_header_parameters_are_ignored():
     )
 
 
-def test_keys_in_the_header_are_never_read():
-    """jwk, jku, x5u and x5c come from the writer of the token."""
-    stranger = key("ES256", "stranger")
-    places = {
-        "jwk": stranger.public_jwk,
+def test_keys_in_the_header_are_ignored():
+    """The author of a token chooses its jwk, jku, x5u and x5c."""
+    foreign_key = key("ES256", "foreign")
+    header_members = {
+        "jwk": foreign_key.public_jwk,
         "jku": "http://127.0.0.1:9/jwks",
         "x5u": "file:///etc/passwd",
         "x5c": ["MIIB"],
         "x5t": "x",
         "x5t#S256": "x",
     }
-    assert outcome(GUARD, mint(signer=stranger.using(kid="key-1"), with_header=places)) == (401, "signature")
-    assert outcome(GUARD, mint(signer=stranger, with_header=places)) == (401, "unknown_key")
-    assert outcome(GUARD, mint(with_header={**places, "jwk": {"kty": "oct", "k": "AA"}})) == ACCEPTED
+    assert outcome(GUARD, mint(signer=foreign_key.using(kid="key-1"), with_header=header_members)) == (401, "signature")
+    assert outcome(GUARD, mint(signer=foreign_key, with_header=header_members)) == (401, "unknown_key")
+    assert outcome(GUARD, mint(with_header={**header_members, "jwk": {"kty": "oct", "k": "AA"}})) == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -281,7 +278,7 @@ def test_keys_in_the_header_are_never_read():
         "a" * 513,
     ],
 )
-def test_kid_is_a_key_of_a_dictionary_and_nothing_else(kid):
+def test_kid_is_only_looked_up_among_the_known_keys(kid):
     assert outcome(GUARD, mint(with_header={"kid": kid})) == (401, "unknown_key")
 
 
@@ -296,24 +293,20 @@ def test_an_alg_that_is_no_string_is_refused(alg):
     assert outcome(GUARD, mint(with_header={"alg": REMOVED})) == MALFORMED
 
 
-def test_a_token_is_bounded_also_where_no_field_bounds_it():
+def test_verify_limits_the_length_of_a_token():
     padding = claims({"x": "a" * 11_800})
     while len(mint(payload=as_json(padding))) < 16_377:
         padding["x"] += "a"
     assert GUARD.verify(mint(payload=as_json(padding))).app_id == "app-orders"
     padding["x"] += "aa"
-    with pytest.raises(InvalidToken) as error:
-        GUARD.verify(mint(payload=as_json(padding)))
-    assert error.value.reason == "malformed"
+    assert reason_of(GUARD, mint(payload=as_json(padding))) == "malformed"
 
 
 @pytest.mark.parametrize(
     "token", [None, 7, 10**12, 1.5, True, [], {}, object(), bytearray(b"a.b.c"), memoryview(b"a.b.c")]
 )
-def test_a_token_of_another_type_is_malformed_and_no_crash(token):
-    with pytest.raises(InvalidToken) as error:
-        GUARD.verify(token)
-    assert error.value.reason == "malformed"
+def test_a_token_of_another_python_type_is_malformed(token):
+    assert reason_of(GUARD, token) == "malformed"
     with pytest.raises(InvalidToken):
         parse_compact(token)
 
@@ -321,18 +314,16 @@ def test_a_token_of_another_type_is_malformed_and_no_crash(token):
 @pytest.mark.parametrize(
     "token", ["", "\ud800", "\ud800.a.b", "ä.ö.ü", "٣.٣.٣", b"\xff.\xff.\xff", "Bearer a.b.c", "a.b.c\n"]
 )
-def test_a_str_or_bytes_that_is_no_token_is_malformed_and_no_crash(token):
-    with pytest.raises(InvalidToken) as error:
-        GUARD.verify(token)
-    assert error.value.reason == "malformed"
+def test_a_str_or_bytes_that_is_no_token_is_malformed(token):
+    assert reason_of(GUARD, token) == "malformed"
 
 
 def test_an_opaque_token_is_malformed():
-    """Logto gives a person who asks for no resource 43 characters without a dot."""
+    """Logto issues such a token of 43 characters to a person who requests no resource."""
     assert outcome(GUARD, "K9iVl3xkTPdjpWYXZkIvBIu7XA9HDnDl8cYhJdZ0gVS") == MALFORMED
 
 
-def test_an_hmac_under_the_public_key_is_no_signature():
+def test_an_hmac_with_the_public_key_is_no_signature():
     secret = key().public_pem
     assert outcome(GUARD, sign_with_secret(header({"alg": "HS256"}), claims(), secret)) == (401, "algorithm")
     assert outcome(GUARD, sign_with_secret(header(), claims(), secret)) == (401, "signature")

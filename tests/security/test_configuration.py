@@ -1,4 +1,4 @@
-"""An invalid value is refused when the object is built, with a sentence that says what to change."""
+"""An invalid value is rejected when the object is built, with a message that says what to change."""
 
 import math
 
@@ -6,11 +6,11 @@ import pytest
 
 from m2mguard import ConfigurationError, Issuer, KeyCaching, ResourceServer
 from m2mguard.testing import ALGORITHMS
-from tests.security.forge import API, key, plainly
+from tests.security.forge import API, key, stable_id
 
 JWKS = {"keys": [key().public_jwk]}
 URL = "https://issuer.example/oidc"
-GIANT = 10**400
+HUGE = 10**400
 
 
 def build(**settings):
@@ -21,9 +21,9 @@ def build(**settings):
     "audience",
     [(), [], "", [""], " ", None, 7, True, b"https://shopping.api", [b"x"], [None], [API, ""], [API, 7], {API: 1}, {},
      f" {API}", f"{API}\n", [f"{API} "], f"{API} https://other.api", "urn:logto:organization:", "urn:logto:resource:organizations"],
-    ids=plainly,
+    ids=stable_id,
 )  # fmt: skip
-def test_an_audience_is_one_or_more_exact_names(audience):
+def test_an_invalid_audience_is_rejected(audience):
     with pytest.raises(ConfigurationError, match=r"^audience"):
         build(audience=audience)
 
@@ -36,7 +36,7 @@ def test_an_audience_has_no_default():
 @pytest.mark.parametrize(
     "audience", [API, [API], (API, "api-2"), {API}, [API, API], "api://00000000-aaaa", "urn:logto:organization:org-1"]
 )
-def test_the_nearest_audience_is_accepted(audience):
+def test_a_valid_audience_is_accepted(audience):
     assert build(audience=audience)
 
 
@@ -101,7 +101,7 @@ URLS = [
 
 
 @pytest.mark.parametrize(("url", "what_to_change"), URLS, ids=[repr(url) for url, _ in URLS])
-def test_an_issuer_url_is_plain_https(url, what_to_change):
+def test_an_issuer_url_must_be_plain_https(url, what_to_change):
     with pytest.raises(ConfigurationError, match=what_to_change):
         Issuer(url=url)
     with pytest.raises(ConfigurationError, match=what_to_change):
@@ -116,12 +116,12 @@ def test_an_issuer_url_is_plain_https(url, what_to_change):
         if url is not None and what_to_change not in ("query", "segments")
     ],
 )
-def test_a_configured_key_set_lies_at_an_https_url(url, what_to_change):
+def test_a_configured_jwks_uri_must_be_an_https_url(url, what_to_change):
     with pytest.raises(ConfigurationError, match=what_to_change):
         Issuer(url=URL, jwks_uri=url)
     assert Issuer(
         url=URL, jwks_uri="https://keys.example:8443/discovery/keys?p=policy"
-    )  # some issuers choose keys by a query
+    )  # some issuers select keys by a query
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def test_a_configured_key_set_lies_at_an_https_url(url, what_to_change):
      "https://[2001:db8::1]:8443/oidc", "https://my_host/oidc", "http://localhost:3001/oidc", "http://127.0.0.1:3001/oidc",
      "http://[::1]:3001/oidc", "http://LOCALHOST/oidc", "https://issuer.example/a%20b/~c"],
 )  # fmt: skip
-def test_the_nearest_issuer_url_is_accepted(url):
+def test_a_valid_issuer_url_is_accepted(url):
     assert Issuer(url=url).url == url
 
 
-def test_an_issuer_is_not_its_metadata():
+def test_a_metadata_url_is_rejected_as_issuer():
     with pytest.raises(ConfigurationError, match="give the value of its member 'issuer'"):
         Issuer(url=f"{URL}/.well-known/openid-configuration")
 
 
-def test_a_logto_endpoint_is_given_without_oidc():
+def test_a_logto_endpoint_must_be_given_without_oidc():
     assert (
         Issuer.logto("https://tenant.logto.app").url
         == Issuer.logto("https://tenant.logto.app/").url
@@ -154,15 +154,15 @@ def test_a_logto_endpoint_is_given_without_oidc():
     "algorithms",
     [[], (), "ES256", b"ES256", None, 7, {"ES256": 1}, [""], [None], [7], ["none"], ["None"], ["HS256"], ["ES256", "HS512"], ["es256"],
      ["ES256 "], ["ES256K"], ["RSA-OAEP"], ["dir"], ["*"], ["ES256", "RS1"], ["ES256,ES384"]],
-    ids=plainly,
+    ids=stable_id,
 )  # fmt: skip
-def test_algorithms_are_a_list_of_supported_asymmetric_names(algorithms):
+def test_algorithms_must_be_a_list_of_supported_asymmetric_names(algorithms):
     with pytest.raises(ConfigurationError, match=r"^algorithms"):
         Issuer(url=URL, algorithms=algorithms)
 
 
-@pytest.mark.parametrize("algorithms", [list(ALGORITHMS), ("ES384",), {"RS256"}, ["ES256", "ES256"]], ids=plainly)
-def test_the_nearest_algorithms_are_accepted(algorithms):
+@pytest.mark.parametrize("algorithms", [list(ALGORITHMS), ("ES384",), {"RS256"}, ["ES256", "ES256"]], ids=stable_id)
+def test_valid_algorithms_are_accepted(algorithms):
     assert Issuer(url=URL, algorithms=algorithms).algorithms == frozenset(algorithms)
 
 
@@ -202,46 +202,48 @@ def test_the_nearest_algorithms_are_accepted(algorithms):
         ("jwks", {"keys": []}),
         ("jwks", {"keys": [{"kty": "oct", "k": "AA", "kid": "x"}]}),
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_an_invalid_detail_of_an_issuer_is_refused(setting, value):
+def test_an_invalid_setting_of_an_issuer_is_rejected(setting, value):
     with pytest.raises(ConfigurationError, match=setting):
         Issuer(url=URL, **{setting: value})
 
 
-def test_keys_are_fixed_or_fetched():
+def test_jwks_and_jwks_uri_exclude_each_other():
     with pytest.raises(ConfigurationError, match="not both"):
         Issuer(url=URL, jwks=JWKS, jwks_uri="https://issuer.example/jwks")
     assert Issuer(url=URL, jwks=JWKS)
 
 
 @pytest.mark.parametrize(
-    "issuers", [None, "", [], (), 7, [None], [7], {URL: 1}, [URL, URL], [Issuer(url=URL), URL], [URL, ""]], ids=plainly
+    "issuers",
+    [None, "", [], (), 7, [None], [7], {URL: 1}, [URL, URL], [Issuer(url=URL), URL], [URL, ""]],
+    ids=stable_id,
 )
-def test_issuers_are_one_or_more_and_each_once(issuers):
+def test_issuers_must_be_one_or_more_without_duplicates(issuers):
     with pytest.raises(ConfigurationError, match="issuer"):
         build(issuers=issuers)
 
 
 @pytest.mark.parametrize(
     "leeway",
-    [-1, -0.001, 301, math.inf, -math.inf, math.nan, GIANT, -GIANT, "30", None, True, [30]],
+    [-1, -0.001, 301, math.inf, -math.inf, math.nan, HUGE, -HUGE, "30", None, True, [30]],
     ids=lambda value: str(value)[:9],
 )
-def test_leeway_is_a_number_of_0_to_300_seconds(leeway):
+def test_leeway_must_be_a_number_from_0_to_300_seconds(leeway):
     with pytest.raises(ConfigurationError, match=r"leeway must be .*from 0 to 300"):
         build(leeway=leeway)
 
 
 @pytest.mark.parametrize("leeway", [0, 0.5, 30, 300])
-def test_the_nearest_leeway_is_accepted(leeway):
+def test_a_valid_leeway_is_accepted(leeway):
     assert build(leeway=leeway)
 
 
 @pytest.mark.parametrize(
-    "size", [-1, 1_000_001, 1.5, math.inf, GIANT, "1024", None, True], ids=lambda value: str(value)[:9]
+    "size", [-1, 1_000_001, 1.5, math.inf, HUGE, "1024", None, True], ids=lambda value: str(value)[:9]
 )
-def test_the_verdict_cache_has_a_whole_number_of_entries(size):
+def test_the_size_of_the_verdict_cache_must_be_a_whole_number(size):
     with pytest.raises(ConfigurationError, match="verdict_cache_size must be"):
         build(verdict_cache_size=size)
 
@@ -261,9 +263,9 @@ def test_the_verdict_cache_has_a_whole_number_of_entries(size):
         ("caching", 300),
         ("caching", {"ttl": 300}),
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_a_setting_of_another_kind_is_refused(setting, value):
+def test_a_setting_of_another_type_is_rejected(setting, value):
     with pytest.raises(ConfigurationError, match=setting):
         build(**{setting: value})
 
@@ -271,15 +273,15 @@ def test_a_setting_of_another_kind_is_refused(setting, value):
 @pytest.mark.parametrize(
     "realm",
     ["", '"', 'a"b', "a\\b", "a\nb", "a\r\nX: y", "a\x00", "a\x7f", "ä", "\u2028", 7, b"api", ["api"]],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_a_realm_stands_in_a_header_as_it_is(realm):
+def test_a_realm_with_invalid_characters_is_rejected(realm):
     with pytest.raises(ConfigurationError, match="realm: give"):
         build(realm=realm)
 
 
 @pytest.mark.parametrize("realm", ["api", "Shopping API (v2), beta!", "a'b", "{~}", None])
-def test_the_nearest_realm_is_accepted(realm):
+def test_a_valid_realm_is_accepted(realm):
     assert build(realm=realm)
 
 
@@ -306,9 +308,9 @@ def test_the_nearest_realm_is_accepted(realm):
         7,
         b"https://shopping.api/x",
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_a_metadata_url_is_https_and_stands_in_a_header_as_it_is(url):
+def test_an_invalid_resource_metadata_url_is_rejected(url):
     with pytest.raises(ConfigurationError, match="resource_metadata_url"):
         build(resource_metadata_url=url)
 
@@ -322,11 +324,11 @@ def test_a_metadata_url_is_https_and_stands_in_a_header_as_it_is(url):
         None,
     ],
 )
-def test_the_nearest_metadata_url_is_accepted(url):
+def test_a_valid_resource_metadata_url_is_accepted(url):
     assert build(resource_metadata_url=url)
 
 
-NUMBERS = {
+OUT_OF_RANGE = {
     "ttl": (0, 86_401),
     "refresh_ahead": (0, 1.01),
     "stale_for": (-1, 7 * 86_400 + 1),
@@ -340,18 +342,18 @@ NUMBERS = {
 }
 
 
-@pytest.mark.parametrize("setting", NUMBERS)
+@pytest.mark.parametrize("setting", OUT_OF_RANGE)
 @pytest.mark.parametrize(
-    "odd", [math.nan, math.inf, -math.inf, GIANT, -GIANT, "5", None, True, [5]], ids=lambda value: str(value)[:9]
+    "value", [math.nan, math.inf, -math.inf, HUGE, -HUGE, "5", None, True, [5]], ids=lambda value: str(value)[:9]
 )
-def test_every_number_of_the_key_cache_is_finite_and_in_its_range(setting, odd):
-    for value in (*NUMBERS[setting], odd):
+def test_numbers_of_the_key_cache_must_be_finite_and_in_range(setting, value):
+    for invalid in (*OUT_OF_RANGE[setting], value):
         with pytest.raises(ConfigurationError, match=rf"^{setting} must be "):
-            KeyCaching(**{setting: value})
+            KeyCaching(**{setting: invalid})
 
 
 @pytest.mark.parametrize(
-    ("numbers", "what_to_change"),
+    ("caching", "what_to_change"),
     [
         ({"ttl": 300, "stale_for": 299}, r"stale_for \(299\) is shorter than ttl \(300\)"),
         ({"connect_timeout": 6, "timeout": 5}, r"connect_timeout \(6\) is longer than timeout \(5\)"),
@@ -361,13 +363,13 @@ def test_every_number_of_the_key_cache_is_finite_and_in_its_range(setting, odd):
         ({"max_bytes": 1e5}, "whole number"),
     ],
 )
-def test_numbers_that_contradict_each_other_are_refused(numbers, what_to_change):
+def test_contradicting_numbers_of_the_key_cache_are_rejected(caching, what_to_change):
     with pytest.raises(ConfigurationError, match=what_to_change):
-        KeyCaching(**numbers)
+        KeyCaching(**caching)
 
 
 @pytest.mark.parametrize(
-    "numbers",
+    "caching",
     [
         {},
         {"stale_for": 0},
@@ -376,10 +378,10 @@ def test_numbers_that_contradict_each_other_are_refused(numbers, what_to_change)
         {"max_wait": 0},
         {"ttl": 1, "timeout": 0.5, "connect_timeout": 0.5, "max_wait": 0.5},
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_the_nearest_numbers_are_accepted(numbers):
-    assert KeyCaching(**numbers)
+def test_valid_numbers_of_the_key_cache_are_accepted(caching):
+    assert KeyCaching(**caching)
 
 
 @pytest.mark.parametrize(
@@ -406,14 +408,14 @@ def test_the_nearest_numbers_are_accepted(numbers):
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_CA_FILE": "/nowhere"}, "ca_file"),
         ({"M2MGUARD_ISSUER": URL, "M2MGUARD_AUDIENCE": API, "M2MGUARD_REALM": 'a"b'}, "realm: give"),
     ],
-    ids=plainly,
+    ids=stable_id,
 )  # fmt: skip
-def test_settings_from_outside_are_held_to_the_same(environ, what_to_change):
+def test_invalid_environment_variables_are_rejected(environ, what_to_change):
     with pytest.raises(ConfigurationError, match=what_to_change):
         ResourceServer.from_env(environ)
 
 
-def test_the_nearest_settings_from_outside_are_accepted():
+def test_valid_environment_variables_are_accepted():
     given = {
         "M2MGUARD_ISSUER": URL,
         "M2MGUARD_AUDIENCE": f"{API}, https://other.api",

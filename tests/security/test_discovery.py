@@ -1,4 +1,4 @@
-"""Where keys are looked for, and whom the search may lead to: OIDC Discovery section 4, RFC 8414 section 3, RFC 9700 section 4."""
+"""Discovery: metadata URLs and allowed endpoints (OIDC Discovery section 4, RFC 8414 section 3, RFC 9700 section 4)."""
 
 import json
 
@@ -16,19 +16,19 @@ QUICK = KeyCaching(timeout=2, connect_timeout=1, max_wait=1)
 
 
 def answering(*, status=200, body=None, **members):
-    """A look-up that answers every URL alike, with good metadata in which some members are changed."""
+    """A look-up that answers every URL with the same metadata, in which some members are changed."""
     metadata = {"issuer": URL, "jwks_uri": JWKS_URI, "token_endpoint": f"{URL}/token", **members}
     kept = {name: value for name, value in metadata.items() if value is not REMOVED}
     return lambda url: Response(status=status, headers={}, body=json.dumps(kept).encode() if body is None else body)
 
 
-def test_metadata_of_the_issuer_names_its_key_set():
+def test_the_key_set_url_comes_from_the_metadata():
     assert discover(URL, "jwks_uri", answering()) == JWKS_URI
     assert discover(URL, "jwks_uri", answering(x={"y": [1]}, z=None)) == JWKS_URI
 
 
 @pytest.mark.parametrize(
-    ("issuer", "places"),
+    ("issuer", "urls"),
     [
         (
             URL,
@@ -62,12 +62,12 @@ def test_metadata_of_the_issuer_names_its_key_set():
         ),
     ],
 )
-def test_metadata_is_looked_for_below_the_issuer_and_behind_its_host(issuer, places):
-    assert list(well_known_urls(issuer)) == places
+def test_metadata_urls_follow_oidc_discovery_and_rfc_8414(issuer, urls):
+    assert list(well_known_urls(issuer)) == urls
 
 
 @pytest.mark.parametrize("form", ["appended", "inserted", "inserted_openid"])
-def test_every_place_is_found_on_a_real_server(form):
+def test_metadata_at_each_url_is_found_on_a_real_server(form):
     with LocalIssuer(metadata_form=form) as issuer:
         assert ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint()).app_id == "app-orders"
 
@@ -78,7 +78,7 @@ def test_every_place_is_found_on_a_real_server(form):
      "https://evil.example/oidc", "", None, 7, [URL], {"url": URL}, REMOVED],
     ids=repr,
 )  # fmt: skip
-def test_metadata_names_exactly_the_issuer_that_was_asked(named):
+def test_metadata_with_another_issuer_is_rejected(named):
     with pytest.raises(DiscoveryFailed):
         discover(URL, "jwks_uri", answering(issuer=named))
 
@@ -92,7 +92,7 @@ def test_metadata_names_exactly_the_issuer_that_was_asked(named):
      [JWKS_URI], REMOVED],
     ids=repr,
 )  # fmt: skip
-def test_a_discovered_key_set_lies_at_the_issuers_own_origin(jwks_uri):
+def test_a_discovered_jwks_uri_must_have_the_origin_of_the_issuer(jwks_uri):
     with pytest.raises(DiscoveryFailed):
         discover(URL, "jwks_uri", answering(jwks_uri=jwks_uri))
 
@@ -106,7 +106,7 @@ def test_a_discovered_key_set_lies_at_the_issuers_own_origin(jwks_uri):
         "https://issuer.example/keys?p=policy",
     ],
 )
-def test_the_nearest_key_set_of_the_same_origin_is_accepted(jwks_uri):
+def test_a_discovered_jwks_uri_of_the_same_origin_is_accepted(jwks_uri):
     assert discover(URL, "jwks_uri", answering(jwks_uri=jwks_uri)) == jwks_uri
 
 
@@ -115,18 +115,18 @@ def test_the_nearest_key_set_of_the_same_origin_is_accepted(jwks_uri):
     [b"", b"[]", b"null", b"<html>", b"\xff", json.dumps({"issuer": URL, "jwks_uri": JWKS_URI}).encode("utf-16"), b'{"issuer":' * 9_999,
      f'{{"issuer": "https://evil.example", "issuer": "{URL}", "jwks_uri": "{JWKS_URI}"}}'.encode()],
 )  # fmt: skip
-def test_metadata_is_one_strict_json_object(body):
+def test_metadata_must_be_one_strict_json_object(body):
     with pytest.raises(DiscoveryFailed):
         discover(URL, "jwks_uri", answering(body=body))
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 307, 308, 400, 401, 404, 500, 503])
-def test_metadata_of_another_status_than_200_is_none(status):
+def test_metadata_with_another_status_than_200_is_rejected(status):
     with pytest.raises(DiscoveryFailed):
         discover(URL, "jwks_uri", answering(status=status))
 
 
-def test_what_failed_in_metadata_is_told_without_what_stood_in_it():
+def test_errors_in_metadata_are_reported_without_its_content():
     for members in (
         {"issuer": "https://cAnArY.example"},
         {"jwks_uri": "https://cAnArY.example/"},
@@ -137,26 +137,26 @@ def test_what_failed_in_metadata_is_told_without_what_stood_in_it():
         assert "cAnArY" not in str(error.value)
 
 
-def test_metadata_that_leads_astray_is_a_503_and_nobody_is_asked_there():
-    with LocalIssuer() as issuer, LocalIssuer(key=issuer.current_key) as elsewhere:
-        issuer.misbehave("discovery", faults.members(jwks_uri=elsewhere.jwks_uri))
+def test_metadata_with_another_origin_is_a_503_without_a_request_there():
+    with LocalIssuer() as issuer, LocalIssuer(key=issuer.current_key) as other:
+        issuer.misbehave("discovery", faults.members(jwks_uri=other.jwks_uri))
         with pytest.raises(KeysUnavailable):
             ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint())
-        assert elsewhere.count() == 0
-        by_hand = Issuer(url=issuer.url, jwks_uri=elsewhere.jwks_uri)
-        assert ResourceServer(by_hand, audience=API, caching=QUICK).verify(issuer.mint())
-        assert elsewhere.count("jwks") == elsewhere.count() == 1
+        assert other.count() == 0
+        configured = Issuer(url=issuer.url, jwks_uri=other.jwks_uri)
+        assert ResourceServer(configured, audience=API, caching=QUICK).verify(issuer.mint())
+        assert other.count("jwks") == other.count() == 1
 
 
 @pytest.mark.parametrize("endpoint", ["discovery", "jwks"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(endpoint, status):
-    with LocalIssuer() as issuer, LocalIssuer(key=issuer.current_key) as elsewhere:
-        for location in (f"{elsewhere.endpoint}/oidc/jwks", "/oidc/jwks2"):
+    with LocalIssuer() as issuer, LocalIssuer(key=issuer.current_key) as other:
+        for location in (f"{other.endpoint}/oidc/jwks", "/oidc/jwks2"):
             issuer.misbehave(endpoint, faults.redirect(location, status=status))
             with pytest.raises(KeysUnavailable):
                 ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint())
-        assert elsewhere.count() == 0
+        assert other.count() == 0
         assert issuer.count("other") == 0
         issuer.behave()
         assert ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint())
@@ -165,7 +165,7 @@ def test_no_redirect_is_followed(endpoint, status):
 @pytest.mark.parametrize(
     "fault", [faults.huge(300_000), faults.gzip_bomb(300_000), faults.html(), faults.body(b"{}"), faults.truncated()]
 )
-def test_an_answer_that_is_too_long_or_of_another_shape_is_a_503(fault):
+def test_an_answer_that_is_too_long_or_invalid_is_a_503(fault):
     with LocalIssuer() as issuer:
         for endpoint in ("discovery", "jwks"):
             issuer.behave()
@@ -174,7 +174,7 @@ def test_an_answer_that_is_too_long_or_of_another_shape_is_a_503(fault):
                 ResourceServer(issuer.url, audience=API, caching=QUICK).verify(issuer.mint())
 
 
-def test_tls_is_verified(tmp_path):
+def test_an_untrusted_certificate_is_a_503(tmp_path):
     ca = ThrowawayCA(tmp_path)
     with LocalIssuer(host="localhost", ssl_context=ca.server_context()) as issuer:
         with pytest.raises(KeysUnavailable):
@@ -186,13 +186,13 @@ def test_tls_is_verified(tmp_path):
         assert trusting.verify(issuer.mint())
 
 
-def test_nothing_is_asked_for_a_token_that_names_another_issuer():
-    with LocalIssuer() as issuer, LocalIssuer() as stranger:
+def test_a_token_of_an_unknown_issuer_causes_no_request():
+    with LocalIssuer() as issuer, LocalIssuer() as other:
         guard = ResourceServer(issuer.url, audience=API, caching=QUICK)
         with pytest.raises(InvalidToken):
-            guard.verify(stranger.mint())
-        assert issuer.count() == stranger.count() == 0
+            guard.verify(other.mint())
+        assert issuer.count() == other.count() == 0
         with pytest.raises(InvalidToken):
-            guard.verify(issuer.mint(key=stranger.current_key))
-        assert stranger.count() == 0
+            guard.verify(issuer.mint(key=other.current_key))
+        assert other.count() == 0
         assert guard.verify(issuer.mint())

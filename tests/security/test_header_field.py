@@ -15,13 +15,13 @@ GRAMMAR, SEVERAL = (400, "credential_grammar"), (400, "several_credentials")
     "field",
     ["Bearer {}", "bearer {}", "BEARER {}", "bEaReR {}", "Bearer   {}", " Bearer {}", "Bearer {} ", "\tBearer {}\t"],
 )
-def test_the_scheme_is_of_any_case_and_spaces_may_be_several(field, as_bytes):
+def test_the_scheme_ignores_case_and_additional_spaces(field, as_bytes):
     value = field.format(mint())
     assert outcome_of([value.encode() if as_bytes else value]) == ACCEPTED
 
 
 @pytest.mark.parametrize("fields", [[], [""], [b""], ["   "], ["\t"], ()])
-def test_no_credentials_are_a_401_without_a_code(fields):
+def test_missing_credentials_are_a_401_without_an_error_code(fields):
     assert outcome_of(fields) == MISSING
     with pytest.raises(MissingToken) as error:
         bearer_token(fields)
@@ -48,7 +48,7 @@ def test_no_credentials_are_a_401_without_a_code(fields):
         "\u212aearer {}",
     ],
 )
-def test_another_scheme_is_a_401_without_a_code(field):
+def test_another_scheme_is_a_401_without_an_error_code(field):
     assert outcome_of([field.format(mint())]) == OTHER_SCHEME
 
 
@@ -102,7 +102,7 @@ def test_a_well_formed_credential_that_is_no_jwt_is_a_401(field):
     assert outcome_of([field]) == (401, "malformed")
 
 
-def test_several_fields_are_a_400_whatever_they_hold():
+def test_several_fields_are_a_400():
     good = f"Bearer {mint()}"
     assert outcome_of([good, good]) == SEVERAL
     assert outcome_of([good, "Basic dXNlcjpw"]) == SEVERAL
@@ -113,7 +113,7 @@ def test_several_fields_are_a_400_whatever_they_hold():
 
 
 @pytest.mark.parametrize("field", [None, 7, 1.5, object(), bytearray(b"Bearer x"), ["Bearer x"], {"a": 1}])
-def test_a_field_of_another_type_is_a_400_and_no_crash(field):
+def test_a_field_of_another_python_type_is_a_400(field):
     assert outcome_of([field]) == GRAMMAR
 
 
@@ -123,7 +123,7 @@ def test_one_str_or_bytes_counts_as_one_field():
         assert bearer_token(values) == token.encode()
 
 
-def test_a_field_is_16_kib_at_the_most():
+def test_a_field_may_have_at_most_16_kib():
     longest = "Bearer " + "a" * (16_384 - 7)
     assert bearer_token([longest]) == longest[7:].encode()
     with pytest.raises(InvalidToken) as error:
@@ -134,9 +134,8 @@ def test_a_field_is_16_kib_at_the_most():
     assert outcome_of([spaces.replace(" ", "  ", 1)]) == (401, "malformed")
 
 
-def test_a_token_in_another_place_than_the_field_is_never_looked_for():
-    """RFC 6750 sections 2.2 and 2.3: neither the form body nor the query has a way in."""
-
+def test_a_token_outside_of_the_authorization_field_is_ignored():
+    """Tokens in the form body or the query (RFC 6750 sections 2.2 and 2.3) are ignored."""
     request = {"query_string": f"access_token={mint()}", "body": f"access_token={mint()}", "cookies": {"token": mint()}}
     with pytest.raises(MissingToken):
         server().authenticate([], request=request)

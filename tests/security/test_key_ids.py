@@ -13,6 +13,7 @@ from m2mguard._keys.key_set import MAX_KEYS_PER_KID, KeySet, key_set_from_member
 from m2mguard._token.jws import load_key
 from m2mguard.testing import SHOPPING_API, faults
 from tests.manual_clock import ManualClock
+from tests.refusals import reason_of
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
 
 UNKNOWN, SIGNATURE, ALGORITHM = (401, "unknown_key"), (401, "signature"), (401, "algorithm")
@@ -25,25 +26,25 @@ def without_kid(signer):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
-def test_an_issuer_without_key_ids_is_understood(algorithm):
+def test_keys_and_tokens_without_kid_are_accepted(algorithm):
     signer = key(algorithm)
     guard = server(without_kid(signer))
     assert outcome(guard, mint(signer=signer, with_header=NO_KID)) == ACCEPTED
-    assert outcome(guard, mint(signer=key(algorithm, "stranger"), with_header=NO_KID)) == SIGNATURE
+    assert outcome(guard, mint(signer=key(algorithm, "foreign"), with_header=NO_KID)) == SIGNATURE
 
 
-def test_a_token_without_kid_is_for_the_only_key_of_its_alg_whatever_that_is_called():
+def test_a_token_without_kid_uses_the_only_key_of_its_alg():
     elliptic, rsa = key("ES256", "e"), key("RS256", "r")
     guard = server(elliptic.public_jwk, rsa.public_jwk, without_kid(key("ES384")))
     for signer in (elliptic, rsa, key("ES384")):
         assert outcome(guard, mint(signer=signer, with_header=NO_KID)) == ACCEPTED
     assert outcome(guard, mint(signer=rsa.using(algorithm="PS256"), with_header=NO_KID)) == ACCEPTED
     assert outcome(guard, mint(signer=key("ES512"), with_header=NO_KID)) == UNKNOWN
-    assert outcome(guard, mint(signer=key("ES256", "stranger"), with_header=NO_KID)) == SIGNATURE
+    assert outcome(guard, mint(signer=key("ES256", "foreign"), with_header=NO_KID)) == SIGNATURE
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_token_without_kid_is_refused_where_several_keys_fit(named):
+def test_a_token_without_kid_is_refused_if_several_keys_fit(named):
     first, second = key("ES256", "a"), key("ES256", "b")
     jwks = [one.public_jwk if named else without_kid(one) for one in (first, second)]
     for signer in (first, second):
@@ -54,7 +55,7 @@ def test_a_token_without_kid_is_refused_where_several_keys_fit(named):
         assert outcome(server(signer.public_jwk), mint(signer=signer, with_header=NO_KID)) == ACCEPTED
 
 
-def test_an_alg_of_a_jwk_tells_its_keys_apart_also_without_kid():
+def test_the_alg_of_a_jwk_selects_the_key_without_kid():
     first, second = (key("RS256", name) for name in ("a", "b"))
     guard = server({**without_kid(first), "alg": "RS256"}, {**without_kid(second), "alg": "PS256"}, issuer=EVERY)
     assert outcome(guard, mint(signer=first, with_header=NO_KID)) == ACCEPTED
@@ -63,13 +64,13 @@ def test_an_alg_of_a_jwk_tells_its_keys_apart_also_without_kid():
     assert outcome(guard, mint(signer=first.using(algorithm="RS512"), with_header=NO_KID)) == UNKNOWN
 
 
-def test_the_same_material_under_several_names_is_one_key_for_a_token_without_kid():
+def test_one_key_under_several_kids_fits_a_token_without_kid():
     jwk = key().public_jwk
     guard = server(jwk, {**jwk, "kid": "again"}, without_kid(key()))
     assert outcome(guard, mint(with_header=NO_KID)) == ACCEPTED
 
 
-def test_a_token_whose_kid_no_key_has_is_tried_with_the_keys_without_kid():
+def test_a_token_with_an_unknown_kid_is_tried_with_keys_without_kid():
     named, unnamed = key("ES256", "named"), key("ES256", "unnamed")
     guard = server(named.public_jwk, without_kid(unnamed))
     assert outcome(guard, mint(signer=unnamed)) == ACCEPTED
@@ -79,27 +80,27 @@ def test_a_token_whose_kid_no_key_has_is_tried_with_the_keys_without_kid():
     assert outcome(server(named.public_jwk), mint(signer=named.using(kid="other"))) == UNKNOWN
 
 
-def test_a_kid_too_long_for_any_key_is_unknown_also_where_keys_have_none():
+def test_a_kid_that_is_too_long_is_unknown_even_if_keys_have_none():
     guard = server(without_kid(key()))
     assert outcome(guard, mint(with_header={"kid": "k" * 512})) == ACCEPTED
     assert outcome(guard, mint(with_header={"kid": "k" * 513})) == UNKNOWN
 
 
-def test_a_kid_that_a_key_has_is_for_that_key_and_no_other():
+def test_a_known_kid_selects_only_its_key():
     named, unnamed = key("ES256", "named"), key("ES256", "unnamed")
     guard = server(named.public_jwk, without_kid(unnamed))
     assert outcome(guard, mint(signer=unnamed.using(kid="named"))) == SIGNATURE
     assert outcome(server(key("ES384", "named").public_jwk, without_kid(unnamed)), mint(signer=named)) == ALGORITHM
 
 
-def test_many_keys_without_kid_cost_four_verifications_at_the_most():
+def test_keys_without_kid_cause_at_most_four_verifications():
     several = [key("ES256", f"copy-{number}") for number in range(5)]
     guard = server(*(without_kid(one) for one in several))
     assert [outcome(guard, mint(signer=one)) for one in several] == [ACCEPTED] * 4 + [SIGNATURE]
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_two_jwks_of_one_kid_and_material_for_different_algorithms_are_both_used(order):
+def test_a_key_published_twice_for_two_algorithms_is_used_for_both(order):
     rsa = key("RS256")
     jwks = [{**rsa.public_jwk, "alg": "RS256"}, {**rsa.public_jwk, "alg": "PS256"}][::order]
     guard = server(*jwks, issuer=EVERY)
@@ -109,7 +110,7 @@ def test_two_jwks_of_one_kid_and_material_for_different_algorithms_are_both_used
     assert outcome(server(jwks[0], issuer=EVERY), mint(signer=rsa.using(algorithm=jwks[1]["alg"]))) == ALGORITHM
 
 
-def test_a_key_under_one_kid_for_each_of_six_algorithms_is_used_for_all_of_them():
+def test_a_key_published_for_six_algorithms_is_used_for_all():
     rsa = key("RS256")
     names = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
     keys = key_set_from_members({"keys": [{**rsa.public_jwk, "alg": name} for name in names]}, max_keys=9)
@@ -120,7 +121,7 @@ def test_a_key_under_one_kid_for_each_of_six_algorithms_is_used_for_all_of_them(
     assert outcome(guard, mint(signer=key("ES256"))) == ALGORITHM
 
 
-def test_the_identity_of_a_key_is_its_material_and_one_algorithm():
+def test_the_identity_of_a_key_is_its_thumbprint_and_an_algorithm():
     rsa = key("RS256").public_jwk
     free, bound, other = (
         load_key(rsa),
@@ -140,8 +141,8 @@ def test_the_identity_of_a_key_is_its_material_and_one_algorithm():
 
 
 @functools.cache
-def one_of_the_pool(name, alg, kid):
-    """A key of one of four materials, for one algorithm or for all of its type."""
+def pool_key(name, alg, kid):
+    """One of four keys, for one algorithm or for all algorithms of its type."""
     material = key("ES256" if name in "ab" else "RS256", name).public_jwk
     return load_key(changed(material, {"kid": kid, "alg": alg}))
 
@@ -154,11 +155,11 @@ MATERIALS = st.sampled_from([*((name, alg) for name in "ab" for alg in (None, "E
 @settings(deadline=None, max_examples=200)
 @given(
     st.lists(st.tuples(MATERIALS, st.sampled_from(KIDS)), max_size=9),
-    st.sampled_from([*KIDS, "nobody"]),
+    st.sampled_from([*KIDS, "unknown"]),
     st.sampled_from(["ES256", "RS256", "PS256", "ES384"]),
 )
-def test_candidates_are_what_a_plain_search_finds(chosen, kid, alg):
-    keys = [one_of_the_pool(*material, name) for material, name in chosen]
+def test_candidates_are_those_of_a_simple_search(chosen, kid, alg):
+    keys = [pool_key(*material, name) for material, name in chosen]
     found = KeySet(keys).candidates(kid, alg)
     fitting = [one for one in keys if alg in one.algorithms]
     if kid is None:
@@ -175,8 +176,8 @@ def test_candidates_are_what_a_plain_search_finds(chosen, kid, alg):
 
 
 @pytest.mark.parametrize("kid", [None, ""])
-def test_a_key_id_that_was_left_unset_is_none(kid):
-    """An empty one names nothing: it is how serializers that know no null write what was never set."""
+def test_an_unset_kid_counts_as_missing(kid):
+    """Serializers without null write an empty string for a value that is not set."""
     guard = server({**key().public_jwk, "kid": kid})
     for changes in (NO_KID, {"kid": ""}, {"kid": "key-1"}):
         assert outcome(guard, mint(with_header=changes)) == ACCEPTED
@@ -191,7 +192,7 @@ def unnamed(issuer):
     return {name: value for name, value in issuer.current_key.public_jwk.items() if name != "kid"}
 
 
-def test_keys_without_kid_are_fetched_once_and_again_when_they_are_due(issuer):
+def test_keys_without_kid_are_fetched_once_and_refreshed_when_due(issuer):
     published(issuer, unnamed(issuer))
     clock = ManualClock()
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, monotonic=clock)
@@ -207,7 +208,7 @@ def test_keys_without_kid_are_fetched_once_and_again_when_they_are_due(issuer):
     assert known.key_id == ""
 
 
-def test_a_rotation_without_kid_is_found_at_once_also_of_another_type(issuer):
+def test_a_rotation_without_kid_is_found_even_to_another_key_type(issuer):
     published(issuer, unnamed(issuer))
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     guard.verify(issuer.mint(header=NO_KID))
@@ -218,14 +219,14 @@ def test_a_rotation_without_kid_is_found_at_once_also_of_another_type(issuer):
         assert issuer.count("jwks") == fetches
 
 
-def test_a_token_whose_kid_no_key_has_is_accepted_by_the_first_keys_that_are_fetched(issuer):
+def test_a_token_with_an_unknown_kid_is_accepted_after_the_first_fetch(issuer):
     published(issuer, unnamed(issuer))
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     assert guard.verify(issuer.mint()).app_id == "app-orders"
     assert issuer.count("jwks") == 1
 
 
-def test_a_remembered_token_ends_when_its_key_is_withdrawn_for_its_algorithm_only(issuer):
+def test_a_cached_token_ends_if_its_key_is_withdrawn_for_its_algorithm(issuer):
     rsa = key("RS256", "rsa")
     jwks = [{**rsa.public_jwk, "alg": alg} for alg in ("RS256", "PS256")]
     published(issuer, *jwks)
@@ -235,15 +236,13 @@ def test_a_remembered_token_ends_when_its_key_is_withdrawn_for_its_algorithm_onl
     published(issuer, jwks[0])
     guard.refresh()
     assert guard.verify(kept).app_id == "app-orders"
-    with pytest.raises(InvalidToken) as error:
-        guard.verify(withdrawn)
-    assert error.value.reason == "algorithm"
+    assert reason_of(guard, withdrawn) == "algorithm"
 
 
-def test_tokens_without_kid_ask_the_issuer_no_more_often_than_those_with_an_invented_one(issuer):
+def test_tokens_without_kid_are_rate_limited_like_unknown_kids(issuer):
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     guard.verify(issuer.mint())
-    for signer in (key("ES384", "stranger"), key("RS256", "stranger")):
+    for signer in (key("ES384", "foreign"), key("RS256", "foreign")):
         for _ in range(20):
             with pytest.raises((InvalidToken, KeysUnavailable)):
                 guard.verify(issuer.mint(key=signer, header=NO_KID))
@@ -257,7 +256,7 @@ def test_a_worker_starts_from_a_file_of_keys_without_kid(issuer, tmp_path):
     assert ResourceServer(Issuer.logto(issuer.endpoint), **settings).warm_up().ready
     for thread in threading.enumerate():
         if thread.name.startswith("m2mguard-keys"):
-            thread.join(10)  # it writes the file after it has told of the keys
+            thread.join(10)  # it writes the file after it has published the keys
     issuer.misbehave("all", faults.status(503))
     assert (
         ResourceServer(Issuer.logto(issuer.endpoint), **settings).verify(issuer.mint(header=NO_KID)).app_id
@@ -265,13 +264,11 @@ def test_a_worker_starts_from_a_file_of_keys_without_kid(issuer, tmp_path):
     )
 
 
-def test_a_second_key_ends_what_a_token_without_kid_could_mean(issuer):
+def test_a_token_without_kid_is_refused_after_a_second_key_appears(issuer):
     published(issuer, issuer.current_key.public_jwk)
     guard = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API)
     assert guard.verify(issuer.mint(header=NO_KID)).app_id == "app-orders"
     published(issuer, issuer.current_key.public_jwk, key("ES256", "next").public_jwk)
     guard.refresh()
-    with pytest.raises(InvalidToken) as error:
-        guard.verify(issuer.mint(header=NO_KID))
-    assert error.value.reason == "unknown_key"
+    assert reason_of(guard, issuer.mint(header=NO_KID)) == "unknown_key"
     assert guard.verify(issuer.mint()).app_id == "app-orders"

@@ -1,4 +1,4 @@
-"""Tokens and claims are secrets (RFC 6750 section 5.2): a canary planted anywhere in a request must not come out anywhere."""
+"""Tokens and claims are secrets (RFC 6750 section 5.2): a canary anywhere in a request must not appear in any output."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ CANARY = "cAnArY7f3a9"
 HEADER_MEMBERS = ["alg", "typ", "kid", "jwk", "jku", "x5u", "x5c", "x5t", "crit", "b64", "cty", "zip", "nonce", CANARY]
 CLAIMS = [*claims(), "nbf", "cnf", "organization_id", "act", "roles", CANARY]
 VALUES = [CANARY, [CANARY], {CANARY: CANARY}, [CANARY, 7]]
-STRANGER = key("ES256", "stranger")
-SHOWN_OF_VERIFIED = ("got", "app_id", "issuer")  # set only where the signature was good
+FOREIGN_KEY = key("ES256", "foreign")
+SHOWN_OF_VERIFIED = ("got", "app_id", "issuer")  # set only if the signature is valid
 LOGGED = ("header typ str", "claim aud str", "claim aud list", "claim client_id str")
 
 
 def fields():
-    """Every place that may hold a canary, by name."""
+    """Authorization fields with a canary in every possible part, by name."""
     for member in HEADER_MEMBERS:
         for value in VALUES:
             yield f"header {member} {type(value).__name__}", [f"Bearer {mint(with_header={member: value})}"]
@@ -33,7 +33,7 @@ def fields():
     yield "a person", [f"Bearer {mint({'sub': CANARY})}"]
     yield "a good token", [f"Bearer {mint({'x': CANARY, 'scope': CANARY, 'jti': CANARY})}"]
     yield "a good token of a canary", [f"Bearer {mint({'sub': CANARY, 'client_id': CANARY})}"]
-    yield "a forged token", [f"Bearer {mint({'x': CANARY}, signer=STRANGER.using(kid='key-1'))}"]
+    yield "a forged token", [f"Bearer {mint({'x': CANARY}, signer=FOREIGN_KEY.using(kid='key-1'))}"]
     yield "an organization", [f"Bearer {mint({'organization_id': CANARY})}"]
     yield "payload junk", [f"Bearer {mint(payload=CANARY.encode())}"]
     yield "payload cut", [f"Bearer {mint(payload=as_json(claims({'x': CANARY}))[:-1])}"]
@@ -67,8 +67,8 @@ def fields():
     yield "another type", [{CANARY: CANARY}]
 
 
-def told(error):
-    """Everything an exception can tell, and whatever hangs on it."""
+def texts_of_error(error):
+    """Every text of an exception and of the exceptions that are attached to it."""
     seen, waiting = [], [error]
     while waiting:
         one = waiting.pop()
@@ -83,12 +83,12 @@ def told(error):
 
 
 def texts_of(guard, given):
-    """Every text that comes of a request: of its refusal and answer, or of its Caller."""
+    """Every text that results from a request: of its refusal and answer, or of its Caller."""
     for attempt in (guard.authenticate, lambda values: asyncio.run(guard.aauthenticate(values))):
         try:
             caller = attempt(given)
         except AnswerableError as refusal:
-            yield from told(refusal)
+            yield from texts_of_error(refusal)
             answer = guard.answer(refusal)
             yield from (repr(answer), answer.body.decode(), repr(dict(answer.headers)))
         else:
@@ -100,8 +100,8 @@ def texts_of(guard, given):
 CASES = dict(fields())
 
 
-def told_to_operators(given, caplog):
-    """What a request leaves behind: the texts of its errors and answers, and what the operator gets to read."""
+def outputs_of(given, caplog):
+    """The output of a request: the texts of its errors and answers, and the logged texts for operators."""
     caplog.set_level(logging.DEBUG)
     events = []
     fixed = Issuer(url=URL, jwks={"keys": [key().public_jwk]})
@@ -119,31 +119,31 @@ def secrets_of(given):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_nothing_of_a_request_comes_out_again(name, caplog):
+def test_no_output_contains_a_part_of_the_request(name, caplog):
     given = CASES[name]
-    texts, logged = told_to_operators(given, caplog)
+    texts, logged = outputs_of(given, caplog)
     out = texts if name in LOGGED else texts + logged
     assert not [text for text in out for secret in secrets_of(given) if secret in text]
 
 
 @pytest.mark.parametrize("name", LOGGED)
-def test_of_a_token_whose_signature_is_good_the_operator_reads_what_was_wrong(name, caplog):
-    _, logged = told_to_operators(CASES[name], caplog)
+def test_operators_see_the_invalid_claim_if_the_signature_is_valid(name, caplog):
+    _, logged = outputs_of(CASES[name], caplog)
     assert any(CANARY in text for text in logged)
     [part] = [value for value in CASES[name] if isinstance(value, str)]
     assert not [text for text in logged for segment in part.split()[-1].split(".") if segment in text]
 
 
 @pytest.mark.parametrize("name", LOGGED)
-def test_of_the_same_token_with_a_strangers_signature_nothing_is_logged(name, caplog):
+def test_no_claim_is_logged_if_the_signature_is_invalid(name, caplog):
     head, _, _ = CASES[name][0].rpartition(".")
-    forged = STRANGER.using(kid="key-1").sign(head.removeprefix("Bearer ").encode())
-    texts, logged = told_to_operators([f"{head}.{base64url(forged)}"], caplog)
+    forged = FOREIGN_KEY.using(kid="key-1").sign(head.removeprefix("Bearer ").encode())
+    texts, logged = outputs_of([f"{head}.{base64url(forged)}"], caplog)
     assert not [text for text in texts + logged if CANARY in text]
 
 
-def test_the_canary_would_be_seen():
-    """The test of the test: it looks into exceptions, their contexts, and what a broken decoder holds."""
+def test_the_search_finds_the_canary():
+    """Checks `texts_of_error`: it includes contexts, notes and the input of a failed decoder."""
 
     def decode():
         try:
@@ -153,13 +153,13 @@ def test_the_canary_would_be_seen():
 
     with pytest.raises(KeyError) as error:
         decode()
-    assert any(CANARY in text for text in told(error.value))
-    noted = ValueError("x")
-    noted.add_note(CANARY)
-    assert any(CANARY in text for text in told(noted))
+    assert any(CANARY in text for text in texts_of_error(error.value))
+    error_with_note = ValueError("x")
+    error_with_note.add_note(CANARY)
+    assert any(CANARY in text for text in texts_of_error(error_with_note))
 
 
-def test_nothing_of_a_token_comes_out_where_keys_are_fetched(caplog):
+def test_no_output_contains_a_part_of_a_token_if_keys_are_fetched(caplog):
     caplog.set_level(logging.DEBUG)
     events = []
     with LocalIssuer() as issuer:

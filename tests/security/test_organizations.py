@@ -1,4 +1,4 @@
-"""Logto's organizations, and what a route asks of a Caller: DESIGN of `Requirement`, RFC 6750 section 3.1."""
+"""Organizations of Logto, and requirements of a route for its Caller: `Requirement`, RFC 6750 section 3.1."""
 
 from unittest.mock import ANY as ANYTHING
 
@@ -7,7 +7,7 @@ import pytest
 
 from m2mguard import Caller, ConfigurationError, InsufficientScope, Issuer, Requirement, ResourceServer
 from tests.security import forge
-from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, plainly
+from tests.security.forge import ACCEPTED, API, NOW, key, mint, outcome, stable_id
 
 GLOBAL: dict[str, object] = {}
 OF_ORG = {"organization_id": "org-1"}
@@ -18,7 +18,7 @@ ANY = Requirement(organization="*")
 
 
 def server(*, issuer=(), **settings):
-    """A server whose issuer limits tokens by `organization_id`, as Logto's do."""
+    """A server whose issuer limits tokens by `organization_id`, as Logto does."""
     return forge.server(issuer={"organization_claim": "organization_id", **dict(issuer)}, **settings)
 
 
@@ -47,12 +47,12 @@ def of_every_organization(**settings):
          "callable-anything",
          "longer", "shorter", "other-case"],
 )  # fmt: skip
-def test_an_organization_level_token_fits_only_where_the_route_says_so(organization, of_global, of_its_own, of_another):
-    """It carries the same audience as a global token, so only the claim tells them apart."""
-    guard, wanted = server(), Requirement(organization=organization)
-    assert outcome(guard, mint(GLOBAL), wanted) == of_global
-    assert outcome(guard, mint(OF_ORG), wanted) == of_its_own
-    assert outcome(guard, mint({"organization_id": "org-2"}), wanted) == of_another
+def test_a_token_of_an_organization_needs_a_route_that_allows_it(organization, of_global, of_its_own, of_another):
+    """It has the same audience as a global token, so only the claim distinguishes them."""
+    guard, requirement = server(), Requirement(organization=organization)
+    assert outcome(guard, mint(GLOBAL), requirement) == of_global
+    assert outcome(guard, mint(OF_ORG), requirement) == of_its_own
+    assert outcome(guard, mint({"organization_id": "org-2"}), requirement) == of_another
 
 
 def test_without_a_requirement_a_token_must_be_global():
@@ -62,36 +62,36 @@ def test_without_a_requirement_a_token_must_be_global():
 
 
 @pytest.mark.parametrize("method", ["verify", "averify", "authenticate", "aauthenticate", "authorize"])
-def test_no_method_accepts_a_token_of_an_organization_that_the_route_does_not_name(method):
+def test_no_method_accepts_a_token_of_an_organization_not_required(method):
     guard, one = server(), Requirement(organization="org-1")
 
-    def enter(token, requirement=None):
+    def call(token, requirement=None):
         if method == "authorize":
             return guard.authorize(guard.verify(token, ANY), requirement)
         given = token if "verify" in method else [f"Bearer {token}"]
         found = getattr(guard, method)(given, requirement)
         return anyio.run(lambda: found) if method.startswith("a") and method != "authenticate" else found
 
-    enter(mint(GLOBAL))
-    enter(mint(OF_ORG), one)
-    enter(mint(OF_ORG), Requirement(organization=lambda request: "org-1"))
+    call(mint(GLOBAL))
+    call(mint(OF_ORG), one)
+    call(mint(OF_ORG), Requirement(organization=lambda request: "org-1"))
     for token, requirement in ((mint(OF_ORG), None), (mint(OF_ORG), Requirement()), (mint(GLOBAL), one)):
         with pytest.raises(InsufficientScope) as refused:
-            enter(token, requirement)
+            call(token, requirement)
         assert refused.value.reason == "organization"
 
 
-def test_the_request_of_verify_reaches_the_callable():
-    wanted = Requirement(organization=lambda request: request)
-    assert server().verify(mint(OF_ORG), wanted, request="org-1").organization_id == "org-1"
+def test_the_callable_gets_the_request_of_verify():
+    requirement = Requirement(organization=lambda request: request)
+    assert server().verify(mint(OF_ORG), requirement, request="org-1").organization_id == "org-1"
     with pytest.raises(InsufficientScope):
-        server().verify(mint(OF_ORG), wanted, request="org-2")
+        server().verify(mint(OF_ORG), requirement, request="org-2")
 
 
 @pytest.mark.parametrize("value", [None, 42, "", "org_7", ["org_7"], {}])
-def test_for_an_issuer_that_does_not_limit_tokens_a_claim_of_that_name_means_nothing(value):
-    for wanted in (None, ANY):
-        assert outcome(forge.server(), mint({"organization_id": value}), wanted) == ACCEPTED
+def test_organization_id_is_ignored_without_organization_claim(value):
+    for requirement in (None, ANY):
+        assert outcome(forge.server(), mint({"organization_id": value}), requirement) == ACCEPTED
     assert outcome(forge.server(), mint({"organization_id": value}), Requirement(organization="org_7")) == WRONG
     assert forge.server().verify(mint({"organization_id": value})).organization_id is None
 
@@ -104,27 +104,27 @@ def test_another_claim_can_limit_tokens():
 
 
 @pytest.mark.parametrize("value", ["", 7, ["a"]])
-def test_the_claim_is_a_name(value):
+def test_an_invalid_organization_claim_is_rejected(value):
     with pytest.raises(ConfigurationError, match="organization_claim"):
         Issuer(url="https://issuer.example", organization_claim=value)
 
 
-def test_the_request_reaches_the_callable():
-    wanted = Requirement(organization=lambda request: request["organization"])
+def test_the_callable_gets_the_request_of_authenticate():
+    requirement = Requirement(organization=lambda request: request["organization"])
     guard = server()
-    caller = guard.authenticate([f"Bearer {mint(OF_ORG)}"], wanted, request={"organization": "org-1"})
+    caller = guard.authenticate([f"Bearer {mint(OF_ORG)}"], requirement, request={"organization": "org-1"})
     assert caller.organization_id == "org-1"
     with pytest.raises(InsufficientScope):
-        guard.authenticate([f"Bearer {mint(OF_ORG)}"], wanted, request={"organization": "org-2"})
+        guard.authenticate([f"Bearer {mint(OF_ORG)}"], requirement, request={"organization": "org-2"})
 
 
-def test_a_token_that_calls_its_organization_star_is_no_wildcard():
+def test_an_organization_named_star_is_no_wildcard():
     star = mint({"organization_id": "*"})
     assert outcome(server(), star, Requirement(organization="org-1")) == WRONG
     assert outcome(server(), star) == WRONG
 
 
-def test_an_organization_audience_configured_by_name_is_accepted_as_it_is():
+def test_a_configured_organization_audience_is_accepted():
     guard = server(audience=["urn:logto:organization:org-1"])
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == ACCEPTED
     assert outcome(guard, mint(ORGANIZATION_TOKEN), Requirement(organization="org-1")) == ACCEPTED
@@ -134,22 +134,22 @@ def test_an_organization_audience_configured_by_name_is_accepted_as_it_is():
     assert outcome(guard, mint()) == AUDIENCE
 
 
-def test_an_organization_of_one_audience_is_accepted_with_its_own_token_only():
-    """An organization named by one audience is no stranger to the other only with its own token."""
+def test_an_organization_audience_is_accepted_only_with_its_own_token():
+    """A token of the organization for the API is refused: only a token with the organization as audience is accepted."""
     guard = server(audience=[API, "urn:logto:organization:org-1"])
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == ACCEPTED
     assert outcome(guard, mint(OF_ORG)) == WRONG
     assert outcome(guard, mint(GLOBAL)) == ACCEPTED
 
 
-def test_an_organization_of_any_id_is_never_taken_for_global():
+def test_a_token_with_an_unusual_organization_id_is_not_global():
     guard = server(audience=["urn:logto:organization:org.1/x"])
     token = mint({"aud": "urn:logto:organization:org.1/x"})
     assert guard.verify(token).organization_id == "org.1/x"
     assert outcome(guard, token, Requirement(organization="org-1")) == WRONG
 
 
-def test_logto_with_organizations_accepts_every_audience_of_exactly_that_form():
+def test_organizations_true_accepts_every_organization_audience():
     guard = of_every_organization()
     assert outcome(guard, mint(ORGANIZATION_TOKEN)) == WRONG
     assert outcome(guard, mint(ORGANIZATION_TOKEN), Requirement(organization="org-1")) == ACCEPTED
@@ -159,7 +159,7 @@ def test_logto_with_organizations_accepts_every_audience_of_exactly_that_form():
     assert outcome(server(), mint(ORGANIZATION_TOKEN), ANY) == AUDIENCE
 
 
-def test_the_preset_for_logto_says_so_by_name():
+def test_issuer_logto_accepts_organizations_only_if_configured():
     def guard(**options):
         preset = Issuer.logto("https://issuer.example", **options)
         fixed = Issuer(url=preset.url, jwks={"keys": [key().public_jwk]}, organizations=preset.organizations)
@@ -187,11 +187,11 @@ def test_the_preset_for_logto_says_so_by_name():
         "urn:logto:organization:ö",
     ],
 )
-def test_any_other_audience_is_no_organizations(aud):
+def test_any_other_audience_is_no_organization_audience(aud):
     assert outcome(of_every_organization(), mint({"aud": aud}), ANY) == AUDIENCE
 
 
-def test_a_token_that_names_two_organizations_is_refused():
+def test_a_token_with_two_organizations_is_refused():
     guard = of_every_organization()
     two = ["urn:logto:organization:org-1", "urn:logto:organization:org-2"]
     assert outcome(guard, mint({"aud": two}), ANY) == (401, "claim")
@@ -199,19 +199,19 @@ def test_a_token_that_names_two_organizations_is_refused():
     assert outcome(guard, mint({**ORGANIZATION_TOKEN, **OF_ORG}), ANY) == ACCEPTED
 
 
-def test_an_organization_audience_beside_ours_still_limits_the_token():
+def test_an_organization_audience_next_to_ours_limits_the_token():
     both = mint({"aud": [API, "urn:logto:organization:org-1"]})
     assert outcome(server(), both) == WRONG
     assert outcome(server(), both, Requirement(organization="org-1")) == ACCEPTED
 
 
 @pytest.mark.parametrize("value", ["", None, 7, True, [], ["org-1"], {}])
-def test_an_organization_id_is_a_string_that_names_something(value):
+def test_an_organization_id_must_be_a_non_empty_string(value):
     assert outcome(server(), mint({"organization_id": value}), ANY) == (401, "claim")
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted", "expected"),
+    ("required", "granted", "expected"),
     [
         ({"scopes": ["a"]}, "a b", ACCEPTED),
         ({"scopes": ["a", "b"]}, "b a", ACCEPTED),
@@ -230,11 +230,11 @@ def test_an_organization_id_is_a_string_that_names_something(value):
         ({}, "", ACCEPTED),
     ],
 )
-def test_scopes_and_applications_are_compared_whole(asked, granted, expected):
-    assert outcome(server(), mint({"scope": granted}), Requirement(**asked)) == expected
+def test_scopes_and_applications_are_compared_exactly(required, granted, expected):
+    assert outcome(server(), mint({"scope": granted}), Requirement(**required)) == expected
 
 
-def test_a_requirement_is_checked_on_every_request_also_of_a_remembered_token():
+def test_a_requirement_is_checked_for_a_cached_token_too():
     guard, token = server(), mint()
     assert outcome(guard, token) == ACCEPTED
     assert outcome(guard, token, Requirement(scopes=["write:orders"])) == (403, "scope")
@@ -242,7 +242,7 @@ def test_a_requirement_is_checked_on_every_request_also_of_a_remembered_token():
     assert outcome(guard, token, Requirement(scopes=["read:orders"])) == ACCEPTED
 
 
-def test_equal_arguments_give_equal_requirements():
+def test_equal_arguments_make_equal_requirements():
     first = Requirement(scopes=["a", "b"], app_ids={"x"}, organization="*")
     assert first == Requirement(scopes=("a", "b"), app_ids=["x"], organization="*")
     assert hash(first) == hash(Requirement(scopes=("a", "b"), app_ids=["x"], organization="*"))
@@ -296,9 +296,9 @@ class AsyncCallable:
         {"organization": route_organization},
         {"organization": AsyncCallable()},
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_an_invalid_requirement_is_refused_when_it_is_built(arguments):
+def test_an_invalid_requirement_is_rejected_when_it_is_built(arguments):
     with pytest.raises(ConfigurationError) as error:
         Requirement(**arguments)
     assert next(iter(arguments)) in str(error.value)
@@ -317,13 +317,13 @@ def test_an_invalid_requirement_is_refused_when_it_is_built(arguments):
         {"organization": "*"},
         {"organization": str},
     ],
-    ids=plainly,
+    ids=stable_id,
 )
-def test_the_nearest_requirement_that_can_be_meant_is_built(arguments):
+def test_a_valid_requirement_is_accepted(arguments):
     assert Requirement(**arguments) == Requirement(**arguments)
 
 
-def test_a_requirement_that_depends_on_the_request_must_be_resolved_first():
+def test_a_requirement_with_a_callable_must_be_resolved_first():
     requirement = Requirement(organization=lambda request: "org-blue")
     with pytest.raises(TypeError, match="for_request"):
         requirement.check(Caller(app_id="a", scopes=frozenset(), issuer="i", audience="u", expires_at=1.0, claims={}))

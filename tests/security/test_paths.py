@@ -1,4 +1,4 @@
-"""Which paths need no token, in the forms in which ASGI and WSGI servers give them."""
+"""Public paths, in the forms that ASGI and WSGI servers pass."""
 
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -11,13 +11,13 @@ PUBLIC = PublicPaths(["/healthz", "/docs/", "/v1/status.json"])
 
 
 def asgi(sent, *, root_path="", public=PUBLIC, method=None):
-    """As uvicorn does: the path decoded once, and the path as it was sent beside it."""
+    """Match as under uvicorn: the path decoded once, and the path as sent."""
     raw = sent.partition("?")[0]
     return public.match(unquote(raw), root_path=root_path, raw_path=raw.encode(), method=method)
 
 
 def wsgi(sent, *, script_name="", public=PUBLIC):
-    """As the WSGI adapter does: the bytes that servers show as Latin-1; how they were sent is not told."""
+    """Match as in the WSGI adapter: the decoded bytes; WSGI does not pass the path as sent."""
     path_info = unquote_to_bytes(sent.partition("?")[0])
     return public.match(script_name.encode() + path_info, root_path=script_name)
 
@@ -38,16 +38,16 @@ def wsgi(sent, *, script_name="", public=PUBLIC):
         "/docs/a%20b/c%20%20d/",
         "/docs/gr%C3%B6%C3%9Fe.txt",
         "/docs/gr%c3%b6%c3%9fe.txt",
-        "/docs/gro%CC%88%C3%9Fe.txt",  # the same name as macOS spells it
+        "/docs/gro%CC%88%C3%9Fe.txt",  # the same name in the form that macOS uses
         "/docs/%D0%BE%D1%82%D1%87%D1%91%D1%82",
         "/docs/%E6%97%A5%E6%9C%AC%E8%AA%9E%EF%BC%881%EF%BC%89.pdf",
         "/docs/%F0%9F%8E%89.png",
         "/docs/a%E2%80%93b",  # an en dash
         "/docs/a%E2%80%AFb",  # a narrow space, as in the names of screenshots
-        "/docs/a%20%281%29%2C%20b%2Bc%40d.txt",  # encodeURIComponent and urllib's quote encode more than they must
+        "/docs/a%20%281%29%2C%20b%2Bc%40d.txt",  # encodeURIComponent and urllib's quote encode more than necessary
     ],
 )
-def test_plain_paths_that_are_named_are_public(path):
+def test_listed_plain_paths_are_public(path):
     assert asgi(path)
     assert wsgi(path)
 
@@ -133,7 +133,7 @@ def test_every_other_path_is_protected(path):
         "/docs/*",
     ],
 )
-def test_what_a_router_a_proxy_or_a_file_system_may_read_differently_is_protected(path):
+def test_a_path_that_other_software_may_read_differently_is_protected(path):
     assert not PUBLIC.match(path)
     assert not PUBLIC.match(path, raw_path=path.encode())
 
@@ -163,9 +163,9 @@ def test_an_encoded_path_is_protected(path):
 
 
 @pytest.mark.parametrize("path", ["/health%7a", "/%68ealthz", "/docs%2fx", "/docs/%61"])
-def test_even_a_harmless_encoding_is_protected_where_the_server_tells_of_it(path):
+def test_any_other_percent_encoding_is_protected_if_the_server_shows_it(path):
     assert not asgi(path)
-    assert wsgi(path)  # here nobody can tell it from the plain spelling, the application's own router included
+    assert wsgi(path)  # WSGI does not distinguish it from the plain path, and neither does the application's router
 
 
 @pytest.mark.parametrize(
@@ -197,38 +197,38 @@ def test_even_a_harmless_encoding_is_protected_where_the_server_tells_of_it(path
         "\u3000",
         "\u3000x",
         "x\u202f",
-        "x\u1680y",  # a space that is none in NFKC
+        "x\u1680y",  # a space that NFKC does not replace
         "x\u2028y",  # line and paragraph separators
         "x\u2029y",
         "x\u0085y",  # controls of Latin-1
         "x\u009fy",
-        ".\u200b.",  # what nobody sees: a zero-width space, joiners, a soft hyphen, marks of direction, a byte order mark
+        ".\u200b.",  # invisible: a zero-width space, joiners, a soft hyphen, direction marks, a byte order mark
         ".\u200d.",
         ".\u00ad.",
         "x\u202ey",
         "\ufeffx",
-        "x\ufffdy",  # a server's replacement for bytes that are no UTF-8
+        "x\ufffdy",  # the replacement of a server for bytes that are no UTF-8
         "x\ue000y",  # private use
         "x\U000e0001y",
         "x\u0378y",  # not assigned
     ],
     ids=ascii,
 )
-def test_a_character_that_stands_for_another_or_is_not_seen_is_protected(name):
-    for where in (name, f"a/{name}", f"{name}/a"):
-        assert not asgi("/docs/" + quote(where))
-        assert not wsgi("/docs/" + quote(where))
-        assert not PUBLIC.match(f"/docs/{where}")
+def test_a_path_with_lookalike_or_invisible_characters_is_protected(name):
+    for name_or_path in (name, f"a/{name}", f"{name}/a"):
+        assert not asgi("/docs/" + quote(name_or_path))
+        assert not wsgi("/docs/" + quote(name_or_path))
+        assert not PUBLIC.match(f"/docs/{name_or_path}")
 
 
 @pytest.mark.parametrize("sent", ["%FF", "%C3%28", "%C0%AF", "%E0%80%AF", "%ED%A0%80", "%F5%80%80%80", "%C3", "%F6"])
-def test_what_is_no_utf8_is_protected(sent):
+def test_a_path_that_is_no_utf_8_is_protected(sent):
     for path in (f"/docs/{sent}", f"/docs/x{sent}y", f"/docs/{sent}/x"):
         assert not asgi(path)
         assert not wsgi(path)
 
 
-def test_text_beyond_ascii_is_public_only_where_it_is_told_how_it_was_sent():
+def test_non_ascii_text_is_public_only_with_the_bytes_as_sent():
     assert PUBLIC.match("/docs/ö", raw_path=b"/docs/%C3%B6")
     assert PUBLIC.match("/docs/ö".encode())
     assert not PUBLIC.match("/docs/ö")
@@ -236,7 +236,7 @@ def test_text_beyond_ascii_is_public_only_where_it_is_told_how_it_was_sent():
     assert not PUBLIC.match("/docs/ö", raw_path="/docs/ö".encode())
 
 
-def test_an_entry_must_have_been_sent_as_it_is():
+def test_the_part_of_an_entry_must_be_sent_without_encoding():
     public = PublicPaths(["/a@b", "/c:d/"])
     assert asgi("/a@b", public=public)
     assert asgi("/c:d/e%40f", public=public)
@@ -244,19 +244,19 @@ def test_an_entry_must_have_been_sent_as_it_is():
         assert not asgi(sent, public=public)
 
 
-def test_a_query_beside_the_path_as_it_was_sent_is_passed_over():
+def test_a_query_in_raw_path_is_ignored():
     assert PUBLIC.match("/healthz", raw_path=b"/healthz?x=%2F")
     assert PUBLIC.match("/docs/a", raw_path=b"/docs/a?%2e%2e")
     assert not PUBLIC.match("/orders", raw_path=b"/healthz?x")
 
 
-def test_a_prefix_opens_the_paths_below_it_and_itself_only_with_an_exact_entry():
-    """ "/docs/" itself is open only if "/docs" is public, too."""
+def test_a_prefix_covers_the_paths_below_it_but_not_itself():
+    """ "/docs/" itself is public only if "/docs" is public too."""
     below, both, only = PublicPaths(["/docs/"]), PublicPaths(["/docs", "/docs/"]), PublicPaths(["/docs"])
     opened = {path: [public.match(path) for public in (below, both, only)] for path in ("/docs", "/docs/", "/docs/a")}
     assert opened == {"/docs": [False, True, True], "/docs/": [False, True, False], "/docs/a": [True, True, False]}
     nested = PublicPaths(["/docs/", "/docs/a/"])
-    assert nested.match("/docs/a/")  # below "/docs/", and so is "/docs/a"
+    assert nested.match("/docs/a/")  # below "/docs/", like "/docs/a"
     assert not nested.match("/docs/")
 
 
@@ -279,12 +279,12 @@ def test_an_entry_may_name_methods(path, opened):
     assert tuple(method for method in METHODS if asgi(path, public=public, method=method)) == opened
 
 
-def test_head_follows_get_and_not_the_other_way():
+def test_get_includes_head_but_not_the_reverse():
     assert PublicPaths(["GET /a"]).match("/a", method="HEAD")
     assert not PublicPaths(["HEAD /a"]).match("/a", method="GET")
 
 
-def test_entries_of_one_path_add_up():
+def test_entries_of_one_path_are_combined():
     public = PublicPaths(["GET /a", "POST /a", "GET /b/", "/b/"])
     assert [public.match("/a", method=method) for method in ("GET", "POST", "PUT")] == [True, True, False]
     assert public.match("/b/c", method="DELETE")
@@ -292,7 +292,7 @@ def test_entries_of_one_path_add_up():
     assert [both.match("/docs/", method=method) for method in ("GET", "POST")] == [True, False]
 
 
-def test_a_mounted_application_names_paths_below_its_root():
+def test_paths_of_a_mounted_application_are_relative_to_its_root():
     assert asgi("/api/healthz", root_path="/api")
     assert wsgi("/healthz", script_name="/api")
     assert not asgi("/api/orders", root_path="/api")
@@ -309,12 +309,12 @@ def test_a_mounted_application_names_paths_below_its_root():
     assert not asgi("/a/healthz", root_path="/a/b")
 
 
-def test_a_server_that_leaves_the_root_out_of_the_path_is_understood_as_starlette_does():
+def test_a_path_without_the_root_is_read_as_starlette_reads_it():
     assert asgi("/healthz", root_path="/api")
     assert not asgi("/orders", root_path="/api")
 
 
-def test_without_entries_nothing_is_public():
+def test_without_entries_no_path_is_public():
     nothing = PublicPaths([])
     assert not nothing
     assert PublicPaths(["/healthz"])
@@ -378,7 +378,7 @@ def test_without_entries_nothing_is_public():
     ],
     ids=repr,
 )
-def test_entries_that_open_everything_or_nothing_are_refused(entries):
+def test_invalid_entries_are_rejected(entries):
     with pytest.raises(ConfigurationError, match="public"):
         PublicPaths(entries)
 
@@ -388,20 +388,20 @@ def test_entries_that_open_everything_or_nothing_are_refused(entries):
     [[], (), {"/healthz"}, ["/healthz", "/healthz"], ["/.well-known/oauth-protected-resource"], ["/a@b:c,d=e!f'g&h~i"]],
     ids=repr,
 )
-def test_the_nearest_entries_are_accepted(entries):
+def test_valid_entries_are_accepted(entries):
     public = PublicPaths(entries)
     assert all(public.match(entry) for entry in entries)
 
 
 @pytest.mark.parametrize("entry", ["GET /docs", "GET,POST,M-SEARCH /docs", "WEBSOCKET,GET /docs"])
-def test_methods_are_accepted_in_capitals_without_spaces(entry):
+def test_methods_must_be_in_capitals_without_spaces(entry):
     assert PublicPaths([entry]).match("/docs", method="GET")
 
 
-def test_a_long_path_costs_no_more_than_its_length():
+def test_a_long_path_is_matched_in_linear_time():
     path = "/docs/" + "a/" * 100_000 + "\n"
     assert not PUBLIC.match(path)
     assert not PUBLIC.match("/docs/" + "." * 200_000)
     assert not PUBLIC.match("/docs/" + "a." * 100_000)
-    assert not PUBLIC.match(("/docs/" + "\u0301\u0323" * 100_000).encode())  # marks that normalizing would have to sort
+    assert not PUBLIC.match(("/docs/" + "\u0301\u0323" * 100_000).encode())  # marks that normalization has to sort
     assert not asgi("/docs/" + "%20" * 100_000)

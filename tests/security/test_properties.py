@@ -1,4 +1,4 @@
-"""Properties that hold for every input, each beside an oracle that is written another way than the code."""
+"""Properties of every input, each compared with a second implementation."""
 
 import json
 import string
@@ -18,6 +18,7 @@ from m2mguard._token.bearer import bearer_token
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard.errors import AnswerableError, InvalidRequest, InvalidToken, MissingToken
 from m2mguard.paths import PublicPaths
+from tests.refusals import refusal_of
 from tests.security.forge import ACCEPTED, as_json, claims, header, key, mint, outcome, server
 
 GUARD = server()
@@ -25,7 +26,7 @@ TOKEN = mint()
 TOKEN68 = set(string.ascii_letters + string.digits + "-._~+/")
 TCHAR = set(
     string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"
-)  # RFC 9110 section 5.6.2: what a longer scheme's name goes on with
+)  # RFC 9110 section 5.6.2: the characters of a scheme
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -35,15 +36,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
-calm = settings(deadline=None, max_examples=200)
-
-
-def refusal_of(call):
-    try:
-        call()
-    except AnswerableError as refusal:
-        return refusal
-    return None
+without_deadline = settings(deadline=None, max_examples=200)
 
 
 FIELD = st.one_of(
@@ -60,9 +53,9 @@ FIELD = st.one_of(
 )
 
 
-@calm
+@without_deadline
 @given(FIELD)
-def test_a_field_is_a_token_or_one_of_two_refusals(field):
+def test_a_field_gives_a_token_or_one_of_two_refusals(field):
     text = (field if isinstance(field, str) else field.decode("latin-1")).strip(" \t")
     scheme, space, rest = text.partition(" ")
     credential = rest.lstrip(" ").rstrip("=")
@@ -78,21 +71,21 @@ def test_a_field_is_a_token_or_one_of_two_refusals(field):
         assert type(refusal) is (MissingToken if other else InvalidRequest)
 
 
-@calm
+@without_deadline
 @given(st.lists(FIELD, max_size=3))
-def test_no_fields_make_authenticate_raise_anything_but_a_refusal(fields):
+def test_authenticate_raises_only_refusals_for_any_fields(fields):
     with pytest.raises(AnswerableError):
         GUARD.authenticate(fields)
 
 
-@calm
+@without_deadline
 @given(st.text() | st.binary() | st.lists(st.text(string.ascii_letters + "-_=", max_size=9), max_size=5).map(".".join))
-def test_no_text_is_a_token_by_chance(text):
+def test_random_text_is_no_token(text):
     with pytest.raises(InvalidToken):
         GUARD.verify(text)
 
 
-@calm
+@without_deadline
 @given(st.integers(0, len(TOKEN) - 1), st.characters(codec="latin-1"), st.sampled_from(["replace", "insert", "delete"]))
 def test_a_token_with_one_character_changed_is_refused(position, character, how):
     rest = TOKEN[position + 1 :] if how != "insert" else TOKEN[position:]
@@ -100,9 +93,9 @@ def test_a_token_with_one_character_changed_is_refused(position, character, how)
     assert (refusal_of(lambda: GUARD.verify(changed)) is None) is (changed == TOKEN)
 
 
-@calm
+@without_deadline
 @given(st.binary(max_size=64))
-def test_base64url_has_one_spelling(data):
+def test_base64url_has_one_valid_form(data):
     text = base64url_encode(data)
     assert base64url_decode(text) == data
     for other in (text + "=", text + "A", text[:-1], text.replace("-", "+").replace("_", "/")):
@@ -112,9 +105,9 @@ def test_base64url_has_one_spelling(data):
             continue
 
 
-@calm
+@without_deadline
 @given(st.text(st.sampled_from(string.ascii_letters + string.digits + "-_+/= \n."), max_size=12))
-def test_what_decodes_encodes_to_the_same(text):
+def test_text_that_decodes_encodes_to_the_same_text(text):
     try:
         data = base64url_decode(text)
     except ValueError:
@@ -122,9 +115,9 @@ def test_what_decodes_encodes_to_the_same(text):
     assert base64url_encode(data) == text
 
 
-@calm
+@without_deadline
 @given(JSON)
-def test_an_object_is_read_as_the_standard_library_reads_it(value):
+def test_an_object_is_parsed_as_by_the_standard_library(value):
     data = json.dumps(value).encode()
     if isinstance(value, dict):
         assert parse_object(data) == value
@@ -133,9 +126,9 @@ def test_an_object_is_read_as_the_standard_library_reads_it(value):
             parse_object(data)
 
 
-@calm
+@without_deadline
 @given(st.binary())
-def test_no_bytes_make_the_json_reader_raise_anything_else(data):
+def test_the_json_parser_raises_only_its_own_error_for_any_bytes(data):
     with pytest.raises(NotStrictJson):
         parse_object(b"[" + data)
 
@@ -147,22 +140,22 @@ CLAIMS = st.dictionaries(
 )
 
 
-@calm
+@without_deadline
 @given(CLAIMS, st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "jwk", "x"]), JSON, max_size=2))
-def test_whatever_claims_and_header_hold_is_accepted_only_where_the_rules_say_so(changes, header_changes):
+def test_any_claims_and_header_are_accepted_only_by_the_rules(changes, header_changes):
     top = as_json({**header(signer=signer()), **header_changes})
     signed_claims(top, as_json({**claims(), **changes}))
 
 
-@calm
+@without_deadline
 @given(CLAIMS)
-def test_the_refusal_of_a_signed_token_is_a_401_or_403(changes):
+def test_a_signed_token_is_refused_with_401_or_403(changes):
     result = outcome(GUARD, mint(changes))
     assert result == ACCEPTED or result[0] in (401, 403)
 
 
 @pytest.mark.parametrize("seed", seeds(), ids=range(len(seeds())))
-def test_the_seeds_of_the_fuzzer_hold_what_it_checks(seed):
+def test_the_seeds_of_the_fuzzer_pass_its_checks(seed):
     run(seed)
 
 
@@ -172,24 +165,24 @@ JWK = st.dictionaries(
 )
 
 
-@calm
+@without_deadline
 @given(st.lists(JSON | JWK | st.builds(lambda change: {**key().public_jwk, "kid": "other", **change}, JWK), max_size=4))
-def test_no_neighbour_costs_a_good_key_its_place(neighbours):
-    keys = key_set_from_members({"keys": [*neighbours, key().public_jwk]}, max_keys=9)
+def test_other_members_never_remove_a_valid_key(others):
+    keys = key_set_from_members({"keys": [*others, key().public_jwk]}, max_keys=9)
     assert "key-1" in keys
-    assert len(keys.keys) + len(keys.skipped) <= len(neighbours) + 1
+    assert len(keys.keys) + len(keys.skipped) <= len(others) + 1
 
 
-@calm
+@without_deadline
 @given(JSON | st.dictionaries(st.just("keys"), JSON))
-def test_no_document_makes_the_key_set_reader_raise_anything_else(document):
+def test_the_key_set_parser_raises_only_its_own_error_for_any_document(document):
     with pytest.raises(UnusableKeySet):
         parse_key_set(json.dumps(document).encode(), max_keys=9)
 
 
-@calm
+@without_deadline
 @given(st.binary() | st.text(st.sampled_from('{}[]":,\\ 0e')).map(str.encode))
-def test_no_body_makes_the_key_set_reader_raise_anything_else(body):
+def test_the_key_set_parser_raises_only_its_own_error_for_any_body(body):
     with pytest.raises(UnusableKeySet):
         parse_key_set(body, max_keys=9)
 
@@ -197,24 +190,24 @@ def test_no_body_makes_the_key_set_reader_raise_anything_else(body):
 PLAIN = set(string.ascii_letters + string.digits + "-._~!$&'()+,=:@ ")
 
 
-@calm
+@without_deadline
 @given(
     st.lists(st.text(st.sampled_from("ab./\\%;~\x00 é"), max_size=4), max_size=5).map(
         lambda parts: "/docs/" + "/".join(parts)
     )
 )
-def test_a_path_below_a_prefix_is_public_exactly_when_every_segment_is_plain(path):
+def test_a_path_below_a_prefix_is_public_if_every_segment_is_plain(path):
     *inner, last = path.split("/")[2:]
     segments = [*inner, last] if last else inner
     plain = all(part and set(part) <= PLAIN and not part.endswith(".") and part == part.strip(" ") for part in segments)
     assert PublicPaths(["/docs/"]).match(path) is (plain and segments != [])
 
 
-@calm
+@without_deadline
 @given(st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3))
-def test_whatever_text_is_public_has_the_segments_it_seems_to_have_in_every_normal_form(names):
+def test_a_public_path_has_the_same_segments_in_every_normal_form(names):
     path = "/docs/" + "/".join(names)
-    assume(not any("\ud800" <= character <= "\udfff" for character in path))  # which UTF-8 has not
+    assume(not any("\ud800" <= character <= "\udfff" for character in path))  # UTF-8 has no surrogates
     sent = quote(path, safe="/" + "".join(PLAIN - {" "}))
     public = PublicPaths(["/docs/"])
     if not public.match(path, raw_path=sent.encode()):
@@ -230,9 +223,9 @@ def test_whatever_text_is_public_has_the_segments_it_seems_to_have_in_every_norm
 SCOPES = st.frozensets(st.sampled_from(["a", "b", "c", "a:b"]))
 
 
-@calm
+@without_deadline
 @given(granted=SCOPES, every=SCOPES, one_of=SCOPES)
-def test_scopes_are_sets(granted, every, one_of):
+def test_required_scopes_are_compared_as_sets(granted, every, one_of):
     caller = GUARD.verify(mint({"scope": " ".join(sorted(granted))}))
     fits = every <= granted and (not one_of or bool(one_of & granted))
     refusal = refusal_of(lambda: GUARD.authorize(caller, Requirement(scopes=every, any_scope=one_of)))

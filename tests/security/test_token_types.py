@@ -1,4 +1,4 @@
-"""`typ` is a media type: compared whole, in any case, with "application/" understood where there is no slash (RFC 7515 section 4.1.9)."""
+"""`typ` is a media type: compared without case, and "application/" is added if it has no slash (RFC 7515 section 4.1.9)."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SENT = ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt", "jwt", "
         "application/token", "vnd.example/token", "VND.Example/Token", "application/vnd.example/token", "example/at+jwt",
         "application/application/at+jwt", "application/", "/", "", "/at+jwt", "at+jwt/", REMOVED]  # fmt: skip
 TABLE = {
-    # what is configured: what is accepted of all that is sent
+    # configured type: accepted types among those in SENT
     "at+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
     "application/at+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
     "Application/AT+jwt": ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"],
@@ -28,20 +28,20 @@ TABLE = {
 
 
 @pytest.mark.parametrize("configured", TABLE, ids=str)
-def test_a_configured_type_accepts_itself_and_its_other_spellings(configured):
+def test_a_configured_type_accepts_all_forms_of_itself(configured):
     guard = server(issuer={"token_types": [configured]})
     for sent in SENT:
         expected = ACCEPTED if sent in TABLE[configured] else TOKEN_TYPE
         assert outcome(guard, mint(with_header={"typ": sent})) == expected, sent
 
 
-def test_the_default_is_that_of_rfc_9068_in_both_spellings():
+def test_the_default_type_is_that_of_rfc_9068_in_both_forms():
     for sent in SENT:
         expected = ACCEPTED if sent in TABLE["at+jwt"] else TOKEN_TYPE
         assert outcome(server(), mint(with_header={"typ": sent})) == expected, sent
 
 
-def test_several_types_are_each_compared_whole():
+def test_each_of_several_types_is_compared_exactly():
     guard = server(issuer={"token_types": ["JWT", "vnd.example/token", None]})
     accepted = [*TABLE["JWT"], *TABLE["vnd.example/token"], REMOVED]
     assert [sent for sent in SENT if outcome(guard, mint(with_header={"typ": sent})) == ACCEPTED] == [
@@ -49,7 +49,7 @@ def test_several_types_are_each_compared_whole():
     ]
 
 
-def test_spellings_of_one_type_are_one_setting():
+def test_forms_of_one_type_are_one_setting():
     types = ["at+jwt", "AT+JWT", "application/at+jwt", "a/b", "A/B", None]
     assert Issuer(url=URL, token_types=types).token_types == {"at+jwt", "a/b", None}
     for name in ("at+jwt", "a/b", "application/a/b"):

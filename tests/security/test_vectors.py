@@ -1,7 +1,7 @@
-"""Published vectors: C2SP Wycheproof (JWS and JWK), and the RFC 7520 examples among them.
+"""Published vectors: C2SP Wycheproof (JWS and JWK), which include the RFC 7520 examples.
 
-The files lie beside the repository, not in it. Symmetric keys and encryption are left out: there is no code for either. ROCA (#7 of the
-keys) is out of scope: whether a modulus was made by a broken chip cannot be told from a rule, only by a special search.
+The files are outside of the repository. Symmetric keys and encryption are omitted, because there is no code for them. ROCA (#7 of the
+keys) is out of scope: no simple rule detects a modulus from a broken chip, only a special search.
 """
 
 import json
@@ -19,7 +19,7 @@ VECTORS = Path(__file__).parents[2] / ".." / "shared" / "data" / "wycheproof"
 CONTRADICTIONS = {346: "the key is for PS256, the header says PS384", 350: "the key is for PS256, the header says PS384",
                   347: "the key is for ES521, which does not exist", 351: "the key is for ES521, which does not exist"}  # fmt: skip
 ROCA = 7
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="the Wycheproof vectors are not beside this repository")
+pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason="the Wycheproof vectors are not available")
 
 
 def groups(name):
@@ -42,7 +42,7 @@ def cases(name, *, symmetric):
 
 
 def verifies(jwk, jws):
-    """Whether a JWS of any payload is good: what `split` does before the claims are read, then the key's own check."""
+    """Whether the signature of a JWS with any payload is valid: parses it like `parse_compact`, then verifies it with the key."""
     try:
         key = jose.load_key(jwk)
         header, payload, signature = jws.split(".")
@@ -65,13 +65,13 @@ def test_wycheproof_signatures(jwk, case):
 
 
 @pytest.mark.parametrize(("jwk", "case"), cases("json_web_signature_test", symmetric=is_symmetric))
-def test_wycheproof_symmetric_keys_are_no_keys(jwk, case):
+def test_wycheproof_symmetric_keys_are_rejected(jwk, case):
     with pytest.raises(UnusableKey):
         jose.load_key(jwk)
 
 
 def in_set(document, jws):
-    """Whether a JWS is good by the key of its `kid` in a set."""
+    """Whether a JWS is valid with the key of its `kid` in a set."""
     try:
         keys = parse_key_set(json.dumps(document).encode(), max_keys=100)
         header, payload, signature = jws.split(".")
@@ -99,8 +99,8 @@ def test_wycheproof_key_sets(document, case):
     assert in_set(document, case["jws"]) is expected
 
 
-def test_the_vectors_hold_what_they_held_when_this_was_written():
-    """So that an empty file is not taken for success."""
+def test_the_vectors_contain_the_expected_valid_cases():
+    """An empty file must not count as success."""
     accepted = [
         case["tcId"]
         for group in groups("json_web_signature_test")
@@ -111,7 +111,7 @@ def test_the_vectors_hold_what_they_held_when_this_was_written():
     assert {345, 349} <= set(accepted)  # RFC 7520 section 4.1, its key without and with key_ops
 
 
-def test_rfc_7520_sections_4_2_and_4_3_verify_once_their_keys_say_the_truth():
+def test_rfc_7520_examples_verify_with_the_corrected_alg_of_their_keys():
     for number, algorithm in ((346, "PS384"), (347, "ES512")):
         jwk, jws = next(
             (group["public"], case["jws"])

@@ -1,4 +1,4 @@
-"""The contract's application in plain ASGI, as a server process imports it, set up by variables of the environment."""
+"""The contract's application in plain ASGI for a server process, configured by environment variables."""
 
 from m2mguard import ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware

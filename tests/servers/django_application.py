@@ -1,4 +1,4 @@
-"""The contract's application in Django, as a server process imports it: `wsgi` and `asgi`."""
+"""The contract's application in Django for a server process: `wsgi` and `asgi`."""
 
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler

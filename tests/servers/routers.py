@@ -1,7 +1,7 @@
-"""The same small API in real frameworks, as a server process imports it, behind the middleware.
+"""The same small API in real frameworks, behind the middleware, for a server process.
 
-A request that reaches `/reports/<path>` or `/files/<path>` reads "public: " and what the router made of the path. Every other path that
-there is, `/reports` and `/files` among them, reads "secret". Where a router can take `/reports/` and `/reports` for one, it does.
+The answer to `/reports/<path>` and `/files/<path>` is "public: " and the path that the router found. The answer to every other path,
+including `/reports` and `/files`, is "secret". Routers that can treat `/reports/` and `/reports` as the same path do so.
 """
 
 import types
@@ -105,7 +105,7 @@ _bottle.route("/<path:path>", callback=secret)
 
 
 def _stripping(environ: Any, start_response: Any) -> Any:
-    """As in Bottle's documentation, "Ignore trailing slashes"."""
+    """The application without trailing slashes, as in Bottle's documentation, "Ignore trailing slashes"."""
     environ["PATH_INFO"] = environ["PATH_INFO"].rstrip("/")
     return _bottle(environ, start_response)
 

@@ -1,4 +1,4 @@
-"""What a newcomer sees on the terminal with nothing configured: one line a refusal, under uvicorn, gunicorn and Django's runserver."""
+"""The terminal without logging configuration: one line for each refusal under uvicorn, gunicorn and Django's runserver."""
 
 import contextlib
 import re
@@ -59,11 +59,11 @@ SERVERS: dict[str, tuple[Callable[[], str], list[str]]] = {
 
 @contextlib.contextmanager
 def running(name: str, directory: Path, issuer: LocalIssuer) -> Iterator[tuple[str, Path]]:
-    """Run a server as a user does, and give its URL and the file that has its output."""
+    """Run a server as a user does; yields its URL and the file with its output."""
     code, command = SERVERS[name]
     (directory / "shopcode.py").write_text(code().replace("https://tenant.logto.app", issuer.endpoint))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
     log = directory / "output"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -73,14 +73,14 @@ def running(name: str, directory: Path, issuer: LocalIssuer) -> Iterator[tuple[s
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_it_listens(port, process)
+            _wait_until_listening(port, process)
             yield f"http://127.0.0.1:{port}", log
         finally:
             process.terminate()
             process.wait(timeout=15)
 
 
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
@@ -95,9 +95,9 @@ def lines_of(log: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SERVERS)
-def test_each_refusal_is_one_line_that_says_what_where_who_and_what_to_do(name, tmp_path, issuer):
-    good = issuer.mint(scopes=["read:orders"])
-    bad = {
+def test_each_refusal_is_one_line_with_cause_sender_and_advice(name, tmp_path, issuer):
+    valid = issuer.mint(scopes=["read:orders"])
+    invalid = {
         "expired": (
             issuer.mint(lifetime=-600, scopes=["read:orders"]),
             401,
@@ -114,7 +114,7 @@ def test_each_refusal_is_one_line_that_says_what_where_who_and_what_to_do(name, 
         ),
         "scope": (issuer.mint(scopes=[]), 403, 'expected "read:orders"', 'Sent by "app-orders"', "role"),
         "unknown_issuer": (
-            issuer.mint(claims={"iss": "https://stranger.example/oidc"}),
+            issuer.mint(claims={"iss": "https://unknown.example/oidc"}),
             401,
             f'iss: expected "{issuer.url}"',
             "",
@@ -127,27 +127,27 @@ def test_each_refusal_is_one_line_that_says_what_where_who_and_what_to_do(name, 
             def status(token: str) -> int:
                 return client.get("/orders?secret-query=1", headers={"Authorization": f"Bearer {token}"}).status_code
 
-            assert status(good) == 200
+            assert status(valid) == 200
             assert lines_of(log) == []
-            for count, (reason, (token, expected, values, who, cure)) in enumerate(bad.items(), 1):
+            for count, (reason, (token, expected, values, sender, advice)) in enumerate(invalid.items(), 1):
                 assert status(token) == expected
                 lines = lines_of(log)
                 assert len(lines) == count, log.read_text()
                 assert f"{expected} for GET /orders: " in lines[-1]
                 assert f"(reason {reason})" in lines[-1]
                 assert values in lines[-1]
-                assert (who in lines[-1]) if who else ("Sent by" not in lines[-1])
-                assert cure in lines[-1]
+                assert (sender in lines[-1]) if sender else ("Sent by" not in lines[-1])
+                assert advice in lines[-1]
                 assert f"docs/reference/why.md#{reason}" in lines[-1]
             issuer.rotate()
             issuer.misbehave("jwks", faults.status(500))
             assert status(issuer.mint(scopes=["read:orders"])) == 503
             assert "503 for GET /orders: " in lines_of(log)[-1]
             assert "problem key_set_status" in lines_of(log)[-1]
-        everything = log.read_text()
-    for token, *_ in bad.values():
-        assert token.rpartition(".")[2] not in everything
-        assert "stranger.example" not in everything
+        output_text = log.read_text()
+    for token, *_ in invalid.values():
+        assert token.rpartition(".")[2] not in output_text
+        assert "unknown.example" not in output_text
         assert "secret-query" not in "".join(lines_of(log))
 
 
@@ -159,9 +159,9 @@ CONFIGURED = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", CONFIGURED)
-def test_with_a_log_of_ones_own_each_line_is_there_once(how, tmp_path, issuer, monkeypatch):
-    code = f"{CONFIGURED[how]}\n{readme_app()}"
+@pytest.mark.parametrize("configuration", CONFIGURED)
+def test_each_line_appears_once_with_configured_logging(configuration, tmp_path, issuer, monkeypatch):
+    code = f"{CONFIGURED[configuration]}\n{readme_app()}"
     monkeypatch.setitem(SERVERS, "uvicorn", (lambda: code, SERVERS["uvicorn"][1]))
     with running("uvicorn", tmp_path, issuer) as (url, log):
         headers = {"Authorization": f"Bearer {issuer.mint(lifetime=-600)}"}

@@ -1,4 +1,4 @@
-"""The contract under real servers, in processes of their own: forked, threaded, patched, preloaded, and while keys rotate."""
+"""The contract under real servers in separate processes: forked, threaded, patched, preloaded, and while keys rotate."""
 
 import contextlib
 import http.client
@@ -57,7 +57,7 @@ SERVERS = [
 
 
 def is_sendable(case: Case) -> bool:
-    """Rows whose application is the one that runs. A server refuses 100 kB by itself, and nothing is mounted here."""
+    """Whether the case fits the running application. A server refuses 100 kB itself, and nothing is mounted here."""
     return (
         case.requirement == Requirement()
         and case.caller is None
@@ -69,7 +69,7 @@ def is_sendable(case: Case) -> bool:
 
 
 def send(url: str, request: ContractRequest, authorization: tuple[bytes, ...]) -> ContractResponse:
-    """Send one request over a connection of its own, byte for byte as the row has it."""
+    """Send the request of a case unchanged over a new connection."""
     with contextlib.closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=15)) as connection:
         connection.putrequest(request.method, request.path + (f"?{request.query}" if request.query else ""))
         fields: list[tuple[str, str | bytes]] = [
@@ -83,7 +83,7 @@ def send(url: str, request: ContractRequest, authorization: tuple[bytes, ...]) -
             connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders(request.body or None)
         answer = connection.getresponse()
-        # http.client expects no body after HEAD, so whatever came is taken from beneath it
+        # http.client expects no body after HEAD, so the test reads any body from the file below it.
         body = answer.fp.read() if request.method == "HEAD" else answer.read()
         return ContractResponse(status=answer.status, fields=tuple(answer.getheaders()), body=body)
 
@@ -98,12 +98,12 @@ def variables(environment: Environment) -> dict[str, str]:
     return {
         "M2MGUARD_LOGTO_ENDPOINT": environment.issuer.endpoint,
         "M2MGUARD_AUDIENCE": SHOPPING_API,
-        "M2MGUARD_BURST": "100",  # keys rotate here more often than anywhere else
+        "M2MGUARD_BURST": "100",  # keys rotate very often in this test
     }
 
 
 @pytest.mark.parametrize(("command", "processes"), SERVERS)
-def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, processes, environment):
+def test_the_contract_holds_and_no_answer_is_wrong_while_keys_rotate(command, processes, environment):
     with running(*command, env=variables(environment)) as url:
         cases = [case for case in CASES if is_sendable(case)]
         assert len(cases) > 70
@@ -121,10 +121,10 @@ def test_the_main_rows_hold_and_no_answer_is_wrong_while_keys_rotate(command, pr
 
 
 class Tally:
-    """What the clients that ask meanwhile have seen."""
+    """Counts the answers to the clients that send requests meanwhile."""
 
     def __init__(self, clients: int) -> None:
-        self.over = False
+        self.is_over = False
         self.wrong: list[object] = []
         self._changed = threading.Condition()
         self._answers = [0] * clients
@@ -137,7 +137,7 @@ class Tally:
             self._changed.notify_all()
 
     def wait_for_answers(self, count: int) -> None:
-        """Until every client has been answered so often from now on: then none still sends a token from before."""
+        """Wait until every client has got this many new answers: then no client uses an older token."""
         with self._changed:
             goals = [answers + count for answers in self._answers]
             assert self._changed.wait_for(
@@ -151,25 +151,25 @@ def rotate_while_requests_run(
     issuer = environment.issuer
     issuer.reset_counts()
     tally = Tally(clients)
-    stranger = SigningKey.generate()
+    foreign_key = SigningKey.generate()
 
     def ask(client: int, expected: int) -> None:
-        while not tally.over:
-            # Older than the keys: a token of another signature that may be of a newer key would have them fetched, too.
-            signer = stranger.using(kid=issuer.current_key.kid)
+        while not tally.is_over:
+            # Older than the keys: a newer token with a wrong signature causes a fetch.
+            signer = foreign_key.using(kid=issuer.current_key.kid)
             token = issuer.mint() if expected == 200 else issuer.mint(key=signer, issued_at=NOW - 600)
             status = send(url, ContractRequest(), (f"Bearer {token}".encode(),)).status
             tally.note(client, None if status == expected else f"{status}, not {expected}")
 
     with ThreadPoolExecutor(clients) as pool:
-        asking = [pool.submit(ask, client, 401 if client == 0 else 200) for client in range(clients)]
+        requests = [pool.submit(ask, client, 401 if client == 0 else 200) for client in range(clients)]
         try:
             for _ in range(rotations):
                 issuer.rotate()
                 tally.wait_for_answers(3)
         finally:
-            tally.over = True
-        for one in asking:
+            tally.is_over = True
+        for one in requests:
             one.result()
     assert tally.wrong == []
     fetches = issuer.count("jwks")

@@ -1,4 +1,4 @@
-"""The contract's application in plain WSGI, as a server process imports it, set up by variables of the environment."""
+"""The contract's application in plain WSGI for a server process, configured by environment variables."""
 
 from m2mguard import ResourceServer
 from m2mguard.testing.contract._environment import NOW

@@ -1,4 +1,4 @@
-"""The claim rules by themselves: two that other checks precede in every `ResourceServer`, and that must hold all the same."""
+"""Two claim checks that a `ResourceServer` never reaches, because earlier checks refuse the same tokens."""
 
 import dataclasses
 
@@ -40,13 +40,13 @@ def test_good_claims_make_a_caller():
 
 
 @pytest.mark.parametrize("iss", ["https://issuer.example/", "https://ISSUER.example", ["https://issuer.example"], None])
-def test_another_issuer_than_the_one_whose_key_signed_is_refused(iss):
+def test_an_iss_of_another_issuer_than_that_of_the_key_is_refused(iss):
     with pytest.raises(InvalidToken) as refused:
         check_claims(CLAIMS | {"iss": iss}, "at+jwt", PROFILE, NOW)
     assert refused.value.reason == "unknown_issuer"
 
 
-def test_a_token_that_never_ends_is_refused_even_where_exp_is_not_required():
+def test_a_token_without_exp_is_refused_even_if_exp_is_not_required():
     claims = {name: value for name, value in CLAIMS.items() if name != "exp"}
     with pytest.raises(InvalidToken) as refused:
         check_claims(claims, "at+jwt", dataclasses.replace(PROFILE, required_claims=frozenset()), NOW)

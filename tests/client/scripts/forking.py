@@ -1,4 +1,4 @@
-"""Forks with a token at hand, while a request is in flight, and after one has failed. Run by test_concurrency."""
+"""Forks after a failed request, during a request, and with a valid token. Run by test_concurrency."""
 
 import os
 import sys
@@ -11,17 +11,17 @@ from m2mguard.testing import SHOPPING_API
 
 
 class Transport(HttpTransport):
-    """Fails, or holds requests back, as told."""
+    """A transport that fails if `broken` is set and waits until `free` is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.broken = False
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.free = threading.Event()
         self.free.set()
 
     def request(self, *args, **kwargs):
-        self.asked.set()
+        self.requested.set()
         self.free.wait(20)
         if self.broken:
             raise OSError("broken")
@@ -29,12 +29,12 @@ class Transport(HttpTransport):
 
 
 def in_a_child(function) -> None:
-    """Run it in a forked child, and fail if it does."""
+    """Run the function in a forked child; fails if it fails."""
     child = os.fork()
     if child == 0:
         try:
             function()
-        except BaseException as error:  # noqa: BLE001 - the child must not go on as a second parent
+        except BaseException as error:  # noqa: BLE001 - the child must not continue as a second parent
             print(repr(error), file=sys.stderr)
             os._exit(1)
         os._exit(0)
@@ -66,7 +66,7 @@ source = TokenSource.logto(
 )
 other = source.for_target(resource=SHOPPING_API)
 
-# a request has failed: the child asks at once, whatever its parent knows of failures
+# A request has failed: the child sends one at once and ignores the failures of its parent.
 transport.broken = True
 try:
     source.token()
@@ -75,19 +75,19 @@ except TokenEndpointUnavailable:
 else:
     sys.exit("the broken transport gave a token")
 
-# a request is in flight: the child does not wait for it, since it has not got its thread
+# A request is in flight: the child does not wait for it, because the thread does not exist in the child.
 transport.broken = False
 source = source.for_target(resource=SHOPPING_API, scopes=["read:orders"], parameters={"colour": "blue"})
-transport.asked.clear()
+transport.requested.clear()
 transport.free.clear()
 caller = threading.Thread(target=source.token)
 caller.start()
-assert transport.asked.wait(20)
+assert transport.requested.wait(20)
 in_a_child(fetches)  # request 2
 transport.free.set()
 caller.join(20)  # request 3
 
-# a token is at hand: the child has it, too
+# The source has a token: the child has it too.
 token = source.token()
 in_a_child(has_the_token)  # request 4, for the other token
 assert source.token() is token

@@ -1,4 +1,4 @@
-"""A thousand greenlets ask for a first token while another one counts. Run by test_concurrency."""
+"""A thousand greenlets need a first token while another one counts. Run by test_concurrency."""
 
 from gevent import monkey
 
@@ -12,11 +12,11 @@ from m2mguard.client import TokenSource  # noqa: E402
 from m2mguard.net import HttpTransport  # noqa: E402
 from m2mguard.testing import SHOPPING_API  # noqa: E402
 
-turns = 0  # a turn takes a millisecond: without a pause, gevent would not come to look at its name resolver
+turns = 0  # a turn takes a millisecond: without a pause, gevent does not run its name resolver
 
 
 class Transport(HttpTransport):
-    """Answers when the other greenlets have had a hundred turns: were it to block them, it never would."""
+    """A transport that answers after a hundred turns of the other greenlets: it never answers if it blocks them."""
 
     def request(self, *args, **kwargs):
         before = turns

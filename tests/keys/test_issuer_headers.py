@@ -1,4 +1,4 @@
-"""What an issuer asks for is honoured: `Retry-After`, in seconds and as a date, and a shorter `max-age`; and its `Date` is its own time."""
+"""Headers of an issuer: `Retry-After` in seconds and as a date, `max-age`, and `Date` as the issuer's clock."""
 
 import time
 from email.utils import formatdate
@@ -10,7 +10,7 @@ from m2mguard.events import KeysRefreshed, RefreshFailed
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
 
-WISHES = {
+RETRY_AFTER = {
     "seconds": {"Retry-After": "120"},
     "a date by the issuer's clock": {
         "Date": formatdate(1_000_000_000, usegmt=True),
@@ -20,12 +20,12 @@ WISHES = {
 
 
 @pytest.mark.parametrize("status", [429, 503, 200])
-@pytest.mark.parametrize("headers", WISHES.values(), ids=WISHES)
-def test_an_issuer_that_wants_to_be_left_alone_is_asked_by_nobody(issuer, server, clock, events, headers, status):
+@pytest.mark.parametrize("headers", RETRY_AFTER.values(), ids=RETRY_AFTER)
+def test_no_fetch_starts_within_retry_after(issuer, server, clock, events, headers, status):
     server.verify(issuer.mint())
     issuer.misbehave("all", faults.Fault(status=status, headers=headers, body=b"busy"))
     assert server.refresh().issuers[0].failures == 1
-    asked = issuer.count()
+    before = issuer.count()
     for _ in range(11):
         clock.advance(10)
         server.readiness()
@@ -33,7 +33,7 @@ def test_an_issuer_that_wants_to_be_left_alone_is_asked_by_nobody(issuer, server
         with pytest.raises(KeysUnavailable) as caught:
             server.verify(issuer.mint(key=SigningKey.generate()))
         assert 0 < caught.value.retry_after <= 120 - 10
-    assert issuer.count() == asked
+    assert issuer.count() == before
     issuer.behave()
     issuer.rotate()
     clock.advance(11)
@@ -41,27 +41,27 @@ def test_an_issuer_that_wants_to_be_left_alone_is_asked_by_nobody(issuer, server
     assert events.wait_for(RefreshFailed)[0].retry_in_s == pytest.approx(120)
 
 
-def test_a_date_counts_from_our_clock_where_the_issuer_tells_no_time(issuer, server, events):
-    wish = {"Retry-After": formatdate(time.time() + 200, usegmt=True)}
-    issuer.misbehave("all", faults.Fault(status=503, headers=wish))
+def test_a_retry_after_date_without_date_header_uses_our_clock(issuer, server, events):
+    headers = {"Retry-After": formatdate(time.time() + 200, usegmt=True)}
+    issuer.misbehave("all", faults.Fault(status=503, headers=headers))
     server.warm_up()
     assert events.wait_for(RefreshFailed)[0].retry_in_s == pytest.approx(200, abs=3)
 
 
-@pytest.mark.parametrize("wish", ["-1", "soon", "", "1e9", "99999999", formatdate(0, usegmt=True)])
-def test_an_odd_wish_is_bounded_or_passed_over(issuer, server, events, wish):
-    issuer.misbehave("all", faults.Fault(status=503, headers={"Retry-After": wish}))
+@pytest.mark.parametrize("value", ["-1", "soon", "", "1e9", "99999999", formatdate(0, usegmt=True)])
+def test_an_invalid_retry_after_is_ignored_or_limited(issuer, server, events, value):
+    issuer.misbehave("all", faults.Fault(status=503, headers={"Retry-After": value}))
     server.warm_up()
     assert 0 <= events.wait_for(RefreshFailed)[0].retry_in_s <= 300
 
 
-def test_an_operator_may_ask_all_the_same(issuer, server):
+def test_refresh_ignores_retry_after(issuer, server):
     issuer.misbehave("discovery", faults.Fault(status=503, headers={"Retry-After": "120"}), times=1)
     assert not server.warm_up().ready
     assert server.refresh().ready
 
 
-def test_a_shorter_max_age_is_honoured_and_a_longer_one_is_not(issuer, server, clock, events):
+def test_max_age_shortens_the_ttl_and_never_extends_it(issuer, server, clock, events):
     for max_age, ttl in ((90, 90), (10, 60), (3600, 300)):
         issuer.misbehave("jwks", faults.Fault(headers={"Cache-Control": f"public, max-age={max_age}"}))
         server.refresh()
@@ -72,8 +72,8 @@ def test_a_shorter_max_age_is_honoured_and_a_longer_one_is_not(issuer, server, c
 
 
 @pytest.mark.parametrize("behind_s", [0, 600])
-def test_a_token_is_older_than_our_keys_by_the_issuers_own_clock(behind_s):
-    """With a clock that is behind ours, a token of a new key may seem older than our last fetch, and is not."""
+def test_token_age_is_compared_on_the_issuers_clock(behind_s):
+    """If the issuer's clock is behind ours, a token of a new key seems older than our last fetch but is not."""
     wall, monotonic = ManualClock(1_790_000_000), ManualClock()
     with LocalIssuer(clock=lambda: wall() - behind_s) as issuer:
         server = ResourceServer(
@@ -87,13 +87,13 @@ def test_a_token_is_older_than_our_keys_by_the_issuers_own_clock(behind_s):
         issuer.rotate()
         assert server.verify(issuer.mint()).app_id == "app-orders"
         old = issuer.mint(key=SigningKey.generate(), issued_at=wall() - behind_s - 100)
-        asked = issuer.count("jwks")
+        before = issuer.count("jwks")
         with pytest.raises(InvalidToken):
             server.verify(old)
-        assert issuer.count("jwks") == asked
+        assert issuer.count("jwks") == before
 
 
-def test_loops_of_withdrawn_keys_tokens_spend_nothing(issuer, clock, events):
+def test_repeated_tokens_of_a_withdrawn_key_cause_no_fetch(issuer, clock, events):
     wall = ManualClock(time.time())
     server = ResourceServer(
         Issuer.logto(issuer.endpoint), audience=SHOPPING_API, clock=wall, monotonic=clock, on_event=events
@@ -114,20 +114,20 @@ def test_loops_of_withdrawn_keys_tokens_spend_nothing(issuer, clock, events):
     server.verify(issuer.mint(issued_at=wall()))
 
 
-def test_a_fetch_for_an_unknown_key_that_is_given_up_counts(issuer, make_server, clock):
+def test_an_abandoned_fetch_for_an_unknown_key_counts(issuer, make_server, clock):
     server = make_server(max_wait=0.05)
     server.verify(issuer.mint())
-    strangers = [issuer.mint(key=SigningKey.generate()) for _ in range(4)]
+    unknown = [issuer.mint(key=SigningKey.generate()) for _ in range(4)]
     with issuer.hold("jwks"):
         for advance, requests in ((6, 2), (6, 2), (3, 3), (6, 3)):
             with pytest.raises(KeysUnavailable):
-                server.verify(strangers.pop())
+                server.verify(unknown.pop())
             issuer.wait_for_requests("jwks", requests)
             clock.advance(advance)
         assert issuer.count("jwks") == 3
 
 
-def test_with_a_burst_of_nought_a_rotated_key_is_found_with_the_next_refresh(issuer, clock):
+def test_with_burst_0_a_rotated_key_is_found_at_the_next_refresh(issuer, clock):
     server = ResourceServer(
         Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=KeyCaching(burst=0), monotonic=clock
     )
