@@ -56,6 +56,7 @@ def _from_the_wheel(route: Route) -> None:
 
 @pytest.fixture
 def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalIssuer]:
+    """A running issuer that the environment of the example names."""
     with LocalIssuer() as issuer:
         monkeypatch.setenv("M2MGUARD_LOGTO_ENDPOINT", issuer.endpoint)
         monkeypatch.setenv("M2MGUARD_AUDIENCE", SHOPPING_API)

@@ -1,7 +1,6 @@
 """A key set is parsed leniently and a token strictly: unset members, padding, short coordinates, byte order mark (RFC 7517)."""
 
 import json
-import threading
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -12,6 +11,7 @@ from m2mguard._token.base64url import base64url_decode
 from m2mguard._token.jws import load_key
 from m2mguard._token.key_strength import UnusableKey, canonical_coordinate
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, base64url, faults, thumbprint
+from tests.key_threads import join_key_threads
 from tests.refusals import reason_of
 from tests.security.forge import ACCEPTED, MALFORMED, REMOVED, changed, key, mint, outcome, server
 
@@ -241,8 +241,6 @@ def test_a_leniently_parsed_set_is_used_over_http_and_from_a_file(signer, tmp_pa
         settings = {"audience": SHOPPING_API, "key_directory": tmp_path}
         guard = ResourceServer(Issuer(url=issuer.url), **settings)
         assert guard.verify(issuer.mint()).app_id == "app-orders"
-        for thread in threading.enumerate():
-            if thread.name.startswith("m2mguard-keys"):
-                thread.join(10)  # it writes the file after it has published the keys
+        join_key_threads()  # the file is written after the keys are published
         issuer.misbehave("all", faults.status(503))
         assert ResourceServer(Issuer(url=issuer.url), **settings).verify(issuer.mint()).app_id == "app-orders"

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import threading
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
 from m2mguard._keys.key_set import MAX_KEYS_PER_KID, KeySet, key_set_from_members
 from m2mguard._token.jws import load_key
 from m2mguard.testing import SHOPPING_API, faults
+from tests.key_threads import join_key_threads
 from tests.manual_clock import ManualClock
 from tests.refusals import reason_of
 from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome, server
@@ -254,9 +254,7 @@ def test_a_worker_starts_from_a_file_of_keys_without_kid(issuer, tmp_path):
     published(issuer, {**unnamed(issuer), "kid": None, "alg": None, "d": "", "key_ops": []})
     settings = {"audience": SHOPPING_API, "key_directory": tmp_path}
     assert ResourceServer(Issuer.logto(issuer.endpoint), **settings).warm_up().ready
-    for thread in threading.enumerate():
-        if thread.name.startswith("m2mguard-keys"):
-            thread.join(10)  # it writes the file after it has published the keys
+    join_key_threads()  # the file is written after the keys are published
     issuer.misbehave("all", faults.status(503))
     assert (
         ResourceServer(Issuer.logto(issuer.endpoint), **settings).verify(issuer.mint(header=NO_KID)).app_id
