@@ -164,3 +164,32 @@ def test_the_steps_of_a_credential_that_is_no_token_say_its_shape():
 def test_a_claim_of_the_wrong_type_of_an_unknown_issuer_has_its_step():
     context = ExplainContext(token=read_token("Bearer a.b.c"), settings=SETTINGS, requirement=Requirement(), now=0.0)
     assert find_refusing_step(InvalidToken("claim", problem="wrong_type", claim="exp"), context) == "expiry"
+
+
+KUBERNETES = {
+    "iss": "https://kubernetes.default.svc",
+    "aud": [SHOPPING_API],
+    "sub": "system:serviceaccount:shop:orders",
+    "kubernetes.io": {"namespace": "shop"},
+}
+
+
+@pytest.mark.parametrize(("is_machine", "expected"), [(None, "workload_token"), (lambda claims: True, "wrong_typ")])
+def test_a_workloads_token_needs_settings_for_it_unless_they_are_there(is_machine, expected):
+    issuer = Issuer(url=KUBERNETES["iss"], **({"is_machine": is_machine} if is_machine else {}))
+    settings = ResourceServer(issuer, audience=SHOPPING_API).settings
+    error = InvalidToken("token_type", claim="typ")
+    found = advice_on(error, KUBERNETES, settings=settings, issuer=issuer, header={"typ": "JWT"})
+    assert (found.code == "workload_token") is (expected == "workload_token")
+
+
+def test_a_workload_that_is_no_machine_for_the_settings_is_named():
+    found = advice_on(InsufficientScope("not_a_machine"), KUBERNETES, header={"typ": "JWT"})
+    assert found.code
+
+
+def test_an_id_token_of_an_unknown_product_is_told_by_its_claims():
+    claims = {"iss": "https://issuer.example", "aud": SHOPPING_API, "sub": "s", "nonce": "n"}
+    token = KEY.sign_compact({"alg": "ES256", "kid": "k", "typ": "JWT"}, claims)
+    context = ExplainContext(token=read_token(f"Bearer {token}"), settings=SETTINGS, requirement=Requirement(), now=0.0)
+    assert advise_on_refusal(InvalidToken("token_type", claim="typ"), context).code == "id_token"
