@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from jwt.utils import raw_to_der_signature
 
-from benchmarks.measure import ROUNDS, Batch, Measured, calls, calls_over, interleaved
-from benchmarks.peers import PEERS, NotOffered, peer_batch
+from benchmarks.measure import Case, Effort, Measured, interleaved
+from benchmarks.peers import PEERS, SCOPE, NotOffered, minted
 from m2mguard import Issuer, ResourceServer
 from m2mguard._token.base64url import base64url_decode
 from m2mguard.testing import SHOPPING_API, LocalIssuer
@@ -25,8 +22,7 @@ LOOK_UP, REMEMBERED = "floor: SHA-256 + dict", "m2mguard, remembered"
 CACHE_SIZE = 1_024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenTimes:
+class TokenTimes(NamedTuple):
     """Measured times by case, and why a peer is not among them."""
 
     times: Mapping[str, Measured]
@@ -35,93 +31,74 @@ class TokenTimes:
 
 def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
     """The server of every benchmark, its keys at hand."""
-    trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri)
-    server = ResourceServer(trusted, audience=SHOPPING_API, **settings)
+    server = ResourceServer(Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri), audience=SHOPPING_API, **settings)
     server.warm_up()
     return server
 
 
-def token_times(algorithm: str, *, rounds: int = ROUNDS, tokens: int = 500) -> TokenTimes:
-    """Measure every way to verify a token of this algorithm."""
-    loop = asyncio.new_event_loop()
+def token_times(effort: Effort) -> dict[str, TokenTimes]:
+    """Every way to verify a token, by algorithm."""
+    return {algorithm: _times(algorithm, effort) for algorithm in ALGORITHMS}
+
+
+def _times(algorithm: str, effort: Effort) -> TokenTimes:
     missing: dict[str, str] = {}
-    try:
-        with LocalIssuer(algorithm=algorithm) as issuer:
-            extra = {"nbf": int(time.time()), "ver": "2.0"}  # fastapi-azure-auth asks for both
-            minted = [issuer.mint(scopes=["read:orders"], claims=extra) for _ in range(tokens)]
-            cases = _ours(issuer, minted)
-            for name in PEERS:
-                try:
-                    cases[name] = peer_batch(name, issuer, algorithm, minted, loop)
-                except NotOffered as reason:
-                    missing[name] = str(reason)
-                except ImportError:
-                    missing[name] = "not installed for this version of Python"
-            return TokenTimes(times=interleaved(cases, rounds=rounds), missing=missing)
-    finally:
-        loop.close()
+    with LocalIssuer(algorithm=algorithm) as issuer:
+        tokens = minted(issuer, effort.tokens)
+        cases = ours(issuer, tokens)
+        for name, peer in PEERS.items():
+            try:
+                cases[name] = Case(peer(issuer), tokens)
+            except NotOffered as reason:
+                missing[name] = str(reason)
+            except ImportError:
+                missing[name] = "not installed for this version of Python"
+        return TokenTimes(interleaved(cases, rounds=effort.rounds), missing)
 
 
-def full_cache_times(*, rounds: int = ROUNDS, live_tokens: int = 10_000) -> dict[str, Measured]:
+def ours(issuer: LocalIssuer, tokens: Sequence[str], *, remembered: int = 1, **settings: Any) -> dict[str, Case]:
+    """The floors and m2mguard; of the tokens so many are remembered ones."""
+    server, key = resource_server(issuer, **settings), issuer.current_key.private_key.public_key()
+    known = {sha256(token.encode()).digest(): object() for token in tokens[:remembered]}
+    return {
+        FLOOR: Case(lambda arguments: key.verify(*arguments), signature_arguments(issuer, tokens)),
+        FIRST_SEEN: first_seen(resource_server(issuer, **settings), tokens),
+        LOOK_UP: Case(lambda token: known[sha256(token.encode()).digest()], tokens[:remembered]),
+        REMEMBERED: Case(lambda token: server.verify(token), tokens[:remembered]),  # called as the floor is
+    }
+
+
+def first_seen(server: ResourceServer, tokens: Sequence[str]) -> Case:
+    """Verifications of tokens that the server has not seen: it forgets all of them before one comes again."""
+    return Case(server.verify, tokens, renew=server._verifier.forget)
+
+
+def full_cache_times(effort: Effort) -> dict[str, Measured]:
     """Tokens seen first with room for them, beside ten times as many live tokens as the cache has room for. ES256."""
     with LocalIssuer(algorithm="ES256") as issuer:
-        tokens = [issuer.mint(f"app-{number}", scopes=["read:orders"]) for number in range(live_tokens)]
+        tokens = [issuer.mint(f"app-{number}", scopes=[SCOPE]) for number in range(effort.live_tokens)]
         crowded = resource_server(issuer, verdict_cache_size=CACHE_SIZE)
         return interleaved(
             {
                 "first seen, room for all": first_seen(resource_server(issuer), tokens[:CACHE_SIZE]),
-                f"{live_tokens:,} live tokens": calls_over(crowded.verify, tokens),
+                f"{effort.live_tokens:,} live tokens": Case(crowded.verify, tokens),
             },
-            rounds=rounds,
+            rounds=effort.rounds,
         )
-
-
-def first_seen(server: ResourceServer, tokens: list[str]) -> Batch:
-    """A batch of verifications of tokens that the server has not seen: what it remembers is forgotten before each round."""
-    again = calls_over(server.verify, tokens)
-
-    def batch(times: int) -> float:
-        taken = 0.0
-        for part in range(0, times, len(tokens)):
-            server._verifier.forget()
-            taken += again(min(len(tokens), times - part))
-        return taken
-
-    return batch
-
-
-def _ours(issuer: LocalIssuer, tokens: list[str]) -> dict[str, Batch]:
-    server, token = resource_server(issuer), tokens[0]
-    known = {hashlib.sha256(token.encode()).digest(): object()}
-    return {
-        FLOOR: signature_checks(issuer, tokens),
-        FIRST_SEEN: first_seen(resource_server(issuer), tokens),
-        LOOK_UP: calls(lambda: known[hashlib.sha256(token.encode()).digest()]),
-        REMEMBERED: calls(lambda: server.verify(token)),
-    }
-
-
-def signature_checks(issuer: LocalIssuer, tokens: list[str]) -> Batch:
-    """What `cryptography` takes for the signatures of these tokens in turn, everything else prepared."""
-    key = issuer.current_key.private_key.public_key()
-    return calls_over(lambda arguments: key.verify(*arguments), signature_arguments(issuer, tokens))
 
 
 def signature_arguments(issuer: LocalIssuer, tokens: Sequence[str]) -> list[tuple[Any, ...]]:
     """For each token what the key's own `verify` takes: an ECDSA signature is no longer as JWS writes it, but in DER."""
-    key = issuer.current_key.private_key.public_key()
-    prepared = []
+    algorithm, key = issuer.current_key.algorithm, issuer.current_key.private_key.public_key()
+    hashing = hashes.SHA384() if algorithm == "ES384" else hashes.SHA256()
+    prepared: list[tuple[Any, ...]] = []
     for token in tokens:
-        signed, _, signature = token.rpartition(".")
-        prepared.append(_prepared(key, signed.encode(), base64url_decode(signature)))
+        signed, _, encoded = token.rpartition(".")
+        message, signature = signed.encode(), base64url_decode(encoded)
+        if algorithm == "EdDSA":
+            prepared.append((signature, message))
+        elif algorithm == "RS256":
+            prepared.append((signature, message, padding.PKCS1v15(), hashing))
+        else:
+            prepared.append((raw_to_der_signature(signature, key.curve), message, ec.ECDSA(hashing)))
     return prepared
-
-
-def _prepared(key: Any, message: bytes, raw: bytes) -> tuple[Any, ...]:
-    if isinstance(key, rsa.RSAPublicKey):
-        return raw, message, padding.PKCS1v15(), hashes.SHA256()
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return raw, message
-    half = len(raw) // 2
-    der = encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
-    return der, message, ec.ECDSA(hashes.SHA256() if half == 32 else hashes.SHA384())
