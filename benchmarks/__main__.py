@@ -3,8 +3,6 @@
 `--quick` measures little of everything, which shows that it works; FREE_THREADED names a second interpreter, see `threads.py`.
 """
 
-from __future__ import annotations
-
 import argparse
 import logging
 import time
@@ -13,18 +11,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import footprint, growth, requests_in_process, servers, threads, tokens
-from benchmarks.measure import FULL, QUICK, Effort
+from benchmarks import footprint, http_requests, threads, tokens
+from benchmarks.measure import QUICK, Effort
+from benchmarks.report import report
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PARTS: Mapping[str, Callable[[Effort], Any]] = {
     "tokens": tokens.token_times,
     "full_cache": tokens.full_cache_times,
-    "requests": requests_in_process.request_times,
-    "served": servers.served,
+    "requests": http_requests.request_times,
+    "served": http_requests.served,
     "memory": footprint.memory,
     "imports": footprint.import_times,
-    "curves": growth.curves,
+    "curves": tokens.curves,
     "threads": threads.thread_rates,
     "free_threaded": threads.free_threaded_rates,
 }
@@ -33,10 +32,9 @@ PARTS: Mapping[str, Callable[[Effort], Any]] = {
 
 def main() -> None:
     from benchmarks.plots import draw  # matplotlib, which no test needs
-    from benchmarks.report import report
 
     arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    arguments.add_argument("--quick", action="store_const", dest="effort", const=QUICK, default=FULL)
+    arguments.add_argument("--quick", action="store_const", dest="effort", const=QUICK, default=Effort())
     effort = arguments.parse_args().effort
     warnings.simplefilter("ignore")  # what peers warn of is theirs to mend
     logging.disable(logging.WARNING)

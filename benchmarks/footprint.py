@@ -1,7 +1,5 @@
 """What m2mguard takes besides time on a request: memory, and time to import."""
 
-from __future__ import annotations
-
 import gc
 import os
 import resource
@@ -22,21 +20,16 @@ EMPTY, DEPENDENCIES, EVERY_NAME = (
     "pyjwt, cryptography and urllib3",
     "m2mguard, with every public name",
 )
+MODULES = (
+    "m2mguard.asgi", "m2mguard.starlette", "fastapi", "m2mguard.fastapi", "m2mguard.wsgi", "flask", "m2mguard.flask", "m2mguard.client",
+)  # fmt: skip
 IMPORTS = {
     EMPTY: "pass",
     DEPENDENCIES: "import jwt, cryptography, urllib3",
     EVERY_NAME: "from m2mguard import *",  # `import m2mguard` alone loads each name at its first use only
     "m2mguard, and a ResourceServer built": "from m2mguard import *; ResourceServer('https://issuer.example', audience='api')",
-    "m2mguard.asgi": "import m2mguard.asgi",
     "starlette": "import starlette.middleware, starlette.requests",
-    "m2mguard.starlette": "import m2mguard.starlette",
-    "fastapi": "import fastapi",
-    "m2mguard.fastapi": "import m2mguard.fastapi",
-    "m2mguard.wsgi": "import m2mguard.wsgi",
-    "flask": "import flask",
-    "m2mguard.flask": "import m2mguard.flask",
-    "m2mguard.client": "import m2mguard.client",
-}
+} | {name: f"import {name}" for name in MODULES}
 SERVERS, FEW = 50, 1_000
 
 

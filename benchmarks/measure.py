@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from time import process_time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 ROUND_S = 0.024  # about seventy verifications of ES384, so that what the case before left in the caches hardly counts
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,25 +24,18 @@ class Effort:
 
     rounds: int = 31
     long_rounds: int = 12  # of what takes a tenth of a second or more: processes, servers, threads
-    tokens: int = 500
+    seconds: float = 0.3  # of load, or of threads at once, in one long round
     live_tokens: int = 10_000
     sizes: Sequence[int] = (1, 10, 100, 1_000, 10_000)
-    threads_s: float = 0.1
-    load_s: float = 0.6
     gunicorn_threads: Sequence[int] = (1, 4, 16)
 
 
-FULL = Effort()
-QUICK = Effort(
-    rounds=2,
-    long_rounds=2,
-    tokens=3,
-    live_tokens=1_000,
-    sizes=(1, 10),
-    threads_s=0.01,
-    load_s=0.1,
-    gunicorn_threads=(2,),
-)
+QUICK = Effort(rounds=2, long_rounds=2, seconds=0.05, live_tokens=1_000, sizes=(1, 10), gunicorn_threads=(2,))
+
+
+def us(seconds: float) -> str:
+    """Microseconds, three digits."""
+    return f"{seconds * 1e6:.{2 if seconds < 10e-6 else 1}f} µs"
 
 
 class Measured(NamedTuple):
@@ -51,10 +45,9 @@ class Measured(NamedTuple):
     median_s: float
     high_s: float
 
-    @property
-    def spread(self) -> float:
-        """Half the distance of the quartiles, as a share of the median."""
-        return (self.high_s - self.low_s) / 2 / self.median_s
+    def __str__(self) -> str:
+        """The median, and half the distance of the quartiles as a share of it."""
+        return f"{us(self.median_s)} ± {(self.high_s - self.low_s) / 2 / self.median_s:.0%}".replace("%", " %")
 
     def beside(self, base: Measured) -> float:
         """How many times as long as the other."""
@@ -83,22 +76,23 @@ class Case:
 
     def cpu_s(self, times: int, runner: asyncio.Runner) -> float:
         """The CPU seconds of so many calls; the next call goes on with the next argument."""
-        if self.renew is None:
-            return self._cpu_s(times, runner)
-        taken, turn = 0.0, len(self.arguments)
-        for done in range(0, times, turn):
-            self.renew()
-            taken += self._cpu_s(min(turn, times - done), runner)
+        taken, step = 0.0, len(self.arguments) if self.renew else times
+        for done in range(0, times, step):
+            if self.renew:
+                self.renew()
+            arguments = list(islice(self._turn, min(step, times - done)))
+            if inspect.iscoroutinefunction(self.function):
+                taken += runner.run(_awaited_s(self.function, arguments))
+            else:
+                taken += _called_s(self.function, arguments)
         return taken
 
-    def _cpu_s(self, times: int, runner: asyncio.Runner) -> float:
-        function, arguments = self.function, list(islice(self._turn, times))
-        if inspect.iscoroutinefunction(function):
-            return runner.run(_awaited_s(function, arguments))
-        began = process_time()
-        for argument in arguments:
-            function(argument)
-        return process_time() - began
+
+def _called_s(function: Callable[[Any], object], arguments: Sequence[Any]) -> float:
+    began = process_time()
+    for argument in arguments:
+        function(argument)
+    return process_time() - began
 
 
 async def _awaited_s(function: Callable[[Any], Awaitable[object]], arguments: Sequence[Any]) -> float:
@@ -108,9 +102,9 @@ async def _awaited_s(function: Callable[[Any], Awaitable[object]], arguments: Se
     return process_time() - began
 
 
-def interleaved(cases: Mapping[str, Case], *, rounds: int, round_s: float = ROUND_S) -> dict[str, Measured]:
+def interleaved(cases: Mapping[Name, Case], *, rounds: int, round_s: float = ROUND_S) -> dict[Name, Measured]:
     """Measure cases side by side: every round runs each of them once, starting with another one each time."""
-    taken: dict[str, list[float]] = {name: [] for name in cases}
+    taken: dict[Name, list[float]] = {name: [] for name in cases}
     names = list(cases)
     with asyncio.Runner() as runner:
         sizes = {name: _calls_per_round(case, round_s, runner) for name, case in cases.items()}

@@ -4,8 +4,6 @@ A peer is a function that takes the issuer and returns a function, plain or asyn
 does not know the issuer's algorithm, and ImportError if it is not installed.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,14 +32,10 @@ def minted(issuer: LocalIssuer, count: int) -> list[str]:
 
 
 def pyjwt(issuer: LocalIssuer, **settings: Any) -> Verify:
-    client, algorithms = jwt.PyJWKClient(issuer.jwks_uri, **settings), [issuer.current_key.algorithm]
+    client = jwt.PyJWKClient(issuer.jwks_uri, **settings)
+    expected: Any = {"audience": SHOPPING_API, "issuer": issuer.url, "algorithms": [issuer.current_key.algorithm]}
     options: Any = {"require": REQUIRED}
-
-    def verify(token: str) -> Any:
-        key = client.get_signing_key_from_jwt(token)
-        return jwt.decode(token, key, audience=SHOPPING_API, issuer=issuer.url, algorithms=algorithms, options=options)
-
-    return verify
+    return lambda token: jwt.decode(token, client.get_signing_key_from_jwt(token), options=options, **expected)
 
 
 def joserfc(issuer: LocalIssuer) -> Verify:
@@ -53,13 +47,7 @@ def joserfc(issuer: LocalIssuer) -> Verify:
         **{name: {"essential": True} for name in REQUIRED}
         | {"iss": {"essential": True, "value": issuer.url}, "aud": {"essential": True, "value": SHOPPING_API}}
     )
-
-    def verify(token: str) -> Any:
-        decoded = jwt.decode(token, keys, algorithms=algorithms)
-        rules.validate(decoded.claims)
-        return decoded
-
-    return verify
+    return lambda token: rules.validate(jwt.decode(token, keys, algorithms=algorithms).claims)
 
 
 def authlib_validator(issuer: LocalIssuer) -> Any:
@@ -80,32 +68,23 @@ def authlib_validator(issuer: LocalIssuer) -> Any:
 
 def authlib(issuer: LocalIssuer) -> Verify:
     validator = authlib_validator(issuer)
-
-    def verify(token: str) -> Any:
-        claims = validator.authenticate_token(token)
-        validator.validate_token(claims, None, None)
-        return claims
-
-    return verify
+    return lambda token: validator.validate_token(validator.authenticate_token(token), None, None)
 
 
 def fastmcp_verifier(issuer: LocalIssuer, **settings: Any) -> Any:
     """fastmcp's verifier, which its middleware takes."""
     from fastmcp.server.auth.providers.jwt import JWTVerifier
 
-    algorithm = issuer.current_key.algorithm
-    return JWTVerifier(
-        jwks_uri=issuer.jwks_uri, issuer=issuer.url, audience=SHOPPING_API, algorithm=algorithm, **settings
-    )
+    expected = {"issuer": issuer.url, "audience": SHOPPING_API, "algorithm": issuer.current_key.algorithm}
+    return JWTVerifier(jwks_uri=issuer.jwks_uri, **expected, **settings)
 
 
 def fastmcp(issuer: LocalIssuer) -> Verify:
     verifier = fastmcp_verifier(issuer)
 
-    async def verify(token: str) -> Any:
-        if (accepted := await verifier.verify_token(token)) is None:
+    async def verify(token: str) -> None:
+        if await verifier.verify_token(token) is None:
             raise Refused
-        return accepted
 
     return verify
 

@@ -1,7 +1,5 @@
 """Draws the plots of `docs/explanation/benchmarks.md` as SVG."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from benchmarks.apps import BARE, BEARER, HASHING, NOTHING, OURS
-from benchmarks.servers import UVICORN
+from benchmarks.http_requests import UVICORN
 from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
 
 mpl.rcParams.update({"svg.hashsalt": "m2mguard", "font.size": 9, "svg.fonttype": "none"})
@@ -23,46 +21,22 @@ PEER_COLOUR = "#c9772f"
 
 def draw(results: Mapping[str, Any], folder: Path) -> None:
     """Write every plot into a folder."""
-    tokens = {
-        algorithm: {name: measured for name, measured in one.times.items() if name != LOOK_UP}
-        for algorithm, one in results["tokens"].items()
-    }
-    _times(tokens, (1, 4), (12, 3.6), folder / "tokens.svg", sharex=True)
-    _times(results["requests"], (2, 2), (12, 4.6), folder / "requests.svg")
-    _served(results["served"][UVICORN], folder / "served.svg")
-    _growth(results["curves"], folder / "growth.svg")
-
-
-def _times(
-    panels: Mapping[str, Any], grid: tuple[int, int], size: tuple[float, float], file: Path, **options: Any
-) -> None:
-    figure = Figure(figsize=size, layout="constrained")
-    for panel, (title, times) in zip(figure.subplots(*grid, **options).flat, panels.items(), strict=True):
-        _bars(panel, {name: measured.median_s * 1e6 for name, measured in times.items()}, "%.3g µs", title)
-        panel.margins(x=0.25)
-        panel.set_xscale("log")
-    _save(figure, file)
-
-
-def _served(rates: Mapping[str, Any], file: Path) -> None:
-    figure = Figure(figsize=(8, 2.2), layout="constrained")
-    panel = figure.subplots()
-    title = "uvicorn, ES384: requests for the same CPU, as a share of no authentication"
-    _bars(panel, {name: one.cpu_share for name, one in rates.items()}, "%.2f", title)
-    panel.set_xlim(0, 1.15)
-    _save(figure, file)
-
-
-def _growth(curves: Mapping[str, Any], file: Path) -> None:
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    panel = figure.subplots()
-    for name, curve in curves.items():
-        panel.plot(list(curve), [one.beside(curve[min(curve)]) for one in curve.values()], marker="o", label=name)
-    panel.set_xscale("log")
-    panel.set_ylim(0, 2)
-    panel.set_title("a remembered token: time beside that with one, by how many there are", loc="left")
-    panel.legend(ncols=2, frameon=False)
-    _save(figure, file)
+    figures = {name: Figure(figsize=(12, 5), layout="constrained") for name in ("tokens", "requests")}
+    figures |= {name: Figure(figsize=(8, 3), layout="constrained") for name in ("served", "growth")}
+    for name in ("tokens", "requests"):
+        panels = figures[name].subplots(2, 2, sharex=name == "tokens")
+        for panel, (title, times) in zip(panels.flat, results[name].items(), strict=True):
+            measured = {case: one for case, one in times.items() if case != LOOK_UP and not isinstance(one, str)}
+            _bars(panel, {case: one.median_s * 1e6 for case, one in measured.items()}, "%.3g µs", title)
+            panel.margins(x=0.25)
+            panel.set_xscale("log")
+    served = figures["served"].subplots()
+    shares = {name: one.cpu_share for name, one in results["served"][UVICORN].items()}
+    _bars(served, shares, "%.2f", "uvicorn, ES384: requests for the same CPU, beside no authentication")
+    served.set_xlim(0, 1.15)
+    _curves(figures["growth"].subplots(), results["curves"])
+    for name, figure in figures.items():
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
 def _bars(panel: Any, values: Mapping[str, float], form: str, title: str) -> None:
@@ -72,5 +46,10 @@ def _bars(panel: Any, values: Mapping[str, float], form: str, title: str) -> Non
     panel.invert_yaxis()
 
 
-def _save(figure: Figure, file: Path) -> None:
-    figure.savefig(file, metadata={"Date": None})
+def _curves(panel: Any, curves: Mapping[str, Any]) -> None:
+    for name, curve in curves.items():
+        panel.plot(list(curve), [one.beside(curve[min(curve)]) for one in curve.values()], marker="o", label=name)
+    panel.set_xscale("log")
+    panel.set_ylim(0, 2)
+    panel.set_title("a remembered token: time beside that with one, by how many there are", loc="left")
+    panel.legend(ncols=2, frameon=False)

@@ -1,12 +1,10 @@
 """Fills `page.md` with the tables of one run, and says whether m2mguard reaches its bars."""
 
-from __future__ import annotations
-
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,10 @@ from cryptography.hazmat.backends.openssl.backend import backend
 
 from benchmarks.apps import BARE, FASTAPI, OURS, STARLETTE
 from benchmarks.footprint import DEPENDENCIES, EMPTY, EVERY_NAME
-from benchmarks.measure import Measured
-from benchmarks.servers import CONNECTIONS, UVICORN, Served
+from benchmarks.http_requests import CONNECTIONS, UVICORN, Served
+from benchmarks.measure import Measured, us
 from benchmarks.threads import ENVIRONMENT_VARIABLE, THREADS, ThreadRates
-from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED, TokenTimes
+from benchmarks.tokens import FIRST_SEEN, FLOOR, LOOK_UP, REMEMBERED
 
 TEMPLATE = Path(__file__).with_name("page.md")
 RS256_FLOOR_S = 23e-6  # of the machine whose 20 µs the bar for first-seen tokens is
@@ -35,7 +33,6 @@ def report(results: Mapping[str, Any]) -> str:
         machine=_machine(),
         bars=table(("", "bar", "this run", ""), _bars(results)),
         tokens=_tokens(results["tokens"]),
-        missing=_missing(results["tokens"]),
         requests="\n\n".join(_requests(title, times) for title, times in results["requests"].items()),
         served="\n\n".join(_served(title, rates) for title, rates in results["served"].items()),
         connections=CONNECTIONS,
@@ -53,16 +50,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: bool =
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def us(seconds: float) -> str:
-    """Microseconds, three digits."""
-    return f"{seconds * 1e6:.{2 if seconds < 10e-6 else 1}f} µs"
-
-
-def spread(measured: Measured) -> str:
-    """A median with its spread."""
-    return f"{us(measured.median_s)} ± {measured.spread * 100:.0f} %"
-
-
 def _bars(results: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     def row(what: str, bar: str, reached: str, good: bool) -> tuple[str, ...]:  # noqa: FBT001
         return what, bar, reached, "reached" if good else "**missed**"
@@ -70,8 +57,8 @@ def _bars(results: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     def at_most(what: str, bar: float, reached: float) -> tuple[str, ...]:
         return row(what, f"≤ {bar:.2f} ×", f"{reached:.2f} ×", reached <= bar)
 
-    tokens = {algorithm: one.times for algorithm, one in results["tokens"].items()}
-    es384, starlette, fastapi = tokens["ES384"], *(_of(results["requests"], name) for name in (STARLETTE, FASTAPI))
+    tokens, es384 = results["tokens"], results["tokens"]["ES384"]
+    starlette, fastapi = (results["requests"][name] for name in (STARLETTE, FASTAPI))
     remembered = es384[REMEMBERED].beside(es384[LOOK_UP])
     yield at_most("remembered token, `server.verify`, beside SHA-256 + dict", 3, remembered)
     asgi, dependency = starlette[OURS].beside(starlette[BARE]), fastapi[OURS].beside(fastapi[BARE])
@@ -96,33 +83,19 @@ def _bars(results: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     yield at_most(what, 1.3, (ours - empty) / (dependencies - empty))
 
 
-def _of(times: Mapping[str, Mapping[str, Measured]], framework: str) -> Mapping[str, Measured]:
-    return next(one for title, one in times.items() if title.startswith(framework))
-
-
-def _tokens(by_algorithm: Mapping[str, TokenTimes]) -> str:
-    def cell(times: Mapping[str, Measured], name: str) -> str:
-        if name not in times:
-            return "–"
+def _tokens(by_algorithm: Mapping[str, Mapping[str, Measured | str]]) -> str:
+    def cell(times: Mapping[str, Any], name: str) -> str:
+        if isinstance(times[name], str):
+            return times[name]
         floor = times[LOOK_UP if name in (LOOK_UP, REMEMBERED) else FLOOR]
-        return f"{spread(times[name])} ({times[name].beside(floor):.2f} ×)"
+        return f"{times[name]} ({times[name].beside(floor):.2f} ×)"
 
-    names = dict.fromkeys(name for one in by_algorithm.values() for name in (*one.times, *one.missing))
-    return table(
-        ("", *by_algorithm), ((name, *(cell(one.times, name) for one in by_algorithm.values())) for name in names)
-    )
-
-
-def _missing(by_algorithm: Mapping[str, TokenTimes]) -> str:
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for algorithm, one in by_algorithm.items():
-        for name, reason in one.missing.items():
-            reasons.setdefault((name, reason), []).append(algorithm)
-    return "\n".join(f"- {name}, {', '.join(which)}: {reason}." for (name, reason), which in reasons.items())
+    names = dict.fromkeys(name for times in by_algorithm.values() for name in times)
+    return table(("", *by_algorithm), ((name, *(cell(one, name) for one in by_algorithm.values())) for name in names))
 
 
 def _requests(title: str, times: Mapping[str, Measured]) -> str:
-    rows = ((name, spread(one), f"{one.beside(times[BARE]):.2f} ×") for name, one in times.items())
+    rows = ((name, str(one), f"{one.beside(times[BARE]):.2f} ×") for name, one in times.items())
     return table((title, "one request", "beside no authentication"), rows)
 
 
@@ -147,18 +120,13 @@ def _threads(measured: ThreadRates | None) -> str:
         (name, *(f"{rate:,.0f}/s ({rate / rates[0]:.2f} ×)" for rate in rates))
         for name, rates in measured.rates.items()
     )
-    lock = "one thread runs Python at a time" if measured.gil else "threads run at once"
-    return f"{measured.interpreter}; {lock}:\n\n" + table(("operations", *(f"threads: {n}" for n in THREADS)), rows)
+    return f"{measured.interpreter}:\n\n" + table(("operations", *(f"threads: {n}" for n in THREADS)), rows)
 
 
 def _machine() -> str:
-    installed = []
-    for package in PACKAGES:
-        try:
-            installed.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
+    installed = {one.name.lower(): one.version for one in distributions()}
+    versions = ", ".join(f"{package} {installed[package]}" for package in PACKAGES if package in installed)
     return (
         f"{datetime.now(UTC):%d %B %Y}, Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
-        f"{os.cpu_count()} cores, {backend.openssl_version_text()}, {', '.join(installed)}"
+        f"{os.cpu_count()} cores, {backend.openssl_version_text()}, {versions}"
     )

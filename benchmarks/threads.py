@@ -4,8 +4,6 @@
 nothing else. Where a dependency switches the lock on again, a script that sets PYTHON_GIL=0 can be named in its place.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -37,7 +35,6 @@ class ThreadRates(NamedTuple):
     """Operations per second by case, for each number of `THREADS`; and by which interpreter."""
 
     interpreter: str
-    gil: bool
     rates: Mapping[str, Sequence[float]]
 
 
@@ -54,10 +51,12 @@ def thread_rates(effort: Effort) -> ThreadRates:
         best = {name: [0.0] * len(THREADS) for name in works}
         for _ in range(effort.long_rounds):
             for name, work in works.items():
-                rates = [_rate(work, count, effort.threads_s) for count in THREADS]
+                rates = [_rate(work, count, effort.seconds) for count in THREADS]
                 best[name] = [max(pair) for pair in zip(best[name], rates, strict=True)]
-    interpreter = f"Python {sys.version.partition(' (')[0]}, cryptography {version('cryptography')}, {backend.openssl_version_text()}"
-    return ThreadRates(interpreter, getattr(sys, "_is_gil_enabled", lambda: True)(), best)
+    has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
+    lock = "one thread runs Python at a time" if has_gil else "threads run at once"
+    versions = f"cryptography {version('cryptography')}, {backend.openssl_version_text()}"
+    return ThreadRates(f"Python {sys.version.partition(' (')[0]}, {versions}; {lock}", best)
 
 
 def free_threaded_rates(effort: Effort) -> ThreadRates | None:
@@ -66,7 +65,7 @@ def free_threaded_rates(effort: Effort) -> ThreadRates | None:
     if not interpreter:
         return None
     done = subprocess.run(
-        [interpreter, "-W", "ignore", "-m", "benchmarks.threads", str(effort.long_rounds), str(effort.threads_s)],
+        [interpreter, "-W", "ignore", "-m", "benchmarks.threads", str(effort.long_rounds), str(effort.seconds)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
         stdout=subprocess.PIPE,
@@ -95,4 +94,4 @@ def _rate(case: Case, count: int, seconds: float) -> float:
 
 
 if __name__ == "__main__":
-    json.dump(thread_rates(Effort(long_rounds=int(sys.argv[1]), threads_s=float(sys.argv[2]))), sys.stdout)
+    json.dump(thread_rates(Effort(long_rounds=int(sys.argv[1]), seconds=float(sys.argv[2]))), sys.stdout)

@@ -1,10 +1,9 @@
-"""One token: the floor, m2mguard and its peers, for each algorithm; and more live tokens than the cache has room for."""
+"""One token: the floor, m2mguard and its peers, for each algorithm; and m2mguard as there is more of everything."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -12,21 +11,14 @@ from jwt.utils import raw_to_der_signature
 
 from benchmarks.measure import Case, Effort, Measured, interleaved
 from benchmarks.peers import PEERS, SCOPE, NotOffered, minted
-from m2mguard import Issuer, ResourceServer
+from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._token.base64url import base64url_decode
-from m2mguard.testing import SHOPPING_API, LocalIssuer
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
 FLOOR, FIRST_SEEN = "floor: the signature alone", "m2mguard, first seen"
 LOOK_UP, REMEMBERED = "floor: SHA-256 + dict", "m2mguard, remembered"
-CACHE_SIZE = 1_024
-
-
-class TokenTimes(NamedTuple):
-    """Measured times by case, and why a peer is not among them."""
-
-    times: Mapping[str, Measured]
-    missing: Mapping[str, str]
+CACHE_SIZE, TOKENS = 1_024, 500
 
 
 def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
@@ -36,15 +28,15 @@ def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
     return server
 
 
-def token_times(effort: Effort) -> dict[str, TokenTimes]:
-    """Every way to verify a token, by algorithm."""
+def token_times(effort: Effort) -> dict[str, Mapping[str, Measured | str]]:
+    """Every way to verify a token, by algorithm; of a peer that cannot be measured, the reason."""
     return {algorithm: _times(algorithm, effort) for algorithm in ALGORITHMS}
 
 
-def _times(algorithm: str, effort: Effort) -> TokenTimes:
+def _times(algorithm: str, effort: Effort) -> dict[str, Measured | str]:
     missing: dict[str, str] = {}
     with LocalIssuer(algorithm=algorithm) as issuer:
-        tokens = minted(issuer, effort.tokens)
+        tokens = minted(issuer, TOKENS)
         cases = ours(issuer, tokens)
         for name, peer in PEERS.items():
             try:
@@ -52,8 +44,8 @@ def _times(algorithm: str, effort: Effort) -> TokenTimes:
             except NotOffered as reason:
                 missing[name] = str(reason)
             except ImportError:
-                missing[name] = "not installed for this version of Python"
-        return TokenTimes(interleaved(cases, rounds=effort.rounds), missing)
+                missing[name] = "not installed"
+        return {**interleaved(cases, rounds=effort.rounds), **missing}
 
 
 def ours(issuer: LocalIssuer, tokens: Sequence[str], *, remembered: int = 1, **settings: Any) -> dict[str, Case]:
@@ -102,3 +94,67 @@ def signature_arguments(issuer: LocalIssuer, tokens: Sequence[str]) -> list[tupl
         else:
             prepared.append((raw_to_der_signature(signature, key.curve), message, ec.ECDSA(hashing)))
     return prepared
+
+
+def curves(effort: Effort) -> dict[str, Mapping[int, Measured]]:
+    """The time of a remembered token, which must not grow with how many there are of something."""
+    results = {}
+    with LocalIssuer(algorithm="ES256") as issuer:
+        for name, (build, most) in CURVES.items():
+            cases = {size: build(issuer, size) for size in effort.sizes if size <= most}
+            results[name] = interleaved(cases, rounds=effort.rounds)
+    return results
+
+
+def _issuers(issuer: LocalIssuer, count: int) -> Case:
+    others = [Issuer(url=f"https://issuer-{number}.example", jwks=issuer.jwks) for number in range(count - 1)]
+    server = ResourceServer([*others, Issuer(url=issuer.url, jwks=issuer.jwks)], audience=SHOPPING_API)
+    return Case(server.verify, [issuer.mint()])
+
+
+def _keys(issuer: LocalIssuer, count: int) -> Case:
+    others = [SigningKey.generate("EdDSA").public_jwk for _ in range(count - 1)]
+    key_set = {"keys": [*others, *issuer.jwks["keys"]]}
+    server = ResourceServer(Issuer(url=issuer.url, jwks=key_set), audience=SHOPPING_API)
+    return Case(server.verify, [issuer.mint()])
+
+
+def _tokens(issuer: LocalIssuer, count: int) -> Case:
+    server, tokens = resource_server(issuer, verdict_cache_size=count), [issuer.mint() for _ in range(count)]
+    for token in tokens:
+        server.verify(token)
+    return Case(server.verify, tokens[:1])
+
+
+def _scopes(issuer: LocalIssuer, count: int) -> Case:
+    # Padded to one length, since hashing a longer token takes longer for every library.
+    scopes = [f"s{number}" for number in range(count)]
+    token = issuer.mint(scopes=scopes, claims={"padding": "x" * (6_000 - len(" ".join(scopes)))})
+    return _authenticated(resource_server(issuer), token, Requirement(scopes=["s0"]))
+
+
+def _applications(issuer: LocalIssuer, count: int) -> Case:
+    app_ids = [*(f"app-{number}" for number in range(count - 1)), "app-orders"]
+    return _authenticated(resource_server(issuer), issuer.mint(), Requirement(app_ids=app_ids))
+
+
+def _routes(issuer: LocalIssuer, count: int) -> Case:
+    server, token = resource_server(issuer), issuer.mint(scopes=["read:orders"])
+    requirements = [Requirement(scopes=["read:orders"], app_ids=["app-orders", str(number)]) for number in range(count)]
+    for requirement in requirements:
+        server.authenticate([f"Bearer {token}"], requirement)
+    return _authenticated(server, token, requirements[-1])
+
+
+def _authenticated(server: ResourceServer, token: str, requirement: Requirement) -> Case:
+    return Case(partial(server.authenticate, requirement=requirement), [[f"Bearer {token}"]])
+
+
+CURVES: Mapping[str, tuple[Callable[[LocalIssuer, int], Case], int]] = {
+    "issuers trusted": (_issuers, 1_000),
+    "keys in the set": (_keys, 1_000),
+    "tokens remembered": (_tokens, 10_000),
+    "scopes in the token": (_scopes, 1_000),
+    "applications a route accepts": (_applications, 10_000),
+    "routes with requirements": (_routes, 10_000),
+}

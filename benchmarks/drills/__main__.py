@@ -1,14 +1,12 @@
 """Run every drill and the soak, and write docs/explanation/drills.md. `--soak SECONDS` shortens the soak, which takes ten minutes."""
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import logging
 import platform
 from pathlib import Path
 
-from benchmarks.drills.faults import DRILLS, Drill
+from benchmarks.drills.faults import DRILLS, Run
 from benchmarks.drills.soak import CACHING, Soak, soak
 from benchmarks.drills.subjects import SUBJECTS
 from benchmarks.report import table
@@ -22,23 +20,23 @@ def main() -> None:
     arguments.add_argument("--soak", type=float, default=600, metavar="SECONDS")
     seconds = arguments.parse_args().soak
     logging.disable(logging.CRITICAL)
-    rows = [_row(drill) for drill in DRILLS]
+    rows = [_row(*drill) for drill in DRILLS]
     print(f"soak: {seconds:g} s", flush=True)
     PAGE.write_text(_page(rows, soak(seconds)), encoding="utf-8")
 
 
-def _row(drill: Drill) -> list[str]:
+def _row(fault: str, promise: str, run: Run) -> list[str]:
     cells = []
     for subject in SUBJECTS:
         with LocalIssuer(algorithm="ES256") as issuer:
-            cells.append(drill.run(issuer, subject.asking(issuer)))
+            cells.append(run(issuer, subject.asking(issuer)))
             issuer.behave()
-        print(f"{drill.fault} | {subject.name}: {cells[-1]}", flush=True)
-    return [drill.fault, drill.promise, *cells]
+        print(f"{fault} | {subject.name}: {cells[-1]}", flush=True)
+    return [fault, promise, *cells]
 
 
 def _page(rows: list[list[str]], result: Soak) -> str:
-    total, memory = sum(result.verdicts.values()), result.rss_mib
+    total = result.verdicts.total()
     counts = ((outcome, f"{count:,}") for outcome, count in result.verdicts.most_common())
     return (Path(__file__).with_name("page.md").read_text(encoding="utf-8")).format(
         date=f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
@@ -50,10 +48,7 @@ def _page(rows: list[list[str]], result: Soak) -> str:
         total=total,
         speed=total / result.seconds,
         wrong=len(result.wrong),
-        at_first=memory[0],
-        settled=memory[len(memory) // 4],
-        at_last=memory[-1],
-        most=max(memory),
+        most=max(result.rss_mib),
         verdicts=table(("verdict", "times"), counts),
     )
 

@@ -1,12 +1,9 @@
 """The drills: each puts one fault of an issuer to one subject and returns the text of its cell."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
 
 from benchmarks.drills.subjects import LONGEST_WAIT_S, TTL_S, Ask, Outcome, verdict, verdicts
 from m2mguard.testing import Fault, LocalIssuer, SigningKey, faults
@@ -15,14 +12,6 @@ CROWD = 1000
 FLOOD_S = 3.0
 STRANGER = SigningKey.generate("ES256")
 Run = Callable[[LocalIssuer, Ask], str]
-
-
-class Drill(NamedTuple):
-    """One row: the fault, what m2mguard promises, and what puts it to a subject."""
-
-    fault: str
-    promise: str
-    run: Run
 
 
 def wait_for_ttl() -> None:
@@ -140,24 +129,24 @@ def odd_keys(issuer: LocalIssuer, ask: Ask) -> str:
     return verdict(ask, issuer.mint()).outcome
 
 
-DRILLS = (
-    Drill("1,000 cold callers, the issuer takes 300 ms", "1 fetch, all accepted", cold_crowd),
-    Drill("two rotations without grace right after a fetch", "both accepted, 2 fetches", rotation),
-    Drill("a key is withdrawn, a ttl ago", "refused", withdrawal),
-    Drill("new material under the same `kid`, a ttl ago", "the new one accepted, the old one refused", new_material),
-    Drill("1,000 forged key ids, issuer healthy", "2 fetches per 30 s, besides the one that is due", flood(None)),
-    Drill("1,000 forged key ids, issuer answers 503", "known tokens as quick as ever", flood(faults.status(503))),
-    Drill("1,000 forged key ids, issuer hangs", "known tokens wait at most once, 1 s", flood(faults.hang())),
-    Drill("past ttl: 503", "known tokens accepted", outage(faults.status(503))),
-    Drill("past ttl: connection refused", "the same", outage(None)),
-    Drill("past ttl: hanging", "the first within about 1 s, the next at once", outage(faults.hang())),
-    Drill("past ttl: a web page", "known tokens accepted", outage(faults.html())),
-    Drill('past ttl: `{"keys": []}`', "the same", outage(faults.empty_key_set())),
-    Drill("past ttl: cut off", "the same", outage(faults.truncated())),
-    Drill("past ttl: 20 MB", "the same", outage(faults.huge())),
-    Drill("past ttl: a gzip bomb of 200 MB", "the same", outage(faults.gzip_bomb(200_000_000))),
-    Drill("past ttl: one byte a second", "the first within about 1 s, the next at once", outage(faults.drip())),
-    Drill("the very first fetch fails once", "accepted after a second", first_fetch_fails),
-    Drill("never a good answer, 100 tokens in a row", "1 fetch, and 503: could not tell", dead_from_the_start),
-    Drill("three odd keys in the set", "accepted", odd_keys),
+DRILLS: tuple[tuple[str, str, Run], ...] = (  # the fault, what m2mguard promises, and what puts it to a subject
+    ("1,000 cold callers, the issuer takes 300 ms", "1 fetch, all accepted", cold_crowd),
+    ("two rotations without grace right after a fetch", "both accepted, 2 fetches", rotation),
+    ("a key is withdrawn, a ttl ago", "refused", withdrawal),
+    ("new material under the same `kid`, a ttl ago", "the new one accepted, the old one refused", new_material),
+    ("1,000 forged key ids, issuer healthy", "2 fetches per 30 s, besides the one that is due", flood(None)),
+    ("1,000 forged key ids, issuer answers 503", "known tokens as quick as ever", flood(faults.status(503))),
+    ("1,000 forged key ids, issuer hangs", "known tokens wait at most once, 1 s", flood(faults.hang())),
+    ("past ttl: 503", "known tokens accepted", outage(faults.status(503))),
+    ("past ttl: connection refused", "the same", outage(None)),
+    ("past ttl: hanging", "the first within about 1 s, the next at once", outage(faults.hang())),
+    ("past ttl: a web page", "known tokens accepted", outage(faults.html())),
+    ('past ttl: `{"keys": []}`', "the same", outage(faults.empty_key_set())),
+    ("past ttl: cut off", "the same", outage(faults.truncated())),
+    ("past ttl: 20 MB", "the same", outage(faults.huge())),
+    ("past ttl: a gzip bomb of 200 MB", "the same", outage(faults.gzip_bomb(200_000_000))),
+    ("past ttl: one byte a second", "the first within about 1 s, the next at once", outage(faults.drip())),
+    ("the very first fetch fails once", "accepted after a second", first_fetch_fails),
+    ("never a good answer, 100 tokens in a row", "1 fetch, and 503: could not tell", dead_from_the_start),
+    ("three odd keys in the set", "accepted", odd_keys),
 )

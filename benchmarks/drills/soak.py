@@ -4,8 +4,6 @@ A verdict is wrong when a token is accepted that nobody should accept, when a go
 was not promised. "Could not tell" (503) is never wrong, and is counted.
 """
 
-from __future__ import annotations
-
 import random
 import resource
 import threading
@@ -32,14 +30,6 @@ class Era:
     tokens: list[str]
     since: float
     withdrawn: float | None = None
-
-
-def soak(seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, caching: KeyCaching = CACHING) -> Soak:
-    """Run for so many seconds, and return what came of it."""
-    with LocalIssuer(algorithm="ES256") as issuer:
-        result = Soak(issuer, caching, rotate_every_s)
-        result.run(seconds, workers)
-        return result
 
 
 class Soak:
@@ -69,7 +59,7 @@ class Soak:
         for thread in threads:
             thread.start()
         for _ in range(20):
-            self.rss_mib.append(rss_mib())
+            self._look_at_memory()
             time.sleep(seconds / 20)
         self.stop.set()
         for thread in threads:
@@ -77,11 +67,15 @@ class Soak:
         self.issuer.behave()
         self.seconds = time.monotonic() - began
         self.fetches = self.issuer.count("jwks")
-        self.rss_mib.append(rss_mib())
+        self._look_at_memory()
         for thread in threading.enumerate():
             if thread.name.startswith("m2mguard-keys"):
                 thread.join(10)
         self.threads = threading.active_count() - threads_before
+
+    def _look_at_memory(self) -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.rss_mib.append(pages * resource.getpagesize() / 2**20)
 
     def _era(self) -> Era:
         return Era([self.issuer.mint(f"app-{number}") for number in range(TOKENS_PER_KEY)], time.monotonic())
@@ -143,7 +137,9 @@ class Soak:
         return era.withdrawn is not None or began - era.since <= longest
 
 
-def rss_mib() -> float:
-    """The memory of this process, as the kernel has it."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
+def soak(seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, caching: KeyCaching = CACHING) -> Soak:
+    """Run for so many seconds, and return what came of it."""
+    with LocalIssuer(algorithm="ES256") as issuer:
+        result = Soak(issuer, caching, rotate_every_s)
+        result.run(seconds, workers)
+        return result

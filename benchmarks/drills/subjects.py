@@ -1,7 +1,5 @@
 """The verifiers under drill: m2mguard and three peers, each as a function that takes a token and returns what became of it."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import threading
@@ -36,14 +34,10 @@ class Outcome(NamedTuple):
 class Subject(NamedTuple):
     """A verifier, and the exceptions by which it refuses a token or says that it could not tell."""
 
-    package: str
+    name: str
     build: Callable[[LocalIssuer], peers.Verify]
     refused: tuple[type[Exception], ...]
     could_not_tell: tuple[type[Exception], ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.package if self.package == "m2mguard" else f"{self.package} {version(self.package)}"
 
     def asking(self, issuer: LocalIssuer) -> Ask:
         verify = _blocking(self.build(issuer))
@@ -71,21 +65,24 @@ def _blocking(verify: peers.Verify) -> peers.Verify:
     return lambda token: asyncio.run_coroutine_threadsafe(verify(token), loop).result()
 
 
-def _m2mguard(issuer: LocalIssuer) -> peers.Verify:
+def m2mguard(issuer: LocalIssuer) -> peers.Verify:
     trusted = Issuer.logto(issuer.endpoint, jwks_uri=issuer.jwks_uri)
     return ResourceServer(trusted, audience=SHOPPING_API, caching=KeyCaching(ttl=TTL_S, timeout=TIMEOUT_S)).verify
 
 
+def pyjwt(issuer: LocalIssuer) -> peers.Verify:
+    return peers.pyjwt(issuer, lifespan=TTL_S, timeout=TIMEOUT_S)
+
+
+def guardpost(issuer: LocalIssuer) -> peers.Verify:
+    return peers.guardpost(issuer, cache_time=TTL_S)
+
+
 SUBJECTS = (
-    Subject("m2mguard", _m2mguard, (AuthError,), (KeysUnavailable,)),
-    Subject(
-        "PyJWT",
-        lambda issuer: peers.pyjwt(issuer, lifespan=TTL_S, timeout=TIMEOUT_S),
-        (jwt.PyJWTError,),
-        (jwt.PyJWKClientConnectionError,),
-    ),
-    Subject("fastmcp", peers.fastmcp, (peers.Refused,)),
-    Subject("guardpost", lambda issuer: peers.guardpost(issuer, cache_time=TTL_S), (InvalidAccessToken, AuthException)),
+    Subject("m2mguard", m2mguard, (AuthError,), (KeysUnavailable,)),
+    Subject(f"PyJWT {version('pyjwt')}", pyjwt, (jwt.PyJWTError,), (jwt.PyJWKClientConnectionError,)),
+    Subject(f"fastmcp {version('fastmcp')}", peers.fastmcp, (peers.Refused,)),
+    Subject(f"guardpost {version('guardpost')}", guardpost, (InvalidAccessToken, AuthException)),
 )
 
 

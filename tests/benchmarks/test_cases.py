@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 
 from benchmarks.__main__ import PARTS
+from benchmarks.http_requests import CONNECTIONS, load
 from benchmarks.measure import QUICK, Case, interleaved
 from benchmarks.report import report
-from benchmarks.servers import CONNECTIONS, load
 from m2mguard.testing import faults
 
 pytestmark = [
