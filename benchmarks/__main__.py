@@ -1,7 +1,5 @@
-"""`make bench`: measures every part and writes `docs/explanation/benchmarks.md` with its plots. Takes about eight minutes.
-
-`--quick` measures little of everything, which shows that it works; FREE_THREADED names a second interpreter, see `threads.py`.
-"""
+"""`make bench`: measures every part and writes `docs/explanation/benchmarks.md` with its plots, in about eight minutes.
+`--quick` measures little of everything: its page shows that all of it works, and is not one to keep."""
 
 import argparse
 import logging

@@ -1,7 +1,5 @@
 """Small applications with one protected route: without authentication, with m2mguard, and with each peer as it is used.
-
-Each is sent good tokens only, so none says what an application does with an exception of its peer.
-"""
+They are sent good tokens only: what an application does when its peer refuses one is left out."""
 
 import json
 import os

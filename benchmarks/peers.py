@@ -1,8 +1,4 @@
-"""How the peers verify a token for an API, each as its own documentation says.
-
-A peer is a function that takes the issuer and returns a function, plain or async, that verifies one token. It raises `NotOffered` if it
-does not know the issuer's algorithm, and ImportError if it is not installed.
-"""
+"""How the peers verify a token for an API, each as its own documentation says."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,10 +11,11 @@ from m2mguard.testing import SHOPPING_API, LocalIssuer
 SCOPE = "read:orders"
 REQUIRED = ["iss", "aud", "exp", "sub", "client_id", "iat", "jti"]
 Verify = Callable[[str], Any]
+"""Verifies one token; plain or async."""
 
 
 class NotOffered(Exception):
-    """A peer does not offer this; the message says what."""
+    """A peer does not know the algorithm of this issuer; the message says which ones it knows."""
 
 
 class Refused(Exception):
@@ -59,7 +56,7 @@ def authlib_validator(issuer: LocalIssuer) -> Any:
         raise NotOffered("its validator takes RS256 and ES256 only")
     keys = KeySet.import_key_set(issuer.jwks)
 
-    class Validator(JWTBearerTokenValidator):  # type: ignore[misc]
+    class Validator(JWTBearerTokenValidator):
         def get_jwks(self) -> Any:
             return keys
 

@@ -1,8 +1,4 @@
-"""Operations per second of several threads: whether one of them waits for another inside the library.
-
-`FREE_THREADED=…/python make bench` asks another interpreter, too, one that runs threads at once. It needs m2mguard's dependencies and
-nothing else. Where a dependency switches the lock on again, a script that sets PYTHON_GIL=0 can be named in its place.
-"""
+"""Operations per second of several threads: whether one of them waits for another inside the library."""
 
 import json
 import os
@@ -39,19 +35,19 @@ class ThreadRates(NamedTuple):
 
 
 def thread_rates(effort: Effort) -> ThreadRates:
-    """Let threads do the same at once, in short interleaved rounds; the best round counts, since other programs need the cores, too."""
-    works: dict[str, Case] = {}
+    """Let threads do the same at once, in interleaved rounds; the best round counts, since other programs need the cores, too."""
+    cases: dict[str, Case] = {}
     with ExitStack() as stack:
         for algorithm in ("RS256", "ES384"):
             issuer = stack.enter_context(LocalIssuer(algorithm=algorithm))
             tokens = [issuer.mint() for _ in range(TOKENS_PER_THREAD * max(THREADS))]
-            cases = ours(issuer, tokens, remembered=max(THREADS), verdict_cache_size=ROOM)
-            works |= {LOOK_UP: cases[LOOK_UP], REMEMBERED: cases[REMEMBERED]}
-            works |= {f"{name}, {algorithm}": cases[name] for name in (FLOOR, FIRST_SEEN)}
-        best = {name: [0.0] * len(THREADS) for name in works}
+            own = ours(issuer, tokens, remembered=max(THREADS), verdict_cache_size=ROOM)
+            cases |= {LOOK_UP: own[LOOK_UP], REMEMBERED: own[REMEMBERED]}
+            cases |= {f"{name}, {algorithm}": own[name] for name in (FLOOR, FIRST_SEEN)}
+        best = {name: [0.0] * len(THREADS) for name in cases}
         for _ in range(effort.long_rounds):
-            for name, work in works.items():
-                rates = [_rate(work, count, effort.seconds) for count in THREADS]
+            for name, case in cases.items():
+                rates = [_rate(case, count, effort.seconds) for count in THREADS]
                 best[name] = [max(pair) for pair in zip(best[name], rates, strict=True)]
     has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     lock = "one thread runs Python at a time" if has_gil else "threads run at once"
@@ -60,7 +56,10 @@ def thread_rates(effort: Effort) -> ThreadRates:
 
 
 def free_threaded_rates(effort: Effort) -> ThreadRates | None:
-    """The same by the interpreter that FREE_THREADED names; None where it names none."""
+    """The same by the interpreter that FREE_THREADED names, which needs m2mguard's dependencies only; None where it names none.
+
+    Where a dependency switches the lock on again, a script that sets PYTHON_GIL=0 can be named in its place.
+    """
     interpreter = os.environ.get(ENVIRONMENT_VARIABLE)
     if not interpreter:
         return None

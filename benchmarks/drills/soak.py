@@ -1,8 +1,4 @@
-"""The soak: full speed, a rotation every few seconds, faults at random; every verdict is judged, and memory is watched.
-
-A verdict is wrong when a token is accepted that nobody should accept, when a good one is answered 401, or when an exception comes that
-was not promised. "Could not tell" (503) is never wrong, and is counted.
-"""
+"""The soak: full speed, a rotation every few seconds, faults at random; every verdict is judged, and memory is watched."""
 
 import random
 import resource
@@ -33,6 +29,12 @@ class Era:
 
 
 class Soak:
+    """One run and its results.
+
+    A verdict is wrong when a token is accepted that nobody should accept, when a good one is answered 401, or when an exception comes
+    that was not promised. "Could not tell" (503) is never wrong, and is counted.
+    """
+
     def __init__(self, issuer: LocalIssuer, caching: KeyCaching, rotate_every_s: float) -> None:
         self.verdicts: Counter[str] = Counter()
         self.wrong: list[str] = []
