@@ -1,63 +1,50 @@
-"""`make bench`: measures everything side by side and writes `docs/explanation/benchmarks.md` with its plots. Takes some six minutes.
+"""`make bench`: measures every part and writes `docs/explanation/benchmarks.md` with its plots, in about eight minutes.
+`--quick` measures little of everything: its page shows that all of it works, and is not one to keep."""
 
-FREE_THREADED names an interpreter without the lock, for the threads: see `benchmarks/threads.py`.
-"""
-
-from __future__ import annotations
-
+import argparse
 import logging
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from benchmarks.footprint import import_times, memory
-from benchmarks.growth import curves
-from benchmarks.plots import draw
-from benchmarks.report import Results, report
-from benchmarks.requests_in_process import asgi_times, fastapi_times, flask_times, wsgi_times
-from benchmarks.servers import gthread_rates, served_rates
-from benchmarks.test_kit import WITHOUT_HTTP, fixture_times
-from benchmarks.threads import free_threaded_rates, thread_rates
-from benchmarks.tokens import ALGORITHMS, full_cache_times, token_times
+from benchmarks import footprint, http_requests, test_kit, threads, tokens
+from benchmarks.measure import QUICK, Effort
+from benchmarks.report import report
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+PARTS: Mapping[str, Callable[[Effort], Any]] = {
+    "tokens": tokens.token_times,
+    "full_cache": tokens.full_cache_times,
+    "requests": http_requests.request_times,
+    "served": http_requests.served,
+    "fixtures": test_kit.fixture_times,
+    "memory": footprint.memory,
+    "imports": footprint.import_times,
+    "curves": tokens.curves,
+    "threads": threads.thread_rates,
+    "free_threaded": threads.free_threaded_rates,
+}
+"""What a run measures. A new figure is a function here, and its table in `report.py` and `page.md`."""
 
 
 def main() -> None:
-    """Measure, write, and say how long it took."""
-    began = time.monotonic()
+    from benchmarks.plots import draw  # matplotlib, which no test needs
+
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    arguments.add_argument("--quick", action="store_const", dest="effort", const=QUICK, default=Effort())
+    effort = arguments.parse_args().effort
     warnings.simplefilter("ignore")  # what peers warn of is theirs to mend
     logging.disable(logging.WARNING)
-    tokens = {}
-    for algorithm in ALGORITHMS:
-        print(f"tokens, {algorithm}", flush=True)
-        tokens[algorithm] = token_times(algorithm)
-    print("requests, in process", flush=True)
-    asgi, fastapi, flask, wsgi = asgi_times(), fastapi_times(), flask_times(), wsgi_times()
-    print("requests, under uvicorn and gunicorn", flush=True)
-    served, gthread = served_rates(), gthread_rates()
-    fixtures = fixture_times()
-    print(f"test kit: {WITHOUT_HTTP}: {fixtures[WITHOUT_HTTP].median_s * 1e3:.2f} ms", flush=True)
-    print("growth, threads, memory, import", flush=True)
-    results = Results(
-        tokens=tokens,
-        full_cache=full_cache_times(),
-        asgi=asgi,
-        fastapi=fastapi,
-        flask=flask,
-        wsgi=wsgi,
-        served=served,
-        gthread=gthread,
-        memory=memory(),
-        imports=import_times(),
-        curves=curves(),
-        threads=thread_rates(),
-        free_threaded=free_threaded_rates(),
-        fixtures=fixtures,
-    )
+    began, results = time.monotonic(), {}
+    for name, part in PARTS.items():
+        print(f"{time.monotonic() - began:5.0f} s  {name}", flush=True)
+        results[name] = part(effort)
+    print(f"test kit: {test_kit.summary_line(results['fixtures'])}", flush=True)
     draw(results, DOCS / "images")
     (DOCS / "explanation" / "benchmarks.md").write_text(report(results), encoding="utf-8")
-    print(f"docs/explanation/benchmarks.md is written, after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"{time.monotonic() - began:5.0f} s  docs/explanation/benchmarks.md is written", flush=True)
 
 
 if __name__ == "__main__":

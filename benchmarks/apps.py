@@ -1,19 +1,20 @@
 """Small applications with one protected route: without authentication, with m2mguard, and with each peer as it is used.
-
-An ASGI builder takes the issuer and gives an application; so does a WSGI builder.
-Annotations stay objects, since FastAPI reads them where they name what is local to a function.
-"""
+They are sent good tokens only: what an application does when its peer refuses one is left out."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from hashlib import sha256
+from types import SimpleNamespace
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Security
+from fastapi import Depends, FastAPI, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from flask import Flask, request
 from starlette.applications import Starlette
-from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
+from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection, Request
@@ -21,22 +22,26 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import peers
-from m2mguard import Caller, Issuer, Requirement, ResourceServer, wsgi
-from m2mguard.asgi import BearerAuthMiddleware
+from benchmarks.peers import SCOPE
+from m2mguard import Issuer, Requirement, ResourceServer, asgi, wsgi
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 ORDERS = {"orders": [{"id": 1, "item": "apples", "quantity": 3}, {"id": 2, "item": "pears", "quantity": 5}]}
 PATH = "/orders"
-SCOPE = "read:orders"
+APPLICATION = "BENCHMARKED_APPLICATION"  # the variable that tells a server process which one it runs
+BARE, OURS = "no authentication", "m2mguard"
 NOTHING, HASHING = "a dependency that does nothing", "a dependency that finds the field and hashes it"
 BEARER = "FastAPI's HTTPBearer, which checks no token"
-Build = Callable[[LocalIssuer], Any]
 
 
 def server_of(issuer: LocalIssuer) -> ResourceServer:
     return ResourceServer(Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri), audience=SHOPPING_API)
+
+
+def protection(issuer: LocalIssuer) -> dict[str, Any]:
+    return {"server": server_of(issuer), "requires": Requirement(scopes=[SCOPE])}
 
 
 async def starlette_orders(request: Request) -> JSONResponse:
@@ -47,48 +52,30 @@ def starlette_app(*middleware: Middleware) -> Starlette:
     return Starlette(routes=[Route(PATH, starlette_orders)], middleware=middleware)
 
 
-def starlette_m2mguard(issuer: LocalIssuer) -> Any:
-    requires = Requirement(scopes=[SCOPE])
-    return starlette_app(Middleware(BearerAuthMiddleware, server=server_of(issuer), requires=requires))
-
-
 def starlette_pyjwt(issuer: LocalIssuer) -> Any:
-    verify = peers.pyjwt(issuer, issuer.current_key.algorithm)
+    verify = peers.pyjwt(issuer)
 
     class Backend(AuthenticationBackend):
         async def authenticate(self, connection: HTTPConnection[Any]) -> tuple[AuthCredentials, SimpleUser]:
-            _, _, token = connection.headers.get("Authorization", "").partition(" ")
-            try:
-                claims = verify(token)
-            except Exception as error:
-                raise AuthenticationError("invalid token") from error
-            return AuthCredentials(claims.get("scope", "").split()), SimpleUser(claims["sub"])
+            claims = verify(connection.headers["Authorization"].removeprefix("Bearer "))
+            return AuthCredentials(claims["scope"].split()), SimpleUser(claims["sub"])
 
     return starlette_app(Middleware(AuthenticationMiddleware, backend=Backend()))
 
 
 def starlette_fastmcp(issuer: LocalIssuer) -> Any:
-    from fastmcp.server.auth.providers.jwt import JWTVerifier
     from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 
-    verifier = JWTVerifier(
-        jwks_uri=issuer.jwks_uri,
-        issuer=issuer.url,
-        audience=SHOPPING_API,
-        algorithm=issuer.current_key.algorithm,
-        required_scopes=[SCOPE],
-    )
+    verifier = peers.fastmcp_verifier(issuer, required_scopes=[SCOPE])
     return starlette_app(Middleware(AuthenticationMiddleware, backend=BearerAuthBackend(verifier)))
 
 
 def starlette_mcpauth(issuer: LocalIssuer) -> Any:
-    from contextvars import ContextVar
-
     from mcpauth.middleware.create_bearer_auth import BearerAuthConfig, create_bearer_auth
 
-    configuration = BearerAuthConfig(issuer=issuer.url, audience=SHOPPING_API, required_scopes=[SCOPE])
-    verify = peers.mcpauth(issuer, issuer.current_key.algorithm)
-    return starlette_app(Middleware(create_bearer_auth(verify, configuration, ContextVar("auth", default=None))))
+    config = BearerAuthConfig(issuer=issuer.url, audience=SHOPPING_API, required_scopes=[SCOPE])
+    context: ContextVar[Any] = ContextVar("auth", default=None)
+    return starlette_app(Middleware(create_bearer_auth(peers.mcpauth(issuer), config, context)))
 
 
 def fastapi_app(*dependencies: Any) -> FastAPI:
@@ -96,16 +83,6 @@ def fastapi_app(*dependencies: Any) -> FastAPI:
 
     @app.get(PATH, dependencies=dependencies)
     async def orders() -> dict[str, Any]:
-        return ORDERS
-
-    return app
-
-
-def fastapi_m2mguard(issuer: LocalIssuer) -> FastAPI:
-    app, auth = FastAPI(), M2MAuth(server_of(issuer))
-
-    @app.get(PATH)
-    async def orders(caller: Annotated[Caller, Security(auth, scopes=[SCOPE])]) -> dict[str, Any]:
         return ORDERS
 
     return app
@@ -122,29 +99,22 @@ async def hashing(connection: HTTPConnection, security_scopes: SecurityScopes) -
 
 
 def fastapi_pyjwt(issuer: LocalIssuer) -> FastAPI:
-    verify, bearer = peers.pyjwt(issuer, issuer.current_key.algorithm), HTTPBearer()
+    verify = peers.pyjwt(issuer)
 
-    async def claims(credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> Any:
-        try:
-            return verify(credentials.credentials)
-        except Exception as error:
-            raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"}) from error
+    async def claims(credentials: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> Any:
+        return verify(credentials.credentials)
 
     return fastapi_app(Depends(claims))
 
 
-def fastapi_azure_auth(issuer: LocalIssuer) -> FastAPI:
-    return fastapi_app(Security(peers.azure_scheme(issuer)))
+def flask_orders() -> dict[str, Any]:
+    return ORDERS
 
 
 def flask_app(protect: Callable[[Any], Any] = lambda view: view) -> Flask:
     app = Flask(__name__)
     app.add_url_rule(PATH, view_func=protect(flask_orders))
     return app
-
-
-def flask_orders() -> dict[str, Any]:
-    return ORDERS
 
 
 def flask_m2mguard(issuer: LocalIssuer) -> Flask:
@@ -155,26 +125,20 @@ def flask_m2mguard(issuer: LocalIssuer) -> Flask:
 
 
 def flask_pyjwt(issuer: LocalIssuer) -> Flask:
-    verify = peers.pyjwt(issuer, issuer.current_key.algorithm)
+    verify = peers.pyjwt(issuer)
 
-    def protect(view: Callable[[], Any]) -> Callable[[], Any]:
-        def protected() -> Any:
-            try:
-                verify(request.headers.get("Authorization", "").removeprefix("Bearer "))
-            except Exception:  # noqa: BLE001 - as applications write it
-                return {"error": "invalid_token"}, 401
-            return view()
+    def protected() -> Any:
+        verify(request.headers["Authorization"].removeprefix("Bearer "))
+        return flask_orders()
 
-        return protected
-
-    return flask_app(protect)
+    return flask_app(lambda view: protected)
 
 
 def flask_authlib(issuer: LocalIssuer) -> Flask:
     from authlib.integrations.flask_oauth2 import ResourceProtector
 
     protector = ResourceProtector()
-    protector.register_token_validator(peers.authlib_validator(issuer, issuer.current_key.algorithm))
+    protector.register_token_validator(peers.authlib_validator(issuer))
     return flask_app(protector(SCOPE))
 
 
@@ -184,48 +148,59 @@ def wsgi_orders(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [body]
 
 
-def wsgi_m2mguard(issuer: LocalIssuer) -> Any:
-    return wsgi.BearerAuthMiddleware(wsgi_orders, server_of(issuer), requires=Requirement(scopes=[SCOPE]))
-
-
 def wsgi_pyjwt(issuer: LocalIssuer) -> Any:
-    verify = peers.pyjwt(issuer, issuer.current_key.algorithm)
+    verify = peers.pyjwt(issuer)
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        try:
-            verify(environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer "))
-        except Exception:  # noqa: BLE001 - as applications write it
-            start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer")])
-            return []
+        verify(environ["HTTP_AUTHORIZATION"].removeprefix("Bearer "))
         return wsgi_orders(environ, start_response)
 
     return application
 
 
-ASGI: Mapping[str, Build] = {
-    "no authentication": lambda issuer: starlette_app(),
-    "m2mguard": starlette_m2mguard,
-    "PyJWT in Starlette's middleware": starlette_pyjwt,
-    "fastmcp's middleware": starlette_fastmcp,
-    "mcpauth's middleware": starlette_mcpauth,
+APPS: Mapping[str, Mapping[str, Callable[[LocalIssuer], Any]]] = {
+    "Starlette with a middleware, ES384": {
+        BARE: lambda issuer: starlette_app(),
+        OURS: lambda issuer: starlette_app(Middleware(asgi.BearerAuthMiddleware, **protection(issuer))),
+        "PyJWT in Starlette's middleware": starlette_pyjwt,
+        "fastmcp's middleware": starlette_fastmcp,
+        "mcpauth's middleware": starlette_mcpauth,
+    },
+    "FastAPI with a dependency, RS256": {
+        BARE: lambda issuer: fastapi_app(),
+        NOTHING: lambda issuer: fastapi_app(Security(nothing, scopes=[SCOPE])),
+        HASHING: lambda issuer: fastapi_app(Security(hashing, scopes=[SCOPE])),
+        BEARER: lambda issuer: fastapi_app(Depends(HTTPBearer())),
+        OURS: lambda issuer: fastapi_app(Security(M2MAuth(server_of(issuer)), scopes=[SCOPE])),
+        "PyJWT in a dependency": fastapi_pyjwt,
+        "fastapi-azure-auth": lambda issuer: fastapi_app(Security(peers.azure_scheme(issuer))),
+    },
+    "Flask with a decorator, ES256": {
+        BARE: lambda issuer: flask_app(),
+        OURS: flask_m2mguard,
+        "PyJWT in a decorator": flask_pyjwt,
+        "Authlib's ResourceProtector": flask_authlib,
+    },
+    "WSGI with a middleware, ES384": {
+        BARE: lambda issuer: wsgi_orders,
+        OURS: lambda issuer: wsgi.BearerAuthMiddleware(wsgi_orders, **protection(issuer)),
+        "PyJWT in a middleware": wsgi_pyjwt,
+    },
 }
-FASTAPI: Mapping[str, Build] = {
-    "no authentication": lambda issuer: fastapi_app(),
-    NOTHING: lambda issuer: fastapi_app(Security(nothing, scopes=[SCOPE])),
-    HASHING: lambda issuer: fastapi_app(Security(hashing, scopes=[SCOPE])),
-    BEARER: lambda issuer: fastapi_app(Depends(HTTPBearer())),
-    "m2mguard": fastapi_m2mguard,
-    "PyJWT in a dependency": fastapi_pyjwt,
-    "fastapi-azure-auth": fastapi_azure_auth,
-}
-FLASK: Mapping[str, Build] = {
-    "no authentication": lambda issuer: flask_app(),
-    "m2mguard": flask_m2mguard,
-    "PyJWT in a decorator": flask_pyjwt,
-    "Authlib's ResourceProtector": flask_authlib,
-}
-WSGI: Mapping[str, Build] = {
-    "no authentication": lambda issuer: wsgi_orders,
-    "m2mguard": wsgi_m2mguard,
-    "PyJWT in a middleware": wsgi_pyjwt,
-}
+STARLETTE, FASTAPI, _, WSGI = APPS
+
+
+def installed(framework: str, issuer: LocalIssuer) -> dict[str, Any]:
+    """The applications of one framework, without those whose library is not installed."""
+    apps = {}
+    for name, build in APPS[framework].items():
+        with suppress(ImportError):
+            apps[name] = build(issuer)
+    return apps
+
+
+def application() -> Any:
+    """The application that a server process imports, as its environment names it."""
+    framework, name, url, jwks_uri, algorithm = json.loads(os.environ[APPLICATION])
+    trusted: Any = SimpleNamespace(url=url, jwks_uri=jwks_uri, current_key=SimpleNamespace(algorithm=algorithm))
+    return APPS[framework][name](trusted)

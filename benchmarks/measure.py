@@ -1,139 +1,137 @@
-"""Measures cases side by side: interleaved, pinned to one core, many short rounds each.
-
-Time is the CPU time of this process, so that what else the machine does counts as little as can be; what slows the CPU itself falls on
-every case alike.
-"""
+"""Measures cases side by side: each round runs every case once, on one core, and counts the CPU time of this process."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import statistics
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import cycle, islice, repeat
+from dataclasses import dataclass, field
+from itertools import cycle, islice
 from time import process_time
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-ROUND_S = 0.024  # some seventy verifications of ES384, so that what the case before left in the caches hardly counts
-ROUNDS = 31
-
-Batch = Callable[[int], float]
-"""Does its work that many times, and returns the seconds of CPU that it took."""
+ROUND_S = 0.024  # about seventy verifications of ES384, so that what the case before left in the caches hardly counts
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """Seconds for one operation: the median of the rounds, and the quartiles as its spread."""
+class Effort:
+    """How much one run measures."""
 
-    median_s: float
+    rounds: int = 31
+    long_rounds: int = 12  # of what takes a tenth of a second or more: processes, servers, threads
+    seconds: float = 0.3  # of load, or of threads at once, in one long round
+    live_tokens: int = 10_000
+    sizes: Sequence[int] = (1, 10, 100, 1_000, 10_000)
+    gunicorn_threads: Sequence[int] = (1, 4, 16)
+
+
+QUICK = Effort(rounds=2, long_rounds=2, seconds=0.05, live_tokens=1_000, sizes=(1, 10), gunicorn_threads=(2,))
+
+
+def us(seconds: float) -> str:
+    """Microseconds, three digits."""
+    return f"{seconds * 1e6:.{2 if seconds < 10e-6 else 1}f} µs"
+
+
+class Measured(NamedTuple):
+    """Seconds for one operation: the median of the rounds, and the quartiles."""
+
     low_s: float
+    median_s: float
     high_s: float
 
-    @property
-    def spread(self) -> float:
-        """Half the distance of the quartiles, as a share of the median."""
-        return (self.high_s - self.low_s) / 2 / self.median_s
+    def __str__(self) -> str:
+        """The median, and half the distance of the quartiles as a share of it."""
+        return f"{us(self.median_s)} ± {(self.high_s - self.low_s) / 2 / self.median_s:.0%}".replace("%", " %")
 
-
-def calls(function: Callable[[], object]) -> Batch:
-    """A batch of plain calls."""
-
-    def batch(times: int) -> float:
-        again = repeat(None, times)
-        began = process_time()
-        for _ in again:
-            function()
-        return process_time() - began
-
-    return batch
-
-
-def calls_over(function: Callable[[Any], object], arguments: Sequence[Any]) -> Batch:
-    """A batch of calls that go round a list of arguments, on from where the last batch ended."""
-    turn = cycle(arguments)
-
-    def batch(times: int) -> float:
-        chosen = list(islice(turn, times))
-        began = process_time()
-        for argument in chosen:
-            function(argument)
-        return process_time() - began
-
-    return batch
-
-
-def awaits_over(
-    function: Callable[[str], Awaitable[object]], arguments: Sequence[str], loop: asyncio.AbstractEventLoop
-) -> Batch:
-    """As `calls_over`, awaited on an event loop that is entered once a batch."""
-    turn = cycle(arguments)
-
-    async def repeated(chosen: list[str]) -> float:
-        began = process_time()
-        for argument in chosen:
-            await function(argument)
-        return process_time() - began
-
-    return lambda times: loop.run_until_complete(repeated(list(islice(turn, times))))
-
-
-def awaits(function: Callable[[], Awaitable[object]], loop: asyncio.AbstractEventLoop) -> Batch:
-    """As `calls`, awaited on an event loop that is entered once a batch."""
-
-    async def repeated(times: int) -> float:
-        again = repeat(None, times)
-        began = process_time()
-        for _ in again:
-            await function()
-        return process_time() - began
-
-    return lambda times: loop.run_until_complete(repeated(times))
-
-
-def interleaved(cases: Mapping[str, Batch], *, rounds: int = ROUNDS, round_s: float = ROUND_S) -> dict[str, Measured]:
-    """Measure cases side by side: every round runs each of them once, starting with another one each time."""
-    sizes = {name: _size_of_round(batch, round_s) for name, batch in cases.items()}
-    taken: dict[str, list[float]] = {name: [] for name in cases}
-    names = list(cases)
-    with _undisturbed():
-        for number in range(rounds):
-            shift = number % len(names)
-            for name in names[shift:] + names[:shift]:
-                taken[name].append(cases[name](sizes[name]) / sizes[name])
-    return {name: summary(samples) for name, samples in taken.items()}
+    def beside(self, base: Measured) -> float:
+        """How many times as long as the other."""
+        return self.median_s / base.median_s
 
 
 def summary(samples: Sequence[float]) -> Measured:
-    """Median and quartiles."""
-    if len(samples) == 1:
-        return Measured(median_s=samples[0], low_s=samples[0], high_s=samples[0])
-    low, median, high = statistics.quantiles(samples, n=4)
-    return Measured(median_s=median, low_s=low, high_s=high)
+    """The median and the quartiles of two samples or more."""
+    return Measured(*statistics.quantiles(samples, n=4))
 
 
-def _size_of_round(batch: Batch, round_s: float) -> int:
-    batch(1)  # fetches keys, fills caches
+@dataclass(slots=True)
+class Case:
+    """A function, plain or async, and the arguments that it takes in turn.
+
+    `renew` is called at the start of a round and before the arguments come round again; its time does not count.
+    """
+
+    function: Callable[[Any], object]
+    arguments: Sequence[Any]
+    renew: Callable[[], object] | None = None
+    _turn: Iterator[Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._turn = cycle(self.arguments)
+
+    def cpu_s(self, times: int, runner: asyncio.Runner) -> float:
+        """The CPU seconds of so many calls; the next call goes on with the next argument."""
+        taken, step = 0.0, len(self.arguments) if self.renew else times
+        for done in range(0, times, step):
+            if self.renew:
+                self.renew()
+            arguments = list(islice(self._turn, min(step, times - done)))
+            if inspect.iscoroutinefunction(self.function):
+                taken += runner.run(_awaited_s(self.function, arguments))
+            else:
+                taken += _called_s(self.function, arguments)
+        return taken
+
+
+def _called_s(function: Callable[[Any], object], arguments: Sequence[Any]) -> float:
+    began = process_time()
+    for argument in arguments:
+        function(argument)
+    return process_time() - began
+
+
+async def _awaited_s(function: Callable[[Any], Awaitable[object]], arguments: Sequence[Any]) -> float:
+    began = process_time()
+    for argument in arguments:
+        await function(argument)
+    return process_time() - began
+
+
+def interleaved(cases: Mapping[Name, Case], *, rounds: int, round_s: float = ROUND_S) -> dict[Name, Measured]:
+    """Measure cases side by side: every round runs each of them once, starting with another one each time."""
+    taken: dict[Name, list[float]] = {name: [] for name in cases}
+    names = list(cases)
+    with asyncio.Runner() as runner:
+        sizes = {name: _calls_per_round(case, round_s, runner) for name, case in cases.items()}
+        with _one_core_without_gc():
+            for number in range(rounds):
+                shift = number % len(names)
+                for name in names[shift:] + names[:shift]:
+                    taken[name].append(cases[name].cpu_s(sizes[name], runner) / sizes[name])
+    return {name: summary(samples) for name, samples in taken.items()}
+
+
+def _calls_per_round(case: Case, round_s: float, runner: asyncio.Runner) -> int:
+    case.cpu_s(1, runner)  # fetches keys, fills caches
     times = 1
-    while (taken := batch(times)) < round_s / 4:
+    while (taken := case.cpu_s(times, runner)) < round_s / 4:
         times *= 4
     return max(1, round(times * round_s / taken))
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """One core, and no garbage collection in the midst of a round."""
-    pinnable = hasattr(os, "sched_setaffinity")
-    allowed = os.sched_getaffinity(0) if pinnable else set()
+def _one_core_without_gc() -> Iterator[None]:
+    allowed = os.sched_getaffinity(0)
     gc.collect()
     gc.disable()
-    if pinnable:
-        os.sched_setaffinity(0, {max(allowed)})
+    os.sched_setaffinity(0, {max(allowed)})
     try:
         yield
     finally:
         gc.enable()
-        if pinnable:
-            os.sched_setaffinity(0, allowed)
+        os.sched_setaffinity(0, allowed)

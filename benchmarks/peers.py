@@ -1,128 +1,121 @@
-"""How the peers verify a token for an API, each as its own documentation says.
+"""How the peers verify a token for an API, each as its own documentation says."""
 
-A peer is a function that takes the issuer and the algorithm and returns a function that verifies one token. It raises `NotOffered` if the
-peer does not offer that algorithm, and ImportError if it is not installed.
-"""
-
-from __future__ import annotations
-
-import asyncio
-import json
-import logging
-import urllib.request
-import warnings
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.measure import Batch, awaits_over, calls_over
+import jwt
+
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
+SCOPE = "read:orders"
 REQUIRED = ["iss", "aud", "exp", "sub", "client_id", "iat", "jti"]
 Verify = Callable[[str], Any]
+"""Verifies one token; plain or async."""
 
 
 class NotOffered(Exception):
-    """This peer cannot do that; the message says what."""
+    """A peer does not know the algorithm of this issuer; the message says which ones it knows."""
 
 
-def pyjwt(issuer: LocalIssuer, algorithm: str) -> Verify:
-    import jwt
-
-    client = jwt.PyJWKClient(issuer.jwks_uri)
-
-    def verify(token: str) -> Any:
-        key = client.get_signing_key_from_jwt(token)
-        return jwt.decode(
-            token,
-            key,
-            audience=SHOPPING_API,
-            issuer=issuer.url,
-            algorithms=[algorithm],
-            options={"require": REQUIRED},
-        )
-
-    return verify
+class Refused(Exception):
+    """A token was refused."""
 
 
-def joserfc(issuer: LocalIssuer, algorithm: str) -> Verify:
+def minted(issuer: LocalIssuer, count: int) -> list[str]:
+    """Tokens that every peer accepts: fastapi-azure-auth asks for `nbf` and `ver`."""
+    extra = {"nbf": int(time.time()), "ver": "2.0"}
+    return [issuer.mint(f"app-{number}", scopes=[SCOPE], claims=extra) for number in range(count)]
+
+
+def pyjwt(issuer: LocalIssuer, **settings: Any) -> Verify:
+    client = jwt.PyJWKClient(issuer.jwks_uri, **settings)
+    expected: Any = {"audience": SHOPPING_API, "issuer": issuer.url, "algorithms": [issuer.current_key.algorithm]}
+    options: Any = {"require": REQUIRED}
+    return lambda token: jwt.decode(token, client.get_signing_key_from_jwt(token), options=options, **expected)
+
+
+def joserfc(issuer: LocalIssuer) -> Verify:
     from joserfc import jwt
     from joserfc.jwk import KeySet
 
-    keys = KeySet.import_key_set(_key_set(issuer))
+    keys, algorithms = KeySet.import_key_set(issuer.jwks), [issuer.current_key.algorithm]
     rules = jwt.JWTClaimsRegistry(
-        iss={"essential": True, "value": issuer.url},
-        aud={"essential": True, "value": SHOPPING_API},
-        **{name: {"essential": True} for name in ("exp", "sub", "client_id", "iat", "jti")},
+        **{name: {"essential": True} for name in REQUIRED}
+        | {"iss": {"essential": True, "value": issuer.url}, "aud": {"essential": True, "value": SHOPPING_API}}
     )
-
-    def verify(token: str) -> Any:
-        decoded = jwt.decode(token, keys, algorithms=[algorithm])
-        rules.validate(decoded.claims)
-        return decoded
-
-    return verify
+    return lambda token: rules.validate(jwt.decode(token, keys, algorithms=algorithms).claims)
 
 
-def authlib_validator(issuer: LocalIssuer, algorithm: str) -> Any:
+def authlib_validator(issuer: LocalIssuer) -> Any:
     """Authlib's validator for its ResourceProtector."""
     from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
     from joserfc.jwk import KeySet
 
-    if algorithm not in ("RS256", "ES256"):
+    if issuer.current_key.algorithm not in ("RS256", "ES256"):
         raise NotOffered("its validator takes RS256 and ES256 only")
-    keys = KeySet.import_key_set(_key_set(issuer))
+    keys = KeySet.import_key_set(issuer.jwks)
 
-    class Validator(JWTBearerTokenValidator):  # type: ignore[misc]
+    class Validator(JWTBearerTokenValidator):
         def get_jwks(self) -> Any:
             return keys
 
     return Validator(issuer=issuer.url, resource_server=SHOPPING_API)
 
 
-def authlib(issuer: LocalIssuer, algorithm: str) -> Verify:
-    validator = authlib_validator(issuer, algorithm)
+def authlib(issuer: LocalIssuer) -> Verify:
+    validator = authlib_validator(issuer)
+    return lambda token: validator.validate_token(validator.authenticate_token(token), None, None)
 
-    def verify(token: str) -> Any:
-        claims = validator.authenticate_token(token)
-        validator.validate_token(claims, None, None)
-        return claims
+
+def fastmcp_verifier(issuer: LocalIssuer, **settings: Any) -> Any:
+    """fastmcp's verifier, which its middleware takes."""
+    from fastmcp.server.auth.providers.jwt import JWTVerifier
+
+    expected = {"issuer": issuer.url, "audience": SHOPPING_API, "algorithm": issuer.current_key.algorithm}
+    return JWTVerifier(jwks_uri=issuer.jwks_uri, **expected, **settings)
+
+
+def fastmcp(issuer: LocalIssuer) -> Verify:
+    verifier = fastmcp_verifier(issuer)
+
+    async def verify(token: str) -> None:
+        if await verifier.verify_token(token) is None:
+            raise Refused
 
     return verify
 
 
-def fastmcp(issuer: LocalIssuer, algorithm: str) -> Verify:
-    from fastmcp.server.auth.providers.jwt import JWTVerifier
-
-    verifier = JWTVerifier(jwks_uri=issuer.jwks_uri, issuer=issuer.url, audience=SHOPPING_API, algorithm=algorithm)
-    return verifier.verify_token
-
-
-def mcpauth(issuer: LocalIssuer, algorithm: str) -> Verify:
+def mcpauth(issuer: LocalIssuer) -> Verify:
     from mcpauth.utils import create_verify_jwt
 
-    return create_verify_jwt(issuer.jwks_uri, algorithms=[algorithm])  # aud and iss are its middleware's business
+    # Its middleware checks the audience and the issuer.
+    return create_verify_jwt(issuer.jwks_uri, algorithms=[issuer.current_key.algorithm])
 
 
-def guardpost(issuer: LocalIssuer, algorithm: str) -> Verify:
+def guardpost(issuer: LocalIssuer, **settings: Any) -> Verify:
     from guardpost.jwts import AsymmetricJWTValidator
 
-    if algorithm == "EdDSA":
+    if issuer.current_key.algorithm == "EdDSA":
         raise NotOffered("it knows RSA and EC keys only")
-    warnings.filterwarnings("ignore", module="guardpost")  # it passes PyJWT an argument that is no more
-    validator = AsymmetricJWTValidator(
-        authority=issuer.url, valid_issuers=[issuer.url], valid_audiences=[SHOPPING_API], algorithms=[algorithm]
-    )
-    return validator.validate_jwt
+    return AsymmetricJWTValidator(
+        keys_url=issuer.jwks_uri,
+        valid_issuers=[issuer.url],
+        valid_audiences=[SHOPPING_API],
+        algorithms=[issuer.current_key.algorithm],
+        **settings,
+    ).validate_jwt
 
 
 def azure_scheme(issuer: LocalIssuer) -> Any:
-    """The dependency of fastapi-azure-auth, which takes RS256 only."""
+    """The dependency of fastapi-azure-auth."""
     from fastapi_azure_auth import B2CMultiTenantAuthorizationCodeBearer
 
     async def issuer_of(tid: str) -> str:
         return issuer.url
 
-    logging.getLogger("fastapi_azure_auth").setLevel(logging.CRITICAL)
+    if issuer.current_key.algorithm != "RS256":
+        raise NotOffered("it takes RS256 only")
     return B2CMultiTenantAuthorizationCodeBearer(
         app_client_id=SHOPPING_API,
         openid_config_url=f"{issuer.url}/.well-known/openid-configuration",
@@ -132,28 +125,27 @@ def azure_scheme(issuer: LocalIssuer) -> Any:
     )
 
 
-def fastapi_azure_auth(issuer: LocalIssuer, algorithm: str) -> Verify:
+def fastapi_azure_auth(issuer: LocalIssuer) -> Verify:
     from fastapi.security import SecurityScopes
     from starlette.requests import Request
 
-    if algorithm != "RS256":
-        raise NotOffered("it takes RS256 only")
     scheme, nothing = azure_scheme(issuer), SecurityScopes([])
 
-    def verify(token: str) -> Awaitable[Any]:
+    async def verify(token: str) -> Any:
         headers = [(b"authorization", b"Bearer " + token.encode())]
-        return scheme(Request({"type": "http", "method": "GET", "path": "/", "headers": headers}), nothing)
+        return await scheme(Request({"type": "http", "method": "GET", "path": "/", "headers": headers}), nothing)
 
     return verify
 
 
-def ryjwt(issuer: LocalIssuer, algorithm: str) -> Verify:
+def ryjwt(issuer: LocalIssuer) -> Verify:
     from ryjwt import JWKSClient  # Python 3.12 or newer
 
-    return JWKSClient(issuer.jwks_uri, algorithms=[algorithm], audience=SHOPPING_API, issuer=issuer.url).decode
+    algorithms = [issuer.current_key.algorithm]
+    return JWKSClient(issuer.jwks_uri, algorithms=algorithms, audience=SHOPPING_API, issuer=issuer.url).decode
 
 
-PEERS: Mapping[str, Callable[[LocalIssuer, str], Verify]] = {
+PEERS: Mapping[str, Callable[[LocalIssuer], Verify]] = {
     "PyJWT + PyJWKClient": pyjwt,
     "joserfc": joserfc,
     "Authlib (RFC 9068)": authlib,
@@ -163,30 +155,3 @@ PEERS: Mapping[str, Callable[[LocalIssuer, str], Verify]] = {
     "fastapi-azure-auth": fastapi_azure_auth,
     "ryjwt": ryjwt,
 }
-
-
-def peer_batch(
-    name: str, issuer: LocalIssuer, algorithm: str, tokens: Sequence[str], loop: asyncio.AbstractEventLoop
-) -> Batch:
-    """A batch of one peer's verifications of these tokens in turn.
-
-    Raises:
-        NotOffered: the peer does not offer this algorithm, or refused a good token.
-        ImportError: the peer is not installed.
-    """
-    verify = PEERS[name](issuer, algorithm)
-    accepted = verify(tokens[0])
-    if isinstance(accepted, Awaitable):
-        if loop.run_until_complete(_done(accepted)) is None:
-            raise NotOffered("it refused a good token")
-        return awaits_over(verify, tokens, loop)
-    return calls_over(verify, tokens)
-
-
-async def _done(accepted: Awaitable[Any]) -> Any:
-    return await accepted
-
-
-def _key_set(issuer: LocalIssuer) -> Any:
-    with urllib.request.urlopen(issuer.jwks_uri) as answer:
-        return json.load(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from benchmarks.measure import Measured, summary
+from benchmarks.measure import Effort, Measured, summary
 from m2mguard import Requirement
 from m2mguard.testing import LocalIssuer, TestServer, calling_as, fake_caller
 
@@ -13,7 +13,7 @@ RUNS = 20
 WITHOUT_HTTP = "`m2m_server`: issuer, server and one verified token, without HTTP"
 
 
-def fixture_times() -> dict[str, Measured]:
+def fixture_times(_effort: Effort) -> dict[str, Measured]:
     """Seconds by the clock on the wall, of one thread's work."""
     return {
         "`m2m_server`: issuer and server": _measured(lambda: _server(http=False, verifies=False)),
@@ -21,6 +21,11 @@ def fixture_times() -> dict[str, Measured]:
         "`m2m_served`: the same over HTTP": _measured(lambda: _server(http=True, verifies=True)),
         "`calling_as`: a request without a token": _measured(_call),
     }
+
+
+def summary_line(times: dict[str, Measured]) -> str:
+    """The one figure that a run prints."""
+    return f"{WITHOUT_HTTP}: {times[WITHOUT_HTTP].median_s * 1e3:.2f} ms"
 
 
 def _server(*, http: bool, verifies: bool) -> None:

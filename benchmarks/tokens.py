@@ -1,127 +1,160 @@
-"""One token: the floor, m2mguard and its peers, for each algorithm; and more live tokens than the cache has room for."""
+"""One token: the floor, m2mguard and its peers, for each algorithm; and m2mguard as there is more of everything."""
 
-from __future__ import annotations
-
-import asyncio
-import hashlib
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from jwt.utils import raw_to_der_signature
 
-from benchmarks.measure import ROUNDS, Batch, Measured, calls, calls_over, interleaved
-from benchmarks.peers import PEERS, NotOffered, peer_batch
-from m2mguard import Issuer, ResourceServer
+from benchmarks.measure import Case, Effort, Measured, interleaved
+from benchmarks.peers import PEERS, SCOPE, NotOffered, minted
+from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._token.base64url import base64url_decode
-from m2mguard.testing import SHOPPING_API, LocalIssuer
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
 FLOOR, FIRST_SEEN = "floor: the signature alone", "m2mguard, first seen"
 LOOK_UP, REMEMBERED = "floor: SHA-256 + dict", "m2mguard, remembered"
-CACHE_SIZE = 1_024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenTimes:
-    """Measured times by case, and why a peer is not among them."""
-
-    times: Mapping[str, Measured]
-    missing: Mapping[str, str]
+CACHE_SIZE, TOKENS = 1_024, 500
 
 
 def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
     """The server of every benchmark, its keys at hand."""
-    trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri)
-    server = ResourceServer(trusted, audience=SHOPPING_API, **settings)
+    server = ResourceServer(Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri), audience=SHOPPING_API, **settings)
     server.warm_up()
     return server
 
 
-def token_times(algorithm: str, *, rounds: int = ROUNDS, tokens: int = 500) -> TokenTimes:
-    """Measure every way to verify a token of this algorithm."""
-    loop = asyncio.new_event_loop()
+def token_times(effort: Effort) -> dict[str, Mapping[str, Measured | str]]:
+    """Every way to verify a token, by algorithm; of a peer that cannot be measured, the reason."""
+    return {algorithm: _times(algorithm, effort) for algorithm in ALGORITHMS}
+
+
+def _times(algorithm: str, effort: Effort) -> dict[str, Measured | str]:
     missing: dict[str, str] = {}
-    try:
-        with LocalIssuer(algorithm=algorithm) as issuer:
-            extra = {"nbf": int(time.time()), "ver": "2.0"}  # fastapi-azure-auth asks for both
-            minted = [issuer.mint(scopes=["read:orders"], claims=extra) for _ in range(tokens)]
-            cases = _ours(issuer, minted)
-            for name in PEERS:
-                try:
-                    cases[name] = peer_batch(name, issuer, algorithm, minted, loop)
-                except NotOffered as reason:
-                    missing[name] = str(reason)
-                except ImportError:
-                    missing[name] = "not installed for this version of Python"
-            return TokenTimes(times=interleaved(cases, rounds=rounds), missing=missing)
-    finally:
-        loop.close()
+    with LocalIssuer(algorithm=algorithm) as issuer:
+        tokens = minted(issuer, TOKENS)
+        cases = ours(issuer, tokens)
+        for name, peer in PEERS.items():
+            try:
+                cases[name] = Case(peer(issuer), tokens)
+            except NotOffered as reason:
+                missing[name] = str(reason)
+            except ImportError:
+                missing[name] = "not installed"
+        return {**interleaved(cases, rounds=effort.rounds), **missing}
 
 
-def full_cache_times(*, rounds: int = ROUNDS, live_tokens: int = 10_000) -> dict[str, Measured]:
+def ours(issuer: LocalIssuer, tokens: Sequence[str], *, remembered: int = 1, **settings: Any) -> dict[str, Case]:
+    """The floors and m2mguard; of the tokens so many are remembered ones."""
+    server, key = resource_server(issuer, **settings), issuer.current_key.private_key.public_key()
+    known = {sha256(token.encode()).digest(): object() for token in tokens[:remembered]}
+    return {
+        FLOOR: Case(lambda arguments: key.verify(*arguments), signature_arguments(issuer, tokens)),
+        FIRST_SEEN: first_seen(resource_server(issuer, **settings), tokens),
+        LOOK_UP: Case(lambda token: known[sha256(token.encode()).digest()], tokens[:remembered]),
+        REMEMBERED: Case(lambda token: server.verify(token), tokens[:remembered]),  # called as the floor is
+    }
+
+
+def first_seen(server: ResourceServer, tokens: Sequence[str]) -> Case:
+    """Verifications of tokens that the server has not seen: it forgets all of them before one comes again."""
+    return Case(server.verify, tokens, renew=server._verifier.forget)
+
+
+def full_cache_times(effort: Effort) -> dict[str, Measured]:
     """Tokens seen first with room for them, beside ten times as many live tokens as the cache has room for. ES256."""
     with LocalIssuer(algorithm="ES256") as issuer:
-        tokens = [issuer.mint(f"app-{number}", scopes=["read:orders"]) for number in range(live_tokens)]
+        tokens = [issuer.mint(f"app-{number}", scopes=[SCOPE]) for number in range(effort.live_tokens)]
         crowded = resource_server(issuer, verdict_cache_size=CACHE_SIZE)
         return interleaved(
             {
                 "first seen, room for all": first_seen(resource_server(issuer), tokens[:CACHE_SIZE]),
-                f"{live_tokens:,} live tokens": calls_over(crowded.verify, tokens),
+                f"{effort.live_tokens:,} live tokens": Case(crowded.verify, tokens),
             },
-            rounds=rounds,
+            rounds=effort.rounds,
         )
-
-
-def first_seen(server: ResourceServer, tokens: list[str]) -> Batch:
-    """A batch of verifications of tokens that the server has not seen: what it remembers is forgotten before each round."""
-    again = calls_over(server.verify, tokens)
-
-    def batch(times: int) -> float:
-        taken = 0.0
-        for part in range(0, times, len(tokens)):
-            server._verifier.forget()
-            taken += again(min(len(tokens), times - part))
-        return taken
-
-    return batch
-
-
-def _ours(issuer: LocalIssuer, tokens: list[str]) -> dict[str, Batch]:
-    server, token = resource_server(issuer), tokens[0]
-    known = {hashlib.sha256(token.encode()).digest(): object()}
-    return {
-        FLOOR: signature_checks(issuer, tokens),
-        FIRST_SEEN: first_seen(resource_server(issuer), tokens),
-        LOOK_UP: calls(lambda: known[hashlib.sha256(token.encode()).digest()]),
-        REMEMBERED: calls(lambda: server.verify(token)),
-    }
-
-
-def signature_checks(issuer: LocalIssuer, tokens: list[str]) -> Batch:
-    """What `cryptography` takes for the signatures of these tokens in turn, everything else prepared."""
-    key = issuer.current_key.private_key.public_key()
-    return calls_over(lambda arguments: key.verify(*arguments), signature_arguments(issuer, tokens))
 
 
 def signature_arguments(issuer: LocalIssuer, tokens: Sequence[str]) -> list[tuple[Any, ...]]:
     """For each token what the key's own `verify` takes: an ECDSA signature is no longer as JWS writes it, but in DER."""
-    key = issuer.current_key.private_key.public_key()
-    prepared = []
+    algorithm, key = issuer.current_key.algorithm, issuer.current_key.private_key.public_key()
+    hashing = hashes.SHA384() if algorithm == "ES384" else hashes.SHA256()
+    prepared: list[tuple[Any, ...]] = []
     for token in tokens:
-        signed, _, signature = token.rpartition(".")
-        prepared.append(_prepared(key, signed.encode(), base64url_decode(signature)))
+        signed, _, encoded = token.rpartition(".")
+        message, signature = signed.encode(), base64url_decode(encoded)
+        if algorithm == "EdDSA":
+            prepared.append((signature, message))
+        elif algorithm == "RS256":
+            prepared.append((signature, message, padding.PKCS1v15(), hashing))
+        else:
+            prepared.append((raw_to_der_signature(signature, key.curve), message, ec.ECDSA(hashing)))
     return prepared
 
 
-def _prepared(key: Any, message: bytes, raw: bytes) -> tuple[Any, ...]:
-    if isinstance(key, rsa.RSAPublicKey):
-        return raw, message, padding.PKCS1v15(), hashes.SHA256()
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return raw, message
-    half = len(raw) // 2
-    der = encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
-    return der, message, ec.ECDSA(hashes.SHA256() if half == 32 else hashes.SHA384())
+def curves(effort: Effort) -> dict[str, Mapping[int, Measured]]:
+    """The time of a remembered token, which must not grow with how many there are of something."""
+    results = {}
+    with LocalIssuer(algorithm="ES256") as issuer:
+        for name, (build, most) in CURVES.items():
+            cases = {size: build(issuer, size) for size in effort.sizes if size <= most}
+            results[name] = interleaved(cases, rounds=effort.rounds)
+    return results
+
+
+def _issuers(issuer: LocalIssuer, count: int) -> Case:
+    others = [Issuer(url=f"https://issuer-{number}.example", jwks=issuer.jwks) for number in range(count - 1)]
+    server = ResourceServer([*others, Issuer(url=issuer.url, jwks=issuer.jwks)], audience=SHOPPING_API)
+    return Case(server.verify, [issuer.mint()])
+
+
+def _keys(issuer: LocalIssuer, count: int) -> Case:
+    others = [SigningKey.generate("EdDSA").public_jwk for _ in range(count - 1)]
+    key_set = {"keys": [*others, *issuer.jwks["keys"]]}
+    server = ResourceServer(Issuer(url=issuer.url, jwks=key_set), audience=SHOPPING_API)
+    return Case(server.verify, [issuer.mint()])
+
+
+def _tokens(issuer: LocalIssuer, count: int) -> Case:
+    server, tokens = resource_server(issuer, verdict_cache_size=count), [issuer.mint() for _ in range(count)]
+    for token in tokens:
+        server.verify(token)
+    return Case(server.verify, tokens[:1])
+
+
+def _scopes(issuer: LocalIssuer, count: int) -> Case:
+    # Padded to one length, since hashing a longer token takes longer for every library.
+    scopes = [f"s{number}" for number in range(count)]
+    token = issuer.mint(scopes=scopes, claims={"padding": "x" * (6_000 - len(" ".join(scopes)))})
+    return _authenticated(resource_server(issuer), token, Requirement(scopes=["s0"]))
+
+
+def _applications(issuer: LocalIssuer, count: int) -> Case:
+    app_ids = [*(f"app-{number}" for number in range(count - 1)), "app-orders"]
+    return _authenticated(resource_server(issuer), issuer.mint(), Requirement(app_ids=app_ids))
+
+
+def _routes(issuer: LocalIssuer, count: int) -> Case:
+    server, token = resource_server(issuer), issuer.mint(scopes=["read:orders"])
+    requirements = [Requirement(scopes=["read:orders"], app_ids=["app-orders", str(number)]) for number in range(count)]
+    for requirement in requirements:
+        server.authenticate([f"Bearer {token}"], requirement)
+    return _authenticated(server, token, requirements[-1])
+
+
+def _authenticated(server: ResourceServer, token: str, requirement: Requirement) -> Case:
+    return Case(partial(server.authenticate, requirement=requirement), [[f"Bearer {token}"]])
+
+
+CURVES: Mapping[str, tuple[Callable[[LocalIssuer, int], Case], int]] = {
+    "issuers trusted": (_issuers, 1_000),
+    "keys in the set": (_keys, 1_000),
+    "tokens remembered": (_tokens, 10_000),
+    "scopes in the token": (_scopes, 1_000),
+    "applications a route accepts": (_applications, 10_000),
+    "routes with requirements": (_routes, 10_000),
+}

@@ -1,16 +1,11 @@
-"""The soak: full speed, a rotation every few seconds, faults at random; every verdict is judged, and memory is watched.
-
-A verdict is wrong when a token is accepted that nobody should accept, when a good one is answered 401, or when an exception comes that
-was not promised. "Could not tell" (503) is never wrong, and is counted.
-"""
-
-from __future__ import annotations
+"""The soak: full speed, a rotation every few seconds, faults at random; every verdict is judged, and memory is watched."""
 
 import random
+import resource
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from m2mguard import AuthError, Issuer, KeyCaching, KeysUnavailable, ResourceServer
@@ -26,108 +21,83 @@ TOKENS_PER_KEY = 40
 
 @dataclass(slots=True)
 class Era:
-    """One signing key: its tokens, and when it was published and withdrawn."""
+    """The tokens of one signing key, and when it was published and withdrawn."""
 
-    key: SigningKey
     tokens: list[str]
     since: float
     withdrawn: float | None = None
 
 
-@dataclass(slots=True)
 class Soak:
-    """What came of it."""
+    """One run and its results.
 
-    verdicts: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    rss_mib: list[float] = field(default_factory=list)
-    rotations: int = 0
-    faults: int = 0
-    fetches: int = 0
-    seconds: float = 0.0
-    threads: int = 0
+    A verdict is wrong when a token is accepted that nobody should accept, when a good one is answered 401, or when an exception comes
+    that was not promised. "Could not tell" (503) is never wrong, and is counted.
+    """
 
-
-def soak(
-    seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, seed: int = 7, caching: KeyCaching = CACHING
-) -> Soak:
-    """Run for so many seconds."""
-    with LocalIssuer(algorithm="ES256") as issuer:
-        return _Run(issuer, caching, workers=workers, rotate_every_s=rotate_every_s, seed=seed).run(seconds)
-
-
-class _Run:
-    def __init__(
-        self, issuer: LocalIssuer, caching: KeyCaching, *, workers: int, rotate_every_s: float, seed: int
-    ) -> None:
+    def __init__(self, issuer: LocalIssuer, caching: KeyCaching, rotate_every_s: float) -> None:
+        self.verdicts: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.rss_mib: list[float] = []
+        self.seconds = 0.0
+        self.rotations = self.faults = self.fetches = self.threads = 0
         self.issuer = issuer
-        self.chance = random.Random(seed)
-        self.workers = workers
         self.rotate_every_s = rotate_every_s
         self.server = ResourceServer(Issuer.logto(issuer.endpoint), audience=SHOPPING_API, caching=caching)
         # So long after a change, on a healthy issuer, there is one right answer only.
         self.settled_s = caching.ttl + caching.cooldown + 2 * caching.timeout
-        self.result = Soak()
         self.stop = threading.Event()
-        self.eras: deque[Era] = deque(maxlen=6)
+        self.eras = deque([self._era()], maxlen=6)
         self.last_fault = 0.0
         stranger = SigningKey.generate("ES256")
         self.forged = [issuer.mint(key=stranger, header={"kid": f"forged-{n}"}) for n in range(TOKENS_PER_KEY)]
         self.forged += [issuer.mint(key=stranger, header={"kid": issuer.current_key.kid}) for _ in range(4)]
         self.forged += [issuer.mint(lifetime=-3600), issuer.mint(audience="https://other.api")]
 
-    def run(self, seconds: float) -> Soak:
-        began = time.monotonic()
-        self.eras.append(self._era())
-        threads_before = threading.active_count()
-        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(self.workers)]
-        threads.append(threading.Thread(target=self._misbehave))
+    def run(self, seconds: float, workers: int) -> None:
+        began, threads_before = time.monotonic(), threading.active_count()
+        threads = [threading.Thread(target=self._work, args=(number,)) for number in range(workers)]
+        threads += [threading.Thread(target=self._misbehave), threading.Thread(target=self._rotate)]
         for thread in threads:
             thread.start()
-        next_rotation = began + self.rotate_every_s
-        next_look = began
-        while time.monotonic() < began + seconds:
-            if time.monotonic() >= next_look:
-                self.result.rss_mib.append(rss_mib())
-                next_look += max(1.0, seconds / 20)
-            if time.monotonic() >= next_rotation:
-                self._rotate()
-                next_rotation += self.rotate_every_s
-            time.sleep(0.05)
+        for _ in range(20):
+            self._look_at_memory()
+            time.sleep(seconds / 20)
         self.stop.set()
         for thread in threads:
             thread.join()
         self.issuer.behave()
-        self.result.seconds = time.monotonic() - began
-        self.result.fetches = self.issuer.count("jwks")
-        self.result.rss_mib.append(rss_mib())
+        self.seconds = time.monotonic() - began
+        self.fetches = self.issuer.count("jwks")
+        self._look_at_memory()
         for thread in threading.enumerate():
             if thread.name.startswith("m2mguard-keys"):
                 thread.join(10)
-        self.result.threads = threading.active_count() - threads_before
-        return self.result
+        self.threads = threading.active_count() - threads_before
+
+    def _look_at_memory(self) -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.rss_mib.append(pages * resource.getpagesize() / 2**20)
 
     def _era(self) -> Era:
-        return Era(
-            self.issuer.current_key,
-            [self.issuer.mint(f"app-{number}") for number in range(TOKENS_PER_KEY)],
-            time.monotonic(),
-        )
+        return Era([self.issuer.mint(f"app-{number}") for number in range(TOKENS_PER_KEY)], time.monotonic())
 
     def _rotate(self) -> None:
         """Logto's rotation without grace: the key before the last one is withdrawn."""
-        self.issuer.rotate()
-        self.result.rotations += 1
-        if len(self.eras) >= 2:
-            self.eras[-2].withdrawn = time.monotonic()
-        self.eras.append(self._era())
+        while not self.stop.wait(self.rotate_every_s):
+            self.issuer.rotate()
+            self.rotations += 1
+            if len(self.eras) >= 2:
+                self.eras[-2].withdrawn = time.monotonic()
+            self.eras.append(self._era())
 
     def _misbehave(self) -> None:
-        while not self.stop.wait(self.chance.uniform(2, 12)):
+        chance = random.Random(7)
+        while not self.stop.wait(chance.uniform(2, 12)):
             self.last_fault = float("inf")
-            self.issuer.misbehave("jwks", self.chance.choice(FAULTS))
-            self.result.faults += 1
-            self.stop.wait(self.chance.uniform(0.3, 3))
+            self.issuer.misbehave("jwks", chance.choice(FAULTS))
+            self.faults += 1
+            self.stop.wait(chance.uniform(0.3, 3))
             self.issuer.behave()
             self.last_fault = time.monotonic()
 
@@ -151,9 +121,9 @@ class _Run:
             outcome = f"refused: {error.reason}"
         except Exception as error:  # noqa: BLE001 - the point of a soak
             outcome = f"raised {type(error).__name__}"
-        self.result.verdicts[outcome] += 1
+        self.verdicts[outcome] += 1
         if not self._right(era, outcome, began):
-            self.result.wrong.append(outcome)
+            self.wrong.append(outcome)
 
     def _right(self, era: Era | None, outcome: str, began: float) -> bool:
         if outcome.startswith("raised"):
@@ -165,14 +135,13 @@ class _Run:
         healthy = began - self.last_fault > self.settled_s
         if outcome == "accepted":
             return era.withdrawn is None or not healthy or began - era.withdrawn <= self.settled_s
-        return era.withdrawn is not None or began - era.since <= self.settled_s + (
-            0 if healthy else self.rotate_every_s
-        )
+        longest = self.settled_s + (0 if healthy else self.rotate_every_s)
+        return era.withdrawn is not None or began - era.since <= longest
 
 
-def rss_mib() -> float:
-    """The memory of this process, as the kernel has it."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("the kernel tells no VmRSS")
+def soak(seconds: float, *, workers: int = 3, rotate_every_s: float = 5.0, caching: KeyCaching = CACHING) -> Soak:
+    """Run for so many seconds, and return what came of it."""
+    with LocalIssuer(algorithm="ES256") as issuer:
+        result = Soak(issuer, caching, rotate_every_s)
+        result.run(seconds, workers)
+        return result

@@ -1,167 +1,103 @@
-"""The verifiers under test: m2mguard and three that people use, each behind the same two calls.
-
-Every one gets a ttl of three seconds where it has a setting for it, a time-out of five, and otherwise its own defaults.
-"""
-
-from __future__ import annotations
+"""The verifiers under drill: m2mguard and three peers, each as a function that takes a token and returns what became of it."""
 
 import asyncio
+import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
-from typing import Protocol
+from typing import NamedTuple
 
 import jwt
-from fastmcp.server.auth.providers.jwt import JWTVerifier
 from guardpost.errors import AuthException
-from guardpost.jwts import AsymmetricJWTValidator, InvalidAccessToken
+from guardpost.jwts import InvalidAccessToken
 
+from benchmarks import peers
 from m2mguard import AuthError, Issuer, KeyCaching, KeysUnavailable, ResourceServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
-TTL_S = 3
-TIMEOUT_S = 5
+TTL_S, TIMEOUT_S = 3, 5  # of every subject that has a setting for it; everything else is its default
 LONGEST_WAIT_S = 8.0
-"""How long a drill waits for one verdict; a verifier that takes longer is written down as such."""
+Ask = Callable[[str], str]
+"""Verifies a token; returns "accepted", "refused", "could not tell", or the name of an unexpected exception. Blocks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one token: `accepted`, `refused`, `could not tell`, or the name of an unexpected exception."""
+class Outcome(NamedTuple):
+    """What became of one token, and when; "no verdict" after `LONGEST_WAIT_S`."""
 
     outcome: str
     seconds: float
 
 
-class Subject(Protocol):
-    """A verifier under drill."""
+class Subject(NamedTuple):
+    """A verifier, and the exceptions by which it refuses a token or says that it could not tell."""
 
     name: str
+    build: Callable[[LocalIssuer], peers.Verify]
+    refused: tuple[type[Exception], ...]
+    could_not_tell: tuple[type[Exception], ...] = ()
 
-    def verify(self, token: str) -> str:
-        """Tell the outcome. Blocks."""
+    def asking(self, issuer: LocalIssuer) -> Ask:
+        verify = _blocking(self.build(issuer))
 
+        def ask(token: str) -> str:
+            try:
+                verify(token)
+            except self.could_not_tell:
+                return "could not tell"
+            except self.refused:
+                return "refused"
+            except Exception as error:  # noqa: BLE001 - what a peer lets through is the figure
+                return type(error).__name__
+            return "accepted"
 
-class Ours:
-    name = "m2mguard"
-
-    def __init__(self, issuer: LocalIssuer) -> None:
-        self.server = ResourceServer(
-            Issuer.logto(issuer.endpoint, jwks_uri=issuer.jwks_uri),
-            audience=SHOPPING_API,
-            caching=KeyCaching(ttl=TTL_S, timeout=TIMEOUT_S),
-        )
-
-    def verify(self, token: str) -> str:
-        try:
-            self.server.verify(token)
-        except KeysUnavailable:
-            return "could not tell"
-        except AuthError:
-            return "refused"
-        return "accepted"
+        return ask
 
 
-class PyJWT:
-    name = f"PyJWT {version('pyjwt')}"
-
-    def __init__(self, issuer: LocalIssuer) -> None:
-        self._issuer = issuer.url
-        self._client = jwt.PyJWKClient(issuer.jwks_uri, lifespan=TTL_S, timeout=TIMEOUT_S)
-
-    def verify(self, token: str) -> str:
-        try:
-            key = self._client.get_signing_key_from_jwt(token)
-            jwt.decode(token, key, algorithms=["ES256", "ES384"], audience=SHOPPING_API, issuer=self._issuer)
-        except jwt.PyJWKClientConnectionError:
-            return "could not tell"
-        except jwt.PyJWTError:
-            return "refused"
-        return "accepted"
+def _blocking(verify: peers.Verify) -> peers.Verify:
+    """An async function, called from threads: it runs on an event loop of its own."""
+    if not inspect.iscoroutinefunction(verify):
+        return verify
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    return lambda token: asyncio.run_coroutine_threadsafe(verify(token), loop).result()
 
 
-class OnALoop:
-    """An event loop on a thread, for verifiers that are asynchronous only."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
-
-    def run(self, work: Awaitable[str]) -> str:
-        async def main() -> str:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(main(), self._loop).result()
+def m2mguard(issuer: LocalIssuer) -> peers.Verify:
+    trusted = Issuer.logto(issuer.endpoint, jwks_uri=issuer.jwks_uri)
+    return ResourceServer(trusted, audience=SHOPPING_API, caching=KeyCaching(ttl=TTL_S, timeout=TIMEOUT_S)).verify
 
 
-class FastMCP:
-    name = f"fastmcp {version('fastmcp')}"
-
-    def __init__(self, issuer: LocalIssuer) -> None:
-        self._loop = OnALoop()
-        self._verifier = JWTVerifier(
-            jwks_uri=issuer.jwks_uri, issuer=issuer.url, audience=SHOPPING_API, algorithm=issuer.current_key.algorithm
-        )
-
-    def verify(self, token: str) -> str:
-        return self._loop.run(self._verify(token))
-
-    async def _verify(self, token: str) -> str:
-        return "refused" if await self._verifier.verify_token(token) is None else "accepted"
+def pyjwt(issuer: LocalIssuer) -> peers.Verify:
+    return peers.pyjwt(issuer, lifespan=TTL_S, timeout=TIMEOUT_S)
 
 
-class Guardpost:
-    name = f"guardpost {version('guardpost')}"
-
-    def __init__(self, issuer: LocalIssuer) -> None:
-        self._loop = OnALoop()
-        self._validator = AsymmetricJWTValidator(
-            valid_issuers=[issuer.url],
-            valid_audiences=[SHOPPING_API],
-            algorithms=["ES256", "ES384"],
-            keys_url=issuer.jwks_uri,
-            cache_time=TTL_S,
-        )
-
-    def verify(self, token: str) -> str:
-        return self._loop.run(self._verify(token))
-
-    async def _verify(self, token: str) -> str:
-        try:
-            await self._validator.validate_jwt(token)
-        except (InvalidAccessToken, AuthException):
-            return "refused"
-        return "accepted"
+def guardpost(issuer: LocalIssuer) -> peers.Verify:
+    return peers.guardpost(issuer, cache_time=TTL_S)
 
 
-SUBJECTS: tuple[Callable[[LocalIssuer], Subject], ...] = (Ours, PyJWT, FastMCP, Guardpost)
+SUBJECTS = (
+    Subject("m2mguard", m2mguard, (AuthError,), (KeysUnavailable,)),
+    Subject(f"PyJWT {version('pyjwt')}", pyjwt, (jwt.PyJWTError,), (jwt.PyJWKClientConnectionError,)),
+    Subject(f"fastmcp {version('fastmcp')}", peers.fastmcp, (peers.Refused,)),
+    Subject(f"guardpost {version('guardpost')}", guardpost, (InvalidAccessToken, AuthException)),
+)
 
 
-def ask(subject: Subject, token: str) -> Outcome:
-    """One token, with a bounded wait."""
-    return ask_all(subject, [token], at_once=1)[0]
-
-
-def ask_all(subject: Subject, tokens: list[str], *, at_once: int) -> list[Outcome]:
-    """Every token, so many at a time. A verdict that is not there after `PATIENCE_S` is noted as such."""
-    verdicts: list[Outcome | None] = [None] * len(tokens)
-    places = iter(range(len(tokens)))
-    lock = threading.Lock()
+def verdicts(ask: Ask, tokens: list[str], *, at_once: int = 1) -> list[Outcome]:
+    """The outcome of every token, so many at a time."""
+    outcomes = [Outcome("no verdict", LONGEST_WAIT_S)] * len(tokens)
+    left = deque(enumerate(tokens))
 
     def work() -> None:
-        while True:
-            with lock:
-                place = next(places, None)
-            if place is None:
-                return
-            began = time.perf_counter()
-            try:
-                outcome = subject.verify(tokens[place])
-            except Exception as error:  # noqa: BLE001 - what a peer lets through is the figure
-                outcome = type(error).__name__
-            verdicts[place] = Outcome(outcome=outcome, seconds=time.perf_counter() - began)
+        with suppress(IndexError):
+            while True:
+                place, token = left.popleft()
+                began = time.perf_counter()
+                outcome = ask(token)
+                outcomes[place] = Outcome(outcome, time.perf_counter() - began)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(at_once, len(tokens)))]
     deadline = time.monotonic() + LONGEST_WAIT_S
@@ -169,5 +105,9 @@ def ask_all(subject: Subject, tokens: list[str], *, at_once: int) -> list[Outcom
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = Outcome(outcome="no verdict", seconds=LONGEST_WAIT_S)
-    return [verdict or late for verdict in verdicts]
+    return list(outcomes)
+
+
+def verdict(ask: Ask, token: str) -> Outcome:
+    """The outcome of one token."""
+    return verdicts(ask, [token])[0]
