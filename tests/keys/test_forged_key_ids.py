@@ -55,7 +55,8 @@ def flood(server, tokens, *, at_once):
 @pytest.mark.parametrize("fault", ISSUERS.values(), ids=ISSUERS)
 @pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
 def test_1000_forged_tokens_cost_at_most_two_requests(issuer, make_server, clock, forged, warm, fault, at_once):
-    server = make_server(max_wait=0.05, timeout=0.2, connect_timeout=0.2)
+    timeout_s = 2 if fault == ISSUERS["slow"] else 0.2  # a slow issuer is no failing one, also on a busy machine
+    server = make_server(max_wait=0.05, timeout=timeout_s, connect_timeout=0.2)
     known = issuer.mint()
     if warm:
         server.verify(known)
