@@ -16,10 +16,10 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.aiohttp needs aiohttp: pip install "m2mguard[aiohttp]"') from _missing
 
-from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions

@@ -9,10 +9,10 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal
 
-from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
 
-from m2mguard._route_marks import RouteGuard, guards_of, mark
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import RouteGuard, guards_of, mark
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions

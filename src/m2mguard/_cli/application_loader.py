@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from m2mguard._cli.module_importer import LoadError, call_factory, get_attribute, import_module
-from m2mguard._route_marks import guards_of
 from m2mguard._routes import servers_of
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import guards_of
 
 _USUAL_NAMES = ("app", "application", "server", "create_app", "make_app", "asgi", "wsgi")
 

@@ -6,11 +6,11 @@ import inspect
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.forwarding import always_calls, inner_functions, returns_nothing, with_methods
 from m2mguard._routes.guarding import ObservedRoute, is_forwarding, module_of, replaced_member
 from m2mguard._routes.report import RouteReport, own_answers
 from m2mguard._routes.wrappers import Seen
+from m2mguard._server.route_marks import RouteGuard
 
 
 def middleware_guards(seen: Seen, prefix: str) -> tuple[Seen, list[RouteReport]]:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from m2mguard._route_marks import guards_of
 from m2mguard._routes.django_middleware import middleware_guards, with_server
 from m2mguard._routes.guarding import is_ours, module_of, where_is
 from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen
+from m2mguard._server.route_marks import guards_of
 
 _ASKS_FOR_A_LOGIN = "django.contrib.auth.decorators"
 _FILES = ("django.views.static", "django.contrib.staticfiles.views")

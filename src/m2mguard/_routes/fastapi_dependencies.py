@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.guarding import ObservedRoute, guards_around, where_is
 from m2mguard._routes.wrappers import is_a
 from m2mguard._server.requirement import Requirement
+from m2mguard._server.route_marks import RouteGuard
 
 
 def asked_by_dependencies(dependant: Any, overrides: Mapping[Any, Any]) -> tuple[list[ObservedRoute], str]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from m2mguard._route_marks import guards_of
 from m2mguard._routes.forwarding import returns_nothing
 from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of, where_is
 from m2mguard._routes.report import RouteReport, own_answers, reports
 from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen, replaced_by_user
+from m2mguard._server.route_marks import guards_of
 
 _NEVER_SERVED = (
     "every request to it ends in an error: the guard is above the route, where the application does not see it"

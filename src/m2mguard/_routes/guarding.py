@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from m2mguard._route_marks import RouteGuard, guards_of
 from m2mguard._routes.forwarding import always_calls
+from m2mguard._server.route_marks import RouteGuard, guards_of
 
 _OURS = "m2mguard."
 _FORWARDING = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.django_middleware import with_server
 from m2mguard._routes.guarding import ObservedRoute, replaced_member, where_is
 from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.wrappers import Seen, replaced_by_user
+from m2mguard._server.route_marks import RouteGuard
 
 _DECIDING = ("dispatch", "initial", "initialize_request", "perform_authentication", "check_permissions")
 

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from m2mguard._route_marks import guards_of
 from m2mguard._routes.django_sites import is_django, survey_view
 from m2mguard._routes.guarding import module_of
 from m2mguard._routes.starlette_apps import is_starlette
 from m2mguard._routes.survey import belongs_to_django, survey
 from m2mguard._routes.wrappers import guards_of_middleware, inner_of
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import guards_of
 
 _FLASK_EXTENSION = "m2mguard"
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from m2mguard._route_marks import RouteGuard
 from m2mguard._routes.fastapi_dependencies import asked_by_dependencies
 from m2mguard._routes.forwarding import always_calls, free_variables
 from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of, where_is
@@ -21,6 +20,7 @@ from m2mguard._routes.wrappers import (
     unwrap,
 )
 from m2mguard._server.requirement import Requirement
+from m2mguard._server.route_marks import RouteGuard
 
 Survey = Callable[[Any, Seen, str], Iterator[RouteReport]]
 """Surveys an application of any kind: what is mounted, the guards above it, and its path."""

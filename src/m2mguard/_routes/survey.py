@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from m2mguard._route_marks import guards_of
 from m2mguard._routes.django_sites import is_django, survey_django
 from m2mguard._routes.flask_apps import is_flask, survey_flask, survey_rules
 from m2mguard._routes.guarding import is_ours, where_is
 from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.starlette_apps import is_files, is_starlette, survey_starlette
 from m2mguard._routes.wrappers import Seen, is_a, unwrap
+from m2mguard._server.route_marks import guards_of
 
 _OF_DJANGO = ("django.core.handlers.", "django.test.client.", "django.conf.")
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from m2mguard._route_marks import guards_of
 from m2mguard._routes.forwarding import always_calls, free_variables
 from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of
+from m2mguard._server.route_marks import guards_of
 
 _DISPATCHING = {
     "django.views.generic.base": "dispatch",

@@ -9,8 +9,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 
-from m2mguard._route_marks import RouteGuard, mark
 from m2mguard._server.requirement import HasUrl, Requirement
+from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.django._guard import aauthenticate_request, authenticate_request
 from m2mguard.django._settings import resource_server
 
