@@ -10,11 +10,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test quick check coverage graph docs migrate release-check lowest format bench drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph docs migrate release-check lowest format bench bench-check drills fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less than half a minute
 	$(BIN)/python examples/demo.py
@@ -76,6 +76,9 @@ format: $(VENV)/check.filled  ## Let ruff repair what it can
 
 bench: $(VENV)/bench.filled  ## Measure us beside our peers; writes docs/explanation/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-check: $(VENV)/test.filled  ## Run every part of `bench` once, as briefly as it can
+	$(BIN)/python -m pytest -m benchmark tests/benchmarks
 
 drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; writes docs/explanation/drills.md
 	$(BIN)/python -m benchmarks.drills

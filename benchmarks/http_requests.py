@@ -154,7 +154,10 @@ def _serving(framework: str, name: str, command: str, issuer: LocalIssuer) -> It
             yield f"http://127.0.0.1:{port}{PATH}", process.pid
         finally:
             process.send_signal(signal.SIGINT)  # gunicorn takes its time over a SIGTERM
-            process.wait(timeout=10)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:  # a worker that was just starting does not hear it
+                process.kill()
 
 
 def _cpu_s(pid: int) -> float:

@@ -1,48 +1,13 @@
-"""Every case of `make bench` runs once, so that none rots. Peers that are not installed here are left out, as the page says of them.
-
-No time is asserted: a test machine is no stop-watch.
-"""
+"""The tools of `make bench`: cases take turns, a load counts its answers. No time is asserted: a test machine is no stop-watch."""
 
 import asyncio
-import functools
-import sys
 
 import aiohttp
 import pytest
 
-from benchmarks.__main__ import PARTS
 from benchmarks.http_requests import CONNECTIONS, load
-from benchmarks.measure import QUICK, Case, interleaved
-from benchmarks.report import report
+from benchmarks.measure import Case, interleaved
 from m2mguard.testing import faults
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore"),  # what peers warn of is theirs to mend
-]
-
-
-@functools.cache
-def measured(part):
-    return PARTS[part](QUICK)
-
-
-@pytest.fixture(autouse=True)
-def one_interpreter(monkeypatch):
-    monkeypatch.delenv("FREE_THREADED", raising=False)
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_is_measured(part):
-    """One by one, so that each has the time of a test."""
-    assert measured(part) or part == "free_threaded"
-
-
-@pytest.mark.timeout(180)  # where another worker has measured the parts, they are measured again
-def test_the_report_takes_every_part():
-    results = {part: measured(part) for part in PARTS}
-    assert report(results)
-    assert report(results | {"free_threaded": results["threads"]})
 
 
 def test_a_load_counts_the_answers_and_takes_no_refusal_for_one(m2m_issuer):
@@ -53,14 +18,6 @@ def test_a_load_counts_the_answers_and_takes_no_refusal_for_one(m2m_issuer):
     m2m_issuer.misbehave("jwks", faults.status(401))
     with pytest.raises(aiohttp.ClientResponseError, match="401"):
         asyncio.run(load(m2m_issuer.jwks_uri, {}, 0.05))
-
-
-def test_the_threads_of_another_interpreter_are_measured_if_one_is_named(monkeypatch):
-    assert measured("free_threaded") is None
-    monkeypatch.setenv("FREE_THREADED", sys.executable)  # any one will do: it tells itself whether it has the lock
-    other = PARTS["free_threaded"](QUICK)
-    assert other.interpreter.startswith(f"Python {sys.version.split()[0]}")
-    assert all(rate > 0 for rates in other.rates.values() for rate in rates)
 
 
 def test_cases_take_turns_and_each_runs_as_often_as_the_others():

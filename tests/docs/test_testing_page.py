@@ -24,29 +24,38 @@ PASSED = {
     "test_with_unittest.py": 3, "test_async.py": 2, "test_frozen_time.py": 2, "test_tokens.py": 3, "test_calling.py": 1,
     "test_dependency_overrides.py": 2, "test_force_authenticate.py": 2,
 }  # fmt: skip
+WITH_DJANGO = [file for file in PASSED if "django" in FILES[file]]  # whose settings are made once in a process
+PROCESSES = [[file] for file in WITH_DJANGO] + [[file for file in PASSED if file not in WITH_DJANGO]]
 NO_ASYNCIO = ("-p", "no:asyncio")
 
 
-def run(pytester, file, suite, *options):
-    for name in APPLICATIONS:
-        pytester.path.joinpath(name).write_text(FILES[name])
-    pytester.path.joinpath(file).write_text(suite)
-    return pytester.runpytest_subprocess("-W", "error", *options, file)
+def run(pytester, suites, *options):
+    """Run suites in one process of their own: text by file name."""
+    for name, text in {**{name: FILES[name] for name in APPLICATIONS}, **suites}.items():
+        pytester.path.joinpath(name).write_text(text)
+    return pytester.runpytest_subprocess("-W", "error", "-v", *options, *suites)
 
 
 def test_every_block_is_a_file():
     assert set(FILES) == {*APPLICATIONS, *PASSED}
 
 
-@pytest.mark.parametrize("file", PASSED)
-def test_a_block_passes_unchanged(pytester, file):
-    run(pytester, file, FILES[file], *NO_ASYNCIO).assert_outcomes(passed=PASSED[file])
+@pytest.mark.parametrize("files", PROCESSES)
+def test_the_blocks_pass_unchanged(pytester, files):
+    done = run(pytester, {file: FILES[file] for file in files}, *NO_ASYNCIO)
+    done.assert_outcomes(passed=sum(PASSED[file] for file in files))
+    log = done.stdout.str()
+    assert {file: len(re.findall(rf"^{file}::.* PASSED", log, re.MULTILINE)) for file in files} == {
+        file: PASSED[file] for file in files
+    }
 
 
 def test_the_async_suite_passes_with_pytest_asyncio_too(pytester):
     suite = FILES["test_async.py"].replace("@pytest.mark.anyio  # with pytest-asyncio: ", "")
     assert "anyio" not in suite
-    run(pytester, "test_async.py", suite, "-o", "asyncio_default_fixture_loop_scope=function").assert_outcomes(passed=1)
+    run(pytester, {"test_async.py": suite}, "-o", "asyncio_default_fixture_loop_scope=function").assert_outcomes(
+        passed=1
+    )
 
 
 def test_every_row_of_the_table_is_a_test_of_at_most_three_lines(pytester):
@@ -57,4 +66,4 @@ def test_every_row_of_the_table_is_a_test_of_at_most_three_lines(pytester):
         fixtures = sorted(set(FIXTURE.findall("\n".join(lines))))
         suite += f"\n\n\ndef test_{number}({', '.join(fixtures)}):  # {what}\n"
         suite += textwrap.indent("\n".join(lines), "    ")
-    run(pytester, "test_rows.py", suite, *NO_ASYNCIO).assert_outcomes(passed=len(ROWS) - 1 + len(TROUBLES))
+    run(pytester, {"test_rows.py": suite}, *NO_ASYNCIO).assert_outcomes(passed=len(ROWS) - 1 + len(TROUBLES))
