@@ -1,4 +1,4 @@
-"""Every part of `make bench` runs once, so that none rots: `make bench-check`. Peers that are not installed here are left out, as the page says.
+"""Every part of `make bench` runs once: `make bench-check`. Peers that are not installed are left out, as the page says of them.
 
 No time is asserted: a test machine is no stop-watch.
 """
