@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
@@ -46,6 +47,7 @@ class LoopbackServer:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._conversations: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     def start(self) -> None:
         """Accept connections from now on. Does nothing when already started."""
@@ -80,7 +82,7 @@ class LoopbackServer:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         server = await asyncio.start_server(
-            self._converse, sock=listener, ssl=self._ssl_context, backlog=_BACKLOG, start_serving=True
+            self._accept, sock=listener, ssl=self._ssl_context, backlog=_BACKLOG, start_serving=True
         )
         started.set_result(None)
         await self._stopping.wait()
@@ -89,11 +91,19 @@ class LoopbackServer:
         server.close()
         for _ in range(3):  # what asyncio needs until a connection just accepted has a conversation, which can end it
             await asyncio.sleep(0)
-        conversations = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for conversation in conversations:
+        for writer in self._conversations:  # a task that is cancelled before it began closes nothing
+            writer.transport.abort()
+        for conversation in self._conversations.values():
             conversation.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
+        await asyncio.gather(*self._conversations.values(), return_exceptions=True)
+        if sys.version_info >= (3, 13):
+            server.abort_clients()  # those in the middle of a TLS handshake
         await asyncio.sleep(0)  # ended connections let go of their sockets
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = asyncio.ensure_future(self._converse(reader, writer))
+        self._conversations[writer] = conversation
+        conversation.add_done_callback(lambda _: self._conversations.pop(writer))
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         scheme = "http" if self._ssl_context is None else "https"
