@@ -18,7 +18,7 @@ from tests.observed_events import ObservedEvents
 
 SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
-SLOW_FOLDERS = {"benchmarks", "browser", "dev", "docs", "examples", "interop", "migrate", "servers"}
+SLOW_FOLDERS = {"benchmarks", "browser", "dev", "docs", "examples", "interop", "mcp", "migrate", "servers"}
 SLOW_FIXTURES = {"pytester", "serve", "served"}
 MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # if the vectors are not available
 
@@ -114,16 +114,18 @@ def serve(no_thread_remains: None) -> Iterator[Callable[[Any], str]]:
 
 
 @contextlib.contextmanager
-def under_uvicorn(app: Any) -> Iterator[str]:
-    """Serve an ASGI app on loopback inside the block. `serve` does it for one test."""
+def under_uvicorn(app: Any = None, *, build: Callable[[str], Any] | None = None) -> Iterator[str]:
+    """Serve an ASGI app on loopback inside the block, or the one that `build` makes for the URL. `serve` does it for one test."""
     # The socket listens before the server runs, so the first request waits in its queue and no test has to poll.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
+        url = f"http://{host}:{port}"
+        app = app if build is None else build(url)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="uvicorn")
         thread.start()
         try:
-            yield f"http://{host}:{port}"
+            yield url
         finally:
             server.should_exit = True
             thread.join(timeout=10)

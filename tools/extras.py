@@ -152,6 +152,22 @@ from m2mguard.testing import FakeTokenSource
 
 m2mguard.client.grpc.call_credentials(FakeTokenSource("text"))
 """,
+    "mcp": """
+from mcp.server.mcpserver import MCPServer
+from m2mguard.mcp import protect
+from m2mguard.testing import TestServer
+
+with TestServer() as server:
+    assert protect(MCPServer("orders").streamable_http_app(), server, tools={"delete_order": ["delete:orders"]})
+""",
+    "fastmcp": """
+from fastmcp import FastMCP
+from m2mguard.fastmcp import M2MAuth
+from m2mguard.testing import TestServer
+
+with TestServer() as server:
+    assert FastMCP("orders", auth=M2MAuth(server, tools={"delete_order": ["delete:orders"]})).http_app()
+""",
     "telemetry": """
 import m2mguard.telemetry
 """,

@@ -137,7 +137,10 @@ class BearerAuthMiddleware:
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)
-        await send_answer(answer or self._server.answer(error), scope, send)
+        await send_answer(answer or self._answer(error), scope, send)
+
+    def _answer(self, error: AnswerableError) -> Answer:
+        return self._server.answer(error)
 
 
 def caller_of(scope: Mapping[str, object]) -> Caller:

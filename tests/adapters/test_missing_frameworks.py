@@ -18,6 +18,8 @@ EXTRAS = {
     "client.aiohttp": "aiohttp",
     "aiohttp": "aiohttp",
     "client.grpc": "grpc",
+    "mcp": "mcp",
+    "fastmcp": "fastmcp",
 }
 FRAMEWORKS = {
     "starlette": ["starlette"],
@@ -32,6 +34,8 @@ FRAMEWORKS = {
     "client.aiohttp": ["aiohttp"],
     "aiohttp": ["aiohttp"],
     "client.grpc": ["grpc"],
+    "mcp": ["mcp"],
+    "fastmcp": ["fastmcp", "mcp"],
 }
 ALL = sorted({framework for frameworks in FRAMEWORKS.values() for framework in frameworks})
 MISSING = [

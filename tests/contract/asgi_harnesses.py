@@ -78,7 +78,7 @@ class PlainASGI:
                 status, fields, body = OWN_REFUSAL
                 chunks = (body,)
             case "/failure":
-                _failure()
+                application_failure()
         headers = [(name.encode(), value.encode()) for name, value in fields]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         for chunk in chunks:
@@ -104,7 +104,7 @@ class StarletteHarness:
                 Mount("/mounted", routes=self._routes("/caller")),
                 Route("/stream", lambda _: StreamingResponse(_stream(), headers=dict(OWN_FIELDS))),
                 Route("/refusal", lambda _: _own_refusal()),
-                Route("/failure", lambda _: _failure()),
+                Route("/failure", lambda _: application_failure()),
             ]
         )
         app.add_middleware(
@@ -154,7 +154,7 @@ class FastAPIHarness:
         def refusal() -> Any:
             return _own_refusal()
 
-        app.get("/failure", dependencies=[Depends(requires)])(_failure)
+        app.get("/failure", dependencies=[Depends(requires)])(application_failure)
 
         @app.get("/healthz")
         @app.get("/docs/page")
@@ -202,7 +202,7 @@ class LitestarHarness:
 
         @litestar.get("/failure")
         async def failure() -> None:
-            _failure()
+            application_failure()
 
         def raise_again(_: Any, error: ApplicationFailure) -> Any:
             raise error
@@ -258,7 +258,7 @@ class QuartHarness:
             status, fields, body = OWN_REFUSAL
             return body, status, dict(fields)
 
-        app.add_url_rule("/failure", view_func=_failure)
+        app.add_url_rule("/failure", view_func=application_failure)
         app.asgi_app = BearerAuthMiddleware(
             app.asgi_app, protection.server, requires=protection.requirement, public=protection.public
         )
@@ -291,5 +291,5 @@ async def _stream() -> Any:
         yield chunk
 
 
-def _failure() -> Any:
+def application_failure() -> Any:
     raise ApplicationFailure("the application's own")

@@ -12,11 +12,12 @@ from tests.contract.django_harnesses import (
     DjangoViews,
     DRFViews,
 )
+from tests.contract.mcp_harnesses import FastMCPHarness, MCPHarness
 from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
 HARNESSES: tuple[Harness, ...] = (
     PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness(),
-    AiohttpMiddleware(), AiohttpHandlers(),
+    AiohttpMiddleware(), AiohttpHandlers(), MCPHarness(), FastMCPHarness(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
 )  # fmt: skip

@@ -7,6 +7,7 @@ import { createServer } from 'node:http';
 import { Provider, errors } from 'oidc-provider';
 
 const RESOURCE = 'https://shopping.api';
+const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
 const SCOPES = 'read:orders write:orders';
 
 const signingKey = (alg, type, options) => ({
@@ -38,7 +39,7 @@ const provider = new Provider(issuer, {
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(ctx, indicator, client) {
-        if (indicator !== RESOURCE) throw new errors.InvalidTarget();
+        if (indicator !== RESOURCE && !MCP_SERVER.test(indicator)) throw new errors.InvalidTarget();
         const alg = client.clientId.split('-')[1].toUpperCase();
         return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg } } };
       },

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientSco
 
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
 DEFAULT_REALM = "api"
+UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +59,22 @@ class Challenge:
         if self.resource_metadata_url is not None:
             secure_url("resource_metadata_url", self.resource_metadata_url)
 
-    def answer(self, error: AnswerableError) -> Answer:
-        """Turn an error into the answer for the caller."""
+    def answer(self, error: AnswerableError, scopes: Collection[str] = ()) -> Answer:
+        """Turn an error into the answer for the caller; the challenge of a 401 names `scopes`."""
         detail = {"error": error.error or "unauthorized", "error_description": error.description}
         if isinstance(error, KeysUnavailable):
             return _json(error.status, detail, {"Retry-After": str(max(1, math.ceil(error.retry_after)))})
-        return _json(error.status, detail, {"WWW-Authenticate": self.header(error)})
+        return _json(error.status, detail, {"WWW-Authenticate": self.header(error, scopes)})
 
-    def header(self, error: AnswerableError) -> str:
+    def header(self, error: AnswerableError, scopes: Collection[str] = ()) -> str:
         """The value of `WWW-Authenticate` for a 400, 401 or 403."""
         parameters = {"realm": self.realm}
         if error.error is not None:
             parameters["error"] = error.error
             parameters["error_description"] = error.description
-        if isinstance(error, InsufficientScope) and error.scopes:
-            parameters["scope"] = " ".join(error.scopes)
+        named = error.scopes if isinstance(error, InsufficientScope) else scopes if error.status == UNAUTHORIZED else ()
+        if named:
+            parameters["scope"] = " ".join(named)
         if self.resource_metadata_url is not None:
             parameters["resource_metadata"] = self.resource_metadata_url
         return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())

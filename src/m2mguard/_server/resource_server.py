@@ -271,9 +271,14 @@ class ResourceServer:
                 "name it, Requirement(..., issuers=[...]). For one tenant with several names use Issuer(aliases=[...])."
             )
 
-    def answer(self, error: AnswerableError) -> Answer:
-        """The answer to the caller for an error of this library: status, headers, JSON body. Nothing in it comes from the token."""
-        return self._challenge.answer(error)
+    def answer(self, error: AnswerableError, *, scopes: Collection[str] = ()) -> Answer:
+        """The answer to the caller for an error of this library: status, headers, JSON body. Nothing in it comes from the token.
+
+        Args:
+            error: the refusal, or that keys are not available.
+            scopes: named in the challenge of a 401, for clients that then ask for them, as those of MCP do. Default none.
+        """
+        return self._challenge.answer(error, scopes)
 
     def warm_up(self, timeout: float = 5) -> Health:
         """Fetch keys now, unless they are fresh. Blocks for at most `timeout` seconds; a failure is reported and logged, never raised."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from m2mguard.testing.contract._messages import ContractResponse
@@ -74,6 +74,10 @@ class Refused:
     scope: str = ""
     reasons: tuple[str, ...] = ()
 
+    def with_scopes(self, scopes: tuple[str, ...]) -> Refused:
+        """The same from an adapter whose challenge of a 401 names the scopes, too."""
+        return replace(self, scope=" ".join(scopes)) if self.status == 401 else self
+
     def hold(self, response: ContractResponse) -> None:
         """Check status and fields, and that nothing that was sent comes back."""
         assert_same("status", response.status, self.status)
@@ -99,9 +103,9 @@ class Refused:
     def _challenges(self) -> list[str]:
         if self.status == 503:
             return []
-        if self.error == "unauthorized":
-            return ['Bearer realm="api"']
         scope = f', scope="{self.scope}"' if self.scope else ""
+        if self.error == "unauthorized":
+            return [f'Bearer realm="api"{scope}']
         return [f'Bearer realm="api", error="{self.error}", error_description="{self._description()}"{scope}']
 
 

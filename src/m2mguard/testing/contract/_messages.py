@@ -76,6 +76,8 @@ class Harness(Protocol):
 
     Attributes:
         matches_public_paths: whether the adapter itself decides which paths are public. Rows about that are skipped otherwise.
+
+    An adapter whose challenge of a 401 names the scopes that the route asks for has `names_scopes = True`, too.
     """
 
     matches_public_paths: ClassVar[bool]

@@ -1,0 +1,87 @@
+"""The contract's application in the MCP SDK and in FastMCP: as routes beside the MCP endpoint, which have the same middleware above."""
+
+import re
+from typing import Any, ClassVar
+
+from fastmcp import FastMCP
+from mcp.server.mcpserver import MCPServer
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.testclient import TestClient
+
+from m2mguard.fastmcp import M2MAuth
+from m2mguard.mcp import current_caller, protect
+from m2mguard.testing.contract import (
+    OWN_FIELDS,
+    OWN_REFUSAL,
+    STREAM,
+    ContractRequest,
+    ContractResponse,
+    Protection,
+    shown,
+)
+from tests.contract.asgi_harnesses import ALL_METHODS, application_failure, send_with
+
+TOOLS = {"some_tool": ["read:orders"]}  # so that each body is read
+
+
+class MCPHarness:
+    """An application of the MCP SDK, behind `protect`."""
+
+    matches_public_paths: ClassVar[bool] = True
+    names_scopes: ClassVar[bool] = True
+
+    def tenant(self, request: Any) -> str | None:
+        found = re.fullmatch(r"/tenants/([^/]+)/caller", request["path"])
+        return found and found[1]
+
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
+        mcp = MCPServer("contract", log_level="ERROR")
+        add_routes(mcp)
+        app = protect(
+            mcp.streamable_http_app(),
+            protection.server,
+            tools=TOOLS,
+            requires=protection.requirement,
+            public=protection.public,
+        )
+        return send_with(TestClient(app, root_path=request.mounted_at), request)
+
+
+class FastMCPHarness(MCPHarness):
+    """A FastMCP server with `M2MAuth`."""
+
+    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
+        auth = M2MAuth(protection.server, tools=TOOLS, requires=protection.requirement, public=protection.public)
+        mcp: FastMCP[Any] = FastMCP("contract", auth=auth)
+        add_routes(mcp)
+        return send_with(TestClient(mcp.http_app(), root_path=request.mounted_at), request)
+
+
+def add_routes(mcp: MCPServer[Any] | FastMCP[Any]) -> None:
+    for path in ("/caller", "/tenants/{tenant}/caller", "/mounted/caller", "/healthz", "/docs/page"):
+        mcp.custom_route(path, ALL_METHODS)(_show_caller)
+    mcp.custom_route("/stream", ["GET"])(_stream)
+    mcp.custom_route("/refusal", ["GET"])(_refuse)
+    mcp.custom_route("/failure", ["GET"])(_fail)
+
+
+async def _show_caller(_request: Request) -> Response:
+    try:
+        caller = current_caller()
+    except RuntimeError:
+        return JSONResponse(shown(None))
+    return JSONResponse(shown(caller))
+
+
+async def _stream(_request: Request) -> Response:
+    return StreamingResponse(iter(STREAM), headers=dict(OWN_FIELDS))
+
+
+async def _refuse(_request: Request) -> Response:
+    status, fields, body = OWN_REFUSAL
+    return Response(body, status, headers=dict(fields))
+
+
+async def _fail(_request: Request) -> Response:
+    return application_failure()
