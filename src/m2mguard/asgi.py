@@ -14,7 +14,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.errors import AnswerableError, AuthError, ConfigurationError, KeysUnavailable
 from m2mguard.exemptions import Exemptions
 from m2mguard.paths import WEBSOCKET
 
@@ -66,6 +66,9 @@ class BearerAuthMiddleware:
         preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" passes CORS preflights on as
             browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
             Needless where a CORS middleware is above this one.
+        end_with_token: True ends what outlives its token, within a second of `exp` and the leeway: a WebSocket is closed with 1008, an
+            event stream ends, any other streaming answer breaks off. So does a withdrawn key, within 15 seconds of the server's
+            knowing it (`KeyCaching.ttl`). An outage ends nothing. Default False: the application looks at `Caller.expires_at` itself.
         on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
             `Answer` to be sent instead; None sends the standard one. What it raises passes through, and nothing is let in.
 
@@ -81,6 +84,7 @@ class BearerAuthMiddleware:
         requires: Requirement | None = None,
         public: Iterable[str] = (),
         preflight: Literal["protect", "exempt"] = "protect",
+        end_with_token: bool = False,
         on_error: OnError | None = None,
     ) -> None:
         if not callable(app):
@@ -106,6 +110,7 @@ class BearerAuthMiddleware:
             RouteGuard(requirement=requires, server=server, public=exemptions.public, preflights=exemptions.preflights),
         )
         self._on_error = on_error
+        self._end_with_token = end_with_token
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one ASGI connection."""
@@ -133,7 +138,33 @@ class BearerAuthMiddleware:
         except AnswerableError as error:
             await self._refuse(error, scope, send)
             return
-        await self.app({**scope, "auth": caller, "user": caller}, receive, send)
+        authenticated = {**scope, "auth": caller, "user": caller}
+        if self._end_with_token:
+            await self._run_while_token_is_good(caller, authenticated, receive, send)
+        else:
+            await self.app(authenticated, receive, send)
+
+    async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        from m2mguard._streams import run_while_token_is_good
+
+        async def is_accepted() -> bool:
+            try:
+                await self._server.aauthenticate(
+                    authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
+                )
+            except AuthError:
+                return False
+            except KeysUnavailable:
+                return True  # this says nothing about the token
+            return True
+
+        await run_while_token_is_good(
+            lambda watched: self.app(scope, receive, watched),
+            send,
+            kind=scope["type"],
+            remaining_s=lambda: self._server.remaining(caller),
+            is_accepted=is_accepted,
+        )
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:
         answer = None if self._on_error is None else self._on_error(error, scope)

@@ -56,6 +56,7 @@ class M2MAuth(AuthProvider):
         requires: as for `m2mguard.mcp.protect`.
         public: paths that need no token, such as those of `custom_route`; as for `BearerAuthMiddleware`. Default none.
         preflight: as for `BearerAuthMiddleware`.
+        end_with_token: as for `BearerAuthMiddleware`.
         on_error: as for `BearerAuthMiddleware`.
         max_body: in bytes, default 4 MiB.
 
@@ -72,6 +73,7 @@ class M2MAuth(AuthProvider):
         requires: Requirement | None = None,
         public: Iterable[str] = (),
         preflight: Literal["protect", "exempt"] = "protect",
+        end_with_token: bool = False,
         on_error: OnError | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
@@ -86,6 +88,7 @@ class M2MAuth(AuthProvider):
                 requires=self._requirement,
                 public=tuple(public),
                 preflight=preflight,
+                end_with_token=end_with_token,
                 on_error=on_error,
             ),
             Middleware(

@@ -56,6 +56,7 @@ def protect(
     requires: Requirement | None = None,
     public: Iterable[str] = (),
     preflight: Literal["protect", "exempt"] = "protect",
+    end_with_token: bool = False,
     on_error: OnError | None = None,
     max_body: int = MAX_BODY,
 ) -> BearerAuthMiddleware:
@@ -76,6 +77,7 @@ def protect(
         requires: what every request must meet, instead of `scopes`.
         public: as for `BearerAuthMiddleware`. On a public path, a call of a tool that needs scopes needs a token as ever.
         preflight: as for `BearerAuthMiddleware`. A page in a browser also needs a CORS middleware above.
+        end_with_token: as for `BearerAuthMiddleware`: ends the event streams of a session with the token that opened them.
         on_error: as for `BearerAuthMiddleware`.
         max_body: in bytes, default 4 MiB, the SDK's own limit.
 
@@ -85,7 +87,13 @@ def protect(
     requirement = requirement_of(server, scopes, requires)
     below = ToolScopes(app, server=server, requirement=requirement, tools=tools, on_error=on_error, max_body=max_body)
     return ScopesInChallenges(
-        below, server, requires=requirement, public=public, preflight=preflight, on_error=on_error
+        below,
+        server,
+        requires=requirement,
+        public=public,
+        preflight=preflight,
+        end_with_token=end_with_token,
+        on_error=on_error,
     )
 
 

@@ -255,6 +255,13 @@ class ResourceServer:
         """
         self._accept(lambda caller: caller, caller, requirement, request, route)
 
+    def remaining(self, caller: Caller) -> float:
+        """For how many seconds the token of a Caller is still accepted, the leeway included; negative once it has expired. Pure CPU.
+
+        For connections that outlive a request. Only the time is looked at: to notice a withdrawn key, authenticate again.
+        """
+        return caller.expires_at + self.settings.leeway - self._runtime.clocks.wall()
+
     def check_requirement(self, requirement: Requirement) -> None:
         """Check that a requirement names its issuer if it must. For adapters, as early as possible. Pure CPU.
 
