@@ -35,6 +35,7 @@ def report(results: Mapping[str, Any]) -> str:
         tokens=_tokens(results["tokens"]),
         requests="\n\n".join(_requests(title, times) for title, times in results["requests"].items()),
         served="\n\n".join(_served(title, rates) for title, rates in results["served"].items()),
+        mcp="\n\n".join(_requests(title, times) for title, times in results["mcp"].items()),
         connections=CONNECTIONS,
         loop=f"{'uvloop' if find_spec('uvloop') else 'asyncio'} and {'httptools' if find_spec('httptools') else 'h11'}",
         growth=_growth(results["curves"]),
@@ -100,7 +101,7 @@ def _tokens(by_algorithm: Mapping[str, Mapping[str, Measured | str]]) -> str:
 
 def _requests(title: str, times: Mapping[str, Measured]) -> str:
     rows = ((name, str(one), f"{one.beside(times[BARE]):.2f} ×") for name, one in times.items())
-    return table((title, "one request", "beside no authentication"), rows)
+    return table((title, "one", "beside no authentication"), rows)
 
 
 def _served(title: str, rates: Mapping[str, Served]) -> str:
