@@ -136,6 +136,7 @@ class TokenPromises(RuleBasedStateMachine):
             self.best = (request.number, f"token-{request.number}", began_at, began_at + lifetime_s)
             self.best_until = self.clock.wall.now + began_at + lifetime_s - self.clock.now
             self.rejected = ""
+            self.failed_since, self.silent_until = False, 0.0  # an endpoint that answers late answers
         if self._is(in_flight, request):
             self.failed_since = False
 

@@ -15,7 +15,7 @@ from m2mguard.events import KeysRefreshed, KeysUnavailableEvent, RefreshFailed, 
 from m2mguard.testing import faults
 from tests.held_flight import HeldFlight
 
-QUICK = {"connect_timeout": 0.25, "timeout": 0.25, "max_wait": 0.05}
+QUICK = {"connect_timeout": 0.5, "timeout": 0.5, "max_wait": 0.05}
 OUTAGES = {
     "503": faults.status(503),
     "404": faults.status(404),
