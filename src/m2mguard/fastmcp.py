@@ -79,7 +79,7 @@ class M2MAuth(AuthProvider):
     ) -> None:
         if not isinstance(server, ResourceServer):
             raise ConfigurationError("server must be a ResourceServer.")
-        self._requirement = requirement_of(server, scopes, requires)
+        self._requirement = requirement_of(scopes, requires)
         self._server = server
         self._middleware = [
             Middleware(

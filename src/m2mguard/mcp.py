@@ -84,7 +84,7 @@ def protect(
     Raises:
         ConfigurationError: an invalid argument.
     """
-    requirement = requirement_of(server, scopes, requires)
+    requirement = requirement_of(scopes, requires)
     below = ToolScopes(app, server=server, requirement=requirement, tools=tools, on_error=on_error, max_body=max_body)
     return ScopesInChallenges(
         below,
@@ -232,7 +232,7 @@ def scopes_by_name(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str
     return tools[name] if name in tools else tools.get("*", ())
 
 
-def requirement_of(server: ResourceServer, scopes: Collection[str], requires: Requirement | None) -> Requirement:
+def requirement_of(scopes: Collection[str], requires: Requirement | None) -> Requirement:
     """What every request must meet. Raises ConfigurationError if both are given."""
     if requires is None:
         return Requirement(scopes=scopes)
@@ -242,8 +242,6 @@ def requirement_of(server: ResourceServer, scopes: Collection[str], requires: Re
         )
     if not isinstance(requires, Requirement):
         raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
-    if not isinstance(server, ResourceServer):
-        raise ConfigurationError("server must be a ResourceServer.")
     return requires
 
 

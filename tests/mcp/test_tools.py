@@ -290,6 +290,27 @@ async def test_a_client_that_goes_away_calls_nothing(server, issuer):
     assert sent[0]["status"] == 400
 
 
+async def test_the_application_reads_the_body_once_and_then_what_follows(server, issuer):
+    received, sent = [], []
+    messages = [
+        {"type": "http.request", "body": b'{"method":', "more_body": True},
+        {"type": "http.request", "body": b' "ping"}'},
+    ]
+    messages.append({"type": "http.disconnect"})
+
+    async def reading(scope, receive, send):
+        received.extend([await receive(), await receive()])
+
+    async def receive():
+        return messages.pop(0)
+
+    headers = [(b"authorization", f"Bearer {issuer.mint('app-a', audience=API)}".encode())]
+    scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
+    await protect(reading, server, tools=TOOLS)(scope, receive, sent.append)
+    whole = {"type": "http.request", "body": b'{"method": "ping"}', "more_body": False}
+    assert received == [whole, {"type": "http.disconnect"}]
+
+
 def test_without_a_request_there_is_no_caller():
     with pytest.raises(RuntimeError, match="no Caller"):
         current_caller()
