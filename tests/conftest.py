@@ -18,7 +18,18 @@ from tests.observed_events import ObservedEvents
 
 SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
-SLOW_FOLDERS = {"benchmarks", "browser", "dev", "docs", "examples", "interop", "mcp", "migrate", "servers"}
+SLOW_FOLDERS = {
+    "benchmarks",
+    "browser",
+    "dev",
+    "docs",
+    "examples",
+    "interop",
+    "mcp",
+    "migrate",
+    "servers",
+    "grpc_server",
+}
 SLOW_FIXTURES = {"pytester", "serve", "served"}
 MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # if the vectors are not available
 

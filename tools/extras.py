@@ -148,6 +148,7 @@ m2mguard.client.aiohttp.TokenMiddleware(FakeTokenSource("text"), "https://a.exam
 """,
     "grpc": """
 import m2mguard.client.grpc
+import m2mguard.grpc
 from m2mguard.testing import FakeTokenSource
 
 m2mguard.client.grpc.call_credentials(FakeTokenSource("text"))

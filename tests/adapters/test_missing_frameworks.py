@@ -18,6 +18,7 @@ EXTRAS = {
     "client.aiohttp": "aiohttp",
     "aiohttp": "aiohttp",
     "client.grpc": "grpc",
+    "grpc": "grpc",
     "mcp": "mcp",
     "fastmcp": "fastmcp",
 }
@@ -34,6 +35,7 @@ FRAMEWORKS = {
     "client.aiohttp": ["aiohttp"],
     "aiohttp": ["aiohttp"],
     "client.grpc": ["grpc"],
+    "grpc": ["grpc"],
     "mcp": ["mcp"],
     "fastmcp": ["fastmcp", "mcp"],
 }

@@ -1,0 +1,163 @@
+"""`Guard`, for servers whose handlers run on threads."""
+
+from __future__ import annotations
+
+import contextvars
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, NoReturn
+
+import grpc
+
+from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_server import ResourceServer
+from m2mguard.caller import Caller
+from m2mguard.errors import AnswerableError, AuthError, KeysUnavailable
+from m2mguard.grpc._policy import (
+    HEALTH,
+    LONGEST_SLEEP_S,
+    Behavior,
+    Kind,
+    Policy,
+    calling,
+    expired,
+    wrapped,
+)
+from m2mguard.net._sweeper import EVERY_S, Sweeper
+
+
+class Guard(grpc.ServerInterceptor):
+    """Protects a `grpc.server`: `grpc.server(pool, interceptors=[Guard(server)])`.
+
+    A refused call is UNAUTHENTICATED (400 and 401), PERMISSION_DENIED (403) or UNAVAILABLE (503, with `grpc-retry-pushback-ms`), and the
+    challenge is in the trailing metadata, as `www-authenticate`. A handler finds the Caller by `current_caller()`. An unknown method asks
+    for a token, too. A call that waits for keys keeps its thread of the pool, as any handler does, and no other one.
+
+    A stream that is at work ends with its token as UNAUTHENTICATED. One whose handler waits is cancelled, since nothing else can end it:
+    its client sees CANCELLED. Arguments and errors as for `AioGuard`.
+    """
+
+    def __init__(
+        self,
+        server: ResourceServer,
+        requires: Requirement | None = None,
+        methods: Mapping[str, Requirement] = MappingProxyType({}),
+        public: Collection[str] = (HEALTH,),
+        streams: Literal["end", "keep"] = "end",
+    ) -> None:
+        self._policy = Policy(server, requires, methods, public, streams)
+        self._open: Sweeper[_OpenStream] = Sweeper("m2mguard-grpc-streams", _OpenStream.look)
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Wrap the handler of a call."""
+        handler, method = continuation(handler_call_details), handler_call_details.method
+        if self._policy.is_public(method):
+            return handler
+        return wrapped(handler, lambda behavior, kind: self.wrap(behavior, kind, method), unknown=_unimplemented)
+
+    def wrap(self, behavior: Behavior, kind: Kind, method: str) -> Behavior:
+        """Wrap what a handler does, for a thread."""
+
+        def answer_once(request: Any, context: Any) -> Any:
+            caller, within = self._enter(method, context)
+            if not kind.streams or not self._policy.ends_streams:
+                return within.run(behavior, request, context)
+            stream = _OpenStream(self._policy, method, context, caller)
+            self._open.add(stream)
+            try:
+                return within.run(behavior, stream.while_good(request), context)
+            finally:
+                self._open.remove(stream)
+
+        def answer_stream(request: Any, context: Any) -> Iterator[Any]:
+            caller, within = self._enter(method, context)
+            answers = within.run(lambda: iter(behavior(request, context)))
+            if not self._policy.ends_streams:
+                yield from _each(answers, within)
+                return
+            stream = _OpenStream(self._policy, method, context, caller)
+            self._open.add(stream)
+            try:
+                yield from stream.while_good(_each(answers, within))
+            finally:
+                self._open.remove(stream)
+
+        return answer_stream if kind.answers_stream else answer_once
+
+    def _enter(self, method: str, context: Any) -> tuple[Caller, contextvars.Context]:
+        """The Caller of a call, and a context of its own in which `current_caller` finds it: threads of a pool serve many calls."""
+        try:
+            caller = self._policy.authenticate(method, context)
+        except AnswerableError as error:
+            _abort(context, self._policy, error)
+        within = contextvars.copy_context()
+        within.run(calling.set, caller)
+        return caller, within
+
+
+@dataclass(eq=False, slots=True)
+class _OpenStream:
+    """A streaming call on threads, that is to end with its token."""
+
+    policy: Policy
+    method: str
+    context: Any
+    caller: Caller
+    looked_at: float = field(default_factory=time.monotonic)
+    is_over: bool = False
+
+    def while_good(self, messages: Iterator[Any]) -> Iterator[Any]:
+        """Pass messages on, and abort the call at the first one after the end."""
+        for message in messages:
+            if self.is_over or self.policy.server.remaining(self.caller) <= 0:
+                _abort(self.context, self.policy, expired())
+            yield message
+
+    def look(self) -> bool:
+        """Cancel the call if its token has ended a while ago or is refused; tell whether to look again."""
+        if self.policy.server.remaining(self.caller) > -EVERY_S and self._is_accepted():
+            return True
+        self.is_over = True
+        cancel = getattr(
+            self.context, "cancel", None
+        )  # a thread of an event loop's server has no way to cancel its call
+        if cancel is not None:
+            cancel()
+        return False
+
+    def _is_accepted(self) -> bool:
+        if time.monotonic() - self.looked_at < LONGEST_SLEEP_S or self.policy.server.remaining(self.caller) <= 0:
+            return True
+        self.looked_at = time.monotonic()
+        try:
+            self.policy.authenticate(self.method, self.context)
+        except AuthError:
+            return False
+        except KeysUnavailable:
+            return True  # this says nothing about the token
+        return True
+
+
+def _unimplemented(_request: Any, context: Any) -> Iterator[Any]:
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
+    yield
+
+
+def _each(answers: Iterator[Any], within: contextvars.Context) -> Iterator[Any]:
+    """The messages of a handler, each made in the context of its call."""
+    end = object()
+    while (message := within.run(next, answers, end)) is not end:
+        yield message
+
+
+def _abort(context: Any, policy: Policy, error: AnswerableError) -> NoReturn:
+    code, details, trailing = policy.status(error)
+    context.set_trailing_metadata(trailing)
+    context.abort(code, details)
+    raise AssertionError("abort returned")
