@@ -6,6 +6,7 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from m2mguard._server.answers import Answer
 from m2mguard._server.path_requirements import PathRequirements
 from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_metadata import WELL_KNOWN
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
@@ -25,7 +27,7 @@ from m2mguard.asgi import Receive, Scope, Send, authorization_fields, route_of, 
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method
-from m2mguard.paths import plain_path, unambiguous_path
+from m2mguard.paths import plain_path
 
 __all__ = ["JWKS_PATH", "READINESS_PATH", "ForwardAuth", "OriginalRequest", "identity_issuer"]
 
@@ -34,14 +36,16 @@ READINESS_PATH: Final = "/m2mguard/readyz"
 JWKS_PATH: Final = "/m2mguard/jwks.json"
 """Where `ForwardAuth` publishes the public key of `X-M2M-Identity`."""
 
+_OWN_PATHS: Final = ("/m2mguard/", WELL_KNOWN)
 _METHOD: Final = b"x-forwarded-method"
 _URI: Final = b"x-forwarded-uri"
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
-_UNENCODED: Final = "/:@+=!*|~"  # beside letters, digits and "-._~": no "%", space, comma, quote or brace
+_UNENCODED: Final = "/:@+=!*|"  # beside letters, digits and "-._~": no "%", space, comma, quote or brace
 _MISDIRECTED: Final = (
-    "The proxy must tell which request it asks about, in one X-Forwarded-Method and one X-Forwarded-Uri, which it sets itself: "
-    "ForwardAuth was given public paths, or requirements of paths. docs/guides/forward-auth.md has the configuration."
+    "m2mguard: 500: the proxy does not say which request it asks about, and the answer depends on that. It must set one "
+    "X-Forwarded-Method and one X-Forwarded-Uri; see docs/guides/forward-auth.md. This is logged once."
 )
+_logger: Final = logging.getLogger("m2mguard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +84,11 @@ class ForwardAuth:
     request is answered as the API itself would answer it (RFC 6750 section 3), and the proxy must pass that on.
 
     The method and the path of the request in question are read from `X-Forwarded-Method` and `X-Forwarded-Uri`, so only the proxy may
-    reach this application, and it must set both. The path of the question itself says nothing.
+    reach this application, and it must set both. The path of the question itself says nothing. Without the two, a token is judged by
+    `requires` alone; where the answer depends on the path, it is 500.
 
-    What is asked without these two is answered for the service itself: readiness at `READINESS_PATH`; the public key at `JWKS_PATH`; the
-    metadata of a server that has a `resource_url` (RFC 9728), at its path, to which the proxy must route.
+    Requests without them at paths of the service itself are answered, too: readiness at `READINESS_PATH`; the public key at `JWKS_PATH`;
+    the metadata of a server that has a `resource_url` (RFC 9728) at its path, to which the proxy must route.
 
     At `lifespan` startup it fetches keys, for at most 5 s. With keys at hand nothing is awaited; else at most what `KeyCaching` allows.
     Safe to share between tasks and event loops.
@@ -94,15 +99,14 @@ class ForwardAuth:
             `OriginalRequest`.
         public: the paths that need no token, default none, as for `PublicPaths`. The handshake of a WebSocket is a GET here.
         paths: what some paths require besides, default nothing: entries as in `public`, such as "/admin/" or "GET /reports/", to a
-            `Requirement`. The entry with the longest path counts. Where it is not clear which entry a request is about, all must be met
-            that it may be about: a path that is not canonical, another case, a method that is not named there.
+            `Requirement`. The entries with the longest path count: those that name the method, else those that name none, else all of
+            them. Where it is not clear which path is meant, all must be met that may be: the path is not canonical, or in another case.
         identity_key: signs the identity: a private key of the curve P-256, as PEM. Default None: no `X-M2M-Identity`. Given, this field
             holds a token (ES256, valid for 60 s), which the API verifies by a `ResourceServer` that trusts `identity_issuer`, or by any
             other JWT library with the key at `JWKS_PATH`.
 
     Raises:
-        ConfigurationError: an invalid argument. Also raised for a request, which the ASGI server then answers with 500, if the proxy
-            does not tell which request it asks about, and the answer depends on that.
+        ConfigurationError: an invalid argument.
     """
 
     def __init__(
@@ -118,19 +122,18 @@ class ForwardAuth:
             raise ConfigurationError("server must be a ResourceServer.")
         if requires is not None and not isinstance(requires, Requirement):
             raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
-        exemptions = Exemptions(public=public)
+        self._server = server
+        self._requires = requires
+        self._exemptions = Exemptions(public=public)
         self._paths = PathRequirements(paths)
+        self._signer = None if identity_key is None else IdentitySigner(identity_key)
         requirements = [*self._paths.all, *([] if requires is None else [requires])]
         for requirement in requirements:
             server.check_requirement(requirement)
-        self._server = server
-        self._requires = requires
-        self._exemptions = exemptions
-        self._must_know_the_path = (
-            bool(exemptions.public) or bool(paths) or any(callable(one.organization) for one in requirements)
-        )
-        self._signer = None if identity_key is None else IdentitySigner(identity_key)
-        mark(self, RouteGuard(requirement=requires, server=server, public=exemptions.public))
+        depends_on_path = any(callable(requirement.organization) for requirement in requirements)
+        self._must_know_path = bool(self._exemptions.public) or bool(self._paths) or depends_on_path
+        self._has_logged = False
+        mark(self, RouteGuard(requirement=requires, server=server, public=self._exemptions.public))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one question."""
@@ -139,17 +142,17 @@ class ForwardAuth:
             return
         methods, uris = _values(scope, _METHOD), _values(scope, _URI)
         answer = None if methods or uris else self._own(scope)
-        await send_answer(answer or await self._answer(scope, methods, uris), scope, send)
+        await send_answer(answer or await self._judge(scope, methods, uris), scope, send)
 
-    async def _answer(self, scope: Scope, methods: list[bytes], uris: list[bytes]) -> Answer:
+    async def _judge(self, scope: Scope, methods: list[bytes], uris: list[bytes]) -> Answer:
         is_told = len(methods) == len(uris) == 1
-        if self._must_know_the_path and not is_told:
-            raise ConfigurationError(_MISDIRECTED)
+        if self._must_know_path and not is_told:
+            return self._misdirected()
         asked = _original(scope, methods[0], uris[0]) if is_told else _original(scope, b"", b"")
         if self._exemptions.is_public(asked):
             return self._pass(None)
         route = (asked.method, unquote(asked.raw_path)) if is_told else route_of(scope)
-        method = None if may_run_as_another_method(asked.fields, asked.query) else asked.method
+        method = None if may_run_as_another_method(asked.fields, asked.query) else asked.method or None
         try:
             caller = await self._server.aauthenticate(
                 authorization_fields(scope), self._requires, request=asked, route=route
@@ -161,7 +164,7 @@ class ForwardAuth:
         return self._pass(caller)
 
     def _pass(self, caller: Caller | None) -> Answer:
-        """The answer that lets a request pass. It names every field, also empty ones, so that a proxy replaces what the client sent."""
+        """The answer that lets a request pass. It has every field, also empty ones, so that a proxy replaces what the client sent."""
         headers = dict.fromkeys(
             (
                 "X-M2M-App-Id",
@@ -173,6 +176,7 @@ class ForwardAuth:
             ),
             "",
         )
+        headers["Cache-Control"] = "no-store"
         if caller is not None:
             headers["X-M2M-App-Id"] = _encoded(caller.app_id)
             headers["X-M2M-Subject"] = _encoded(caller.subject)
@@ -182,19 +186,27 @@ class ForwardAuth:
             if self._signer is not None:
                 clock = self._server.settings.clock
                 headers["X-M2M-Identity"] = self._signer.sign(caller, time.time() if clock is None else clock())
-        return _answer(b"", headers | {"Cache-Control": "no-store"})
+        return Answer(status=200, headers=headers, body=b"", detail={})
 
     def _own(self, scope: Scope) -> Answer | None:
-        """The answer to a question about this service itself, or None."""
-        if scope.get("method") not in ("GET", "HEAD"):
+        """The answer to a request to this service itself, or None."""
+        path, metadata = scope["path"].removeprefix(scope.get("root_path", "")), self._server.resource_metadata
+        if not path.startswith(_OWN_PATHS):
             return None
-        path = unambiguous_path(scope["path"], scope.get("root_path", ""), scope.get("raw_path"))
-        if path == READINESS_PATH:
-            return self._server.readiness()
-        if path == JWKS_PATH and self._signer is not None:
-            return _answer(json.dumps(self._signer.jwks).encode(), {"Content-Type": "application/json"})
-        metadata = self._server.resource_metadata
-        return metadata.answer if metadata is not None and path == metadata.path else None
+        if scope.get("method") in ("GET", "HEAD"):
+            if path == READINESS_PATH:
+                return self._server.readiness()
+            if path == JWKS_PATH and self._signer is not None:
+                return _json(200, self._signer.jwks)
+            if metadata is not None and path == metadata.path:
+                return metadata.answer
+        return _json(404, {"error": "not_found"})
+
+    def _misdirected(self) -> Answer:
+        if not self._has_logged:
+            self._has_logged = True
+            _logger.error(_MISDIRECTED)
+        return _json(500, {"error": "server_error"})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":
@@ -206,15 +218,11 @@ class ForwardAuth:
 def _original(scope: Scope, method: bytes, uri: bytes) -> OriginalRequest:
     raw_path, _, query = uri.partition(b"?")
     name = method.decode("latin-1")
+    fields = tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name.lower() != _METHOD
+    )
     return OriginalRequest(
-        method=name if _TOKEN.fullmatch(name) else "",
-        raw_path=raw_path,
-        query=query.decode("latin-1"),
-        fields=tuple(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in scope["headers"]
-            if name.lower() != _METHOD
-        ),
+        method=name if _TOKEN.fullmatch(name) else "", raw_path=raw_path, query=query.decode("latin-1"), fields=fields
     )
 
 
@@ -226,8 +234,9 @@ def _encoded(text: str) -> str:
     return quote(text, safe=_UNENCODED)
 
 
-def _answer(body: bytes, headers: dict[str, str]) -> Answer:
-    return Answer(status=200, headers=MappingProxyType(headers), body=body, detail=MappingProxyType({}))
+def _json(status: int, detail: Mapping[str, Any]) -> Answer:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return Answer(status=status, headers=headers, body=json.dumps(detail).encode(), detail=detail)
 
 
 def __dir__() -> list[str]:

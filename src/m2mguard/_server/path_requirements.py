@@ -13,14 +13,19 @@ from m2mguard.errors import ConfigurationError
 from m2mguard.paths import parse_entry, plain_path
 
 
-class _Entry(NamedTuple):
+class _Path(NamedTuple):
+    """The entries of one path: each its methods, None for every method, and what it requires."""
+
     path: str
-    methods: frozenset[str] | None
-    requirement: Requirement
+    entries: list[tuple[frozenset[str] | None, Requirement]]
 
     @property
     def is_prefix(self) -> bool:
         return self.path.endswith("/")
+
+    @property
+    def length(self) -> int:
+        return len(self.path.rstrip("/"))
 
     def is_about(self, sent: str) -> bool:
         """Tell whether a path, as it was sent, is certainly meant."""
@@ -30,6 +35,12 @@ class _Entry(NamedTuple):
         """Tell whether a router may take a path for one that is meant: some ignore case, or a slash at the end."""
         own, asked = self.path.rstrip("/").casefold(), path.rstrip("/").casefold()
         return asked == own or (self.is_prefix and asked.startswith(f"{own}/"))
+
+    def of(self, method: str | None) -> list[Requirement]:
+        """The requirements that count for a method: all of them, if none is for it, or it is not known."""
+        named = [required for methods, required in self.entries if methods is not None and method in methods]
+        others = [required for methods, required in self.entries if methods is None and method is not None]
+        return named or others or [required for _, required in self.entries]
 
 
 class PathRequirements:
@@ -42,51 +53,49 @@ class PathRequirements:
         ConfigurationError: an entry that is not a canonical path, or a value that is not a Requirement.
     """
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_paths",)
 
     def __init__(self, entries: Mapping[str, Requirement]) -> None:
         if not isinstance(entries, Mapping):
             raise ConfigurationError(
                 'paths must be a dict of paths to Requirements: paths={"/admin/": Requirement(...)}.'
             )
-        found = []
+        found: dict[str, _Path] = {}
         for name, requirement in entries.items():
             methods, path = parse_entry(name, "paths")
             if not isinstance(requirement, Requirement):
                 raise ConfigurationError(
                     f'paths[{name!r}] must be a Requirement, such as Requirement(scopes=["admin"]).'
                 )
-            found.append(_Entry(path, methods, requirement))
-        self._entries = tuple(found)
+            found.setdefault(path, _Path(path, [])).entries.append((methods, requirement))
+        self._paths = tuple(found.values())
 
     def __bool__(self) -> bool:
-        return bool(self._entries)
+        return bool(self._paths)
 
     @property
-    def all(self) -> tuple[Requirement, ...]:
+    def all(self) -> list[Requirement]:
         """Every requirement."""
-        return tuple(entry.requirement for entry in self._entries)
+        return [required for one in self._paths for _, required in one.entries]
 
-    def of(self, raw_path: bytes, method: str | None) -> tuple[Requirement, ...]:
-        """What a request must meet: the requirements of the entry with the longest path. All of them, if none fits the method.
+    def of(self, raw_path: bytes, method: str | None) -> list[Requirement]:
+        """What a request must meet: what the longest path requires that it is about.
 
-        Where it is not clear which entry that is, every entry that may be meant counts: for a path that is not canonical, all.
+        Where it is not clear which path that is, every one that may be meant counts; for a path that is not canonical, all.
 
         Args:
             raw_path: the path as it was sent, without the query.
             method: as it was sent, or None if the request may run as another one.
         """
+        return [required for one in self._about(raw_path) for required in one.of(method)]
+
+    def _about(self, raw_path: bytes) -> list[_Path]:
         path = plain_path(raw_path)
         if path is None:
-            return self.all
+            return list(self._paths)
         sent = raw_path.decode()
-        possible = [entry for entry in self._entries if entry.may_be_about(path)]
-        nearest = [entry for entry in possible if entry.path == sent and not entry.is_prefix]
-        if possible and not nearest:
-            longest = max(len(entry.path.rstrip("/")) for entry in possible)
-            nearest = [entry for entry in possible if len(entry.path.rstrip("/")) == longest]
-        if not all(entry.is_about(sent) for entry in nearest):
-            return tuple(entry.requirement for entry in possible)
-        fitting = [entry for entry in nearest if entry.methods is not None and method in entry.methods]
-        fitting = fitting or [entry for entry in nearest if entry.methods is None]
-        return tuple(entry.requirement for entry in fitting or nearest)
+        possible = [one for one in self._paths if one.may_be_about(path)]
+        exact = [one for one in possible if one.path == sent and not one.is_prefix]
+        longest = max((one.length for one in possible), default=0)
+        nearest = exact or [one for one in possible if one.length == longest]
+        return nearest if all(one.is_about(sent) for one in nearest) else possible
