@@ -135,7 +135,7 @@ def plain_path(raw_path: bytes) -> str | None:
         path = unquote_to_bytes(raw_path).decode()
     except UnicodeDecodeError:
         return None
-    return path if _is_canonical(path) and _SENT.fullmatch(raw_path) else None
+    return path if raw_path == b"/" or (_is_canonical(path) and _SENT.fullmatch(raw_path)) else None
 
 
 def _below(root_path: str, path: str) -> str | None:

@@ -111,9 +111,11 @@ async def api(scope: Any, receive: Any, send: Any) -> None:
         "body": body.decode(),
     }
     status = int(path.rpartition("/")[2]) if path.startswith("/own-refusal/") else 200
-    fields = [(b"content-type", b"application/json"), (b"www-authenticate", b"Own")]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": json.dumps(shown).encode()})
+    content = json.dumps(shown).encode()
+    fields = {"content-type": "application/json", "content-length": str(len(content)), "www-authenticate": "Own"}
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 @pytest.fixture(scope="module")
