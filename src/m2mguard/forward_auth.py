@@ -99,8 +99,8 @@ class ForwardAuth:
             `OriginalRequest`.
         public: the paths that need no token, default none, as for `PublicPaths`. The handshake of a WebSocket is a GET here.
         paths: what some paths require besides, default nothing: entries as in `public`, such as "/admin/" or "GET /reports/", to a
-            `Requirement`. The entries with the longest path count: those that name the method, else those that name none, else all of
-            them. Where it is not clear which path is meant, all must be met that may be: the path is not canonical, or in another case.
+            `Requirement`. Of the longest path the entries count that name the method, else the one that names none, which must be there.
+            Where it is not clear which path is meant, all must be met that may be: the path is not canonical, or in another case.
         identity_key: signs the identity: a private key of the curve P-256, as PEM. Default None: no `X-M2M-Identity`. Given, this field
             holds a token (ES256, valid for 60 s), which the API verifies by a `ResourceServer` that trusts `identity_issuer`, or by any
             other JWT library with the key at `JWKS_PATH`.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard import Requirement
+from m2mguard import ConfigurationError, Requirement
 from m2mguard._server.path_requirements import PathRequirements
 
 NAMES = {
@@ -16,6 +16,7 @@ NAMES = {
     "DELETE /orders/": "delete",
     "GET,POST /hooks/": "hook",
     "POST /hooks/": "post-hook",
+    "/hooks/": "any-hook",
 }
 PATHS = PathRequirements({entry: Requirement(scopes=[name]) for entry, name in NAMES.items()})
 ALL = " ".join(sorted(NAMES.values()))
@@ -43,10 +44,10 @@ def test_the_longest_path_counts(path, expected):
     [
         ("DELETE", "/orders/1", "delete"), ("PUT", "/orders/1", "one"), ("delete", "/orders/1", "one"), (None, "/orders/1", "delete one"),
         ("GET", "/hooks/1", "hook"), ("HEAD", "/hooks/1", "hook"), ("POST", "/hooks/1", "hook post-hook"),
-        ("DELETE", "/hooks/1", "hook post-hook"), (None, "/hooks/1", "hook post-hook"), ("DELETE", "/orders", "list"),
+        ("DELETE", "/hooks/1", "any-hook"), (None, "/hooks/1", "any-hook hook post-hook"), ("DELETE", "/orders", "list"),
     ],
 )  # fmt: skip
-def test_a_method_that_no_entry_names_must_meet_all(method, path, expected):
+def test_an_entry_that_names_the_method_counts_and_without_a_method_all(method, path, expected):
     assert names(path, method) == expected
 
 
@@ -72,6 +73,13 @@ def test_a_path_that_may_be_taken_for_an_entry_must_meet_it(path, expected):
 def test_a_path_that_is_not_canonical_must_meet_every_path(path):
     assert names(path, None) == ALL
     assert "admin" in names(path)
+
+
+@pytest.mark.parametrize("entries", [["GET /a/"], ["GET /a/", "POST /a/"], ["/a", "GET /a/"], ["/b/", "GET /a"]])
+def test_entries_for_some_methods_need_one_for_the_others(entries):
+    with pytest.raises(ConfigurationError, match="other methods require at /a"):
+        PathRequirements(dict.fromkeys(entries, Requirement()))
+    PathRequirements(dict.fromkeys([*entries, "/a", "/a/"], Requirement()))
 
 
 def test_no_entries_require_nothing():

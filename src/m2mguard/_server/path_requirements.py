@@ -37,10 +37,10 @@ class _Path(NamedTuple):
         return asked == own or (self.is_prefix and asked.startswith(f"{own}/"))
 
     def of(self, method: str | None) -> list[Requirement]:
-        """The requirements that count for a method: all of them, if none is for it, or it is not known."""
+        """The requirements that count for a method; all of them, if it is not known."""
         named = [required for methods, required in self.entries if methods is not None and method in methods]
-        others = [required for methods, required in self.entries if methods is None and method is not None]
-        return named or others or [required for _, required in self.entries]
+        others = [required for methods, required in self.entries if methods is None]
+        return [required for _, required in self.entries] if method is None else named or others
 
 
 class PathRequirements:
@@ -50,7 +50,8 @@ class PathRequirements:
         entries: entries as those of `PublicPaths`, such as "/admin/", "/orders" or "GET /reports/", to what a caller must meet there.
 
     Raises:
-        ConfigurationError: an entry that is not a canonical path, or a value that is not a Requirement.
+        ConfigurationError: an entry that is not a canonical path, a value that is not a Requirement, or entries for some methods of a
+            path, and none for the others.
     """
 
     __slots__ = ("_paths",)
@@ -69,6 +70,12 @@ class PathRequirements:
                 )
             found.setdefault(path, _Path(path, [])).entries.append((methods, requirement))
         self._paths = tuple(found.values())
+        for one in self._paths:
+            if all(methods is not None for methods, _ in one.entries):
+                raise ConfigurationError(
+                    f"paths: say what other methods require at {one.path}, in an entry without methods: "
+                    f"{{{one.path!r}: Requirement(...)}}. Requirement() asks for a valid token."
+                )
 
     def __bool__(self) -> bool:
         return bool(self._paths)
