@@ -152,6 +152,13 @@ from m2mguard.testing import FakeTokenSource
 
 m2mguard.client.grpc.call_credentials(FakeTokenSource("text"))
 """,
+    "forward-auth": """
+import subprocess, sys
+
+command = [sys.executable, "-m", "m2mguard", "forward-auth", "--issuer", "https://i.example", "--audience", "a", "--port", "0"]
+assert "port must be" in subprocess.run(command, capture_output=True, text=True).stderr
+import uvicorn
+""",
     "telemetry": """
 import m2mguard.telemetry
 """,

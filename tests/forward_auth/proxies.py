@@ -40,6 +40,9 @@ PROXIES = {
     ),
 }
 
+if shutil.which("nginx") is None:
+    del PROXIES["nginx of Debian"]
+
 
 def wait_until_serving(url: str, process: subprocess.Popen[bytes]) -> None:
     """Wait for the API's answer: Traefik answers with 404 before it has read its second file."""
@@ -54,7 +57,7 @@ def wait_until_serving(url: str, process: subprocess.Popen[bytes]) -> None:
 def running_proxy(name: str, folder: Path, *, api: str, service: str) -> Iterator[str]:
     """Run a proxy in front of an API and a forward-auth service on loopback, given by URL; yields the proxy's URL."""
     proxy = PROXIES[name]
-    program = shutil.which(proxy.command[0], path=PATH) or shutil.which(proxy.command[0])
+    program = shutil.which(proxy.command[0], path=PATH)
     if program is None:
         pytest.skip(f"{proxy.command[0]} is not installed")
     port = free_port()

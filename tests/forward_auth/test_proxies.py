@@ -127,7 +127,7 @@ def issuer() -> Iterator[LocalIssuer]:
 @pytest.fixture(scope="module", params=PROXIES)
 def addresses(request, tmp_path_factory) -> Iterator[tuple[str, Application]]:
     service = Application()
-    options = {"ws": "websockets-sansio", "max_head_bytes": 262_144}
+    options: Any = {"ws": "websockets-sansio", "max_head_bytes": 262_144}
     with under_uvicorn(service, **options) as service_url, under_uvicorn(api, **options) as api_url:
         service.app = api  # until the proxy is started
         with running_proxy(request.param, tmp_path_factory.mktemp("proxy"), api=api_url, service=service_url) as url:
@@ -136,7 +136,8 @@ def addresses(request, tmp_path_factory) -> Iterator[tuple[str, Application]]:
 
 @pytest.fixture
 def setup(addresses, issuer) -> Setup:
-    return Setup(*addresses, issuer)
+    url, service = addresses
+    return Setup(url, service, issuer)
 
 
 def test_the_api_sees_the_request_and_who_sent_it(setup):
@@ -155,14 +156,15 @@ def test_the_api_can_verify_the_signed_identity(setup):
 
 
 def refused(setup: Setup, reason: str) -> dict[str, Any]:
-    return {
+    requests: dict[str, dict[str, Any]] = {
         "missing": {},
         "other scheme": {"fields": [("Authorization", "Basic eDp5")]},
         "grammar": {"fields": [("Authorization", "Bearer a b")]},
         "not a token": {"token": "canary"},
         "expired": {"token": setup.token(exp=1_700_000_000)},
         "scope": {"token": setup.token("other"), "path": "/admin/x"},
-    }[reason]
+    }
+    return requests[reason]
 
 
 @pytest.mark.parametrize("reason", ["missing", "other scheme", "grammar", "not a token", "expired", "scope"])
