@@ -178,7 +178,9 @@ def parse_entry(entry: object, setting: str = "public") -> tuple[Methods, str]:
         raise ConfigurationError(f"{setting}: every entry must be a string that starts with '/'.")
     found = _ENTRY.fullmatch(entry)
     if entry.rpartition(" ")[2] == "/":
-        raise ConfigurationError(f"{setting}: '/' means every path. Name the paths in question, such as '/healthz'.")
+        raise ConfigurationError(
+            f"{setting}: '/' would open every path. Name the paths that need no token, such as '/healthz'."
+        )
     if found is None or not _LITERAL.fullmatch(entry):
         raise ConfigurationError(
             f"{setting}: {entry!r} would never match. Give a plain path of ASCII characters that starts with '/', without empty, '.' "

@@ -381,7 +381,7 @@ async def _async_hook(error, scope): ...
         ({"requires": "read:orders"}, "requires must be a Requirement"),
         ({"requires": ["read:orders"]}, "requires must be a Requirement"),
         ({"public": "/healthz"}, "public is a string"),
-        ({"public": ["/"]}, "means every path"),
+        ({"public": ["/"]}, "would open every path"),
         ({"public": ["healthz"]}, "would never match"),
         ({"preflight": True}, "preflight must be"),
         ({"preflight": "Exempt"}, "preflight must be"),

@@ -63,6 +63,8 @@ class PathRequirements:
             )
         found: dict[str, _Path] = {}
         for name, requirement in entries.items():
+            if isinstance(name, str) and name.rpartition(" ")[2] == "/":
+                raise ConfigurationError("paths: '/' is every path: say in `requires` what every request must meet.")
             methods, path = parse_entry(name, "paths")
             if not isinstance(requirement, Requirement):
                 raise ConfigurationError(
