@@ -125,14 +125,17 @@ def serve(no_thread_remains: None) -> Iterator[Callable[[Any], str]]:
 
 
 @contextlib.contextmanager
-def under_uvicorn(app: Any = None, *, build: Callable[[str], Any] | None = None) -> Iterator[str]:
+def under_uvicorn(
+    app: Any = None, *, build: Callable[[str], Any] | None = None, ws: str = "none", max_head_bytes: int = 16_384
+) -> Iterator[str]:
     """Serve an ASGI app on loopback inside the block, or the one that `build` makes for the URL. `serve` does it for one test."""
     # The socket listens before the server runs, so the first request waits in its queue and no test has to poll.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
         url = f"http://{host}:{port}"
         app = app if build is None else build(url)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+        config = uvicorn.Config(app, log_level="warning", ws=ws, h11_max_incomplete_event_size=max_head_bytes)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="uvicorn")
         thread.start()
         try:

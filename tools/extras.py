@@ -169,6 +169,13 @@ from m2mguard.testing import TestServer
 with TestServer() as server:
     assert FastMCP("orders", auth=M2MAuth(server, tools={"delete_order": ["delete:orders"]})).http_app()
 """,
+    "forward-auth": """
+import subprocess, sys
+
+command = [sys.executable, "-m", "m2mguard", "forward-auth", "--issuer", "https://i.example", "--audience", "a", "--port", "0"]
+assert "port must be" in subprocess.run(command, capture_output=True, text=True).stderr
+import uvicorn
+""",
     "telemetry": """
 import m2mguard.telemetry
 """,

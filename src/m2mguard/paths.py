@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from m2mguard.errors import ConfigurationError
 
@@ -60,7 +61,7 @@ class PublicPaths:
                 'public is a string, or no list at all; give a list of paths: public=["/healthz"].'
             )
         named: dict[str, Methods] = {}
-        for methods, path in map(_parsed, entries):
+        for methods, path in map(parse_entry, entries):
             before = named.get(path, _NO_METHOD)
             named[path] = None if before is None or methods is None else before | methods
         self._exact = {path: methods for path, methods in named.items() if not path.endswith("/")}
@@ -124,6 +125,19 @@ def unambiguous_path(path: str, root_path: str, raw_path: bytes | None) -> str |
     return None if raw_path is not None and b"%" in raw_path else _below(root_path, path)
 
 
+def plain_path(raw_path: bytes) -> str | None:
+    """The decoded path of a request, or None if it is not canonical or not sent in its plain percent-encoding.
+
+    Args:
+        raw_path: the path as it was sent, without the query.
+    """
+    try:
+        path = unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError:
+        return None
+    return path if raw_path == b"/" or (_is_canonical(path) and _SENT.fullmatch(raw_path)) else None
+
+
 def _below(root_path: str, path: str) -> str | None:
     if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
         return path[len(root_path) :]
@@ -154,19 +168,24 @@ def _fits(methods: Methods, method: str | None) -> bool:
     return methods is None or method in methods
 
 
-def _parsed(entry: object) -> tuple[Methods, str]:
+def parse_entry(entry: object, setting: str = "public") -> tuple[Methods, str]:
+    """Read an entry of `public`, or of another setting with such entries: its methods, None for every method, and its path.
+
+    Raises:
+        ConfigurationError: as `PublicPaths`.
+    """
     if not isinstance(entry, str):
-        raise ConfigurationError("public: every entry must be a string that starts with '/'.")
+        raise ConfigurationError(f"{setting}: every entry must be a string that starts with '/'.")
     found = _ENTRY.fullmatch(entry)
     if entry.rpartition(" ")[2] == "/":
         raise ConfigurationError(
-            "public: '/' would open every path. Name the paths that need no token, such as '/healthz'."
+            f"{setting}: '/' would open every path. Name the paths that need no token, such as '/healthz'."
         )
     if found is None or not _LITERAL.fullmatch(entry):
         raise ConfigurationError(
-            f"public: {entry!r} would never match. Give a plain path of ASCII characters that starts with '/', without empty, '.' "
-            "or '..' segments, percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to open all paths "
-            "below it. To open some methods only, name them before the path: 'GET /reports/', 'GET,POST /hook'."
+            f"{setting}: {entry!r} would never match. Give a plain path of ASCII characters that starts with '/', without empty, '.' "
+            "or '..' segments, percent-encoding or wildcards such as '{id}' or '*', and with a '/' at the end to mean all paths "
+            "below it. For some methods only, name them before the path: 'GET /reports/', 'GET,POST /hook'."
         )
     if found["methods"] is None:
         return None, found["path"]

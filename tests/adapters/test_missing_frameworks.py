@@ -62,7 +62,7 @@ def test_the_import_error_names_the_extra_to_install(module, missing):
     assert last.endswith(f'pip install "m2mguard[{EXTRAS[module]}]"')
 
 
-@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+@pytest.mark.parametrize("module", ["asgi", "wsgi", "forward_auth"])
 def test_the_plain_adapters_need_no_framework(module):
     done = importing(module, ALL)
     assert done.returncode == 0, done.stderr

@@ -12,12 +12,13 @@ from tests.contract.django_harnesses import (
     DjangoViews,
     DRFViews,
 )
+from tests.contract.forward_auth_harness import ForwardAuthHarness
 from tests.contract.mcp_harnesses import FastMCPHarness, MCPHarness
 from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
 HARNESSES: tuple[Harness, ...] = (
     PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness(),
-    AiohttpMiddleware(), AiohttpHandlers(), MCPHarness(), FastMCPHarness(),
+    AiohttpMiddleware(), AiohttpHandlers(), MCPHarness(), FastMCPHarness(), ForwardAuthHarness(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import NoReturn
 from m2mguard._cli.client_credentials import add_client_options
 from m2mguard._cli.command_setup import add_settings_options, parse_time
 from m2mguard._cli.dev.dev_command import add_dev_options
+from m2mguard._cli.forward_auth.forward_auth_command import add_forward_auth_options
 from m2mguard._version import __version__
 
 _TOKEN_LIKE = re.compile(r"[\w.-]{40,}", re.ASCII)
@@ -38,6 +39,13 @@ _CREDENTIALS_EPILOG = (
 )
 _DEV = """\
 Serve a local issuer for development, with a web page to mint tokens, rotate keys, break the issuer and explain tokens.
+"""
+_FORWARD_AUTH = """\
+Serve the endpoint that nginx, Traefik, Caddy or Envoy asks about each request, so that an API in any language is protected.
+"""
+_FORWARD_AUTH_EPILOG = """\
+Each option that only this command has may be a variable: M2MGUARD_FORWARD_AUTH_RULES, _IDENTITY_KEY, _HOST, _PORT.
+Exit status: 0 it was stopped, 2 wrong usage.
 """
 _HEALTH = """\
 Fetch the keys as a starting service does, and show whether tokens can be checked; if not, show why, and what to do.
@@ -104,6 +112,8 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
     health.add_argument("--json", action="store_true", help="print what server.health() returns")
     keys = add_command("keys", "show the keys, and why others are passed over", _KEYS, _KEYS_EPILOG)
     keys.add_argument("--json", action="store_true", help="print the same as JSON, for programs")
+    forward_auth = add_command("forward-auth", "protect an API behind a proxy", _FORWARD_AUTH, _FORWARD_AUTH_EPILOG)
+    add_forward_auth_options(forward_auth)
     dev = subparsers.add_parser(
         "dev",
         help="serve a local issuer with a web page",

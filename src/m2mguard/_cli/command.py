@@ -20,6 +20,7 @@ from m2mguard._cli.doctor.finding import Finding, Severity
 from m2mguard._cli.doctor.machine_checks import QUIET_HANDLER
 from m2mguard._cli.explain import explain
 from m2mguard._cli.explanation_output import format_explanation_json, show_explanation
+from m2mguard._cli.forward_auth.forward_auth_command import run_forward_auth_command
 from m2mguard._cli.output import Output, create_output
 from m2mguard._cli.pasted.pasted_reader import MAX_PASTED_CHARACTERS
 from m2mguard._cli.token_command import run_token_command
@@ -41,9 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: for --help and --version, with status 0, and for wrong usage, with status 2, as argparse does.
     """
-    logging.getLogger("m2mguard").addHandler(QUIET_HANDLER)  # the output of the command already shows it
     parser, commands = create_parsers()
     options = parser.parse_args(argv)
+    if options.command != "forward-auth":
+        logging.getLogger("m2mguard").addHandler(QUIET_HANDLER)  # the output of the command already shows it
     command = commands[options.command]
     output = create_output(sys.stdout, os.environ)
     try:
@@ -54,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 status = _run_doctor(options, output)
             case "dev":
                 status = run_dev_command(options)
+            case "forward-auth":
+                status = run_forward_auth_command(options, os.environ)
             case "token":
                 status = run_token_command(output, options, os.environ)
             case "why":
