@@ -214,7 +214,7 @@ def live(issuer):
     server = ResourceServer(issuer.trusted, audience=SHOPPING_API, leeway=0)
     app.add_middleware(BearerAuthMiddleware, server=server, end_with_token=True)
     port = free_port()
-    running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical"))
+    running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", ws="websockets-sansio"))
     thread = threading.Thread(target=running.run)
     thread.start()
     while not running.started:

@@ -13,6 +13,7 @@ import grpc
 
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._server.route_marks import mark
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, AuthError, KeysUnavailable
 from m2mguard.grpc._policy import (
@@ -48,6 +49,7 @@ class Guard(grpc.ServerInterceptor):
         streams: Literal["end", "keep"] = "end",
     ) -> None:
         self._policy = Policy(server, requires, methods, public, streams)
+        mark(self, self._policy.mark)
         self._open: Sweeper[_OpenStream] = Sweeper("m2mguard-grpc-streams", _OpenStream.look)
 
     def intercept_service(
@@ -56,19 +58,23 @@ class Guard(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Wrap the handler of a call."""
-        handler, method = continuation(handler_call_details), handler_call_details.method
-        if self._policy.is_public(method):
+        handler, details = continuation(handler_call_details), handler_call_details
+        if self._policy.is_public(details.method):
             return handler
-        return wrapped(handler, lambda behavior, kind: self.wrap(behavior, kind, method), unknown=_unimplemented)
+        if handler is None:
+            handler = grpc.stream_stream_rpc_method_handler(_unimplemented)
+        return wrapped(handler, lambda behavior, kind: self.wrap(behavior, kind, details))
 
-    def wrap(self, behavior: Behavior, kind: Kind, method: str) -> Behavior:
-        """Wrap what a handler does, for a thread."""
+    def wrap(
+        self, behavior: Behavior, kind: Kind, details: grpc.HandlerCallDetails, caller: Caller | None = None
+    ) -> Behavior:
+        """Wrap what a handler does, for a thread. The token is verified there, unless its Caller is known."""
 
         def answer_once(request: Any, context: Any) -> Any:
-            caller, within = self._enter(method, context)
+            known, within = self._enter(details, context, caller)
             if not kind.streams or not self._policy.ends_streams:
                 return within.run(behavior, request, context)
-            stream = _OpenStream(self._policy, method, context, caller)
+            stream = _OpenStream(self._policy, details, context, known)
             self._open.add(stream)
             try:
                 return within.run(behavior, stream.while_good(request), context)
@@ -76,12 +82,12 @@ class Guard(grpc.ServerInterceptor):
                 self._open.remove(stream)
 
         def answer_stream(request: Any, context: Any) -> Iterator[Any]:
-            caller, within = self._enter(method, context)
+            known, within = self._enter(details, context, caller)
             answers = within.run(lambda: iter(behavior(request, context)))
             if not self._policy.ends_streams:
                 yield from _each(answers, within)
                 return
-            stream = _OpenStream(self._policy, method, context, caller)
+            stream = _OpenStream(self._policy, details, context, known)
             self._open.add(stream)
             try:
                 yield from stream.while_good(_each(answers, within))
@@ -90,10 +96,12 @@ class Guard(grpc.ServerInterceptor):
 
         return answer_stream if kind.answers_stream else answer_once
 
-    def _enter(self, method: str, context: Any) -> tuple[Caller, contextvars.Context]:
+    def _enter(
+        self, details: grpc.HandlerCallDetails, context: Any, caller: Caller | None
+    ) -> tuple[Caller, contextvars.Context]:
         """The Caller of a call, and a context of its own in which `current_caller` finds it: threads of a pool serve many calls."""
         try:
-            caller = self._policy.authenticate(method, context)
+            caller = caller or self._policy.authenticate(details)
         except AnswerableError as error:
             _abort(context, self._policy, error)
         within = contextvars.copy_context()
@@ -106,7 +114,7 @@ class _OpenStream:
     """A streaming call on threads, that is to end with its token."""
 
     policy: Policy
-    method: str
+    details: grpc.HandlerCallDetails
     context: Any
     caller: Caller
     looked_at: float = field(default_factory=time.monotonic)
@@ -136,7 +144,7 @@ class _OpenStream:
             return True
         self.looked_at = time.monotonic()
         try:
-            self.policy.authenticate(self.method, self.context)
+            self.policy.authenticate(self.details)
         except AuthError:
             return False
         except KeysUnavailable:
@@ -152,8 +160,13 @@ def _unimplemented(_request: Any, context: Any) -> Iterator[Any]:
 def _each(answers: Iterator[Any], within: contextvars.Context) -> Iterator[Any]:
     """The messages of a handler, each made in the context of its call."""
     end = object()
-    while (message := within.run(next, answers, end)) is not end:
-        yield message
+    try:
+        while (message := within.run(next, answers, end)) is not end:
+            yield message
+    finally:
+        close = getattr(answers, "close", None)  # of a generator, whose `finally` belongs to the call, too
+        if close is not None:
+            within.run(close)
 
 
 def _abort(context: Any, policy: Policy, error: AnswerableError) -> NoReturn:
