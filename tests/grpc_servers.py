@@ -121,7 +121,7 @@ def serving(
 @contextlib.contextmanager
 def sync_server(interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcHandler], threads: int) -> Iterator[int]:
     with ThreadPoolExecutor(threads) as pool:
-        server = grpc.server(pool, handlers=services, interceptors=interceptors, options=OPTIONS)
+        server = grpc.server(pool, handlers=list(services), interceptors=list(interceptors), options=OPTIONS)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:

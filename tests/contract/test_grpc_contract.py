@@ -8,12 +8,13 @@ import dataclasses
 import json
 import re
 from contextlib import nullcontext
+from typing import Any
 
 import grpc
 import pytest
 
 from m2mguard.testing import calling_as
-from m2mguard.testing.contract import CASES, Case, ContractRequest, Environment
+from m2mguard.testing.contract import CASES, Case, ContractRequest
 from tests.grpc_servers import (
     AIO_METHODS,
     GUARDS,
@@ -63,13 +64,13 @@ def concerns_grpc(case: Case) -> bool:
     return bool(path_is_plain and rest_is_plain and hasattr(case.expected, "reasons"))
 
 
-def tenant(details: grpc.HandlerCallDetails) -> str | None:
+def tenant(details: Any) -> str | None:
     return dict(details.invocation_metadata).get("tenant")
 
 
 def hold(case: Case, outcome: Outcome, kind: str) -> None:
     """Hold an outcome to the table."""
-    expected = case.expected
+    expected: Any = case.expected
     if not hasattr(expected, "status"):
         caller = {
             "app_id": expected.app_id,
@@ -103,7 +104,7 @@ CHOSEN = [case for case in CASES if concerns_grpc(case) and case.name not in NOT
 
 @pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.name)
 @pytest.mark.parametrize("on", SERVERS)
-def test_the_guard_fulfils_the_contract_for_every_kind_of_call(on: str, case: Case, environment: Environment):
+def test_the_guard_fulfils_the_contract_for_every_kind_of_call(on, case, environment):
     stack, methods = SERVERS[on]
     server = environment.server_without_keys() if case.issuer_is_down else environment.server
     values = case.credentials(environment.absent_issuer if case.issuer_is_down else environment.issuer)
