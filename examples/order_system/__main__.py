@@ -33,7 +33,7 @@ RESOURCES = {
 @contextlib.contextmanager
 def serving(app: Any) -> Iterator[str]:
     """Run an app under uvicorn on a free port of loopback, and give its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", ws="none", loop="asyncio"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

@@ -72,6 +72,8 @@ class OnThreads(grpc.GenericRpcHandler):
             request == b"wait" and context.is_active() and not self._ended.wait(0.05)
         ):  # a call that was cancelled is not
             pass
+        if request == b"late":
+            raise TimeoutError
         while request == b"work" and not self._ended.wait(0.01):
             yield who()
 
@@ -101,6 +103,8 @@ class OnALoop(OnThreads):
     async def _goes_on_async(self, request: bytes) -> Any:
         if request == b"wait":
             await asyncio.sleep(60)
+        if request == b"late":
+            raise TimeoutError
         while request == b"work" and not self._ended.is_set():
             await asyncio.sleep(0.01)
             yield who()

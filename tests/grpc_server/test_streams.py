@@ -1,15 +1,20 @@
 """A stream ends with its token, whether its handler works, waits, or has a client that stops reading."""
 
+import logging
 import threading
 import time
+from typing import Any
 
 import grpc
 import pytest
 
 from m2mguard import ResourceServer
-from m2mguard.testing import SHOPPING_API, LocalIssuer
+from m2mguard.grpc import Guard
+from m2mguard.grpc._policy import Kind
+from m2mguard.testing import SHOPPING_API, LocalIssuer, fake_caller
 from tests.manual_clock import ManualClock
 
+CALLER: Any = fake_caller("app-a", expires_at=time.time() + 600)
 STREAMS = ["unary_stream", "stream_stream"]
 
 
@@ -76,6 +81,7 @@ def test_a_client_that_stops_reading_is_ended_too(connect, issuer):
 @pytest.mark.parametrize("stack", ["threads", "event loop"])
 def test_a_stream_may_be_kept(connect, issuer):
     client = connect(streams="keep")
+    assert client.call("unary_stream", bearer(issuer, 1)).answers == [b"app-a"] * 2
     outcome = client.call("unary_stream", bearer(issuer, 1), message=b"work", timeout=2)
     assert outcome.code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert len(outcome.answers) > 10
@@ -101,6 +107,21 @@ def test_a_withdrawn_key_ends_a_stream_and_an_outage_does_not(connect, stack):
         with pytest.raises(grpc.RpcError):
             list(call)
         assert call.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.CANCELLED)
+
+
+def test_a_time_out_of_the_handler_itself_is_its_own(connect, issuer, monkeypatch):
+    monkeypatch.setattr(
+        logging.getLogger("grpc._cython.cygrpc"), "disabled", True
+    )  # a logged traceback would keep the server alive
+    outcome = connect().call("unary_stream", bearer(issuer, 60), message=b"late")
+    assert (outcome.code, outcome.answers) == (grpc.StatusCode.UNKNOWN, [b"app-a"])
+
+
+def test_an_iterator_is_a_stream_too(server, issuer):
+    behavior = Guard(server).wrap(
+        lambda request, context: iter(request), Kind(asks_stream=False, answers_stream=True), None, CALLER
+    )
+    assert list(behavior([b"a", b"b"], None)) == [b"a", b"b"]
 
 
 def test_nothing_remains_of_ended_streams(connect, stack, issuer):

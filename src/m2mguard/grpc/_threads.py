@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 import grpc
 
@@ -104,6 +104,7 @@ class Guard(grpc.ServerInterceptor):
             caller = caller or self._policy.authenticate(details)
         except AnswerableError as error:
             _abort(context, self._policy, error)
+            raise
         within = contextvars.copy_context()
         within.run(calling.set, caller)
         return caller, within
@@ -125,6 +126,7 @@ class _OpenStream:
         for message in messages:
             if self.is_over or self.policy.server.remaining(self.caller) <= 0:
                 _abort(self.context, self.policy, expired())
+                return
             yield message
 
     def look(self) -> bool:
@@ -153,8 +155,8 @@ class _OpenStream:
 
 
 def _unimplemented(_request: Any, context: Any) -> Iterator[Any]:
+    yield from ()
     context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
-    yield
 
 
 def _each(answers: Iterator[Any], within: contextvars.Context) -> Iterator[Any]:
@@ -169,8 +171,8 @@ def _each(answers: Iterator[Any], within: contextvars.Context) -> Iterator[Any]:
             within.run(close)
 
 
-def _abort(context: Any, policy: Policy, error: AnswerableError) -> NoReturn:
+def _abort(context: grpc.ServicerContext, policy: Policy, error: AnswerableError) -> None:
+    """End a call. Most contexts raise; that of a thread of an event loop's server returned before grpcio 1.76."""
     code, details, trailing = policy.status(error)
     context.set_trailing_metadata(trailing)
     context.abort(code, details)
-    raise AssertionError("abort returned")
