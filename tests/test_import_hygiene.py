@@ -87,7 +87,7 @@ asyncio.run(requests())
 
 FRAMEWORKS = {
     "aiohttp", "django", "fastapi", "flask", "grpc", "httpx", "httpx2", "opentelemetry", "pytest", "requests",
-    "rest_framework", "starlette", "uvicorn", "werkzeug",
+    "ninja", "rest_framework", "starlette", "uvicorn", "werkzeug",
 }  # fmt: skip
 UNREACHABLE = "http://127.0.0.1:1/oidc"  # no server listens on this port
 EVENT_LOOPS = {"anyio", "asyncio", "trio"}

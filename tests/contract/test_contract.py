@@ -12,6 +12,7 @@ from tests.contract.django_harnesses import (
     DjangoViews,
     DRFViews,
 )
+from tests.contract.ninja_harnesses import NinjaAsyncOperations, NinjaOperations, NinjaOperationsUnderASGI
 from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
 HARNESSES: tuple[Harness, ...] = (
@@ -19,6 +20,7 @@ HARNESSES: tuple[Harness, ...] = (
     AiohttpMiddleware(), AiohttpHandlers(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
+    NinjaOperations(), NinjaOperationsUnderASGI(), NinjaAsyncOperations(),
 )  # fmt: skip
 
 PARAMETERS = [
