@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Generator
 from typing import Any
 
 try:
@@ -94,12 +94,12 @@ class M2MAuth(AuthBase):
         mark(self, RouteGuard(requirement=requirement, server=server))
 
     def __call__(self, request: HttpRequest) -> Caller | Awaitable[Caller]:
-        """Return the Caller, or a coroutine for it in an async operation. Django Ninja calls this.
+        """Return the Caller; in an async operation, something to await for it. Django Ninja calls this.
 
         Raises:
             RefusedRequest: the request was refused.
         """
-        return self._aauthenticate(request) if _is_awaited() else self._authenticate(request)
+        return _Awaited(self._aauthenticate, request) if _is_awaited() else self._authenticate(request)
 
     def _authenticate(self, request: HttpRequest) -> Caller:
         try:
@@ -122,6 +122,22 @@ class M2MAuth(AuthBase):
         if operation is not None:  # so that no API needs a second line; one that has a handler of its own keeps it
             operation.api.add_exception_handler(_Refused, _respond)
         return RefusedRequest(error, self._server.answer(error))
+
+
+class _Awaited:
+    """What an async operation awaits. It has no truth value, since Ninja lets in whatever is true: also what nobody has awaited."""
+
+    __slots__ = ("_authenticate", "_request")
+
+    def __init__(self, authenticate: Callable[[HttpRequest], Awaitable[Caller]], request: HttpRequest) -> None:
+        self._authenticate = authenticate
+        self._request = request
+
+    def __await__(self) -> Generator[Any, None, Caller]:
+        return self._authenticate(self._request).__await__()
+
+    def __bool__(self) -> bool:
+        raise TypeError("in an async operation, await what M2MAuth returns")
 
 
 def _is_awaited() -> bool:

@@ -6,6 +6,8 @@ import types
 from typing import Any
 
 import pytest
+import urllib3
+from django.core.handlers.asgi import ASGIHandler
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 from ninja import NinjaAPI, Router
@@ -107,6 +109,18 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(issuer):
             answer, turns = asyncio.run(main(AsyncClient(), fields))
     assert answer.status_code == 200
     assert turns > 5
+
+
+def test_the_answers_are_the_same_under_a_real_server(serve, server, bearer):
+    with served(mixed(M2MAuth(server, "read:orders"))), urllib3.PoolManager(retries=False, timeout=20) as http:
+        url = serve(ASGIHandler())
+        twice = urllib3.HTTPHeaderDict([*bearer().items(), *bearer().items()])
+        for method, where in REQUESTS:
+            requests = (bearer(), {}, bearer(scopes=["other"]), twice)
+            answers = [http.request(method, url + where, headers=fields) for fields in requests]
+            assert [one.status for one in answers] == [200, 401, 403, 400]
+            assert answers[1].headers["WWW-Authenticate"] == CHALLENGE
+            assert answers[1].json() == MISSING
 
 
 def test_the_nearest_class_counts(server, bearer):
@@ -236,9 +250,18 @@ def test_a_subclass_may_call_it(send, server, bearer):
 def test_a_subclass_may_await_it_in_async_operations(server, bearer):
     with served(mixed(Awaiting(server, "read:orders"))):
         for send in (over_wsgi, over_asgi):
-            for request in (("GET", "/api/async"), ("GET", "/api/sync")):
-                accepted, refused = send((*request, bearer()), (*request, {}))
-                assert (accepted.status_code, refused.status_code) == (200, 401)
+            accepted, refused = send(("GET", "/api/async", bearer()), ("GET", "/api/async", {}))
+            assert (accepted.status_code, refused.status_code, refused.json()) == (200, 401, MISSING)
+
+
+def test_a_function_that_forgets_to_await_lets_nobody_in(server, bearer):
+    auth = M2MAuth(server, "read:orders")
+
+    async def forgetful(request):
+        return auth(request)
+
+    with served(mixed(forgetful)), pytest.raises(TypeError, match="await"):
+        over_asgi(("GET", "/api/async", bearer(scopes=["other"])))
 
 
 @pytest.mark.parametrize("send", [over_wsgi, over_asgi])
