@@ -12,7 +12,11 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-IN_THEIR_OWN_PROCESS = ["docs/guides/django.md", "docs/guides/drf.md"]  # Django can be configured only once
+IN_THEIR_OWN_PROCESS = [
+    "docs/guides/django.md",
+    "docs/guides/drf.md",
+    "docs/guides/ninja.md",
+]  # Django can be configured only once
 BLOCKS_ARE_FILES = ["docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
 
 pytest_collect_file = Sybil(

@@ -5,7 +5,7 @@ import importlib.util
 from m2mguard import Requirement
 from m2mguard.testing import TestServer
 
-for framework in ("fastapi", "starlette", "flask", "django", "rest_framework", "httpx2", "requests", "aiohttp", "pytest", "anyio"):
+for framework in ("fastapi", "starlette", "flask", "django", "rest_framework", "ninja", "httpx2", "requests", "aiohttp", "pytest", "anyio"):
     assert importlib.util.find_spec(framework) is None, framework
 with TestServer(http=True) as server:
     caller = server.verify(server.token("app-mine", scopes=["read"]), Requirement(scopes=["read"]))
@@ -118,6 +118,14 @@ class Orders(APIView):
         return Response("in")
 
 urlpatterns = [path("orders", Orders.as_view())]
+""" + _CHECK_DJANGO,
+    "ninja": _SERVER + _DJANGO.replace("OUR_OWN", "") + """
+from ninja import NinjaAPI
+from m2mguard.ninja import M2MAuth
+
+api = NinjaAPI(auth=M2MAuth(server, "read"))
+api.get("/orders")(lambda request: "in")
+urlpatterns = [path("", api.urls)]
 """ + _CHECK_DJANGO,
     "httpx2": _SERVER + """
 import httpx2

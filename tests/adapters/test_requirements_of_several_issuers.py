@@ -28,6 +28,7 @@ from m2mguard import (
 from m2mguard.drf import HasScopes, M2MAuthentication, Machine
 from m2mguard.fastapi import M2MAuth
 from m2mguard.flask import M2MGuard, current_caller
+from m2mguard.ninja import M2MAuth as NinjaAuth
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 
 AMBIGUOUS = Requirement(app_ids=["app-orders"])
@@ -171,6 +172,12 @@ def test_django_rest_framework_admits_no_request(server, issuer, send):
 
         with override_settings(M2MGUARD={"SERVER": server}, ROOT_URLCONF=django_urls(Orders.as_view())):
             assert send(lambda **headers: client.get("/orders/", **headers)) == expected
+
+
+def test_django_ninja_rejects_it_when_the_class_is_built(server, issuer):
+    with pytest.raises(ConfigurationError, match="issuers="):
+        NinjaAuth(server, app_ids=["app-orders"])
+    NinjaAuth(server, app_ids=["app-orders"], issuers=[issuer.url])
 
 
 def test_throttles_of_django_rest_framework_count_by_issuer_and_person(server, issuer, partner):

@@ -14,6 +14,7 @@ from tests.contract.django_harnesses import (
 )
 from tests.contract.forward_auth_harness import ForwardAuthHarness
 from tests.contract.mcp_harnesses import FastMCPHarness, MCPHarness
+from tests.contract.ninja_harnesses import NinjaAsyncOperations, NinjaOperations, NinjaOperationsUnderASGI
 from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
 HARNESSES: tuple[Harness, ...] = (
@@ -21,6 +22,7 @@ HARNESSES: tuple[Harness, ...] = (
     AiohttpMiddleware(), AiohttpHandlers(), MCPHarness(), FastMCPHarness(), ForwardAuthHarness(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),
+    NinjaOperations(), NinjaOperationsUnderASGI(), NinjaAsyncOperations(),
 )  # fmt: skip
 
 PARAMETERS = [

@@ -8,7 +8,7 @@ from tests.processes import running
 
 APPS = [
     "wsgi_app:app", "falcon_app:app", "bottle_app:app", "pyramid_app:app", "flask_app:app", "django_site:application",
-    "drf_site:application",
+    "drf_site:application", "ninja_site:application",
 ]  # fmt: skip
 
 

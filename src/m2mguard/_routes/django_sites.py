@@ -10,6 +10,7 @@ from typing import Any
 
 from m2mguard._routes.django_middleware import middleware_guards, with_server
 from m2mguard._routes.guarding import is_ours, module_of, where_is
+from m2mguard._routes.ninja_operations import DOCUMENTATION, path_view_of, survey_operations
 from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen
@@ -34,7 +35,8 @@ def survey_django(seen: Seen = (), prefix: str = "") -> Iterator[RouteReport]:
 
     guards, told = middleware_guards(seen, prefix)
     yield from told
-    yield from _patterns(get_resolver().url_patterns, f"{prefix}/", f"{prefix}/", guards)
+    # Django Ninja has one pattern for each operation of a path, and each serves all of them
+    yield from dict.fromkeys(_patterns(get_resolver().url_patterns, f"{prefix}/", f"{prefix}/", guards))
 
 
 def survey_view(view: Any) -> Iterator[RouteReport]:
@@ -95,6 +97,10 @@ def _is_of_the_admin(view: Any) -> bool:
 
 def _view(view: Any, path: str, shape: str, seen: Seen) -> Iterator[RouteReport]:
     found = (*seen, *with_server(guards_of_view(view)))
+    path_view = path_view_of(view)
+    if path_view is not None:
+        yield from survey_operations(path_view, path, shape, found)
+        return
     rest = getattr(view, "cls", None)
     if rest is not None and hasattr(rest, "authentication_classes"):
         from m2mguard._routes.rest_framework_views import survey_rest_view
@@ -136,6 +142,9 @@ def _purpose(view: Any) -> str:
     innermost = view
     while hasattr(innermost, "__wrapped__"):
         innermost = innermost.__wrapped__
+    innermost = getattr(innermost, "func", innermost)
+    if module_of(innermost) == DOCUMENTATION:
+        return "Django Ninja's own documentation"
     if is_ours(innermost):
         return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
     return "files that anybody may read" if module_of(innermost) in _FILES else ""

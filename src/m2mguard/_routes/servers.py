@@ -8,6 +8,7 @@ from typing import Any
 
 from m2mguard._routes.django_sites import is_django, survey_view
 from m2mguard._routes.guarding import module_of
+from m2mguard._routes.ninja_operations import callbacks_of
 from m2mguard._routes.starlette_apps import is_starlette
 from m2mguard._routes.survey import belongs_to_django, survey
 from m2mguard._routes.wrappers import guards_of_middleware, inner_of
@@ -44,6 +45,8 @@ def _servers(target: Any) -> Iterator[ResourceServer]:
         yield from (one.guard.server for one in guards_of_middleware(middleware) if one.guard.server is not None)
     for middleware in getattr(target, "middlewares", ()):  # of aiohttp
         yield from (guard.server for guard in guards_of(middleware) if guard.server is not None)
+    for callback in callbacks_of(target):
+        yield from (guard.server for guard in guards_of(callback) if guard.server is not None)
     for report in survey(target):
         yield from report.servers
     held = vars(target).values() if hasattr(target, "__dict__") else ()
@@ -69,7 +72,9 @@ def _of_django(target: Any) -> Iterator[ResourceServer]:
         for report in survey_view(view):
             yield from report.servers
     if belongs_to_django(target) or _is_of_the_site(target):
-        yield sys.modules["m2mguard.django._settings"].resource_server()
+        settled = sys.modules["m2mguard.django._settings"]
+        if hasattr(settled.settings, settled.SETTING):  # a site of Django Ninja needs no setting
+            yield settled.resource_server()
 
 
 def _is_of_the_site(target: Any) -> bool:

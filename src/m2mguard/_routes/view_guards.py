@@ -58,6 +58,11 @@ def by_handler(owner: Any, methods: Iterable[str]) -> dict[Any, list[str]]:
     return found
 
 
+def answering_around(view: Any) -> str:
+    """The first function around a view that may answer before it; "" where there is none."""
+    return next((_name(one) for one, names in _layers(view, "") if _may_answer(one, names, raises=False)), "")
+
+
 def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
     """The guards among functions around each other, the outermost first, each with what is around it that may answer."""
     functions = list(layers)
@@ -65,12 +70,15 @@ def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
     found: list[ObservedRoute] = []
     around = ""
     for function, names in functions:
-        module = module_of(function)
-        if module.startswith("m2mguard."):
+        if module_of(function).startswith("m2mguard."):
             found += [ObservedRoute(guard=one, above=around) for one in guards_of(function)[-1:]]  # the last is its own
         elif not around and _may_answer(function, names, raises=raises):
-            around = f"a function of {module or type(function).__module__}"
+            around = _name(function)
     return tuple(found)
+
+
+def _name(function: Any) -> str:
+    return f"a function of {module_of(function) or type(function).__module__}"
 
 
 def _may_answer(function: Any, names: list[str], *, raises: bool) -> bool:
