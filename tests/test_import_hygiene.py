@@ -86,7 +86,7 @@ asyncio.run(requests())
 """
 
 FRAMEWORKS = {
-    "aiohttp", "django", "fastapi", "flask", "grpc", "httpx", "httpx2", "opentelemetry", "pytest", "requests",
+    "aiohttp", "django", "fastapi", "flask", "grpc", "httpx", "httpx2", "litestar", "opentelemetry", "pytest", "requests",
     "ninja", "rest_framework", "starlette", "uvicorn", "werkzeug",
 }  # fmt: skip
 UNREACHABLE = "http://127.0.0.1:1/oidc"  # no server listens on this port

@@ -27,5 +27,5 @@ def test_the_list_of_public_modules_is_complete():
     top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
     assert top == [
         "aiohttp", "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "flask", "health", "issuer",
-        "net", "ninja", "paths", "presets", "starlette", "telemetry", "testing", "wsgi",
+        "litestar", "net", "ninja", "paths", "presets", "starlette", "telemetry", "testing", "wsgi",
     ]  # fmt: skip
