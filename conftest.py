@@ -12,11 +12,13 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+# Django can be configured only once, and Litestar looks for the module of a handler.
 IN_THEIR_OWN_PROCESS = [
     "docs/guides/django.md",
     "docs/guides/drf.md",
+    "docs/guides/litestar.md",
     "docs/guides/ninja.md",
-]  # Django can be configured only once
+]
 BLOCKS_ARE_FILES = ["docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
 
 pytest_collect_file = Sybil(

@@ -3,11 +3,11 @@
 from litestar import Litestar, Request, get
 from litestar.datastructures import State
 
-from m2mguard import Caller, Requirement, ResourceServer
-from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard import Caller, ResourceServer
+from m2mguard.litestar import M2MGuardPlugin, requires
 
 
-@get("/orders")
+@get("/orders", guards=[requires("read:orders")])
 async def orders(request: Request[Caller, Caller, State]) -> dict[str, str]:
     return {"hello": request.auth.app_id}
 
@@ -17,9 +17,8 @@ async def healthz() -> str:
     return "up"
 
 
-app = BearerAuthMiddleware(
-    Litestar([orders, healthz], logging_config=None),
-    ResourceServer.from_env(),
-    requires=Requirement(scopes=["read:orders"]),
-    public=["/healthz"],
+app = Litestar(
+    [orders, healthz],
+    plugins=[M2MGuardPlugin(ResourceServer.from_env(), public=["/healthz"])],
+    logging_config=None,
 )

@@ -86,8 +86,8 @@ asyncio.run(requests())
 """
 
 FRAMEWORKS = {
-    "aiohttp", "django", "fastapi", "fastmcp", "flask", "grpc", "httpx", "httpx2", "mcp", "ninja", "opentelemetry", "pydantic", "pytest",
-    "requests", "rest_framework", "starlette", "uvicorn", "werkzeug",
+    "aiohttp", "django", "fastapi", "fastmcp", "flask", "grpc", "httpx", "httpx2", "litestar", "mcp", "ninja", "opentelemetry", "pydantic",
+    "pytest", "requests", "rest_framework", "starlette", "uvicorn", "werkzeug",
 }  # fmt: skip
 UNREACHABLE = "http://127.0.0.1:1/oidc"  # no server listens on this port
 EVENT_LOOPS = {"anyio", "asyncio", "trio"}

@@ -5,7 +5,8 @@ import importlib.util
 from m2mguard import Requirement
 from m2mguard.testing import TestServer
 
-for framework in ("fastapi", "starlette", "flask", "django", "rest_framework", "ninja", "httpx2", "requests", "aiohttp", "pytest", "anyio"):
+for framework in ("fastapi", "starlette", "litestar", "flask", "django", "rest_framework", "ninja", "httpx2", "requests", "aiohttp",
+                  "pytest", "anyio"):
     assert importlib.util.find_spec(framework) is None, framework
 with TestServer(http=True) as server:
     caller = server.verify(server.token("app-mine", scopes=["read"]), Requirement(scopes=["read"]))
@@ -88,6 +89,15 @@ app = FastAPI()
 auth = M2MAuth(server)
 app.get("/orders", dependencies=[Security(auth, scopes=["read"])])(lambda: "in")
 check(app)
+""",
+    "litestar": _SERVER + _ASGI + """
+from litestar import Litestar, get
+from m2mguard.litestar import M2MGuardPlugin, requires
+
+async def orders() -> str:
+    return "in"
+
+check(Litestar([get("/orders", guards=[requires("read")])(orders)], plugins=[M2MGuardPlugin(server)], logging_config=None))
 """,
     "flask": _SERVER + """
 from flask import Flask

@@ -39,7 +39,7 @@ def handshake(url: str, token: str | None = None) -> tuple[http.client.HTTPRespo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("app", ["by_middleware", "by_dependency"])
+@pytest.mark.parametrize("app", ["by_middleware", "by_dependency", "by_plugin", "by_guard"])
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_refused_handshake_has_status_challenge_and_body(server, app):
     with LocalIssuer() as issuer:

@@ -1,16 +1,12 @@
-"""The contract's application in plain ASGI, Starlette, FastAPI, Litestar and Quart."""
+"""The contract's application in plain ASGI, Starlette, FastAPI and Quart."""
 
 import json
 import re
 from typing import Annotated, Any, ClassVar
 
 import anyio
-import litestar
-import litestar.response
-import litestar.testing
 import quart
 from fastapi import APIRouter, Depends, FastAPI
-from litestar.enums import HttpMethod
 from starlette.applications import Starlette
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, StreamingResponse
@@ -172,52 +168,6 @@ def _unwrapped(response: ContractResponse) -> ContractResponse:
     except ValueError:  # the application's own refusal, or HEAD
         return response
     return ContractResponse(status=response.status, fields=response.fields, body=body)
-
-
-class LitestarHarness:
-    """Litestar, wrapped in the middleware."""
-
-    matches_public_paths: ClassVar[bool] = True
-
-    def tenant(self, request: Any) -> str | None:
-        return PlainASGI().tenant(request)
-
-    def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
-        @litestar.route(
-            ["/caller", "/tenants/{tenant:str}/caller", "/mounted/caller", "/healthz", "/docs/page"],
-            http_method=[HttpMethod(method) for method in ALL_METHODS],
-            status_code=200,
-        )
-        async def who(request: litestar.Request[Any, Any, Any]) -> litestar.Response[Any]:
-            return litestar.Response(_caller_in(request))
-
-        @litestar.get("/stream")
-        async def stream() -> litestar.response.Stream:
-            return litestar.response.Stream(iter(STREAM), headers=dict(OWN_FIELDS), media_type="text/x-own")
-
-        @litestar.get("/refusal")
-        async def refusal() -> litestar.Response[bytes]:
-            status, fields, body = OWN_REFUSAL
-            return litestar.Response(body, status_code=status, headers=dict(fields), media_type="text/x-own")
-
-        @litestar.get("/failure")
-        async def failure() -> None:
-            application_failure()
-
-        def raise_again(_: Any, error: ApplicationFailure) -> Any:
-            raise error
-
-        app = litestar.Litestar(
-            [who, stream, refusal, failure],
-            exception_handlers={ApplicationFailure: raise_again},
-            logging_config=None,  # by default it configures the logging of the whole process
-            openapi_config=None,
-        )
-        protected: Any = BearerAuthMiddleware(
-            app, protection.server, requires=protection.requirement, public=protection.public
-        )
-        with litestar.testing.TestClient(protected, root_path=request.mounted_at) as client:
-            return send_with(client, request)
 
 
 class QuartHarness:

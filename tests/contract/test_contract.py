@@ -4,7 +4,7 @@ import pytest
 
 from m2mguard.testing.contract import CASES, ApplicationFailure, Case, Harness
 from tests.contract.aiohttp_harnesses import AiohttpHandlers, AiohttpMiddleware
-from tests.contract.asgi_harnesses import FastAPIHarness, LitestarHarness, PlainASGI, QuartHarness, StarletteHarness
+from tests.contract.asgi_harnesses import FastAPIHarness, PlainASGI, QuartHarness, StarletteHarness
 from tests.contract.django_harnesses import (
     DjangoAsyncMiddleware,
     DjangoAsyncViews,
@@ -13,12 +13,14 @@ from tests.contract.django_harnesses import (
     DRFViews,
 )
 from tests.contract.forward_auth_harness import ForwardAuthHarness
+from tests.contract.litestar_harnesses import LitestarGuards, LitestarHarness, LitestarPlugin
 from tests.contract.mcp_harnesses import FastMCPHarness, MCPHarness
 from tests.contract.ninja_harnesses import NinjaAsyncOperations, NinjaOperations, NinjaOperationsUnderASGI
 from tests.contract.wsgi_harnesses import FlaskApp, FlaskAsyncViews, FlaskViews, PlainWSGI
 
 HARNESSES: tuple[Harness, ...] = (
-    PlainASGI(), StarletteHarness(), FastAPIHarness(), LitestarHarness(), QuartHarness(),
+    PlainASGI(), StarletteHarness(), FastAPIHarness(), QuartHarness(),
+    LitestarHarness(), LitestarPlugin(), LitestarGuards(),
     AiohttpMiddleware(), AiohttpHandlers(), MCPHarness(), FastMCPHarness(), ForwardAuthHarness(),
     PlainWSGI(), FlaskApp(), FlaskViews(), FlaskAsyncViews(),
     DjangoViews(), DjangoAsyncViews(), DjangoMiddleware(), DjangoAsyncMiddleware(), DRFViews(),

@@ -5,6 +5,7 @@ including `/reports` and `/files`, is "secret". Routers that can treat `/reports
 """
 
 import types
+from functools import partial
 from typing import Any
 
 import bottle
@@ -22,6 +23,7 @@ from starlette.routing import Mount, Route
 
 from m2mguard import Issuer, ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware as AsgiMiddleware
+from m2mguard.litestar import M2MGuardPlugin
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from m2mguard.wsgi import BearerAuthMiddleware as WsgiMiddleware
 from tests import django_site
@@ -42,18 +44,31 @@ def secret(**_: str) -> str:
     return "secret"
 
 
-@litestar.get([*SECRET, "/{path:path}"])
+_of_every_method = partial(
+    litestar.route,
+    http_method=[litestar.HttpMethod(name) for name in ("GET", "POST", "DELETE", "OPTIONS")],
+    status_code=200,
+)
+
+
+@_of_every_method([*SECRET, "/{path:path}"])
 async def _litestar_secret() -> str:
     return "secret"
 
 
-@litestar.get([f"{prefix}{{path:path}}" for prefix in OPEN])
+@_of_every_method([f"{prefix}{{path:path}}" for prefix in OPEN])
 async def _litestar_public(path: str) -> str:
     return public(path.removeprefix("/"))
 
 
 _litestar = litestar.Litestar([_litestar_secret, _litestar_public], logging_config=None, openapi_config=None)
 litestar_asgi = AsgiMiddleware(_litestar, server, public=PUBLIC)
+litestar_plugin = litestar.Litestar(
+    [_litestar_secret, _litestar_public],
+    logging_config=None,
+    openapi_config=None,
+    plugins=[M2MGuardPlugin(server, public=PUBLIC)],
+)
 
 
 def _starlette_public(request: Any) -> Any:

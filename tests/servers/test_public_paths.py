@@ -14,7 +14,7 @@ GUNICORN = ("gunicorn", "--bind", "fd://{fd}", "--no-control-socket", "--log-lev
 SERVERS = {
     f"{framework} under {command[0]}": (*command, f"tests.servers.routers:{framework}")
     for command, frameworks in (
-        (UVICORN, ("litestar_asgi", "starlette_asgi", "django_asgi")),
+        (UVICORN, ("litestar_asgi", "litestar_plugin", "starlette_asgi", "django_asgi")),
         (HYPERCORN, ("quart_asgi",)),
         (GUNICORN, ("flask_wsgi", "bottle_wsgi", "django_wsgi")),
     )

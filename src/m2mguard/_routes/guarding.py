@@ -10,7 +10,7 @@ from m2mguard._server.route_marks import RouteGuard, guards_of
 
 _OURS = "m2mguard."
 _FORWARDING = (
-    "a2wsgi.", "asgiref.", "corsheaders.", "ddtrace.", "django.", "fastapi.", "flask.", "opentelemetry.", "rest_framework.",
+    "a2wsgi.", "asgiref.", "corsheaders.", "ddtrace.", "django.", "fastapi.", "flask.", "litestar.", "opentelemetry.", "rest_framework.",
     "sentry_sdk.", "starlette.", "uvicorn.", "werkzeug.", "whitenoise.",
 )  # fmt: skip
 _ANSWERING = (

@@ -8,6 +8,7 @@ from typing import Any
 from m2mguard._routes.django_sites import is_django, survey_django
 from m2mguard._routes.flask_apps import is_flask, survey_flask, survey_rules
 from m2mguard._routes.guarding import is_ours, where_is
+from m2mguard._routes.litestar_apps import is_litestar, survey_litestar
 from m2mguard._routes.report import RouteReport, reports
 from m2mguard._routes.starlette_apps import is_files, is_starlette, survey_starlette
 from m2mguard._routes.wrappers import Seen, is_a, unwrap
@@ -17,7 +18,7 @@ _OF_DJANGO = ("django.core.handlers.", "django.test.client.", "django.conf.")
 
 
 def survey(app: object) -> list[RouteReport]:
-    """Report on every route of a FastAPI, Starlette, Flask, Django or Django REST framework application.
+    """Report on every route of a FastAPI, Starlette, Litestar, Flask, Django, Django REST framework or Django Ninja application.
 
     Args:
         app: the application, or what is wrapped around it. For Django the WSGI or ASGI application, or the settings module.
@@ -35,6 +36,8 @@ def _survey(app: Any, seen: Seen, path: str) -> Iterator[RouteReport]:
     yield from told
     if is_starlette(app):
         yield from survey_starlette(app, seen, path, _survey)
+    elif is_litestar(app):
+        yield from survey_litestar(app, seen, path, _survey)
     elif is_flask(app):
         yield from survey_flask(app, seen, path, _survey)
     elif is_flask(getattr(app, "__self__", None)):  # its `wsgi_app`
@@ -58,7 +61,14 @@ def _unknown(app: Any, seen: Seen, path: str) -> Iterator[RouteReport]:
 
 
 def _is_innermost(app: Any) -> bool:
-    return is_starlette(app) or is_flask(app) or is_files(app) or _is_dispatcher(app) or belongs_to_django(app)
+    return (
+        is_starlette(app)
+        or is_litestar(app)
+        or is_flask(app)
+        or is_files(app)
+        or _is_dispatcher(app)
+        or belongs_to_django(app)
+    )
 
 
 def _is_dispatcher(app: Any) -> bool:
