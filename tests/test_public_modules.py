@@ -27,6 +27,6 @@ def test_the_list_of_public_modules_is_complete():
     top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
     assert top == [
         "aiohttp", "asgi", "caller", "client", "django", "drf", "errors", "events", "exemptions", "fastapi", "fastmcp", "flask",
-        "forward_auth", "grpc", "health", "issuer", "litestar", "mcp", "net", "ninja", "paths", "presets", "starlette", "telemetry", "testing",
-        "wsgi",
+        "forward_auth", "grpc", "health", "issuer", "litestar", "mcp", "net", "ninja", "paths", "presets", "starlette", "telemetry",
+        "testing", "wsgi",
     ]  # fmt: skip
