@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from hypothesis import settings
 
 from m2mguard.testing import LocalIssuer
 from tests.manual_clock import ManualClock
@@ -18,6 +19,9 @@ from tests.observed_events import ObservedEvents
 
 SECURITY_PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 NAMED_TEST = re.compile(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`")
+settings.register_profile("no deadline", deadline=None)  # a test machine is no stop-watch
+settings.load_profile("no deadline")
+
 SLOW_FOLDERS = {
     "benchmarks",
     "browser",
