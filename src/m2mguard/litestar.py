@@ -21,6 +21,7 @@ try:
     from litestar.openapi.spec import Components, SecurityScheme
     from litestar.plugins import InitPlugin, ReceiveRoutePlugin
     from litestar.routes import BaseRoute, HTTPRoute
+    from litestar.utils import normalize_path
 except ImportError as _missing:
     raise ImportError('m2mguard.litestar needs Litestar: pip install "m2mguard[litestar]"') from _missing
 
@@ -258,12 +259,19 @@ class _Middleware:
 
 
 def _whole_path(scope: Scope) -> str:
-    """The path as it came, decoded. The router hands on a normalized one, and to a mounted application only what is below the mount."""
+    """The path as it was sent, decoded; where that is not what the router has seen, one with an empty segment, which is never public.
+
+    The router hands on a normalized path, and to a mounted application only what is below the mount.
+    """
+    routed: str = scope["path"]
+    is_mounted = isinstance(scope["route_handler"], ASGIRouteHandler)
     raw_path: bytes | None = scope.get("raw_path")
-    if raw_path is not None:
-        return unquote_to_bytes(raw_path.partition(b"?")[0]).decode("utf-8", "replace")
-    is_cut = isinstance(scope["route_handler"], ASGIRouteHandler)
-    return "" if is_cut else scope["path"]  # which is no public path
+    if raw_path is None:
+        return f"/{routed}" if is_mounted else routed
+    sent = unquote_to_bytes(raw_path.partition(b"?")[0]).decode("utf-8", "replace")
+    whole, below = normalize_path(sent), routed.rstrip("/")
+    is_root = is_mounted or whole == normalize_path(scope.get("root_path", ""))
+    return sent if (whole.endswith(below) if below else is_root) else f"/{routed}"
 
 
 def _of_scope(requirement: Requirement | None) -> Requirement | None:

@@ -105,6 +105,23 @@ def test_public_paths_below_a_mount_are_whole_paths(server, bearer):
     assert (client.get("/files/docs/a").text, client.get("/files/other").status_code) == ("False", 401)
 
 
+@pytest.mark.parametrize("target", ["/orders", "/"])
+def test_a_path_that_was_rewritten_above_is_not_public(target, server, bearer):
+    @get(["/", "/orders"])
+    async def secret() -> str:
+        return "secret"
+
+    app = application(secret, healthz, plugins=[M2MGuardPlugin(server, public=["/healthz"])])
+
+    async def rewriting(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "path": target} if scope["path"] == "/healthz" else scope, receive, send)
+
+    client: Any = TestClient(rewriting)  # type: ignore[arg-type]
+    assert client.get("/healthz").status_code == 401
+    assert client.get("/healthz", headers=bearer()).text == "secret"
+    assert TestClient(app).get("/healthz").status_code == 200
+
+
 @pytest.mark.parametrize(("path", "is_mount"), [("/files/docs/a", True), ("/healthz", False)])
 def test_without_a_raw_path_nothing_below_a_mount_is_public(path, is_mount, server):
     app = application(files, healthz, plugins=[M2MGuardPlugin(server, public=["/docs/", "/files/docs/", "/healthz"])])

@@ -90,8 +90,9 @@ def calling_as(target: object, caller: Caller) -> Iterator[Caller]:
     `machine_only`. Public paths stay public. It applies to all threads and tasks; of several blocks the last to begin counts.
 
     Args:
-        target: a ResourceServer; an application (ASGI, FastAPI, Starlette, WSGI, Flask, Django) or its test client; an adapter's
-            dependency or guard, such as FastAPI's `auth`; for Django also a RequestFactory or the settings module; a list of these.
+        target: a ResourceServer; an application (ASGI, FastAPI, Starlette, Litestar, WSGI, Flask, Django, Ninja) or its test client; an
+            adapter's dependency or guard, such as FastAPI's `auth`; for Django also a RequestFactory or the settings module;
+            a list of these.
         caller: who calls, such as `fake_caller("app-orders", scopes=["read:orders"])`.
 
     Nothing is fetched inside the block: a lifespan that fetches keys goes on at once, and a readiness probe is answered 200.
