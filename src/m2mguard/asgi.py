@@ -216,7 +216,9 @@ async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
 
 
 def readiness(server: ResourceServer) -> ASGIApp:
-    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for.
+
+    It never waits; where there are no usable keys it starts a fetch in the background.
 
     Args:
         server: says whether tokens can be checked; see `ResourceServer.readiness`.

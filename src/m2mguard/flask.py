@@ -240,7 +240,10 @@ def _unguarded(endpoint: str) -> str:
 
 
 def readiness() -> Response:
-    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`. It never waits and never calls the issuer."""
+    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`.
+
+    It never waits; where there are no usable keys it starts a fetch in the background. See `ResourceServer.readiness`.
+    """
     answer = _server().readiness()
     return current_app.response_class(answer.body, answer.status, dict(answer.headers))
 
