@@ -52,9 +52,16 @@ restart the process.
 ```python
 from m2mguard import ResourceServer
 
-environment = {"M2MGUARD_ISSUER": "https://issuer.example", "M2MGUARD_AUDIENCE": "https://shopping.api", "M2MGUARD_TTL": "60"}
-assert ResourceServer.from_env(environment).settings.caching.ttl == 60  # without an argument: the variables of the process
-assert ResourceServer("https://issuer.example", audience="https://shopping.api").settings.caching.ttl == 300
+variables = {
+    "M2MGUARD_ISSUER": "https://issuer.example",
+    "M2MGUARD_AUDIENCE": "https://shopping.api",
+    "M2MGUARD_TTL": "60",
+}
+server = ResourceServer.from_env(variables)  # without an argument: the variables of the process
+assert server.settings.caching.ttl == 60
+
+server = ResourceServer("https://issuer.example", audience="https://shopping.api")
+assert server.settings.caching.ttl == 300
 ```
 
 For an application in `orders.py`: `python -c "import orders; print(orders.server.settings.caching)"`. Where you have no name for the
