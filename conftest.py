@@ -20,7 +20,7 @@ IN_THEIR_OWN_PROCESS = [
     "docs/guides/ninja.md",
     "docs/guides/other-frameworks.md",
 ]
-BLOCKS_ARE_FILES = ["docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
+BLOCKS_ARE_FILES = ["docs/guides/deployment.md", "docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
 
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), PythonCodeBlockParser()],

@@ -189,7 +189,9 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
 
 
 def readiness(server: ResourceServer) -> ASGIApp:
-    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for.
+
+    It never waits; where there are no usable keys it starts a fetch in the background.
 
     Args:
         server: says whether tokens can be checked; see `ResourceServer.readiness`.

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def readiness() -> Response:
-    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`. It never waits and never calls the issuer."""
+    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`.
+
+    It never waits; where there are no usable keys it starts a fetch in the background. See `ResourceServer.readiness`.
+    """
     answer = server_of_app().readiness()
     return current_app.response_class(answer.body, answer.status, dict(answer.headers))
 
