@@ -13,16 +13,22 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
+from m2mguard.testing import SigningKey
+from tests.client_keys import ALGORITHMS, Certificate
+
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcProvider:
-    """A running oidc-provider: its issuer URL, its only resource, and its applications with their secrets."""
+    """A running oidc-provider: its issuer URL, its only resource, and its applications with their secrets, keys and certificates."""
 
     issuer: str
     resource: str
     clients: dict[str, str]
+    keys: dict[str, SigningKey]
+    certificate: Certificate
+    ca: bytes
 
     def token(self, app_id: str, *, scope: str = "") -> str:
         """Request an access token with client_credentials and Basic authentication."""
@@ -42,8 +48,19 @@ class OidcProvider:
 
 @pytest.fixture(scope="session")
 def oidc_provider() -> Iterator[OidcProvider]:
+    keys = {f"key-{alg}": SigningKey.generate(alg) for alg in ALGORITHMS}
+    certificate, of_server = Certificate.make(), Certificate.make()
+    clients: list[dict[str, object]] = [
+        {"client_id": name, "token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [key.public_jwk]}}
+        for name, key in keys.items()
+    ]
+    method = "self_signed_tls_client_auth"
+    clients.append(
+        {"client_id": "certificate", "token_endpoint_auth_method": method, "jwks": {"keys": [certificate.jwk]}}
+    )
+    given = {"clients": clients, "certificate": of_server.certificate.decode(), "key": of_server.key.decode()}
     process = subprocess.Popen(
-        [node_program("node"), HERE / "provider.mjs"],
+        [node_program("node"), HERE / "provider.mjs", json.dumps(given)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -53,7 +70,8 @@ def oidc_provider() -> Iterator[OidcProvider]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield OidcProvider(**json.loads(process.stdout.readline()))
+            started = json.loads(process.stdout.readline())
+            yield OidcProvider(**started, keys=keys, certificate=certificate, ca=of_server.certificate)
         finally:
             process.stdin.close()  # ends the process
             process.wait(timeout=10)

@@ -1,8 +1,10 @@
 // A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
 // Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones. The secret of
-// `billing-es384` has every character that is easily sent wrongly.
+// `billing-es384` has every character that is easily sent wrongly. The first argument is a JSON object: `clients` that authenticate
+// without a secret, and the `certificate` and `key` of the server that asks them for certificates of theirs.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 
 import { Provider, errors } from 'oidc-provider';
 
@@ -22,13 +24,20 @@ const app = (client_id, characters = '') => ({
   scope: SCOPES,
 });
 
+const { clients, certificate: cert, key } = JSON.parse(process.argv[2]);
 const apps = [app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~')];
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
+const tlsServer = createTlsServer({ cert, key, requestCert: true, rejectUnauthorized: false });
+await new Promise((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
+const tlsUrl = `https://127.0.0.1:${tlsServer.address().port}`;
 
 const provider = new Provider(issuer, {
-  clients: apps,
+  clients: [...apps, ...clients.map((client) => ({ ...app(client.client_id), client_secret: undefined, ...client }))],
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth'],
+  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] },
+  discovery: { mtls_endpoint_aliases: { token_endpoint: `${tlsUrl}/token` } },
   scopes: SCOPES.split(' '),
   jwks: {
     keys: [signingKey('ES384', 'ec', { namedCurve: 'P-384' }), signingKey('RS256', 'rsa', { modulusLength: 2048 })],
@@ -36,17 +45,23 @@ const provider = new Provider(issuer, {
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
+    mTLS: {
+      enabled: true,
+      selfSignedTlsClientAuth: true,
+      getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
+    },
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(ctx, indicator, client) {
         if (indicator !== RESOURCE && !MCP_SERVER.test(indicator)) throw new errors.InvalidTarget();
-        const alg = client.clientId.split('-')[1].toUpperCase();
+        const alg = /RS256/i.test(client.clientId) ? 'RS256' : 'ES384';
         return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg } } };
       },
     },
   },
 });
 server.on('request', provider.callback());
+tlsServer.on('request', provider.callback());
 
 process.stdin.on('close', () => process.exit(0)).resume();
 console.log(JSON.stringify({

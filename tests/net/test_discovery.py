@@ -32,6 +32,26 @@ class Answers:
         return answering(status=self.statuses.pop(0))(url)
 
 
+ALIASES = {"mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example/token"}}
+
+
+def test_only_a_client_with_a_certificate_asks_the_endpoint_for_certificates():
+    """RFC 8705 section 5. Such an endpoint may have another origin, since nothing secret is sent there."""
+    assert discover(URL, "token_endpoint", answering(**ALIASES)) == f"{URL}/token"
+    assert discover(URL, "token_endpoint", answering(**ALIASES), mutual_tls=True) == "https://mtls.example/token"
+    for none in ({}, {"mtls_endpoint_aliases": {}}, {"mtls_endpoint_aliases": None}, {"mtls_endpoint_aliases": ["x"]}):
+        assert discover(URL, "token_endpoint", answering(**none), mutual_tls=True) == f"{URL}/token"
+
+
+@pytest.mark.parametrize("alias", ["http://mtls.example/token", "https://user@mtls.example/token", "/token", 7, ""])
+def test_an_endpoint_for_certificates_that_is_no_https_url_is_not_asked(alias):
+    answers = answering(mtls_endpoint_aliases={"token_endpoint": alias})
+    with pytest.raises(DiscoveryFailed) as caught:
+        discover(URL, "token_endpoint", answers, mutual_tls=True)
+    assert caught.value.code == "bad_endpoint"
+    assert discover(URL, "token_endpoint", answers) == f"{URL}/token"
+
+
 @pytest.mark.parametrize("refusal", [400, 401, 403, 404, 405, 406, 410, 418, 429, 499])
 def test_any_4xx_leads_to_the_next_metadata_url(refusal):
     for refusals in ([refusal], [refusal, refusal], [404, refusal]):

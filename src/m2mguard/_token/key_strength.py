@@ -15,7 +15,7 @@ _ED25519_D = -121665 * pow(121666, -1, _ED25519_PRIME) % _ED25519_PRIME
 
 
 class UnusableKey(ValueError):
-    """A JWK that cannot verify signatures here. The message says why, in our own words."""
+    """A key that cannot be used here. The message says why, in our own words, and holds nothing of a private key."""
 
 
 def canonical_rsa(n: str, e: str) -> tuple[str, str]:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificate
-
-from m2mguard._token.base64url import base64url_encode
-from m2mguard._token.key_strength import RSA_BITS
-from m2mguard._token.signing import PrivateKey, algorithms_of, sign_jwt
+from m2mguard._token.key_strength import UnusableKey
 from m2mguard._validation import number
 from m2mguard.client._authentication.assertion import assertion_proof
 from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
-MAX_PEM_BYTES = 65_536
+if TYPE_CHECKING:
+    from m2mguard._token.signing import PrivateKey
+    from m2mguard.client._authentication.signer import Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +52,15 @@ class PrivateKeyJwt:
     def __post_init__(self) -> None:
         number("lifetime", self.lifetime, least=10, most=600)
         try:
-            self._header(self._load_key())
-        except _Unusable as error:
+            self._signer()
+        except UnusableKey as error:
             raise ConfigurationError(f"PrivateKeyJwt: {error}.") from None
 
     def proof(self, request: ProofRequest) -> Proof:
         """A new assertion."""
         try:
-            key = self._load_key()
-            header = self._header(key)
-        except _Unusable as error:
+            signer = self._signer()
+        except UnusableKey as error:
             raise ProofUnavailable("client_assertion", f"the private key cannot be used: {error}") from None
         claims = {
             "iss": request.client_id,
@@ -79,58 +71,12 @@ class PrivateKeyJwt:
             "nbf": int(request.now_s),
             "exp": int(request.now_s + self.lifetime),
         }
-        return assertion_proof(request, sign_jwt(key, header, claims), what="the assertion")
+        return assertion_proof(request, signer.sign(claims), what="the assertion")
 
-    def _header(self, key: PrivateKey) -> dict[str, object]:
-        possible = algorithms_of(key)
-        if self.algorithm is not None and self.algorithm not in possible:
-            raise _Unusable(f"this key cannot sign with {self.algorithm!r}, but with {', '.join(possible)}")
-        header: dict[str, object] = {"alg": self.algorithm or possible[0], "typ": "JWT"}
-        if self.key_id is not None:
-            header["kid"] = self.key_id
-        if self.certificate is not None:
-            header["x5t#S256"] = _thumbprint(_content("certificate", self.certificate), key)
-        return header
+    def _signer(self) -> Signer:
+        """The key as it is now. `cryptography` is loaded here, so that a service with a secret does not need it."""
+        from m2mguard.client._authentication.signer import load_signer
 
-    def _load_key(self) -> PrivateKey:
-        key: object = self.key
-        if isinstance(key, str | os.PathLike | bytes):
-            password = self.password.encode() if isinstance(self.password, str) else self.password
-            try:
-                key = load_pem_private_key(_content("key", key), password)
-            except (TypeError, ValueError):  # of cryptography's, which might quote what it has read
-                raise _Unusable("it is no private key in PEM, or its password is missing, wrong or needless") from None
-        if isinstance(key, RSAPrivateKey):
-            if key.key_size not in RSA_BITS:
-                raise _Unusable(f"it has {key.key_size} bits, expected {RSA_BITS[0]} to {RSA_BITS[-1]}")
-            return key
-        if isinstance(key, Ed25519PrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and algorithms_of(key)):
-            return key
-        raise _Unusable("expected a key of RSA, Ed25519, or EC on P-256, P-384 or P-521")
-
-
-class _Unusable(Exception):
-    """The key or the certificate cannot be used. The message holds nothing of it."""
-
-
-def _content(what: str, given: str | os.PathLike[str] | bytes) -> bytes:
-    if isinstance(given, bytes):
-        return given
-    if isinstance(given, str) and "-----BEGIN" in given:
-        raise _Unusable(f"{what} must be the path of a file; give its content as bytes: {what}=pem.encode()")
-    try:
-        with Path(given).open("rb") as file:
-            return file.read(MAX_PEM_BYTES)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise _Unusable(f"the file {given} cannot be read: {why}") from None
-
-
-def _thumbprint(pem: bytes, key: PrivateKey) -> str:
-    try:
-        certificate = load_pem_x509_certificate(pem)
-    except ValueError:
-        raise _Unusable("certificate is no certificate in PEM") from None
-    if certificate.public_key() != key.public_key():
-        raise _Unusable("certificate is of another key")
-    return base64url_encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
+        return load_signer(
+            self.key, self.password, algorithm=self.algorithm, key_id=self.key_id, certificate=self.certificate
+        )

@@ -1,0 +1,100 @@
+"""Reads a private key and its certificate, and signs assertions with it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
+
+from m2mguard._token.base64url import base64url_encode
+from m2mguard._token.key_strength import RSA_BITS, UnusableKey
+from m2mguard._token.signing import PrivateKey, algorithms_of, sign_jwt
+
+MAX_PEM_BYTES = 65_536
+Content = str | os.PathLike[str] | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key and the header of what it signs."""
+
+    key: PrivateKey = field(repr=False)
+    header: Mapping[str, object]
+
+    def sign(self, claims: Mapping[str, object]) -> str:
+        """A JWT in compact form."""
+        return sign_jwt(self.key, self.header, claims)
+
+
+def load_signer(
+    key: Content | PrivateKey,
+    password: str | bytes | None,
+    *,
+    algorithm: str | None,
+    key_id: str | None,
+    certificate: Content | None,
+) -> Signer:
+    """Read a key as `PrivateKeyJwt` describes it. Blocks for as long as its files take.
+
+    Raises:
+        UnusableKey: there is no such key, or it cannot do what is asked; the message holds nothing of it.
+    """
+    loaded = _load_key(key, password)
+    possible = algorithms_of(loaded)
+    if algorithm is not None and algorithm not in possible:
+        raise UnusableKey(f"this key cannot sign with {algorithm!r}, but with {', '.join(possible)}")
+    header: dict[str, object] = {"alg": algorithm or possible[0], "typ": "JWT"}
+    if key_id is not None:
+        header["kid"] = key_id
+    if certificate is not None:
+        header["x5t#S256"] = _thumbprint(_content("certificate", certificate), loaded)
+    return Signer(loaded, header)
+
+
+def _load_key(given: Content | PrivateKey, password: str | bytes | None) -> PrivateKey:
+    key: object = given
+    if isinstance(given, str | os.PathLike | bytes):
+        secret = password.encode() if isinstance(password, str) else password
+        content = _content("key", given)
+        try:
+            key = load_pem_private_key(content, secret)
+        except (TypeError, ValueError):  # of cryptography's, which might quote what it has read
+            raise UnusableKey("it is no private key in PEM, or its password is missing, wrong or needless") from None
+    if isinstance(key, RSAPrivateKey):
+        if key.key_size not in RSA_BITS:
+            raise UnusableKey(f"it has {key.key_size} bits, expected {RSA_BITS[0]} to {RSA_BITS[-1]}")
+        return key
+    if isinstance(key, Ed25519PrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and algorithms_of(key)):
+        return key
+    raise UnusableKey("expected a key of RSA, Ed25519, or EC on P-256, P-384 or P-521")
+
+
+def _content(what: str, given: Content) -> bytes:
+    if isinstance(given, bytes):
+        return given
+    if isinstance(given, str) and "-----BEGIN" in given:
+        raise UnusableKey(f"{what} must be the path of a file; give its content as bytes: {what}=pem.encode()")
+    try:
+        with Path(given).open("rb") as file:
+            return file.read(MAX_PEM_BYTES)
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise UnusableKey(f"the file {given} cannot be read: {why}") from None
+
+
+def _thumbprint(pem: bytes, key: PrivateKey) -> str:
+    try:
+        certificate = load_pem_x509_certificate(pem)
+    except ValueError:
+        raise UnusableKey("certificate is no certificate in PEM") from None
+    if certificate.public_key() != key.public_key():
+        raise UnusableKey("certificate is of another key")
+    return base64url_encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
