@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from m2mguard._cli.command_setup import NO_AUDIENCE, PREFIX, CommandSetup
 from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
@@ -11,7 +10,7 @@ from m2mguard._cli.recognition import GUID, LOGTO_APP_ID
 from m2mguard._formatting import format_value, format_values
 from m2mguard._server.environment import SETTINGS, variables
 from m2mguard._token.claims import ORGANIZATION_AUDIENCE
-from m2mguard._validation import did_you_mean
+from m2mguard._validation import did_you_mean, split_url
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Settings"
@@ -89,7 +88,7 @@ def _find_origin(setup: CommandSetup, *names: str) -> str:
 
 def _check_audience(audience: str, setup: CommandSetup) -> Iterator[Finding]:
     issuers = setup.settings.issuers
-    parts = urlsplit(audience)
+    parts = split_url(audience)
     logto = any(issuer.organization_claim is not None for issuer in issuers)
     if any(
         audience.rstrip("/") in (name.rstrip("/"), name.rstrip("/").removesuffix("/oidc"))
@@ -102,6 +101,14 @@ def _check_audience(audience: str, setup: CommandSetup) -> Iterator[Finding]:
             f"{format_value(audience)} is the issuer's own address",
             "API: give the identifier under which this API is registered at the issuer.",
             "The audience is the issuer's address. It should be this API's identifier.",
+        )
+    elif parts is None:
+        yield _create_warning(
+            "audience_not_a_uri",
+            "audience",
+            f"{format_value(audience)} is not a URI",
+            "API: compare it with the identifier under which this API is registered at the issuer.",
+            "",
         )
     elif audience.startswith(ORGANIZATION_AUDIENCE):
         return
