@@ -41,5 +41,5 @@ def test_the_page_of_the_docs_is_what_the_command_prints(run):
 def test_every_entry_has_its_place_on_that_page():
     page = format_markdown()
     for entry in (*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()):
-        assert f"\n### {entry.address.partition('#')[2]}\n" in page
+        assert f"\n### {entry.heading}\n" in page
         assert "None" not in page

@@ -94,7 +94,7 @@ def format_markdown() -> str:
 def _format_section(entry: Entry, table: Mapping[str, Entry]) -> list[str]:
     status = "" if entry.status is None else f"{entry.status}: "
     lines = [
-        f"### {entry.place or entry.code}\n",
+        f"### {entry.heading}\n",
         f"**{status}{entry.sentence if status else _capitalize(entry.sentence)}.** {entry.meaning}\n",
     ]
     lines += [
@@ -113,7 +113,13 @@ def _create_example_event(entry: Entry, table: Mapping[str, Entry]) -> Event:
     code: Any = entry.code  # a code of this table; a test checks that
     if table is FETCH_PROBLEMS:
         return RefreshFailed(
-            issuer=_ISSUER, cause="refresh_ahead", problem=code, error=entry.sentence, failures=1, retry_in_s=1.0
+            issuer=_ISSUER,
+            cause="refresh_ahead",
+            problem=code,
+            error=entry.sentence,
+            failures=1,
+            retry_in_s=1.0,
+            remaining_s=3300.0,
         )
     if table is TOKEN_REQUESTS:
         return RenewalFailed(
