@@ -7,6 +7,7 @@ import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, M2MGuardError, Requirement, ResourceServer
 from m2mguard import events as e
+from m2mguard._cli.why_command import find_entries
 from m2mguard._reporting.log_lines import MAX_LOGGED_CHARACTERS, level_of, line_for, printable
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
@@ -206,6 +207,13 @@ def test_no_line_says_that_the_next_try_is_in_zero_seconds(retry_in_s, words):
         issuer="i", cause="cold", problem="tls", error="x", failures=2, retry_in_s=retry_in_s, remaining_s=0
     )
     assert f" Next try: {words} " in line_for(failed, is_first=False)
+
+
+def test_the_command_that_a_line_names_knows_the_code():
+    for event in EVENTS:
+        _, named, code = line_for(event, is_first=True).partition(" To read more, run: m2mguard why ")
+        assert bool(named) is (level_of(event) > logging.INFO)
+        assert not named or find_entries(code), code
 
 
 def test_every_kind_of_event_is_tested():

@@ -5,12 +5,13 @@ from typing import get_args
 
 import pytest
 
-from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
+from m2mguard import events
+from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons import codes as c
 from m2mguard._reasons.difference import small_difference
 from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken
 
-ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()]
+ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values(), *EVENT_NAMES.values()]
 ERRORS = {
     MissingToken: c.MissingTokenReason,
     InvalidRequest: c.InvalidRequestReason,
@@ -28,6 +29,7 @@ def test_every_code_has_an_entry_and_every_entry_a_code():
     assert set(REFUSALS) == literals(c.Reason)
     assert set(FETCH_PROBLEMS) == literals(c.FetchProblem)
     assert set(TOKEN_REQUESTS) == set(get_args(c.TokenRequestReason))
+    assert set(EVENT_NAMES) == set(events.__all__) - {"Event", "TokenEvent"}
 
 
 @pytest.mark.parametrize("error", ERRORS)

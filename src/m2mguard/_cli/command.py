@@ -128,8 +128,10 @@ def _run_why(command: argparse.ArgumentParser, options: argparse.Namespace, outp
     elif options.code is None:
         why_command.show_codes(output)
     else:
-        entries = why_command.find_entries(options.code)
-        if not entries:
+        entries, group = why_command.find_entries(options.code), why_command.find_group(options.code)
+        if group:
+            why_command.show_group(output, options.code, group)
+        elif not entries:
             command.error(f"there is no such code. {did_you_mean(options.code, why_command.list_codes())}")
         why_command.show_entries(output, entries)
     return EXIT_OK

@@ -60,6 +60,7 @@ def line_for(event: Event, *, is_first: bool) -> str:
     if row is None or row.words is None:
         return f"m2mguard: {type(event).__name__}"
     code, sentence = row.words(event)
+    code = code or (type(event).__name__ if row.level > logging.INFO else None)
     more = f" To read more, run: m2mguard why {code}" if is_first and code is not None else ""
     return f"m2mguard: {sentence}{more}"
 
@@ -177,7 +178,7 @@ def _renewal_failed(event: RenewalFailed) -> _Words:
         f"no token could be fetched{_own(event)}: {printable(event.detail)} (reason {event.reason}). "
         f"{entry.cures[0]} Failures in a row: {event.failures}. {_next_try(event.retry_in_s, 'call')} {held}"
     )
-    return None, sentence
+    return entry.code, sentence
 
 
 def _dropped(event: ScopesDropped) -> _Words:

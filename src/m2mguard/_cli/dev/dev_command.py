@@ -126,7 +126,7 @@ def run_dev_command(options: argparse.Namespace) -> int:
 
 
 def _read_name(options: argparse.Namespace) -> str:
-    """Return the host as it stands in URLs."""
+    """Return the host as it is in URLs."""
     name = options.name or ("127.0.0.1" if options.host in _ALL_ADDRESSES else options.host)
     shown = f"[{name}]" if ":" in name else name
     parts = split_url(f"//{shown}")
