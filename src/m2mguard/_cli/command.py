@@ -108,11 +108,11 @@ def _run_doctor(options: argparse.Namespace, output: Output) -> int:
         if not options.json:
             show_finding(output, finding, section=section)
             section = finding.section
-    given = collect_settings(options, os.environ)
+    given = collect_settings(options, os.environ if options.app is None else {})  # code has settings of its own
     if options.json:
         output.line(format_findings_json(findings, given))
     else:
-        show_diagnosis(output, findings, given)
+        show_diagnosis(output, findings, given, app=options.app)
     return EXIT_REFUSED if any(one.severity is Severity.FAULT for one in findings) else EXIT_OK
 
 

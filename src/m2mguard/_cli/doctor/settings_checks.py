@@ -14,6 +14,7 @@ from m2mguard._validation import did_you_mean, split_url
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Settings"
+_SECONDS = ("ttl", "stale_for", "max_wait", "timeout", "connect_timeout", "cooldown")
 
 
 def check_variable_names(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -67,6 +68,7 @@ def check_settings(setup: CommandSetup) -> Iterator[Finding]:
         )
     for name in sorted(set(setup.origins) - {"ISSUER", "LOGTO_ENDPOINT", "PRESET", "AUDIENCE"}):
         yield create_ok_finding(SECTION, name.lower(), f"set by {setup.origins[name]}")
+    yield create_ok_finding(SECTION, "values", f"{_format_values(setup)} ({describe_origin(setup)})")
     for audience in settings.audience:
         if audience != NO_AUDIENCE:
             yield from _check_audience(audience, setup)
@@ -80,6 +82,17 @@ def check_settings(setup: CommandSetup) -> Iterator[Finding]:
             "",
         )
     yield from _check_key_caching(setup)
+
+
+def describe_origin(setup: CommandSetup) -> str:
+    """Describe where the settings are from: the user's code, or variables and options."""
+    return "from the environment and options" if setup.code is None else f"in effect in the server of {setup.code}"
+
+
+def _format_values(setup: CommandSetup) -> str:
+    caching = setup.settings.caching
+    seconds = {"leeway": setup.settings.leeway} | {name: getattr(caching, name) for name in _SECONDS}
+    return f"{', '.join(f'{name} {value:.9g} s' for name, value in seconds.items())}, burst {caching.burst}"
 
 
 def _find_origin(setup: CommandSetup, *names: str) -> str:
