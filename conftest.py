@@ -12,14 +12,15 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
-# Django can be configured only once, and Litestar looks for the module of a handler.
+# Django can be configured only once, Litestar looks for the module of a handler, and Sanic keeps a list of its applications.
 IN_THEIR_OWN_PROCESS = [
     "docs/guides/django.md",
     "docs/guides/drf.md",
     "docs/guides/litestar.md",
     "docs/guides/ninja.md",
+    "docs/guides/other-frameworks.md",
 ]
-BLOCKS_ARE_FILES = ["docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
+BLOCKS_ARE_FILES = ["docs/guides/deployment.md", "docs/guides/testing.md", "docs/start/*.md", "docs/migrate/*.md"]
 
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), PythonCodeBlockParser()],

@@ -34,6 +34,38 @@ The same settings can be given in four ways. Each line below has all the names o
 A setting that does not exist is an error at start-up, so that a misspelt one is never ignored; so is a value out of its range, and a
 contradiction. In the environment a list is separated by commas or spaces, a switch is `true` or `false`, and a mapping is a JSON object.
 An environment variable that is empty counts as not set. Flask and Django take text as the environment does, or the object itself.
+
+## Which code reads a variable
+
+**In an application only `ResourceServer.from_env()` reads `M2MGUARD_*`**, once, when it is called. A server that your code builds with
+`ResourceServer(...)`, as the quick starts do, ignores them, and so do Flask's configuration and Django's settings. After a change,
+restart the process.
+
+| to read the variables in | write |
+|---|---|
+| your own code | `server = ResourceServer.from_env()`; an argument takes precedence: `from_env(on_event=count)` |
+| Flask | `M2MGuard(app, ResourceServer.from_env())` |
+| Django, DRF | `M2MGUARD = {"SERVER": ResourceServer.from_env()}` |
+
+`server.settings` has the values in effect, wherever they come from:
+
+```python
+from m2mguard import ResourceServer
+
+variables = {
+    "M2MGUARD_ISSUER": "https://issuer.example",
+    "M2MGUARD_AUDIENCE": "https://shopping.api",
+    "M2MGUARD_TTL": "60",
+}
+server = ResourceServer.from_env(variables)  # without an argument: the variables of the process
+assert server.settings.caching.ttl == 60
+
+server = ResourceServer("https://issuer.example", audience="https://shopping.api")
+assert server.settings.caching.ttl == 300
+```
+
+For an application in `orders.py`: `python -c "import orders; print(orders.server.settings.caching)"`. Where you have no name for the
+server, it is `app.extensions["m2mguard"]` in Flask and `m2mguard.django.resource_server()` in Django.
 """
 WAYS_TO_NAME_AN_ISSUER = """
 Name the issuer in one of three ways; two of them together are an error.

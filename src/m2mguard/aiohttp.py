@@ -166,7 +166,10 @@ def requires(
 
 
 def readiness(server: ResourceServer) -> Handler:
-    """Make the handler of a readiness probe, which never waits and never calls the issuer. Register it: `web.get("/readyz", handler)`."""
+    """Make the handler of a readiness probe. Register it: `web.get("/readyz", handler)`.
+
+    It never waits; where there are no usable keys it starts a fetch in the background. See `ResourceServer.readiness`.
+    """
 
     async def ready(_request: web.Request) -> web.Response:
         answer = server.readiness()

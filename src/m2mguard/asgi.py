@@ -6,9 +6,23 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+from m2mguard._asgi.preflights import without_answers_body, without_body
+from m2mguard._asgi.scope import (
+    ASGIApp,
+    Message,
+    Receive,
+    RequestHead,
+    Scope,
+    Send,
+    authorization_fields,
+    route_of,
+    without_caller,
+)
+from m2mguard._asgi.sending import send_answer
+from m2mguard._asgi.streams import run_while_token_is_good
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -16,7 +30,6 @@ from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, AuthError, ConfigurationError, KeysUnavailable
 from m2mguard.exemptions import Exemptions
-from m2mguard.paths import WEBSOCKET
 
 __all__ = [
     "ASGIApp",
@@ -30,16 +43,7 @@ __all__ = [
     "readiness",
 ]
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]  # frameworks type these their own ways; nothing narrower fits all
 OnError = Callable[[AnswerableError, Scope], Answer | None]
-
-DENIAL_RESPONSE = "websocket.http.response"  # the ASGI extension by which a handshake is answered over HTTP
-POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
-_BODY_MESSAGES = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
 
 
 class BearerAuthMiddleware:
@@ -120,16 +124,16 @@ class BearerAuthMiddleware:
             return
         if kind not in ("http", "websocket"):
             raise ValueError("m2mguard protects ASGI scopes of type http and websocket, and no other type")
-        head = _Head(scope)
+        head = RequestHead(scope)
         metadata = self._metadata
         if metadata is not None and metadata.is_asked_for(head.method, **head.path_as_text):
             await send_answer(metadata.answer, scope, send)
             return
         if self._exemptions.is_public(head):
-            await self.app(_anonymous(scope), receive, send)
+            await self.app(without_caller(scope), receive, send)
             return
         if self._exemptions.is_exempt_preflight(head):
-            await self.app(_anonymous(scope), _without_body(receive), _without_answers_body(send))
+            await self.app(without_caller(scope), without_body(receive), without_answers_body(send))
             return
         try:
             caller = await self._server.aauthenticate(
@@ -145,8 +149,6 @@ class BearerAuthMiddleware:
             await self.app(authenticated, receive, send)
 
     async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        from m2mguard._streams import run_while_token_is_good
-
         async def is_accepted() -> bool:
             try:
                 await self._server.aauthenticate(
@@ -186,37 +188,10 @@ def caller_of(scope: Mapping[str, object]) -> Caller:
     return caller
 
 
-def authorization_fields(scope: Scope) -> list[bytes]:
-    """The value of every Authorization field of a request, in order."""
-    return [value for name, value in scope["headers"] if len(name) == 13 and name.lower() == b"authorization"]
-
-
-def route_of(scope: Scope) -> tuple[str, str]:
-    """The method and the path of a request, for the log."""
-    return scope.get("method", WEBSOCKET), scope.get("path", "")
-
-
-def is_answerable(scope: Scope) -> bool:
-    """Tell whether a refusal can be sent: over HTTP always, to a WebSocket handshake where the server offers it."""
-    return scope["type"] == "http" or DENIAL_RESPONSE in (scope.get("extensions") or ())
-
-
-async def send_answer(answer: Answer, scope: Scope, send: Send) -> None:
-    """Send an answer: over HTTP, HEAD without the body; a refusal to a WebSocket handshake as the server allows."""
-    if not is_answerable(scope):
-        await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
-        return
-    prefix = "http.response" if scope["type"] == "http" else DENIAL_RESPONSE
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    headers["content-length"] = str(len(answer.body))  # an `on_error` may have given another body
-    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": f"{prefix}.start", "status": answer.status, "headers": fields})
-    body = b"" if scope.get("method") == "HEAD" else answer.body
-    await send({"type": f"{prefix}.body", "body": body, "more_body": False})  # Quart 0.23 takes no default
-
-
 def readiness(server: ResourceServer) -> ASGIApp:
-    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+    """A tiny ASGI app for readiness probes, to be mounted where no token is asked for.
+
+    It never waits; where there are no usable keys it starts a fetch in the background.
 
     Args:
         server: says whether tokens can be checked; see `ResourceServer.readiness`.
@@ -232,77 +207,6 @@ class _Readiness:
 
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         await send_answer(self._server.readiness(), scope, send)
-
-
-class _Head:
-    """The head of a request, read from its scope."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-
-    @property
-    def method(self) -> str:
-        method: str = self._scope.get("method", WEBSOCKET)
-        return method
-
-    @property
-    def path_as_text(self) -> dict[str, Any]:
-        scope = self._scope
-        return {"path": scope["path"], "root_path": scope.get("root_path", ""), "raw_path": scope.get("raw_path")}
-
-    @property
-    def path(self) -> dict[str, Any]:
-        path = self.path_as_text
-        if path["raw_path"] is None:
-            path["path"] = path["path"].encode("utf-8", "surrogatepass")  # decoded by the server as ASGI demands
-        return path
-
-    @property
-    def fields(self) -> Iterable[tuple[str, str]]:
-        return ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._scope["headers"])
-
-    @property
-    def query(self) -> str:
-        query: bytes = self._scope.get("query_string", b"")
-        return query.decode("latin-1")
-
-
-def _anonymous(scope: Scope) -> Scope:
-    return {name: value for name, value in scope.items() if name not in ("auth", "user")}
-
-
-def _without_body(receive: Receive) -> Receive:
-    """The messages of a request without a body, whatever the client sends."""
-    has_ended = False
-
-    async def receive_nothing() -> Message:
-        nonlocal has_ended
-        if not has_ended:
-            has_ended = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        message = await receive()
-        while message["type"] == "http.request":
-            message = await receive()
-        return message
-
-    return receive_nothing
-
-
-def _without_answers_body(send: Send) -> Send:
-    """Let status and fields of an answer through, and no body: a preflight needs none."""
-
-    async def send_head(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != b"content-length"]
-            if message["status"] != 204:  # RFC 9110 section 8.6
-                kept.append((b"content-length", b"0"))
-            await send({"type": "http.response.start", "status": message["status"], "headers": kept})
-        elif message["type"] in _BODY_MESSAGES and not message.get("more_body", False):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    return send_head
 
 
 def __dir__() -> list[str]:

@@ -19,10 +19,11 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
+from m2mguard._asgi.scope import authorization_fields, route_of
+from m2mguard._asgi.sending import POLICY_VIOLATION, is_answerable
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
-from m2mguard.asgi import POLICY_VIOLATION, authorization_fields, is_answerable, route_of
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 

@@ -23,15 +23,9 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.fastmcp needs FastMCP: pip install "m2mguard[fastmcp]"') from _missing
 
-from m2mguard.mcp import (
-    MAX_BODY,
-    ScopesInChallenges,
-    ToolScopes,
-    access_token_of,
-    current_caller,
-    requirement_of,
-    scopes_by_name,
-)
+from m2mguard.mcp._identity import access_token_of, current_caller
+from m2mguard.mcp._requirement import ScopesInChallenges, requirement_of
+from m2mguard.mcp._tool_scopes import MAX_BODY, ToolScopes, scopes_by_name
 
 __all__ = ["M2MAuth", "current_caller"]
 

@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, unquote, unquote_to_bytes
 
+from m2mguard._asgi.scope import Receive, Scope, Send, authorization_fields, route_of
+from m2mguard._asgi.sending import send_answer
 from m2mguard._server.answers import Answer
 from m2mguard._server.path_requirements import PathRequirements
 from m2mguard._server.requirement import Requirement
@@ -23,7 +25,6 @@ from m2mguard._server.resource_metadata import WELL_KNOWN
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
-from m2mguard.asgi import Receive, Scope, Send, authorization_fields, route_of, send_answer
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method

@@ -65,7 +65,7 @@ class VerdictHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether this resource server can do its work. `ready` is True when the tokens of every issuer can be checked now."""
+    """Whether this resource server can do its work. `ready` is True when the tokens of at least one issuer can be checked now."""
 
     ready: bool
     issuers: tuple[IssuerHealth, ...]

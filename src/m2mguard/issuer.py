@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members
-from m2mguard._token.claims import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
 from m2mguard._token.jws import SUPPORTED_ALGORITHMS
+from m2mguard._token.token_profile import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
 from m2mguard._validation import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
 

@@ -121,7 +121,9 @@ class BearerAuthMiddleware:
 
 
 def readiness(server: ResourceServer) -> WSGIApplication:
-    """A tiny WSGI app for readiness probes, to be mounted where no token is asked for. It never waits and never calls the issuer.
+    """A tiny WSGI app for readiness probes, to be mounted where no token is asked for.
+
+    It never waits; where there are no usable keys it starts a fetch in the background.
 
     Args:
         server: says whether tokens can be checked; see `ResourceServer.readiness`.

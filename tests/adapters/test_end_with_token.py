@@ -12,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
-from m2mguard import ResourceServer, _streams
+from m2mguard import ResourceServer
+from m2mguard._asgi import streams
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.docs.test_quick_starts import free_port
@@ -41,8 +42,8 @@ def server(issuer, clock):
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch):
-    monkeypatch.setattr(_streams, "LONGEST_SLEEP_S", 0.02)
-    monkeypatch.setattr(_streams, "_GRACE_S", 0.02)
+    monkeypatch.setattr(streams, "LONGEST_SLEEP_S", 0.02)
+    monkeypatch.setattr(streams, "_GRACE_S", 0.02)
 
 
 class Connection:

@@ -1,4 +1,4 @@
-"""The readiness endpoints: the same answers in every framework, without a token and without a call to the issuer."""
+"""The readiness endpoints: the same answers in every framework, without a token and without waiting for the issuer."""
 
 import httpx2
 import pytest

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from m2mguard.client import TokenRequestError
-from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._authentication.proof import Client
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._refusals import read_refusal
 from m2mguard.client._token_request import TokenTarget
@@ -52,8 +53,9 @@ def grant(
     rules = AnswerRules(
         token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope_grants, read_refusal=refusal
     )
-    credentials = ClientCredentials(client_id="app-7", client_secret=SECRET)
-    return parse_token_response(answer, SentRequest(target=target, credentials=credentials), rules, now_s=NOW_S)
+    client = Client(client_id="app-7", authentication=ClientSecret(SECRET))
+    proof = client.proof(issuer="https://issuer.example", now_s=NOW_S)
+    return parse_token_response(answer, SentRequest(target=target, client_id="app-7", proof=proof), rules, now_s=NOW_S)
 
 
 def failure(answer: Response, target: TokenTarget = TARGET, **how) -> TokenRequestError:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._authentication.proof import Client
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._issuer_text import MAX_LENGTH, REDACTED, safe_text
 
 SECRET = 'p:a ss/w+\u00f6rd&=%<"x'
-CREDENTIALS = ClientCredentials(client_id="app-7", client_secret=SECRET)
+PROOF = Client(client_id="app-7", authentication=ClientSecret(SECRET)).proof(issuer="https://issuer.example", now_s=0)
 JWT = "eyJhbGciOiJFUzM4NCJ9.eyJzdWIiOiJhcHAifQ.c2lnbmF0dXJl"
 UUID = "7a1c6f6e-0b5e-4c0b-9d3f-2f6f0f6f4b11"
 
@@ -64,13 +65,13 @@ FORMS = {
     "base64url without padding": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
     "JSON": json.dumps(SECRET)[1:-1],
     "HTML": "p:a ss/w+\u00f6rd&amp;=%&lt;&quot;x",
-    "Basic": CREDENTIALS.headers()["Authorization"].removeprefix("Basic "),
+    "Basic": PROOF.headers["Authorization"].removeprefix("Basic "),
 }
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_our_secret_is_redacted_in_every_encoding(form):
-    assert safe_text(f"we got >{form}< from you", secrets=CREDENTIALS.secrets()) == f"we got >{REDACTED}< from you"
+    assert safe_text(f"we got >{form}< from you", secrets=PROOF.secrets) == f"we got >{REDACTED}< from you"
 
 
 def test_a_secret_is_redacted_before_the_text_is_shortened():

@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from m2mguard._clocks import JUMP_S, clocks_from
 from m2mguard._reporting.reporter import Reporter
 from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
+from m2mguard.client._authentication.proof import Client
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._cached_token import CachedToken, TokenFetch
-from m2mguard.client._client_credentials import Client
 from m2mguard.client._policy import JUST_FETCHED_S, REPLACEMENT_WAIT_S
 from m2mguard.client._token_request import TokenTarget
 from m2mguard.client._token_response import Granted
@@ -27,7 +28,7 @@ from tests.held_flight import HeldFlight
 from tests.manual_clock import ManualClock
 
 TIMEOUT_S = 5.0
-CLIENT = Client(client_id="app", client_secret="secret")
+CLIENT = Client(client_id="app", authentication=ClientSecret("secret"))
 SECONDS = st.one_of(
     st.floats(0, 2), st.floats(0, 70), st.sampled_from([0.0, 0.5, 1.0, 5.0, 6.0, 30.0, 60.0, 3240.0, 3600.0])
 )

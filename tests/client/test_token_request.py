@@ -8,31 +8,37 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.client import TokenSource
-from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._authentication.proof import Client, Proof
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._token_request import encoded, token_target
 
 CANARY = "p:a ss/w+\u00f6rd&=%"
 
 
-def form(credentials: ClientCredentials, **wanted) -> dict[str, list[str]]:
+def proof_of(client_id: str, *how) -> Proof:
+    client = Client(client_id=client_id, authentication=ClientSecret(*how))
+    return client.proof(issuer="https://issuer.example", now_s=0)
+
+
+def form(proof: Proof, **wanted) -> dict[str, list[str]]:
     target = token_target(
         wanted.get("resource"), wanted.get("scopes", ()), wanted.get("organization_id"), wanted.get("parameters")
     )
-    return parse_qs(encoded(credentials, target).decode(), strict_parsing=True)
+    return parse_qs(encoded(proof, target).decode(), strict_parsing=True)
 
 
 def test_basic_credentials_are_form_urlencoded_before_base64():
-    credentials = ClientCredentials(client_id="app:1", client_secret=CANARY)
-    scheme, _, encoded_pair = credentials.headers()["Authorization"].partition(" ")
+    proof = proof_of("app:1", CANARY)
+    scheme, _, encoded_pair = proof.headers["Authorization"].partition(" ")
     pair = base64.b64decode(encoded_pair, validate=True).decode("ascii")
     assert (scheme, [unquote_plus(part) for part in pair.split(":")]) == ("Basic", ["app:1", CANARY])
-    assert form(credentials) == {"grant_type": ["client_credentials"]}
+    assert form(proof) == {"grant_type": ["client_credentials"]}
 
 
 def test_client_secret_post_sends_the_credentials_only_in_the_body():
-    credentials = ClientCredentials(client_id="app:1", client_secret=CANARY, authentication="client_secret_post")
-    assert credentials.headers() == {}
-    assert form(credentials) == {
+    proof = proof_of("app:1", CANARY, "client_secret_post")
+    assert proof.headers == {}
+    assert form(proof) == {
         "grant_type": ["client_credentials"],
         "client_id": ["app:1"],
         "client_secret": [CANARY],
@@ -40,9 +46,9 @@ def test_client_secret_post_sends_the_credentials_only_in_the_body():
 
 
 def test_a_request_contains_every_parameter_of_its_target():
-    credentials = ClientCredentials(client_id="app", client_secret=CANARY)
+    proof = proof_of("app", CANARY)
     sent = form(
-        credentials,
+        proof,
         resource="https://shopping.api",
         scopes=["write:orders", "read:orders", "read:orders"],
         organization_id="org-7",

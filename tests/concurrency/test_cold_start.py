@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 
 import anyio
 import anyio.lowlevel
@@ -33,36 +32,24 @@ class Callers:
         self.server = server
         self.tokens = [issuer.mint(f"app-{number % 7}") for number in range(CALLERS)]
         self.app_ids = []
-        self.longest_block_s = 0.0
 
     def by_threads(self, count):
         share = self.tokens[:count]
         return [threading.Thread(target=lambda token=token: self._keep(self.server.verify(token))) for token in share]
 
     async def on_a_loop(self, count, release):
-        stop = anyio.Event()
-        async with anyio.create_task_group() as measuring:
-            measuring.start_soon(self._measure_blocks, stop)
-            async with anyio.create_task_group() as calling:
-                for token in self.tokens[:count]:
-                    calling.start_soon(self._call, token)
-                await anyio.lowlevel.checkpoint()
-                await anyio.sleep(0.02)
-                if release is not None:
-                    release()
-            stop.set()
+        async with anyio.create_task_group() as calling:
+            for token in self.tokens[:count]:
+                calling.start_soon(self._call, token)
+            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(0.02)
+            release()  # comes only if no task blocks the loop
 
     async def _call(self, token):
         self._keep(await self.server.averify(token))
 
     def _keep(self, caller):
         self.app_ids.append(caller.app_id)
-
-    async def _measure_blocks(self, stop):
-        while not stop.is_set():
-            before = time.perf_counter()
-            await anyio.sleep(0.001)
-            self.longest_block_s = max(self.longest_block_s, time.perf_counter() - before)
 
     def check(self, callers):
         assert len(self.app_ids) == callers
@@ -105,22 +92,11 @@ def test_tasks_of_one_event_loop_share_one_fetch(issuer, server, backend):
     callers.check(CALLERS)
 
 
-def test_the_event_loop_is_not_blocked_by_a_slow_issuer(issuer, server):
-    callers = Callers(issuer, server)
-    with issuer.hold("jwks") as gate:
-        opener = threading.Timer(0.5, gate.release)
-        opener.start()
-        anyio.run(callers.on_a_loop, 20, None)
-        opener.join()
-    assert callers.longest_block_s < 0.4
-    assert len(callers.app_ids) == 20
-
-
 def test_three_event_loops_and_threads_share_one_fetch(issuer, server):
     callers = Callers(issuer, server)
     threads = callers.by_threads(250)
     threads += [
-        threading.Thread(target=anyio.run, args=(callers.on_a_loop, 250, None), kwargs={"backend": backend})
+        threading.Thread(target=anyio.run, args=(callers.on_a_loop, 250, lambda: None), kwargs={"backend": backend})
         for backend in ("asyncio", "asyncio", "trio")
     ]
     with issuer.hold("jwks") as gate:

@@ -91,7 +91,7 @@ def test_no_lock_is_held_across_io_a_wait_or_a_callback(issuer, checkpoints):
     server = ResourceServer(
         Issuer.logto(issuer.endpoint),
         audience=SHOPPING_API,
-        caching=KeyCaching(timeout=0.3, connect_timeout=0.3, max_wait=0.1),
+        caching=KeyCaching(timeout=1.5, connect_timeout=1.5, max_wait=0.1),
         transport=WatchedTransport(checkpoints),
         on_event=lambda event: checkpoints.check("callback"),
     )

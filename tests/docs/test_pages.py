@@ -9,7 +9,13 @@ from sybil import Document
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["docs/guides/django.md", "docs/guides/drf.md", "docs/guides/litestar.md", "docs/guides/ninja.md"]
+PAGES = [
+    "docs/guides/django.md",
+    "docs/guides/drf.md",
+    "docs/guides/litestar.md",
+    "docs/guides/ninja.md",
+    "docs/guides/other-frameworks.md",
+]
 
 
 def blocks_of(page: str) -> list[tuple[int, str]]:

@@ -14,6 +14,7 @@ import pytest
 import urllib3
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "start").glob("*.md"))
+ANSWER = re.compile(r"^\| [^|]+ \| (?P<status>\d{3}) \| `(?P<body>\{.*\})` \|$", re.MULTILINE)
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -32,11 +33,16 @@ def test_the_page_works_in_an_empty_folder(page, tmp_path, issuer):
     port = free_port()
     text = page.read_text().replace("127.0.0.1:3001", f"127.0.0.1:{issuer.port}").replace("8000", str(port))
     (code,) = fenced(text, "python")
-    install, start_issuer, run, call = fenced(text, "sh")
-    assert "pip install" in install
-    assert start_issuer == "python -m m2mguard.testing\n"  # `issuer` is that, on another port
+    first_terminal, second_terminal, call = fenced(text, "sh")
+    assert "pip install" in first_terminal
+    assert first_terminal.endswith("\npython -m m2mguard.testing\n")  # `issuer` is that, on another port
     (tmp_path / "orders.py").write_text(code)
-    environment = {"PATH": PATH, "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1", "UVICORN_PORT": str(port)}
+    activate = tmp_path / ".venv" / "bin" / "activate"
+    activate.parent.mkdir(parents=True)
+    activate.touch()  # PATH takes its place
+    environment = {"PATH": PATH, "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    activation, run = second_terminal.splitlines()
+    assert activation == call.splitlines()[0] == ". .venv/bin/activate"
     command = [shutil.which(run.split()[0], path=PATH) or run, *run.split()[1:]]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -56,9 +62,9 @@ def test_the_page_works_in_an_empty_folder(page, tmp_path, issuer):
             server.terminate()
             server.wait(20)
     assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
-    assert json.loads(first)[0] == 401
-    assert json.loads(second) == [200, {"hello": "app-orders"}]
+    expected = [[int(row["status"]), json.loads(row["body"])] for row in ANSWER.finditer(text)]
+    assert [status for status, _ in expected] == [401, 403, 200]
+    assert [json.loads(line) for line in done.stdout.splitlines()] == expected
 
 
 def wait_until_answering(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -79,32 +79,23 @@ def test_1000_forged_tokens_cost_at_most_two_requests(issuer, make_server, clock
 
 
 def test_known_tokens_are_served_without_delay_during_a_flood(issuer, make_server, forged):
-    server = make_server(max_wait=0.3, timeout=0.5, connect_timeout=0.5)
+    server = make_server(max_wait=20, timeout=20, connect_timeout=20)
     known = issuer.mint()
     server.verify(known)
     issuer.misbehave("jwks", faults.hang())
-    done = threading.Event()
-    longest = 0.0
-
-    def attack():
-        flood(server, forged[:200], at_once=True)
-        done.set()
-
-    attacker = threading.Thread(target=attack)
+    attacker = threading.Thread(target=flood, args=(server, forged[:200]), kwargs={"at_once": True})
     attacker.start()
     issuer.wait_for_requests("jwks", 2)
-    checks = 0
-    while not done.is_set():
-        began = time.perf_counter()
+    began = time.perf_counter()
+    for _ in range(20):
         server.verify(known)
         server.verify(issuer.mint())
-        longest = max(longest, time.perf_counter() - began)
-        checks += 1
         time.sleep(0.002)
-    attacker.join()
-    assert checks > 10
-    assert longest < 0.25  # less than any wait for the issuer
+    took_s = time.perf_counter() - began
+    assert attacker.is_alive()  # still waits for the issuer, as each token with an unknown key does
     issuer.behave()
+    attacker.join()
+    assert took_s < 15
 
 
 def test_one_forged_token_costs_one_fetch(issuer, forged):

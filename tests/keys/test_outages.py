@@ -120,7 +120,7 @@ def test_a_probe_starts_the_next_fetch_after_the_back_off(issuer, server, clock,
 
 
 def test_only_the_first_request_past_the_ttl_waits_for_a_hanging_issuer(issuer, make_server, clock):
-    server = make_server(max_wait=0.3, timeout=1, connect_timeout=1)
+    server = make_server(max_wait=0.5, timeout=20, connect_timeout=20)
     token = issuer.mint()
     server.verify(token)
     issuer.misbehave("jwks", faults.hang())
@@ -132,14 +132,14 @@ def test_only_the_first_request_past_the_ttl_waits_for_a_hanging_issuer(issuer, 
     for _ in range(20):
         server.verify(token)
     others_s = time.perf_counter() - began
-    assert 0.3 <= first_s < 0.9
-    assert others_s < 0.2
+    assert 0.5 <= first_s < 9
+    assert others_s < 9  # if each waited: 10 s
     assert issuer.count("jwks") == 2
     issuer.behave()
 
 
 def test_no_request_waits_while_the_issuer_keeps_failing(issuer, make_server, clock, events):
-    server = make_server(max_wait=1, timeout=1, connect_timeout=1)
+    server = make_server(max_wait=10, timeout=10, connect_timeout=10)
     token = issuer.mint()
     server.verify(token)
     issuer.misbehave("jwks", faults.status(503))
@@ -150,7 +150,7 @@ def test_no_request_waits_while_the_issuer_keeps_failing(issuer, make_server, cl
         clock.advance(60)
         began = time.perf_counter()
         server.verify(token)  # starts another fetch in the background
-        assert time.perf_counter() - began < 0.5
+        assert time.perf_counter() - began < 9
         issuer.wait_for_requests("jwks", failures)
         issuer.misbehave("jwks", faults.status(503))
         events.wait_for(RefreshFailed, failures)

@@ -197,9 +197,9 @@ def test_a_broken_answer_is_an_error(get, raw):
 def test_a_dripping_answer_ends_at_the_deadline(get, issuer, part):
     issuer.misbehave("jwks", faults.drip(part, interval_s=0.05))
     began = time.monotonic()
-    error = error_of(get, issuer.jwks_uri, timeout_s=0.4)
+    error = error_of(get, issuer.jwks_uri, timeout_s=1)
     assert (error.code, str(error)) == ("timeout", "the answer took too long")
-    assert 0.35 < time.monotonic() - began < 1.2
+    assert 0.95 < time.monotonic() - began < 10  # the answer would drip for longer
     issuer.behave()
 
 
@@ -207,8 +207,8 @@ def test_a_dripping_answer_ends_at_the_deadline(get, issuer, part):
 def test_a_silent_peer_ends_at_the_deadline(get, scheme):
     with tcp_server(silence) as port:
         began = time.monotonic()
-        assert error_of(get, f"{scheme}://127.0.0.1:{port}/", timeout_s=0.3).code == "timeout"
-        assert 0.25 < time.monotonic() - began < 1.0
+        assert error_of(get, f"{scheme}://127.0.0.1:{port}/", timeout_s=1).code == "timeout"
+        assert 0.95 < time.monotonic() - began < 10
 
 
 def test_a_connection_that_is_not_accepted_ends_at_connect_timeout(ca):
@@ -219,10 +219,10 @@ def test_a_connection_that_is_not_accepted_ends_at_connect_timeout(ca):
             began = time.monotonic()
             with pytest.raises(TransportError, match="the connection took too long") as caught:
                 transport.request(
-                    "GET", f"http://127.0.0.1:{port}/", headers={}, body=None, timeout_s=5, max_bytes=1000
+                    "GET", f"http://127.0.0.1:{port}/", headers={}, body=None, timeout_s=30, max_bytes=1000
                 )
             assert caught.value.code == "connect_timeout"
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10
 
 
 def test_a_refused_connection_and_an_unknown_name_have_different_codes(get, issuer):

@@ -223,5 +223,11 @@ def test_a_deleted_object_is_not_called_in_a_child(monkeypatch):
 
 
 def test_a_platform_without_fork_needs_no_hook(monkeypatch):
+    hooks = []
+    monkeypatch.setattr(os, "register_at_fork", lambda **hook: hooks.append(hook))
+    flight = Flight(int, name="any")
+    after_fork_in_child(flight.finish)
+    assert len(hooks) == 1
     monkeypatch.delattr(os, "register_at_fork")
-    after_fork_in_child(Flight(int, name="any").finish)
+    after_fork_in_child(flight.finish)
+    assert len(hooks) == 1

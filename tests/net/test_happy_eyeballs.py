@@ -166,7 +166,7 @@ def test_unreachable_addresses_time_out_and_refusing_ones_fail_at_once(unreachab
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             connect(addresses, timeout_s=0.3)
-        assert 0.29 < time.monotonic() - began < 2
+        assert 0.29 < time.monotonic() - began < 10
     with pytest.raises(ConnectionRefusedError):
         connect([refusing] * 3, timeout_s=60)
 
@@ -213,7 +213,7 @@ def test_unreachable_and_refusing_hosts_have_different_codes(unreachable, refusi
         began = time.monotonic()
         error = error_of(get, "http://localhost/", connect_timeout=connect_timeout, timeout_s=timeout_s)
         assert error.code == "connect_timeout"
-        assert 0.29 < time.monotonic() - began < 2
+        assert 0.29 < time.monotonic() - began < 10
     resolves(refusing, refusing)
     assert error_of(get, "http://localhost/", connect_timeout=9, timeout_s=9).code == "no_connection"
 

@@ -1,6 +1,7 @@
 """Presets by name: a variable or an option makes the same issuer as code."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,12 @@ SAME = {
 
 def test_every_preset_has_a_name():
     assert {text.strip().partition(":")[0] for text in SAME} == {*presets.__all__, "logto"}
+
+
+def test_the_page_lists_every_name():
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "issuers.md").read_text()
+    table = page.split("## By name, in a setting")[1].split("```python")[0]
+    assert set(re.findall(r"^\| `(\w+):", table, re.MULTILINE)) == {*presets.__all__, "logto"}
 
 
 @pytest.mark.parametrize("text", SAME)

@@ -11,7 +11,8 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
-from m2mguard.flask import METADATA_ENDPOINT, M2MGuard, readiness
+from m2mguard.flask import M2MGuard, readiness
+from m2mguard.flask._extension import METADATA_ENDPOINT
 from m2mguard.testing import assert_all_routes_protected
 from m2mguard.wsgi import BearerAuthMiddleware
 from tests.routes.audit_truth import SERVER, failing

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from m2mguard import Requirement
+from m2mguard import Requirement, ResourceServer
 from m2mguard._routes import survey
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.litestar import M2MGuardPlugin, requires
@@ -125,6 +125,25 @@ def test_each_route_is_reported_with_what_it_asks_for():
 def test_what_is_litestars_own_is_open_on_purpose():
     own = {one.text for one in survey(application(handlers=[])) if one.path.startswith("/schema")}
     assert own == {"is open: Litestar's own documentation"}
+
+
+def test_the_metadata_are_open_on_purpose():
+    server = ResourceServer("https://a.example", audience="https://b", resource_url="https://b")
+    app = application(M2MGuardPlugin(server), handlers=[up], openapi_config=None)
+    (open_one,) = [one for one in survey(app) if not one.is_protected]
+    assert open_one.path == "/.well-known/oauth-protected-resource"
+    assert open_one.open_on_purpose
+    assert failing(app) == set()
+
+
+def test_an_application_that_answers_by_itself_is_a_doubt():
+    class Own(Litestar):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await Answering().handle(scope, receive, send, None)
+
+    app = Own([up], plugins=[M2MGuardPlugin(SERVER)], logging_config=None, openapi_config=None)
+    assert TestClient(app).get("/up").text == "up"
+    assert "/*" in failing(app)
 
 
 def test_middleware_above_the_plugin_is_a_doubt():

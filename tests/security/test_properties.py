@@ -144,7 +144,7 @@ CLAIMS = st.dictionaries(
 @given(CLAIMS, st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "jwk", "x"]), JSON, max_size=2))
 def test_any_claims_and_header_are_accepted_only_by_the_rules(changes, header_changes):
     top = as_json({**header(signer=signer()), **header_changes})
-    signed_claims(top, as_json({**claims(), **changes}))
+    signed_claims(top, as_json({**claims(), **changes}))  # asserts
 
 
 @without_deadline
@@ -156,7 +156,7 @@ def test_a_signed_token_is_refused_with_401_or_403(changes):
 
 @pytest.mark.parametrize("seed", seeds(), ids=range(len(seeds())))
 def test_the_seeds_of_the_fuzzer_pass_its_checks(seed):
-    run(seed)
+    run(seed)  # asserts
 
 
 JWK = st.dictionaries(

@@ -3,7 +3,7 @@
 import pytest
 
 from m2mguard import Issuer
-from m2mguard._token.claims import media_type
+from m2mguard._token.token_profile import media_type
 from m2mguard.testing import REMOVED
 from tests.security.forge import ACCEPTED, URL, mint, outcome, server
 

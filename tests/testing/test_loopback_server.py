@@ -182,3 +182,5 @@ def test_closing_twice_is_harmless(issuer):
     server = issuer._server
     server.close()
     server.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", issuer.port), timeout=10)

@@ -193,5 +193,5 @@ def test_a_server_for_a_given_issuer_leaves_that_running():
     with LocalIssuer(served=False) as issuer:
         with TestServer(issuer) as server:
             server.verify(server.token())
-        server.refresh()
-        server.verify(server.token())
+        assert server.refresh().ready
+        assert server.verify(server.token("app-later")).app_id == "app-later"

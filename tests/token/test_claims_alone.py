@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from m2mguard._token.claims import RFC9068_CLAIMS, TokenProfile, check_claims, sub_is_client_id
+from m2mguard._token.claims import check_claims
+from m2mguard._token.token_profile import RFC9068_CLAIMS, TokenProfile, sub_is_client_id
 from m2mguard.errors import InvalidToken
 
 NOW = 1_000_000

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from m2mguard._cli.context import ExplainContext
 from m2mguard._formatting import format_duration, format_time, format_value, format_values, join_names, read_number
-from m2mguard._token.claims import is_logto_machine, sub_is_client_id
+from m2mguard._token.token_profile import is_logto_machine, sub_is_client_id
 
 
 def _describe_field(context: ExplainContext) -> str:

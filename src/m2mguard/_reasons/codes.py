@@ -63,7 +63,8 @@ FetchProblem = TransportProblem | DiscoveryProblem | KeySetProblem | Literal["ov
 TokenRequestReason = Literal[
     "client_authentication", "unauthorized_client", "grant_type", "denied", "resource", "scope", "malformed_request", "other",
     "unknown_client", "wrong_secret", "expired_secret", "organization", "claims_script",
-    "no_answer", "discovery", "status", "too_many_requests", "temporarily_unavailable", "unusable_answer", "client_secret",
+    "no_answer", "discovery", "status", "too_many_requests", "temporarily_unavailable", "unusable_answer",
+    "client_secret", "client_assertion",
 ]  # fmt: skip
 """Every `reason` of a `TokenRequestError`: why a service has no token of its own."""
 

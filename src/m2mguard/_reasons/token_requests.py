@@ -161,5 +161,16 @@ TOKEN_REQUESTS = table(
         ("A secret store is not reachable, or the secret is not there.",),
         ("Caller: look at the callable.",),
     ),
+    _entry(
+        "client_assertion",
+        "there is no assertion to prove who asks: its file or key cannot be read, or its function raised",
+        "An `AssertionFile`, an `Assertion` or a `PrivateKeyJwt` could not make its proof, so the issuer was not asked.",
+        (
+            "The platform has not written the file yet, or the path is another one.",
+            "The process may not read the file or the key.",
+            "The function cannot reach what it asks, such as a metadata service.",
+        ),
+        ("Caller: look at the file, the key or the function that the message names.",),
+    ),
 )
 """Each `TokenRequestReason`: first what is refused for good, then what may pass."""

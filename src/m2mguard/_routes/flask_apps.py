@@ -47,7 +47,7 @@ def survey_rules(app: Any, seen: Seen, prefix: str) -> Iterator[RouteReport]:
 
 
 def _rule(app: Any, rule: Any, seen: Seen, prefix: str, answering: dict[int, Any]) -> Iterator[RouteReport]:
-    from m2mguard.flask import EXTENSION
+    from m2mguard.flask._request import EXTENSION
 
     server = app.extensions.get(EXTENSION)
     view = app.view_functions.get(rule.endpoint)
@@ -101,7 +101,7 @@ def _blueprints(endpoint: str) -> list[str]:
 
 
 def _without_guard(hook: object) -> dict[int, object]:
-    from m2mguard.flask import WITHOUT_GUARD
+    from m2mguard.flask._extension import WITHOUT_GUARD
 
     found: dict[int, object] = getattr(hook, WITHOUT_GUARD, {})
     return found

@@ -18,7 +18,7 @@ _DISPATCHING = {
 """The module of what `as_view()` returns, and the method of the class that it calls."""
 
 
-_RAISING = "m2mguard.flask"
+_RAISING = "m2mguard.flask."
 """Its guards raise to refuse a request; those of `m2mguard.django` return the answer."""
 
 
@@ -66,7 +66,7 @@ def answering_around(view: Any) -> str:
 def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
     """The guards among functions around each other, the outermost first, each with what is around it that may answer."""
     functions = list(layers)
-    raises = any(module_of(one.function) == _RAISING for one in functions)
+    raises = any(module_of(one.function).startswith(_RAISING) for one in functions)
     found: list[ObservedRoute] = []
     around = ""
     for function, names in functions:

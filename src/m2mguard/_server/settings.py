@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from m2mguard._keys.key_caching import KeyCaching
-from m2mguard._token.claims import ORGANIZATION_AUDIENCE
+from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._validation import number, one_or_more, whole_number
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event

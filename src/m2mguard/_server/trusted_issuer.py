@@ -9,7 +9,7 @@ from m2mguard._keys.fetch import KeyFetcher
 from m2mguard._keys.key_source import KeySource
 from m2mguard._keys.snapshot import servable
 from m2mguard._server.settings import ServerSettings
-from m2mguard._token.claims import TokenProfile
+from m2mguard._token.token_profile import TokenProfile
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
 from m2mguard.net._runtime import Runtime

@@ -13,8 +13,9 @@ from m2mguard._keys.key_set import KeySet
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard._server.trusted_issuer import TrustedIssuer
 from m2mguard._token.bearer import bearer_token, plain_credential
-from m2mguard._token.claims import Claims, Verdict, app_id_claim, check_claims, named_app_id
+from m2mguard._token.claims import Verdict, app_id_claim, check_claims, named_app_id
 from m2mguard._token.jws import Header, ParsedToken, VerificationKey, parse_compact
+from m2mguard._token.token_profile import Claims
 from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
 from m2mguard.caller import Caller
 from m2mguard.errors import AuthError, InvalidToken

@@ -5,6 +5,10 @@ The plug-ins for HTTP clients are modules of this package: `m2mguard.client.http
 
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard.client._access_token import AccessToken
+from m2mguard.client._authentication.assertion import Assertion, AssertionFile
+from m2mguard.client._authentication.mutual_tls import MutualTls
+from m2mguard.client._authentication.private_key import PrivateKeyJwt
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._errors import (
     TokenEndpointUnavailable,
     TokenRequestError,
@@ -14,6 +18,11 @@ from m2mguard.client._token_source import TokenSource
 
 __all__ = [
     "AccessToken",
+    "Assertion",
+    "AssertionFile",
+    "ClientSecret",
+    "MutualTls",
+    "PrivateKeyJwt",
     "TokenEndpointUnavailable",
     "TokenRequestError",
     "TokenRequestReason",

@@ -85,5 +85,7 @@ class TokenEndpointUnavailable(TokenRequestError):
     * `status`: an answer that is neither a token nor an OAuth error;
     * `too_many_requests`, `temporarily_unavailable`: what the endpoint says of itself, by its status or its error code;
     * `unusable_answer`: a token of an unknown type, or one that cannot be sent, or no token;
-    * `client_secret`: the callable that was given as `client_secret` raised, or returned no secret.
+    * `client_secret`: the callable that was given as `client_secret` raised, or returned no secret;
+    * `client_assertion`: the file of an `AssertionFile` or the key of a `PrivateKeyJwt` cannot be read, or the function of an
+      `Assertion` raised, or there is no JWT in it.
     """

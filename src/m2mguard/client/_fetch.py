@@ -1,17 +1,17 @@
 """One token request: discovery where needed, the exchange, the answer. When to ask is not decided here.
 
-Blocks, so it runs on a flight's thread. The secret goes from the credentials into the transport and nowhere else.
+Blocks, so it runs on a flight's thread. A secret goes from the proof into the transport and nowhere else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from m2mguard.client._client_credentials import Client, ClientCredentials
+from m2mguard.client._authentication.mutual_tls import MutualTls
+from m2mguard.client._authentication.proof import Client, Proof, ProofUnavailable
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError
 from m2mguard.client._token_request import TokenTarget, encoded
 from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, parse_token_response
-from m2mguard.errors import ConfigurationError
 from m2mguard.net._discovery import DiscoveryFailed, Endpoint
 from m2mguard.net._protocol import Response, TransportError
 from m2mguard.net._runtime import Runtime
@@ -28,7 +28,7 @@ class TokenFetcher:
         token_endpoint: the endpoint that was given; None to discover it by the issuer's metadata.
         client: who asks.
         rules: how the issuer answers.
-        timeout_s: the longest a request may take in all, reading the secret included.
+        timeout_s: the longest a request may take in all, making the proof included.
         runtime: the transport and the clocks.
     """
 
@@ -41,7 +41,12 @@ class TokenFetcher:
     _endpoint: Endpoint = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._endpoint = Endpoint(self.issuer, "token_endpoint", configured=self.token_endpoint)
+        self._endpoint = Endpoint(
+            self.issuer,
+            "token_endpoint",
+            configured=self.token_endpoint,
+            mutual_tls=isinstance(self.client.authentication, MutualTls),
+        )
 
     def fetch(self, target: TokenTarget) -> Granted:
         """Ask for a token.
@@ -57,7 +62,7 @@ class TokenFetcher:
             raise
 
     def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
-        credentials = self._credentials()
+        proof = self._proof()
         try:
             response = self.runtime.transport.request(
                 "POST",
@@ -65,13 +70,13 @@ class TokenFetcher:
                 headers={
                     "Accept": "application/json",
                     "Content-Type": "application/x-www-form-urlencoded",
-                    **credentials.headers(),
+                    **proof.headers,
                 },
-                body=encoded(credentials, target),
+                body=encoded(proof, target),
                 timeout_s=self._left(deadline),
                 max_bytes=MAX_BYTES,
             )
-            asked = SentRequest(target=target, credentials=credentials)
+            asked = SentRequest(target=target, client_id=self.client.client_id, proof=proof)
             return parse_token_response(response, asked, self.rules, now_s=self.runtime.clocks.wall())
         except TokenRequestError:
             raise
@@ -88,19 +93,11 @@ class TokenFetcher:
                 "no_answer", f"the transport failed ({type(error).__name__})", problem="other"
             ) from None
 
-    def _credentials(self) -> ClientCredentials:
-        """The credentials of this moment. An error of the callable may contain the secret, so only its type is reported."""
+    def _proof(self) -> Proof:
         try:
-            secret = self.client.current_secret()
-        except Exception as error:  # noqa: BLE001 - the callable is not ours, and may raise anything
-            what = f"the callable client_secret raised {type(error).__name__}; it must return the secret"
-            raise TokenEndpointUnavailable("client_secret", what) from None
-        try:
-            return self.client.credentials(secret)
-        except ConfigurationError as error:
-            raise TokenEndpointUnavailable(
-                "client_secret", f"what client_secret returned is invalid: {error}"
-            ) from None
+            return self.client.proof(issuer=self.issuer, now_s=self.runtime.clocks.wall())
+        except ProofUnavailable as error:
+            raise TokenEndpointUnavailable(error.reason, str(error)) from None
 
     def _get(self, url: str, deadline: float) -> Response:
         return self.runtime.transport.request(

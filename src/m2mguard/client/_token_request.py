@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from m2mguard._validation import split_url, strings
-from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._authentication.proof import Proof
 from m2mguard.errors import ConfigurationError
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
-_OWN_PARAMETERS = frozenset(
-    ("grant_type", "client_id", "client_secret", "resource", "scope", "organization_id", "client_assertion")
+_OWN_PARAMETERS = frozenset(("grant_type", "resource", "scope", "organization_id")).union(
+    ("client_id", "client_secret", "client_assertion", "client_assertion_type")
 )
 
 
@@ -68,6 +68,6 @@ def _parameters(parameters: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(parameters.items()))
 
 
-def encoded(credentials: ClientCredentials, target: TokenTarget) -> bytes:
+def encoded(proof: Proof, target: TokenTarget) -> bytes:
     """The body of the token request."""
-    return urlencode({**target.form(), **credentials.parameters()}).encode()
+    return urlencode({**target.form(), **proof.parameters}).encode()

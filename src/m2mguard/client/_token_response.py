@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard._validation import strings
-from m2mguard.client._client_credentials import ClientCredentials
+from m2mguard.client._authentication.proof import Proof
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
 from m2mguard.client._issuer_text import MAX_LENGTH, safe_text
 from m2mguard.client._refusals import OUTAGES, ReadRefusal, RefusedRequest, read_refusal
@@ -82,7 +82,8 @@ class SentRequest:
     """What was sent: for which token, by whom."""
 
     target: TokenTarget
-    credentials: ClientCredentials
+    client_id: str
+    proof: Proof
 
     def safe(self, text: object, *, most: int) -> str | None:
         """Return text of the issuer's as `safe_text` does; None for anything but text."""
@@ -90,8 +91,8 @@ class SentRequest:
             return None
         target = self.target
         audiences = [value for name, value in target.parameters if name == "audience"]
-        known = (self.credentials.client_id, target.resource, target.organization_id, *target.scopes, *audiences)
-        return safe_text(text, secrets=self.credentials.secrets(), known=[value for value in known if value], most=most)
+        known = (self.client_id, target.resource, target.organization_id, *target.scopes, *audiences)
+        return safe_text(text, secrets=self.proof.secrets, known=[value for value in known if value], most=most)
 
 
 def parse_token_response(response: Response, asked: SentRequest, rules: AnswerRules, *, now_s: float) -> Granted:

@@ -11,7 +11,10 @@ from typing import Literal
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url, number
 from m2mguard.client._access_token import AccessToken
-from m2mguard.client._client_credentials import Client, ClientAuthentication
+from m2mguard.client._authentication.choice import ClientAuthentication, chosen
+from m2mguard.client._authentication.mutual_tls import MutualTls
+from m2mguard.client._authentication.proof import Client
+from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
 from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._token_pool import TokenPool
@@ -42,15 +45,15 @@ class TokenSource:
     Args:
         issuer: the issuer's URL, whose metadata names the token endpoint (RFC 8414, OpenID Connect Discovery 1.0).
         client_id: the application's id; in Logto, the App ID.
-        client_secret: its secret; in Logto, the App Secret. Or a callable that returns it, for a secret that may change, such as a
-            mounted file: it is called for each token request, on a thread of its own, where it may block. If it raises or returns
-            no secret, there is no token, for the reason `client_secret`.
+        client_secret: its secret; in Logto, the App Secret. Or a callable that returns it, as for `ClientSecret`.
+        authentication: another way to prove who asks, instead of `client_secret`: `PrivateKeyJwt`, `AssertionFile`, `Assertion` or
+            `MutualTls`. Default None.
         token_endpoint: the token endpoint's URL, instead of discovery; then `issuer` may be left out. Default None.
         resource: the API identifier that the token is for (RFC 8707 section 2), compared whole by the issuer. Default None.
         scopes: the scopes to ask for, as a list. Default none.
         organization_id: the Logto organization to request the token for. Default None.
         parameters: further form parameters, such as `{"audience": …}` for issuers without RFC 8707. Default none.
-        client_authentication: "client_secret_basic" (the default) or "client_secret_post".
+        client_authentication: how the secret is sent: "client_secret_basic" (the default) or "client_secret_post".
         missing_scope: what an answer without `scope` says of the scopes asked for: "granted" (the default; RFC 6749 section 5.1) or
             "dropped" (Logto).
         token_types: the values of `token_type` that mean a bearer token, in any case of letters; None: it may be missing. The
@@ -59,7 +62,7 @@ class TokenSource:
         timeout: seconds for one token request in all, 0.1 to 60, default 10: a claims script of Logto's may take 5.
         allow_http: accept a plain http issuer or token_endpoint off loopback, such as `http://logto:3001/oidc/token` inside a cluster:
             anyone who listens there reads the secret and the token. Warned of in the log at every start. Default False.
-        transport: makes the HTTP exchanges; default `HttpTransport()`.
+        transport: makes the HTTP exchanges; default `HttpTransport()`. With `MutualTls`, one that shows the certificate itself.
         on_event: called with every `Event`, on any thread; it must be quick and must not block. Default None.
         clock: gives seconds since the epoch; default None, `time.time` as it is when it is called.
         monotonic: gives seconds on a clock that never steps; default None, `time.monotonic` as it is when it is called.
@@ -73,13 +76,14 @@ class TokenSource:
         issuer: str | None = None,
         *,
         client_id: str,
-        client_secret: str | Callable[[], str],
+        client_secret: str | Callable[[], str] | None = None,
+        authentication: ClientAuthentication | None = None,
         token_endpoint: str | None = None,
         resource: str | None = None,
         scopes: Collection[str] = (),
         organization_id: str | None = None,
         parameters: Mapping[str, str] | None = None,
-        client_authentication: ClientAuthentication = "client_secret_basic",
+        client_authentication: SecretMethod = "client_secret_basic",
         missing_scope: Literal["granted", "dropped"] = "granted",
         token_types: Collection[str | None] = TOKEN_TYPES,
         timeout: float = 10,
@@ -94,7 +98,7 @@ class TokenSource:
         pool = _new_pool(
             issuer,
             token_endpoint,
-            Client(client_id=client_id, client_secret=client_secret, authentication=client_authentication),
+            Client(client_id=client_id, authentication=chosen(client_secret, client_authentication, authentication)),
             AnswerRules(token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope == "granted"),
             timeout=timeout,
             allow_http=allow_http,
@@ -156,7 +160,7 @@ class TokenSource:
         pool = _new_pool(
             f"{base}/oidc",
             f"{base}/oidc/token",
-            Client(client_id=app_id, client_secret=app_secret),
+            Client(client_id=app_id, authentication=ClientSecret(app_secret)),
             AnswerRules(
                 token_types=bearer_token_types(TOKEN_TYPES), missing_scope_grants=False, read_refusal=read_logto_refusal
             ),
@@ -266,12 +270,15 @@ def _new_pool(
         if url is not None:
             endpoint_url(setting, url, allow_http=allow_http)
     number("timeout", timeout, least=0.1, most=60)
+    plain_http = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
+    if transport is None and isinstance(client.authentication, MutualTls):
+        transport = client.authentication.transport(http_origins=plain_http)
     runtime = Runtime.from_arguments(
         clock=clock,
         monotonic=monotonic,
         transport=transport,
         on_event=on_event,
-        plain_http={named: plain_http_origins(issuer if token_endpoint is None else token_endpoint)},
+        plain_http={named: plain_http},
     )
     return TokenPool(
         fetcher=TokenFetcher(

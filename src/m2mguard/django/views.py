@@ -19,9 +19,9 @@ __all__ = ["readiness", "resource_metadata"]
 
 @login_not_required
 def readiness(request: HttpRequest) -> HttpResponse:
-    """Answer 200 if tokens can be checked, else 503: `path("readyz", readiness)`. See `ResourceServer.readiness`.
+    """Answer 200 if tokens can be checked, else 503: `path("readyz", readiness)`.
 
-    Never waits and never calls the issuer.
+    It never waits; where there are no usable keys it starts a fetch in the background. See `ResourceServer.readiness`.
     """
     return response_of(resource_server().readiness(), request)
 

@@ -64,7 +64,7 @@ def well_known_urls(issuer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(urls))
 
 
-def discover(issuer: str, endpoint: str, get: Get) -> str:
+def discover(issuer: str, endpoint: str, get: Get, *, mutual_tls: bool = False) -> str:
     """Find the URL of one of the issuer's endpoints.
 
     Goes on to the next well-known URL after any status from 400 to 499: where there is no metadata, some servers want
@@ -74,6 +74,8 @@ def discover(issuer: str, endpoint: str, get: Get) -> str:
         issuer: the configured issuer.
         endpoint: the metadata member, such as `jwks_uri` or `token_endpoint`.
         get: fetches a URL; what it raises passes through. Called once per URL that is asked, three times at most.
+        mutual_tls: prefer the URL for connections with a client certificate, which may have another origin (RFC 8705 section 5). Nothing
+            secret is sent there.
 
     Raises:
         DiscoveryFailed: no metadata at any of the URLs, another issuer's metadata, or an endpoint that is missing, not https or of
@@ -83,7 +85,7 @@ def discover(issuer: str, endpoint: str, get: Get) -> str:
     for url in well_known_urls(issuer):
         response = get(url)
         if response.status == 200:
-            return _endpoint(issuer, endpoint, response.body)
+            return _endpoint(issuer, endpoint, response.body, mutual_tls=mutual_tls)
         if not 400 <= response.status < 500:
             raise DiscoveryFailed(
                 f"the issuer's metadata was answered with status {response.status}", code="metadata_status"
@@ -103,15 +105,17 @@ class Endpoint:
         issuer: the configured issuer.
         name: the metadata member, such as `jwks_uri`.
         configured: the configured URL, which needs no metadata; or None.
+        mutual_tls: as for `discover`.
 
     Attributes:
         found_at: when the metadata named the URL, on the clock for ages.
     """
 
-    def __init__(self, issuer: str, name: str, *, configured: str | None) -> None:
+    def __init__(self, issuer: str, name: str, *, configured: str | None, mutual_tls: bool = False) -> None:
         self._issuer = issuer
         self._name = name
         self._configured = configured
+        self._mutual_tls = mutual_tls
         self._url: str | None = None
         self.found_at: float = -math.inf
 
@@ -126,7 +130,7 @@ class Endpoint:
         if self._url is not None and self.age_s(now) < max_age_s:
             return self._url
         try:
-            self._url = discover(self._issuer, self._name, get)
+            self._url = discover(self._issuer, self._name, get, mutual_tls=self._mutual_tls)
         except Exception:
             if self._url is None:
                 raise
@@ -147,20 +151,22 @@ class Endpoint:
         self._url = None
 
 
-def _endpoint(issuer: str, endpoint: str, body: bytes) -> str:
+def _endpoint(issuer: str, endpoint: str, body: bytes, *, mutual_tls: bool) -> str:
     try:
         metadata = parse_object(body.removeprefix(codecs.BOM_UTF8))
     except NotStrictJson as error:
         raise DiscoveryFailed(f"the issuer's metadata is {error}", code="metadata_not_json") from None
     if metadata.get("issuer") != issuer:
         raise DiscoveryFailed("the metadata is another issuer's", code="other_issuer")
-    url = metadata.get(endpoint)  # a null member counts as absent
+    aliases = metadata.get("mtls_endpoint_aliases") if mutual_tls else None
+    alias = aliases.get(endpoint) if isinstance(aliases, dict) else None
+    url = metadata.get(endpoint) if alias is None else alias  # a null member counts as absent
     if url is None:
         raise DiscoveryFailed(f"the metadata has no {endpoint}", code="no_endpoint")
     try:
         secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
     except ConfigurationError as error:
         raise DiscoveryFailed(f"the metadata's {error}", code="bad_endpoint") from None
-    if not isinstance(url, str) or origin_of(url) != origin_of(issuer):
+    if not isinstance(url, str) or (alias is None and origin_of(url) != origin_of(issuer)):
         raise DiscoveryFailed(f"the metadata's {endpoint} has another origin than the issuer", code="other_origin")
     return url

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from m2mguard._validation import OriginParts, is_loopback, origin_of, secure_url, strings
 from m2mguard._version import __version__
 from m2mguard.errors import ConfigurationError
+from m2mguard.net._client_certificate import ClientCertificate, FilePath
 from m2mguard.net._protocol import Response, Transport
 
 
@@ -27,20 +28,30 @@ class HttpTransport:
     Args:
         ca_file: a PEM file of certification authorities to trust instead of the system's. Default None.
         connect_timeout: seconds for the connection, shared among all addresses of a host. Default 2.
+        client_certificate: the paths of the PEM files with a certificate and its key (None: in the same file), to be shown to servers that
+            ask for one (RFC 8705). Read again when they change; while that fails, the last good ones stay in use. Default None.
         http_origins: origins, such as "http://logto:3001", that may be asked over plain http although they are not loopback. For
             networks in which no other party can read or answer. Link-local addresses and metadata services stay out of reach. Default none.
 
     Raises:
-        ConfigurationError: the CA file cannot be read, or an origin is not `http://HOST` or `http://HOST:PORT`.
+        ConfigurationError: a file cannot be read, or an origin is not `http://HOST` or `http://HOST:PORT`.
     """
 
     def __init__(
-        self, ca_file: str | None = None, *, connect_timeout: float = 2.0, http_origins: Collection[str] = ()
+        self,
+        ca_file: str | None = None,
+        *,
+        connect_timeout: float = 2.0,
+        client_certificate: tuple[FilePath, FilePath | None] | None = None,
+        http_origins: Collection[str] = (),
     ) -> None:
         self._tls: Callable[[], ssl.SSLContext] = _system_tls_context
         if ca_file is not None:
             own = _tls_context(ca_file)
             self._tls = lambda: own
+        if client_certificate is not None:
+            certificate, key = client_certificate
+            self._tls = ClientCertificate(certificate, key, lambda: _tls_context(ca_file)).context
         self._connect_timeout_s = connect_timeout
         self._http_origins = frozenset(map(_http_origin, strings("http_origins", http_origins, what="origins")))
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from m2mguard._token.claims import RFC9068_CLAIMS, Claims
+from m2mguard._token.token_profile import RFC9068_CLAIMS, Claims
 from m2mguard._validation import one_or_more
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer

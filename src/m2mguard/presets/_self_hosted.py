@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from m2mguard._token.claims import RFC9068_CLAIMS, Claims
+from m2mguard._token.token_profile import RFC9068_CLAIMS, Claims
 from m2mguard._validation import endpoint_url, one_or_more
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer

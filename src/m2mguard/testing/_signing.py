@@ -3,48 +3,29 @@
 Knows keys, JWKs and compact serialization; nothing of claims, HTTP or Logto's rotation.
 """
 
-import base64
 import hashlib
 import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+from m2mguard._token.base64url import base64url_encode
+from m2mguard._token.signing import SIGNING_ALGORITHMS, PrivateKey, SigningAlgorithm, rsa_padding, sign
+
+base64url = base64url_encode
+"""Encode without padding (RFC 7515 §2)."""
 Segment = Mapping[str, object] | bytes
 """One part of a token before base64url: a JSON object, or raw bytes where the test wants no JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Algorithm:
-    digest: hashes.HashAlgorithm | None = None
-    curve: ec.EllipticCurve | None = None
-    crv: str | None = None
-
-
-_ALGORITHMS: Final[Mapping[str, _Algorithm]] = MappingProxyType(
-    {
-        "RS256": _Algorithm(digest=hashes.SHA256()),
-        "RS384": _Algorithm(digest=hashes.SHA384()),
-        "RS512": _Algorithm(digest=hashes.SHA512()),
-        "PS256": _Algorithm(digest=hashes.SHA256()),
-        "PS384": _Algorithm(digest=hashes.SHA384()),
-        "PS512": _Algorithm(digest=hashes.SHA512()),
-        "ES256": _Algorithm(digest=hashes.SHA256(), curve=ec.SECP256R1(), crv="P-256"),
-        "ES384": _Algorithm(digest=hashes.SHA384(), curve=ec.SECP384R1(), crv="P-384"),
-        "ES512": _Algorithm(digest=hashes.SHA512(), curve=ec.SECP521R1(), crv="P-521"),
-        "EdDSA": _Algorithm(crv="Ed25519"),
-        "Ed25519": _Algorithm(crv="Ed25519"),
-    }
-)
-ALGORITHMS: Final = tuple(_ALGORITHMS)
+_CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+ALGORITHMS: Final = tuple(SIGNING_ALGORITHMS)
 """Every algorithm a `SigningKey` can have: RFC 7518, RFC 8037 and the RFC 9864 name Ed25519."""
 
 
@@ -128,16 +109,7 @@ class SigningKey:
 
     def sign(self, data: bytes) -> bytes:
         """Return the JWS signature (RFC 7518 §3, RFC 8037 §3.1) over these bytes."""
-        key, digest = self.private_key, _algorithm(self.algorithm).digest
-        if isinstance(key, ed25519.Ed25519PrivateKey):
-            return key.sign(data)
-        if digest is None:
-            raise ValueError(f"{self.algorithm} needs an Ed25519 key")
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            r, s = decode_dss_signature(key.sign(data, ec.ECDSA(digest)))
-            size = _coordinate_bytes(key)
-            return r.to_bytes(size, "big") + s.to_bytes(size, "big")
-        return key.sign(data, self._rsa_padding(digest), digest)
+        return sign(self.private_key, self.algorithm, data)
 
     def verify(self, data: bytes, signature: bytes) -> bool:
         """Say whether this key made the signature. For the issuer's own use, no model of a verifier."""
@@ -152,7 +124,7 @@ class SigningKey:
                 r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
                 key.public_key().verify(encode_dss_signature(r, s), data, ec.ECDSA(digest))
             else:
-                key.public_key().verify(signature, data, self._rsa_padding(digest), digest)
+                key.public_key().verify(signature, data, rsa_padding(self.algorithm), digest)
         except InvalidSignature:
             return False
         return True
@@ -161,11 +133,6 @@ class SigningKey:
         """Return `header.payload.signature`, signed with this key's own algorithm whatever the header says."""
         signing_input = compact(header, payload)
         return f"{signing_input}.{base64url(self.sign(signing_input.encode()))}"
-
-    def _rsa_padding(self, digest: hashes.HashAlgorithm) -> padding.AsymmetricPadding:
-        if self.algorithm.startswith("PS"):
-            return padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.DIGEST_LENGTH)
-        return padding.PKCS1v15()
 
 
 def compact(header: Segment, payload: Segment, signature: bytes | None = None) -> str:
@@ -180,21 +147,16 @@ def sign_with_secret(header: Segment, payload: Segment, secret: bytes) -> str:
     return compact(header, payload, signature)
 
 
-def base64url(data: bytes) -> str:
-    """Encode without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def thumbprint(jwk: Mapping[str, object]) -> str:
     """Return the RFC 7638 SHA-256 thumbprint of a public JWK of type EC, RSA or OKP."""
     required = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
     return base64url(hashlib.sha256(_json(required)).digest())
 
 
-def _algorithm(name: str) -> _Algorithm:
-    if name not in _ALGORITHMS:
+def _algorithm(name: str) -> SigningAlgorithm:
+    if name not in SIGNING_ALGORITHMS:
         raise ValueError(f"unknown algorithm {name!r}; known are {', '.join(ALGORITHMS)}")
-    return _ALGORITHMS[name]
+    return SIGNING_ALGORITHMS[name]
 
 
 def _public_members(private_key: PrivateKey) -> dict[str, object]:
@@ -203,8 +165,12 @@ def _public_members(private_key: PrivateKey) -> dict[str, object]:
         return {"kty": "RSA", "e": _integer(numbers.e), "n": _integer(numbers.n)}
     if isinstance(private_key, ec.EllipticCurvePrivateKey):
         point, size = private_key.public_key().public_numbers(), _coordinate_bytes(private_key)
-        crv = next(known.crv for known in _ALGORITHMS.values() if known.curve and known.curve.name == point.curve.name)
-        return {"kty": "EC", "crv": crv, "x": _integer(point.x, size), "y": _integer(point.y, size)}
+        return {
+            "kty": "EC",
+            "crv": _CURVE_NAMES[point.curve.name],
+            "x": _integer(point.x, size),
+            "y": _integer(point.y, size),
+        }
     return {"kty": "OKP", "crv": "Ed25519", "x": base64url(private_key.public_key().public_bytes_raw())}
 
 

@@ -17,7 +17,7 @@ from m2mguard._cli.context import ExplainContext
 from m2mguard._cli.recognition import LOGTO_APP_ID
 from m2mguard._formatting import format_shell_word, format_value, format_values
 from m2mguard._reasons.difference import small_difference
-from m2mguard._token.claims import ORGANIZATION_AUDIENCE
+from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._validation import split_url
 from m2mguard.errors import AnswerableError
 

@@ -7,7 +7,7 @@ from m2mguard._cli.advice.issuer_mismatch import format_preset_option
 from m2mguard._cli.advice.issuer_terms import describe_token_request, is_logto
 from m2mguard._cli.context import ExplainContext
 from m2mguard._formatting import format_value
-from m2mguard._token.claims import sub_is_client_id
+from m2mguard._token.token_profile import sub_is_client_id
 from m2mguard.errors import AnswerableError
 
 SEND_THE_OTHER_ONE = "Send the access_token of the token endpoint's answer, not the id_token."

@@ -9,7 +9,7 @@ from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
 from m2mguard._cli.recognition import GUID, LOGTO_APP_ID
 from m2mguard._formatting import format_value, format_values
 from m2mguard._server.environment import SETTINGS, variables
-from m2mguard._token.claims import ORGANIZATION_AUDIENCE
+from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._validation import did_you_mean, split_url
 from m2mguard.errors import ConfigurationError
 

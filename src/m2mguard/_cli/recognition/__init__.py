@@ -9,7 +9,7 @@ from m2mguard._cli.recognition.issuer_kinds import GUID, LOGTO_APP_ID, match_iss
 from m2mguard._cli.recognition.recognised_token import IssuerKind, RecognisedToken, TokenKind, Vocabulary
 from m2mguard._cli.recognition.token_kinds import classify_token
 from m2mguard._cli.recognition.vocabularies import PRODUCT_NAMES, VOCABULARIES
-from m2mguard._token.claims import media_type
+from m2mguard._token.token_profile import media_type
 from m2mguard.errors import ConfigurationError
 from m2mguard.presets._named import issuer_named
 

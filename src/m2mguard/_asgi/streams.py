@@ -5,8 +5,11 @@ Works on asyncio and on trio. No thread, and one sleeping task for each connecti
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from m2mguard._asgi.scope import Message, Send
+from m2mguard._asgi.sending import POLICY_VIOLATION
 
 if TYPE_CHECKING:
     from anyio import Event
@@ -14,12 +17,8 @@ if TYPE_CHECKING:
 LONGEST_SLEEP_S: Final = 15.0
 """How long it takes at most until a withdrawn key, or a clock that was moved, is noticed."""
 _GRACE_S: Final = 1.0
-_POLICY_VIOLATION: Final = 1008  # RFC 6455 section 7.4.1
 _EVENT_STREAM: Final = b"text/event-stream"
-_BODY_MESSAGES: Final = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
-
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
+BODY_MESSAGES: Final = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
 
 
 async def run_while_token_is_good(
@@ -87,7 +86,7 @@ class _WebSocket:
         await self._send(message)
 
     async def end(self) -> None:
-        await self._send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+        await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
 
 
 class _Answer:
@@ -105,7 +104,7 @@ class _Answer:
                 for name, value in message.get("headers", ())
             )
         await self._send(message)
-        self.is_complete = message["type"] in _BODY_MESSAGES and not message.get("more_body", False)
+        self.is_complete = message["type"] in BODY_MESSAGES and not message.get("more_body", False)
 
     async def end(self) -> None:
         if self._is_event_stream:

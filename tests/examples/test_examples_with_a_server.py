@@ -1,24 +1,28 @@
-"""The aiohttp example runs and is called."""
+"""Each example whose framework has a server of its own runs and is called."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import urllib3
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.docs.test_quick_starts import free_port, wait_until_answering
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "aiohttp_app.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_the_example_names_its_caller_and_refuses_others():
+@pytest.mark.parametrize("name", ["aiohttp_app.py", "sanic_app.py"])
+def test_the_example_names_its_caller_and_refuses_others(name):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with LocalIssuer() as issuer:
         environ = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API, "PORT": str(port)}
-        with subprocess.Popen([sys.executable, EXAMPLE], env=os.environ | environ, stdout=subprocess.PIPE) as server:
+        with subprocess.Popen(
+            [sys.executable, EXAMPLES / name], env=os.environ | environ, stdout=subprocess.PIPE
+        ) as server:
             try:
                 wait_until_answering(f"{url}/healthz", server)
 

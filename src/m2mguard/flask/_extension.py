@@ -1,43 +1,27 @@
-"""Flask's side: one extension that protects views, blueprints or whole apps, and shows who is calling.
-
-Nothing is decided about tokens or answers here. A refusal is raised as Werkzeug's exception, so that an app's handlers run.
-"""
+"""The extension: protects views, blueprints and apps, and finds views that were registered without their guard."""
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
+
+from flask import Blueprint, Flask, Request, current_app, request
 
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, guards_of, mark
-from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.errors import ConfigurationError
 from m2mguard.exemptions import Exemptions
-from m2mguard.wsgi import CALLER, Head, authorization_fields, caller_of, route_of
-
-try:
-    from flask import Blueprint, Flask, Request, Response, current_app, request
-    from flask.cli import AppGroup
-    from werkzeug.exceptions import default_exceptions
-    from werkzeug.local import LocalProxy
-except ImportError as _missing:
-    raise ImportError('m2mguard.flask needs Flask: pip install "m2mguard[flask]"') from _missing
-
-if TYPE_CHECKING:
-    from m2mguard._server.resource_metadata import ResourceMetadata
-
-__all__ = ["M2MGuard", "current_caller", "readiness"]
+from m2mguard.flask._request import EXTENSION, aauthenticate, authenticate
+from m2mguard.flask._views import commands, resource_metadata
+from m2mguard.wsgi import Head
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Organization = str | Callable[[Request], str | None] | None
 
-EXTENSION: Final = "m2mguard"
 METADATA_ENDPOINT: Final = "m2mguard_resource_metadata"
 WITHOUT_GUARD: Final = "__m2mguard_without_guard__"  # on a hook: by identity, the functions that some guard has wrapped
 
@@ -87,10 +71,10 @@ class M2MGuard:
         server = self._server or ResourceServer.from_settings(app.config, prefix="M2MGUARD_")
         app.extensions[EXTENSION] = server
         if server.resource_metadata is not None:
-            app.add_url_rule(server.resource_metadata.path, METADATA_ENDPOINT, _resource_metadata)
+            app.add_url_rule(server.resource_metadata.path, METADATA_ENDPOINT, resource_metadata)
         app.before_request(self._find_unguarded_views(app))
         app.before_request(self._guard_automatic_options)
-        app.cli.add_command(_commands())
+        app.cli.add_command(commands())
 
     def requires(
         self,
@@ -129,7 +113,7 @@ class M2MGuard:
 
                 @wraps(view)
                 async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                    await _aauthenticate(requirement)
+                    await aauthenticate(requirement)
                     return await cast(Callable[P, Awaitable[Any]], view)(*args, **kwargs)
 
                 guarded = cast(Callable[P, R], guarded_async)
@@ -137,7 +121,7 @@ class M2MGuard:
 
                 @wraps(view)
                 def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-                    _authenticate(requirement)
+                    authenticate(requirement)
                     return view(*args, **kwargs)
 
             mark(guarded, RouteGuard(requirement=requirement, server=self._server))
@@ -182,7 +166,7 @@ class M2MGuard:
             if exemptions.is_public(Head(request.environ)) or request.endpoint == METADATA_ENDPOINT:
                 return
             if not (_is_answered_by_flask() and self._preflights.is_exempt_preflight(Head(request.environ))):
-                _authenticate(requirement)
+                authenticate(requirement)
 
         mark(guard, RouteGuard(requirement=requirement, server=self._server, public=exemptions.public))
         target.before_request(guard)
@@ -215,7 +199,7 @@ class M2MGuard:
         """Flask answers OPTIONS without calling the view, so that a guard on the view alone would not be asked."""
         if _is_answered_by_flask() and not self._preflights.is_exempt_preflight(Head(request.environ)):
             for guard in guards_of(current_app.view_functions[cast(str, request.endpoint)]):
-                _authenticate(guard.requirement or Requirement())
+                authenticate(guard.requirement or Requirement())
 
 
 def _is_answered_by_flask() -> bool:
@@ -237,78 +221,3 @@ def _unguarded(endpoint: str) -> str:
         '@app.get("/orders"), then @guard.requires("read:orders"), then the function. A view that is open on purpose, too, '
         "needs a function of its own."
     )
-
-
-def readiness() -> Response:
-    """A view for readiness probes: `app.add_url_rule("/readyz", view_func=readiness)`. It never waits and never calls the issuer."""
-    answer = _server().readiness()
-    return current_app.response_class(answer.body, answer.status, dict(answer.headers))
-
-
-def _current() -> Caller:
-    return caller_of(request.environ)
-
-
-current_caller: Caller = LocalProxy(_current)  # type: ignore[assignment]
-"""The application that sent the current request. A RuntimeError where nothing protects the view, or outside a request."""
-
-
-def _server() -> ResourceServer:
-    try:
-        return cast(ResourceServer, current_app.extensions[EXTENSION])
-    except KeyError:
-        raise RuntimeError("this app has no guard: call guard.init_app(app)") from None
-
-
-def _authenticate(requirement: Requirement) -> None:
-    server, environ = _server(), request.environ
-    try:
-        caller = server.authenticate(
-            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
-        )
-    except AnswerableError as error:
-        _refuse(server, error)
-    environ[CALLER] = caller
-
-
-async def _aauthenticate(requirement: Requirement) -> None:
-    server, environ = _server(), request.environ
-    try:
-        caller = await server.aauthenticate(
-            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
-        )
-    except AnswerableError as error:
-        _refuse(server, error)
-    environ[CALLER] = caller
-
-
-def _resource_metadata() -> Response:
-    metadata = cast("ResourceMetadata", _server().resource_metadata)  # there is no rule for this view without
-    return current_app.response_class(metadata.answer.body, metadata.answer.status, dict(metadata.answer.headers))
-
-
-def _plain_request() -> Request:
-    return cast("LocalProxy[Request]", request)._get_current_object()  # noqa: SLF001  # Werkzeug documents it
-
-
-def _refuse(server: ResourceServer, error: AnswerableError) -> NoReturn:
-    answer = server.answer(error)
-    response = current_app.response_class(answer.body, answer.status, dict(answer.headers))
-    raise default_exceptions[answer.status](answer.detail["error_description"], response) from error
-
-
-def _commands() -> AppGroup:
-    group = AppGroup(EXTENSION, help="Machine-to-machine access tokens.")
-
-    @group.command("health")
-    def health() -> None:
-        """Fetch the issuers' keys and show their state. The exit status is 1 if tokens cannot be checked."""
-        found = _server().warm_up()
-        print(json.dumps(dataclasses.asdict(found), indent=2))  # noqa: T201
-        raise SystemExit(0 if found.ready else 1)
-
-    return group
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,0 +1,138 @@
+"""Checks the scopes of the tools that the body of a request calls. The body decides, never a header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.provider import AccessToken
+
+from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replayed_body
+from m2mguard._asgi.scope import ASGIApp, Receive, Scope, Send, authorization_fields, route_of
+from m2mguard._asgi.sending import POLICY_VIOLATION, send_answer
+from m2mguard._server.answers import Answer
+from m2mguard._server.requirement import Requirement, scope_names
+from m2mguard._server.resource_server import ResourceServer
+from m2mguard.asgi import OnError
+from m2mguard.caller import Caller
+from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.mcp._identity import BearerToken, CallingApplication
+from m2mguard.mcp._json_rpc import NotJsonRpc, called_tools
+
+MAX_BODY = 4_194_304
+_NO_TOKEN = b"Bearer none"  # of a test that uses `calling_as`: FastMCP looks for the field itself
+_INVALID_REQUEST, _PARSE_ERROR = -32600, -32700  # JSON-RPC 2.0 section 5.1
+
+
+class ToolScopes:
+    """ASGI middleware, below `BearerAuthMiddleware`: names the caller to the SDK, and checks the scopes of the tools that a body calls.
+
+    Args:
+        app: the ASGI application of the SDK or of FastMCP.
+        server: verifies tokens and words the answers.
+        requirement: what every request must meet.
+        tools: tool to scopes; "*" for any other.
+        on_error: as for `BearerAuthMiddleware`.
+        max_body: in bytes.
+        scopes_of: finds the scopes of a tool by its name, in `tools` unless another way is given.
+        token_type: the class of what `get_access_token()` gives.
+
+    Raises:
+        ConfigurationError: an invalid argument.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        server: ResourceServer,
+        requirement: Requirement,
+        tools: Mapping[str, Collection[str]],
+        on_error: OnError | None = None,
+        max_body: int = MAX_BODY,
+        scopes_of: Callable[[Mapping[str, tuple[str, ...]], str], tuple[str, ...]] | None = None,
+        token_type: type[AccessToken] = BearerToken,
+    ) -> None:
+        if not isinstance(tools, Mapping):
+            raise ConfigurationError('tools must be a mapping, such as {"delete_order": ["delete:orders"]}.')
+        if not isinstance(max_body, int) or isinstance(max_body, bool) or max_body < 1:
+            raise ConfigurationError("max_body must be a positive number of bytes.")
+        self._app = AuthContextMiddleware(app)
+        self._server = server
+        self._requirement = requirement
+        self._tools = {tool: scope_names(f"tools[{tool!r}]", scopes) for tool, scopes in tools.items()}
+        self._on_error = on_error
+        self._max_body = max_body
+        self._scopes_of = scopes_of or scopes_by_name
+        self._token_type = token_type
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection."""
+        caller = scope.get("auth")
+        if self._tools and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+            return
+        if self._tools and scope["type"] == "http" and scope["method"] == "POST":
+            try:
+                body = await read_body(receive, self._max_body) if declared_size(scope) <= self._max_body else None
+                if body is None:
+                    await send_answer(_json_rpc_error(413, _INVALID_REQUEST, "the request is too large"), scope, send)
+                    return
+                caller = await self._checked(caller, body, scope)
+            except (NotJsonRpc, Disconnected):
+                await send_answer(_json_rpc_error(400, _PARSE_ERROR, "the request is not valid JSON-RPC"), scope, send)
+                return
+            except AnswerableError as error:
+                answer = None if self._on_error is None else self._on_error(error, scope)
+                await send_answer(answer or self._server.answer(error), scope, send)
+                return
+            receive = replayed_body(body, receive)
+        if isinstance(caller, Caller):
+            fields = authorization_fields(scope) or [_NO_TOKEN]
+            user = CallingApplication(caller, fields[0], self._token_type)
+            scope = {**scope, "auth": caller, "user": user}
+            if fields == [_NO_TOKEN]:
+                scope["headers"] = [*scope["headers"], (b"authorization", _NO_TOKEN)]
+        await self._app(scope, receive, send)
+
+    async def _checked(self, caller: object, body: bytes, scope: Scope) -> object:
+        """Check what the called tools ask for, all together. Where the path is public, the token is verified now."""
+        needed = self._needed(body, scope)
+        if not needed:
+            return caller
+        requirement = replace(self._requirement, scopes=(*self._requirement.scopes, *needed))
+        if not isinstance(caller, Caller):
+            return await self._server.aauthenticate(
+                authorization_fields(scope), requirement, request=scope, route=route_of(scope)
+            )
+        self._server.authorize(caller, requirement, request=scope, route=route_of(scope))
+        return caller
+
+    def _needed(self, body: bytes, scope: Scope) -> list[str]:
+        try:
+            names = called_tools(body)
+        except NotJsonRpc:
+            if _claims_to_be_json(scope):
+                raise
+            return []  # a form for a route of the application's own, which no MCP server reads
+        return list(dict.fromkeys(one for name in names for one in self._scopes_of(self._tools, name)))
+
+
+def scopes_by_name(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
+    """The scopes of a tool, or those of "*"."""
+    return tools[name] if name in tools else tools.get("*", ())
+
+
+def _claims_to_be_json(scope: Scope) -> bool:
+    return any(name.lower() == b"content-type" and b"json" in value.lower() for name, value in scope["headers"])
+
+
+def _json_rpc_error(status: int, code: int, message: str) -> Answer:
+    detail: dict[str, Any] = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
+    body = json.dumps(detail).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return Answer(status=status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail))
