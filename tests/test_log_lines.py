@@ -1,11 +1,13 @@
 """The log line of an event: what happened, the route, the sender, the value found and expected, and advice."""
 
 import logging
+import re
 
 import pytest
 
 from m2mguard import Issuer, KeyCaching, KeysUnavailable, M2MGuardError, Requirement, ResourceServer
 from m2mguard import events as e
+from m2mguard._cli.why_command import find_entries
 from m2mguard._reporting.log_lines import MAX_LOGGED_CHARACTERS, level_of, line_for, printable
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer, SigningKey, faults
 
@@ -41,7 +43,7 @@ def test_the_line_for_an_expired_token_has_times_sender_and_advice(logged, issue
         'm2mguard: 401 for GET /orders/7: the token has expired (reason expired). exp: got "20'
     )
     assert f'Sent by "app-orders" of {issuer.url}. Caller: get a new token' in record.message
-    assert record.message.endswith("See docs/reference/why.md#expired, or run: m2mguard why expired")
+    assert record.message.endswith(" To read more, run: m2mguard why expired")
 
 
 def test_the_line_for_an_audience_names_a_difference_of_a_slash(logged, issuer):
@@ -100,7 +102,18 @@ def test_unavailable_keys_are_logged_as_an_error_with_cause_and_advice(caplog, i
     assert "The last fetch failed: the key set was answered with an error or a redirect (problem key_set_status)" in (
         missing.message
     )
-    assert "The answer says: try again in" in missing.message
+    assert "The answer says: try again in 1 s." in missing.message
+    assert " There are no keys at hand: the answer is 503 until a fetch succeeds. " in failed.message
+    assert "Next try: at the first request after 1 s." in failed.message
+
+
+def test_a_failed_refresh_says_for_how_long_the_keys_at_hand_may_be_used(caplog, issuer, server):
+    server.warm_up()
+    issuer.misbehave("jwks", faults.status(500))
+    server.refresh()
+    [failed] = [one for one in caplog.records if one.m2mguard_event == "RefreshFailed"]
+    assert 3500 < failed.m2mguard_remaining_s <= 3600
+    assert re.search(r" The keys at hand may be used for another 3[56]\d\d s\. To read more", failed.message)
 
 
 def test_values_chosen_by_an_attacker_cause_no_additional_lines(caplog, issuer, server):
@@ -150,7 +163,7 @@ EVENTS = [
     e.KeysRefreshed(issuer="i", cause="cold", key_ids=("a",), added=("a",), removed=("b",), skipped=("key 1: x",), not_modified=False),
     e.PlainHttpAllowed(origins=("http://logto:3001",)),
     e.KeyWithdrawn(issuer="i", key_id="a", thumbprint="t"),
-    e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5),
+    e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5, remaining_s=0),
     e.KeysLoadedFromFile(issuer="i", key_ids=("a",), age_s=7),
     e.KeyFileRejected(issuer="i", error="x"),
     e.StaleServed(issuer="i", age_s=400, remaining_s=3000),
@@ -179,6 +192,28 @@ def test_every_event_has_a_log_line(event):
     assert "None" not in line
     assert "\n" not in line
     assert level_of(event) >= logging.INFO
+
+
+@pytest.mark.parametrize(
+    ("retry_in_s", "words"),
+    [
+        (0.0, "at the next request."),
+        (0.2, "at the first request after 1 s."),
+        (59.1, "at the first request after 60 s."),
+    ],
+)
+def test_no_line_says_that_the_next_try_is_in_zero_seconds(retry_in_s, words):
+    failed = e.RefreshFailed(
+        issuer="i", cause="cold", problem="tls", error="x", failures=2, retry_in_s=retry_in_s, remaining_s=0
+    )
+    assert f" Next try: {words} " in line_for(failed, is_first=False)
+
+
+def test_the_command_that_a_line_names_knows_the_code():
+    for event in EVENTS:
+        _, named, code = line_for(event, is_first=True).partition(" To read more, run: m2mguard why ")
+        assert bool(named) is (level_of(event) > logging.INFO)
+        assert not named or find_entries(code), code
 
 
 def test_every_kind_of_event_is_tested():

@@ -5,12 +5,13 @@ from typing import get_args
 
 import pytest
 
-from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, WHY_PAGE
+from m2mguard import events
+from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons import codes as c
 from m2mguard._reasons.difference import small_difference
 from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken
 
-ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()]
+ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values(), *EVENT_NAMES.values()]
 ERRORS = {
     MissingToken: c.MissingTokenReason,
     InvalidRequest: c.InvalidRequestReason,
@@ -28,6 +29,7 @@ def test_every_code_has_an_entry_and_every_entry_a_code():
     assert set(REFUSALS) == literals(c.Reason)
     assert set(FETCH_PROBLEMS) == literals(c.FetchProblem)
     assert set(TOKEN_REQUESTS) == set(get_args(c.TokenRequestReason))
+    assert set(EVENT_NAMES) == set(events.__all__) - {"Event", "TokenEvent"}
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -42,7 +44,7 @@ def test_every_problem_of_an_entry_is_a_code():
     assert known <= set(get_args(c.TokenProblem))
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.address)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.heading)
 def test_the_texts_of_an_entry_have_the_right_form(entry):
     for sentence in (entry.sentence, *entry.problems.values()):
         assert re.fullmatch(r"(?!.*\.$)[a-zA-Z{].{9,}", sentence), sentence
@@ -53,9 +55,9 @@ def test_the_texts_of_an_entry_have_the_right_form(entry):
     assert all(re.match("(API|Caller|Issuer|Here): ", cure) for cure in entry.cures)
 
 
-def test_each_entry_has_a_unique_address_in_the_documentation():
-    assert len({entry.address for entry in ENTRIES}) == len(ENTRIES)
-    assert REFUSALS["scope"].address == f"{WHY_PAGE}#scope"
+def test_each_entry_has_a_heading_of_its_own_in_the_documentation():
+    assert len({entry.heading for entry in ENTRIES}) == len(ENTRIES)
+    assert REFUSALS["scope"].heading == "scope"
 
 
 def test_a_detail_names_the_claim():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -46,6 +47,11 @@ def format_duration(seconds: float) -> str:
     _, size, unit = next(entry for entry in _UNITS if whole >= entry[0])
     count = whole // size
     return f"{count:,} {unit}{'' if count == 1 else 's'}"
+
+
+def round_up_seconds(seconds: float) -> int:
+    """Round a wait up to whole seconds, at least 1, as `Retry-After` says it."""
+    return max(1, math.ceil(seconds))
 
 
 def read_number(value: object) -> float | None:

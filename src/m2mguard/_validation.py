@@ -111,6 +111,14 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def split_url(text: str) -> SplitResult | None:
+    """Split a URI into its parts; None if it cannot be read as one."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
+
+
 def origin_of(url: str) -> OriginParts:
     """Scheme, host and port of a URL, with the scheme's default port filled in (RFC 6454 section 4)."""
     parts = urlsplit(url)

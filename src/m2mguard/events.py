@@ -76,9 +76,10 @@ class KeyWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshFailed(Event):
-    """A fetch brought nothing usable; the keys at hand stay.
+    """A fetch brought nothing usable; the keys at hand may be used for another `remaining_s` seconds, 0 where there are none.
 
-    `problem` is the code, `error` a sentence in our own words, `failures` counts those in a row, `retry_in_s` is in seconds.
+    `problem` is the code, `error` a sentence in our own words, `failures` counts those in a row. In `retry_in_s` seconds the issuer may be
+    asked again; the first request after that does it.
     """
 
     cause: FetchCause
@@ -86,6 +87,7 @@ class RefreshFailed(Event):
     error: str
     failures: int
     retry_in_s: float
+    remaining_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

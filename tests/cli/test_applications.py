@@ -1,6 +1,7 @@
 """Places in the user's own code: what is found there, and what is said where nothing can be used."""
 
 import importlib
+import json
 import subprocess
 import sys
 import textwrap
@@ -9,6 +10,7 @@ import pytest
 
 from m2mguard import ResourceServer
 from m2mguard._cli.application_loader import load_application
+from m2mguard._cli.command import main
 from m2mguard._cli.module_importer import LoadError
 
 HEAD = """
@@ -154,3 +156,18 @@ def test_a_settings_module_of_django_names_its_site(tmp_path):
         [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
     )
     assert "https://shopping.api" in done.stdout, done.stderr
+
+
+def test_what_user_code_prints_does_not_mix_with_the_output(module, issuer, monkeypatch, capsys):
+    monkeypatch.setenv("ENDPOINT", issuer.endpoint)
+    module(
+        """
+        import os, m2mguard
+        print("starting")
+        server = m2mguard.ResourceServer(m2mguard.Issuer.logto(os.environ["ENDPOINT"]), audience="https://shopping.api")
+        """
+    )
+    assert main(["health", "--json", "--app", "shopcode"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["ready"] is True
+    assert captured.err == "starting\n"

@@ -1,8 +1,10 @@
 """The App ID and the App Secret on the command line, and the token request that is made with them."""
 
 import io
+import json
 import sys
 
+import jwt
 import pytest
 
 from m2mguard._cli.command import main
@@ -60,3 +62,27 @@ def test_another_token_endpoint_is_asked_with_the_given_parameters(run, issuer, 
     assert status == 0
     [request] = [one for one in issuer.requests if one.endpoint == "token"]
     assert b"tenant=blue" in request.body
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_standard_output_has_the_token_or_nothing(issuer, monkeypatch, capsys, form):
+    """`TOKEN=$(m2mguard token ...)` must never send an error as a token."""
+    monkeypatch.setenv("SECRET", SECRET)
+    monkeypatch.setenv("WRONG", "another")
+    command = ["token", "--logto", issuer.endpoint, "--resource", SHOPPING_API, *APP, *form, "--secret-variable"]
+    assert main([*command, "SECRET"]) == 0
+    given = capsys.readouterr()
+    assert issuer.url in json.dumps(decoded(given.out, as_json=bool(form)))
+    assert given.err == ""
+    assert main([*command, "WRONG"]) == 1
+    refused = capsys.readouterr()
+    assert (refused.out, refused.err[:19]) == ("", "NO  no token       ")
+    issuer.stop()
+    assert main([*command, "SECRET"]) == 3
+    unanswered = capsys.readouterr()
+    assert (unanswered.out, unanswered.err[:19]) == ("", "NO  no token       ")
+
+
+def decoded(output: str, *, as_json: bool) -> object:
+    token = json.loads(output)["access_token"] if as_json else output.removesuffix("\n")
+    return jwt.decode(token, options={"verify_signature": False})

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from m2mguard import __version__
+from m2mguard._cli.arguments import create_parsers
 from m2mguard._cli.output import Status, create_output
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
@@ -86,6 +87,63 @@ def test_wrong_usage_ends_with_2_and_a_sentence(run, what):
     status, page = run(*arguments)
     assert status == 2
     assert sentence in page.splitlines()[-1]
+
+
+COMMANDS = {
+    "explain": ["--logto", "{endpoint}", "--audience", SHOPPING_API],
+    "doctor": ["--logto", "{endpoint}", "--audience", SHOPPING_API, "--app-id", "app-orders", "--secret-variable", "SECRET"],
+    "token": ["--logto", "{endpoint}", "--resource", SHOPPING_API, "--app-id", "app-orders", "--secret-variable", "SECRET"],
+    "health": ["--logto", "{endpoint}", "--audience", SHOPPING_API],
+    "keys": ["--logto", "{endpoint}"],
+}  # fmt: skip
+FREE_TEXT = [
+    (command, option)
+    for command in COMMANDS
+    for action in create_parsers()[1][command]._actions
+    for option in action.option_strings[:1]
+    if action.nargs is None and option != "--app-secret"
+]
+_REPLACED = {
+    "--issuer": ("--logto",),
+    "--preset": ("--logto",),
+    "--app": ("--logto",),
+    "--secret-file": ("--secret-variable",),
+}
+STRANGE = [
+    "",
+    "é",
+    "a b",
+    "https://[",
+    "https://127.0.0.1:abc",
+    "1e300",
+    "/dev/null",
+    "a=b",
+    "entra:x,y",
+    "os:path",
+]
+
+
+@pytest.mark.parametrize(("command", "option"), FREE_TEXT)
+def test_no_value_of_an_option_ends_in_a_traceback(run, issuer, monkeypatch, command, option):
+    monkeypatch.setenv("SECRET", "secret-of-app-orders")
+    words = [word.format(endpoint=issuer.endpoint) for word in COMMANDS[command]]
+    usual = {
+        name: value
+        for name, value in zip(words[::2], words[1::2], strict=True)
+        if name not in _REPLACED.get(option, ())
+    }
+    for value in STRANGE:
+        arguments = [f"{name}={text}" for name, text in {**usual, option: value}.items()]
+        status, page = run(command, *arguments, given=issuer.mint())
+        assert status in (0, 1, 2, 3), (value, page)
+        assert status != 2 or page.splitlines()[-1].startswith(f"m2mguard {command}: error: "), (value, page)
+
+
+def test_a_value_that_is_no_text_can_be_shown(issuer):
+    settings = ("--logto", issuer.endpoint, "--audience", SHOPPING_API)
+    done = ran(MODULE, "explain", *settings, "--organization", "\udcff", given=issuer.mint())
+    assert (done.returncode, done.stderr) == (1, "")
+    assert 'a token of "\\udcff"' in done.stdout
 
 
 def test_more_than_a_token_is_refused(run):

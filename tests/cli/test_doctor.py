@@ -6,11 +6,13 @@ import email.utils
 import json
 import logging
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,10 @@ from m2mguard._cli.doctor.issuer_checks import check_issuer
 from m2mguard._cli.doctor.machine_checks import check_proxy
 from m2mguard.health import IssuerHealth
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, ThrowawayCA, faults
+from tests.cli.test_command import MODULE, environment
+from tests.docs.test_quick_starts import fenced
 
+START = Path(__file__).parents[2] / "docs" / "start"
 AUDIENCE = ("--audience", SHOPPING_API)
 NOWHERE = "https://issuer.invalid"
 SECRET = "secret-of-app-orders"  # as LocalIssuer publishes it
@@ -302,7 +307,54 @@ def test_routes_that_ask_for_nothing_are_named_and_those_that_are_meant_are_not(
     assert first.startswith("GET /left-open is open: anybody can call it without a token")
     assert second.startswith("GET /anybody asks for nothing")
     page = run("doctor", "--app", "shop_with_a_hole:app")[1]
+    assert "they are no error: --open /left-open --open /healthz\n" in page
+    status, told = doctor(run, "--app", "shop_with_a_hole:app", "--open", "/left-open", "--open", "/healthz")
+    assert (status, codes(told)) == (0, {"route_asks_for_nothing"})
     assert '\nok  GET             /orders: asks for scope "read:orders"\n' in page
+
+
+IN_CODE = """
+from m2mguard import KeyCaching, ResourceServer
+server = ResourceServer({url!r}, audience="https://shopping.api", leeway=7, caching=KeyCaching(ttl=120))
+"""
+
+
+def test_the_values_in_effect_are_those_of_the_application_if_one_is_named(run, issuer, tmp_path, monkeypatch):
+    (tmp_path / "shop_with_numbers.py").write_text(IN_CODE.format(url=issuer.url))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("M2MGUARD_TTL", "240")
+    status, page = run("doctor", "--app", "shop_with_numbers:server")
+    assert status == 0
+    assert "\nok  values          leeway 7 s, ttl 120 s, stale_for 3600 s, max_wait 1 s, " in page
+    assert "(in effect in the server of shop_with_numbers:server)" in page
+    assert "can be checked with the settings of shop_with_numbers:server." in page
+    assert "M2MGUARD_TTL" not in page
+    status, page = run("doctor", "--logto", issuer.endpoint, *AUDIENCE)
+    assert "\nok  values          leeway 30 s, ttl 240 s, " in page
+    assert "can be checked with the settings from the environment and options." in page
+    assert "It may have other settings in its code: --app MODULE:NAME" in page
+    assert "M2MGUARD_TTL=240\n" in page
+
+
+def in_directory(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [*MODULE, *arguments]
+    return subprocess.run(
+        command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_the_one_file_of_a_django_site_is_enough(issuer, tmp_path):
+    """As the quick start has it, which nothing but its own module name finds."""
+    (code,) = fenced((START / "django.md").read_text(), "python")
+    code = code.replace("http://127.0.0.1:3001", issuer.endpoint)
+    (tmp_path / "orders.py").write_text(code)
+    done = in_directory(tmp_path, "doctor", "--app", "orders")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '\nok  any             /orders: asks for scope "read:orders"\n' in done.stdout
+    (tmp_path / "orders.py").write_text(code.replace('@requires("read:orders")\n', ""))
+    done = in_directory(tmp_path, "doctor", "--app", "orders")
+    assert done.returncode == 1
+    assert "they are no error: --open /orders\n" in done.stdout
 
 
 def test_the_open_route_of_an_example_is_found(run, issuer, monkeypatch):

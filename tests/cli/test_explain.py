@@ -449,3 +449,10 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     assert len(reasons) > 15
     assert reasons == set(_STEP_BY_REASON)
     assert reasons - {"keys_unavailable", "key_not_fetched"} == set(ADVICE)
+
+
+@pytest.mark.parametrize("audience", ["https://[", "https://shopping.api/"])
+def test_an_audience_that_is_no_uri_is_refused_as_any_other(explain, issuer, audience):
+    status, page = explain(issuer.mint(audience=audience))
+    assert status == 1
+    assert "Refused, audience: " in page

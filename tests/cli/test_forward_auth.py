@@ -140,6 +140,8 @@ def test_a_wrong_rule_is_refused(tmp_path, text, message):
         (["--identity-key", __file__], {}, "identity_key must be"),
         (["--port", "0"], {}, "the port must be"),
         (["--port", "x"], {}, "the port must be"),
+        (["--host", "192.0.2.1"], {}, "--host 192.0.2.1: this is not an address of this machine"),
+        (["--host", "nowhere.invalid"], {}, "there is no such address or host name"),
         ([], {"M2MGUARD_FORWARD_AUTH_RULE": "x"}, "unknown setting M2MGUARD_FORWARD_AUTH_RULE. Did you mean RULES"),
         ([], {"M2MGUARD_FORWARD": "x"}, "unknown setting M2MGUARD_FORWARD"),
     ],

@@ -1,9 +1,15 @@
 """`m2mguard why`, and the page of the documentation that is printed by it."""
 
+import re
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 from m2mguard._cli.why_command import format_markdown, list_codes
-from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
+from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
+from m2mguard._reasons import codes as c
+from m2mguard._reporting import log_lines
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "why.md"
 
@@ -18,6 +24,35 @@ def test_a_code_is_explained(run):
 
 def test_a_code_with_two_meanings_is_explained_twice(run):
     assert run("why", "scope")[1].count("Usual causes:") == 2
+
+
+@pytest.mark.parametrize("name", [*log_lines._TABLE])
+def test_each_event_is_explained(run, name):
+    status, page = run("why", name.__name__)
+    assert status == 0
+    assert page.startswith(f"{name.__name__}: ")
+    assert "What to do:\n  - " in page
+
+
+@pytest.mark.parametrize(
+    ("word", "codes"),
+    [
+        ("400", get_args(c.InvalidRequestReason)),
+        ("401", (*get_args(c.MissingTokenReason), *get_args(c.InvalidTokenReason))),
+        ("403", get_args(c.InsufficientScopeReason)),
+        ("503", get_args(c.KeysUnavailableReason)),
+        ("invalid_token", get_args(c.InvalidTokenReason)),
+    ],
+)
+def test_a_status_or_an_error_code_lists_its_reasons(run, word, codes):
+    status, page = run("why", word)
+    assert status == 0
+    assert re.findall(r"^  (\w+)", page, re.MULTILINE) == list(codes)
+    assert page.endswith("`m2mguard why CODE` explains one code.\n")
+
+
+def test_a_status_that_no_answer_has_is_refused(run):
+    assert run("why", "404")[0] == 2
 
 
 def test_without_a_code_all_are_listed(run):
@@ -40,6 +75,6 @@ def test_the_page_of_the_docs_is_what_the_command_prints(run):
 
 def test_every_entry_has_its_place_on_that_page():
     page = format_markdown()
-    for entry in (*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values()):
-        assert f"\n### {entry.address.partition('#')[2]}\n" in page
+    for entry in (*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values(), *EVENT_NAMES.values()):
+        assert f"\n### {entry.heading}\n" in page
         assert "None" not in page

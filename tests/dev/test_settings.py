@@ -15,6 +15,8 @@ import httpx2
 import pytest
 
 from m2mguard import ConfigurationError
+from m2mguard._cli.arguments import create_parsers
+from m2mguard._cli.command import main
 from m2mguard._cli.dev.dev_command import _ALGORITHMS, add_dev_options, run_dev_command
 from m2mguard._cli.dev.key_store import KeyStore
 from m2mguard._cli.dev.tenant_file import read_tenant
@@ -59,12 +61,62 @@ def test_a_file_says_which_applications_and_apis_there_are(config):
     assert (settings.apps["app-stock"].secret, dict(settings.apps["app-stock"].scopes)) == ("secret-of-app-stock", {})
 
 
-def test_flags_add_to_the_file_and_nothing_at_all_is_enough(config):
+def test_options_add_to_the_file_and_nothing_at_all_is_enough(config):
     settings = read_tenant(config(GOOD), ["https://more.api=a,b"], ["app-more=a", "app-all"])
     assert settings.apis["https://more.api"].scopes == ("a", "b")
     assert settings.apps["app-more"].scopes["https://more.api"] == ("a",)
     assert settings.apps["app-all"].scopes["https://more.api"] == ("a", "b")
     assert list(read_tenant(None).apps) == ["app-orders"]
+
+
+def test_what_is_named_by_options_replaces_the_examples():
+    settings = read_tenant(
+        None, ["https://stock.api=read:stock", "urn:more=more"], ["app-stock=read:stock", "app-none="]
+    )
+    assert list(settings.apis) == ["https://stock.api", "urn:more"]
+    assert dict(settings.apps["app-stock"].scopes) == {"https://stock.api": ("read:stock",), "urn:more": ()}
+    assert dict(settings.apps["app-none"].scopes) == {"https://stock.api": (), "urn:more": ()}
+    orders = read_tenant(None, ["https://stock.api=read:stock"]).apps["app-orders"]
+    assert dict(orders.scopes) == {"https://stock.api": ("read:stock",)}
+
+
+def test_the_options_that_the_documentation_shows_are_accepted():
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "dev.md").read_text()
+    _, command = re.findall(r"^\$ m2mguard (dev.*)$", page, re.MULTILINE)
+    options = create_parsers()[0].parse_args(command.split())
+    settings = read_tenant(options.config, options.api, options.app)
+    assert dict(settings.apps["app-orders"].scopes) == {"https://stock.api": ("read:stock",)}
+
+
+WRONG_OPTIONS = {
+    "a scope of no API": (["--api", "https://stock.api=read:stock", "--app", "app-orders=read:orders"],
+                          "no API has the scope 'read:orders'. There are: read:stock."),
+    "a scope of an API without scopes": (["--api", "urn:a", "--app", "app-orders=read"], "--api API=SCOPE,SCOPE"),
+    "no App ID": (["--app", "=read:orders"], "give an App ID"),
+    "no URI": (["--api", "stock.api"], "an API identifier is an absolute URI"),
+    "no URI at all": (["--api", "https://["], "an API identifier is an absolute URI"),
+    "no scope": (["--api", "urn:a=a b"], "'a b' is no scope"),
+    "a port too high": (["--port", "99999"], "--port must be a whole number from 1 to 65535"),
+    "a port too low": (["--issuer-port", "-1"], "--issuer-port must be a whole number from 1 to 65535"),
+    "one port twice": (["--port", "3333", "--issuer-port", "3333"], "must be two ports"),
+    "an unknown host": (["--host", "nowhere.invalid"], "there is no such address or host name"),
+    "another machine's address": (["--host", "192.0.2.1"], "this is not an address of this machine"),
+    "no host": (["--host", ""], "--host: give an address"),
+    "no host name": (["--name", "a/b"], "--name a/b: this is not a host name"),
+    "no text": (["--config", sys.executable], "this is not TOML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG_OPTIONS)
+def test_a_wrong_value_ends_with_2_and_a_sentence(what, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments, sentence = WRONG_OPTIONS[what]
+    with pytest.raises(SystemExit) as ended:
+        main(["dev", "--forget-keys", *arguments])
+    captured = capsys.readouterr()
+    assert (ended.value.code, captured.out) == (2, "")
+    assert captured.err.splitlines()[-1].startswith("m2mguard dev: error: ")
+    assert sentence in captured.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +133,7 @@ def test_flags_add_to_the_file_and_nothing_at_all_is_enough(config):
         ("[apps.x]\nsecret = ''", "non-empty strings"),
         ('[apps.x.grants]\n"urn:b" = []', "there is no API 'urn:b'"),
         ('[apis."urn:a"]\nscopes = ["read"]\n[apps.x.grants]\n"urn:a" = ["reed"]', "Did you mean read?"),
+        ('[apis."urn:a"]\nscopes = ["a b"]', "'a b' is no scope"),
         ("[apps.x]\ngrants = 1", "grants map APIs to scopes"),
     ],
 )

@@ -1,6 +1,7 @@
 """docs/guides/testing.md: every block is a file with the name in its first line; every row of the table is a test."""
 
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -14,18 +15,21 @@ pytest_plugins = ["pytester"]
 PAGE = "docs/guides/testing.md"
 FILES = {text.splitlines()[0].removeprefix("# "): text for _, text in blocks_of(PAGE)}
 APPLICATIONS = ("orders.py", "shop.py")
+CONFTEST = "conftest.py"  # for the suites of the Django site
 TABLE = (Path(__file__).parents[2] / PAGE).read_text().split("## What you want to test")[1].split("## The fixtures")[0]
 ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<code>`.*`) \|$", re.MULTILINE)
 ROWS = [(row["what"], [line.strip("`") for line in row["code"].split("<br>")]) for row in ROW.finditer(TABLE)]
 IMPORTS = re.findall(r"^    ((?:from|import) .+)$", TABLE, re.MULTILINE)
 FIXTURE = re.compile(r"\b(?:client|chaos|m2m_\w+)\b(?!=)")
 PASSED = {
-    "test_orders.py": 4, "test_own_issuer.py": 1, "test_asgi.py": 2, "test_flask.py": 2, "test_django.py": 4, "test_drf.py": 2,
+    "test_orders.py": 4, "test_refused.py": 6, "test_own_issuer.py": 1, "test_asgi.py": 2, "test_flask.py": 3,
+    "test_django.py": 5, "test_drf.py": 3,
     "test_with_unittest.py": 3, "test_async.py": 2, "test_frozen_time.py": 2, "test_tokens.py": 3, "test_calling.py": 1,
     "test_dependency_overrides.py": 2, "test_force_authenticate.py": 2,
 }  # fmt: skip
-WITH_DJANGO = [file for file in PASSED if "django" in FILES[file]]  # whose settings are made once in a process
-PROCESSES = [[file] for file in WITH_DJANGO] + [[file for file in PASSED if file not in WITH_DJANGO]]
+WITH_DJANGO = ["test_django.py", "test_drf.py", "test_force_authenticate.py"]
+PROCESSES = [WITH_DJANGO, *([file] for file in WITH_DJANGO), [file for file in PASSED if file not in WITH_DJANGO]]
+_DISTRIBUTIONS = {"rest_framework": "drf", "time_machine": "time-machine"}
 NO_ASYNCIO = ("-p", "no:asyncio")
 
 
@@ -37,17 +41,32 @@ def run(pytester, suites, *options):
 
 
 def test_every_block_is_a_file():
-    assert set(FILES) == {*APPLICATIONS, *PASSED}
+    assert set(FILES) == {*APPLICATIONS, CONFTEST, *PASSED}
 
 
 @pytest.mark.parametrize("files", PROCESSES)
 def test_the_blocks_pass_unchanged(pytester, files):
+    if files[0] in WITH_DJANGO:
+        pytester.path.joinpath(CONFTEST).write_text(FILES[CONFTEST])
     done = run(pytester, {file: FILES[file] for file in files}, *NO_ASYNCIO)
     done.assert_outcomes(passed=sum(PASSED[file] for file in files))
     log = done.stdout.str()
     assert {file: len(re.findall(rf"^{file}::.* PASSED", log, re.MULTILINE)) for file in files} == {
         file: PASSED[file] for file in files
     }
+
+
+def test_the_line_that_installs_names_all_that_the_blocks_import():
+    modules = {
+        name.partition(".")[0]
+        for text in FILES.values()
+        for name in re.findall(r"^(?:from|import) ([\w.]+)", text, re.MULTILINE)
+    }
+    own = {file.removesuffix(".py") for file in FILES} | {"m2mguard"} | sys.stdlib_module_names
+    line = re.search(r"^pip install (.+)$", (Path(__file__).parents[2] / PAGE).read_text(), re.MULTILINE)
+    assert line is not None
+    named = set(re.findall(r"[\w-]+", line[1]))
+    assert {_DISTRIBUTIONS.get(module, module) for module in modules - own} | {"anyio", "trio"} <= named
 
 
 def test_the_async_suite_passes_with_pytest_asyncio_too(pytester):

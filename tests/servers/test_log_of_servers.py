@@ -55,6 +55,10 @@ SERVERS: dict[str, tuple[Callable[[], str], list[str]]] = {
     "gunicorn": (lambda: FLASK, ["-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--threads", "2", "shopcode:app"]),
     "runserver": (lambda: DJANGO, ["shopcode.py", "runserver", "--noreload", "127.0.0.1:{port}"]),
 }
+OWN_LINE = {
+    "uvicorn": r'"GET /orders\S* HTTP/1\.1" 401 Unauthorized',
+    "runserver": r'"GET /orders\S* HTTP/1\.1" 401 \d+',
+}
 
 
 @contextlib.contextmanager
@@ -128,6 +132,7 @@ def test_each_refusal_is_one_line_with_cause_sender_and_advice(name, tmp_path, i
                 return client.get("/orders?secret-query=1", headers={"Authorization": f"Bearer {token}"}).status_code
 
             assert status(valid) == 200
+            assert client.get("/orders").status_code == 401  # without a token: level INFO, which nobody configured
             assert lines_of(log) == []
             for count, (reason, (token, expected, values, sender, advice)) in enumerate(invalid.items(), 1):
                 assert status(token) == expected
@@ -138,13 +143,15 @@ def test_each_refusal_is_one_line_with_cause_sender_and_advice(name, tmp_path, i
                 assert values in lines[-1]
                 assert (sender in lines[-1]) if sender else ("Sent by" not in lines[-1])
                 assert advice in lines[-1]
-                assert f"docs/reference/why.md#{reason}" in lines[-1]
+                assert lines[-1].endswith(f" run: m2mguard why {reason}")
             issuer.rotate()
             issuer.misbehave("jwks", faults.status(500))
             assert status(issuer.mint(scopes=["read:orders"])) == 503
             assert "503 for GET /orders: " in lines_of(log)[-1]
             assert "problem key_set_status" in lines_of(log)[-1]
         output_text = log.read_text()
+        if name in OWN_LINE:  # the page says that it follows ours
+            assert re.search(rf"for GET /orders: the token has expired .*\n(.*\n)?.*{OWN_LINE[name]}", output_text)
     for token, *_ in invalid.values():
         assert token.rpartition(".")[2] not in output_text
         assert "unknown.example" not in output_text

@@ -17,9 +17,9 @@ import urllib3
 
 
 @contextlib.contextmanager
-def dev_server(ending: signal.Signals) -> Iterator[str]:
+def dev_server(ending: signal.Signals, *options: str) -> Iterator[str]:
     """Start it as `sh -c '... &'` does, with SIGINT ignored; yield what it prints; end it by this signal."""
-    arguments = ["-m", "m2mguard.testing", "--port", "0", "--algorithm", "ES256"]
+    arguments = ["-m", "m2mguard.testing", "--port", "0", "--algorithm", "ES256", *options]
     command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-W", "error", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
@@ -82,3 +82,32 @@ def test_a_taken_port_is_named_without_a_traceback():
         ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert ended.returncode == 2
     assert ended.stderr.endswith(f"error: port {port}: Address already in use\n")
+
+
+def test_it_knows_the_apis_and_applications_that_are_named():
+    with dev_server(
+        signal.SIGTERM, "--api", "https://stock.api=read:stock,write:stock", "--app", "app-stock=read:stock"
+    ) as printed:
+        assert 'audience="https://stock.api"' in printed
+        [line] = re.findall(r"^  curl ((?:.*\\\n)+.*)$", printed, re.MULTILINE)
+        token = curl(line)["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert (claims["sub"], claims["aud"], claims["scope"]) == ("app-stock", "https://stock.api", "read:stock")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--api", "stock.api"],
+            "--api stock.api: an API identifier is an absolute URI, such as https://shopping.api.",
+        ),
+        (["--app", "a=nope"], "--app a=nope: no API has the scope 'nope'. There are: read:orders, write:orders."),
+        (["--port", "99999"], "--port must be a whole number from 0 to 65535."),
+    ],
+)
+def test_a_wrong_value_is_one_sentence(arguments, sentence):
+    command = [sys.executable, "-m", "m2mguard.testing", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines()[-1] == f"python -m m2mguard.testing: error: {sentence}"

@@ -90,8 +90,15 @@ def test_an_opaque_token_is_as_long_as_logtos(mint):
 
 def test_times_come_from_the_clock_in_whole_seconds_and_can_be_set(mint):
     assert (claims(mint.mint())["iat"], claims(mint.mint())["exp"]) == (1_795_350_000, 1_795_353_600)
-    token = claims(mint.mint(issued_at=1000, lifetime=-5))
-    assert (token["iat"], token["exp"]) == (1000, 995)
+    token = claims(mint.mint(issued_at=1000, lifetime=5))
+    assert (token["iat"], token["exp"]) == (1000, 1005)
+
+
+def test_a_negative_lifetime_makes_a_token_that_has_expired_and_was_valid_before(mint):
+    token = claims(mint.mint(lifetime=-60))
+    assert (token["iat"], token["exp"]) == (1_795_350_000 - 60 - 3600, 1_795_350_000 - 60)
+    with pytest.raises(ValueError, match="never valid: lifetime=-60 alone makes one that expired a minute ago"):
+        mint.mint(issued_at=1000, lifetime=-5)
 
 
 def test_the_lifetime_is_the_issuers_unless_it_is_given():

@@ -1,6 +1,8 @@
 """`m2mguard.testing` gives every name it promises, each the very object of its module."""
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +24,17 @@ def test_a_name_is_the_object_of_its_module():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
         m2mguard.testing.Nothing  # noqa: B018
+
+
+def test_the_reference_has_what_the_issuer_inherits():
+    """`mint` and the rest of its tokens and keys are in classes that are not public."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "api" / "testing.md").read_text()
+    [(name, options)] = re.findall(r"autoclass:: m2mguard\.testing\.(LocalIssuer)\n((?:   :.*\n)+)", page)
+    assert "mint" not in vars(LocalIssuer)
+    assert ":inherited-members:" in options
+    [excluded] = re.findall(r":exclude-members: (.*)", page)
+    assert (
+        {name, "MintOptions"}
+        == set(excluded.split(", "))
+        <= set(re.findall(r"autoclass:: m2mguard\.testing\.(\w+)", page))
+    )

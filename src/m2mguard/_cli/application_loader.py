@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from m2mguard._cli.module_importer import LoadError, call_factory, get_attribute, import_module
-from m2mguard._routes import servers_of
+from m2mguard._routes import servers_of, settings_of_site
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import guards_of
 
@@ -35,7 +35,8 @@ def load_application(place: str) -> LoadedApplication:
 
     Args:
         place: MODULE:NAME; the name may have dots, and may be a factory without arguments, with or without "()". MODULE alone takes
-            the object with a usual name: app, application, server or create_app. A Django settings module means its site.
+            the object with a usual name: app, application, server or create_app. A Django settings module means its site, and so does
+            the one file of a site that configures its settings itself.
 
     Raises:
         LoadError: the object does not exist, the user's code raised, or there are several servers.
@@ -43,7 +44,10 @@ def load_application(place: str) -> LoadedApplication:
     name, colon, rest = place.partition(":")
     module = import_module(name)
     if hasattr(module, "ROOT_URLCONF"):
-        return _load_django_site(module, place)
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", module.__name__)
+        return _load_django_site(module, module, place)
+    if not colon and (settings := settings_of_site(module.__name__)) is not None:
+        return _load_django_site(settings, module, place)
     if not colon:
         rest = _find_usual_name(module)
     attribute_path = rest.removesuffix("()")
@@ -77,11 +81,10 @@ def _is_factory(found: object) -> bool:
     )
 
 
-def _load_django_site(module: ModuleType, place: str) -> LoadedApplication:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", module.__name__)
+def _load_django_site(settings: object, module: ModuleType, place: str) -> LoadedApplication:
     django = import_module("django")
     call_factory(django.setup, "django.setup")
-    return LoadedApplication(app=module, server=_find_server(module, place, module), place=place)
+    return LoadedApplication(app=settings, server=_find_server(settings, place, module), place=place)
 
 
 def _find_server(found: object, place: str, module: ModuleType) -> ResourceServer | None:

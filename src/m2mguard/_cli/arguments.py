@@ -51,7 +51,10 @@ _HEALTH = """\
 Fetch the keys as a starting service does, and show whether tokens can be checked; if not, show why, and what to do.
 """
 _KEYS = "Fetch the key sets, and show every key that can verify tokens, and why each other key is passed over."
-_WHY = "Print the meaning of a code in the log, its usual causes, and what to do. Needs no settings and no network."
+_WHY = """\
+Print the meaning of a code or an event in the log, its usual causes, and what to do; of a status: its codes. Needs no settings and
+no network.
+"""
 _KEYS_EPILOG = (
     "Exit status: 0 the keys of all issuers are available, 2 wrong usage, 3 the keys of an issuer are not available."
 )
@@ -123,8 +126,10 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
     )
     add_dev_options(dev)
     why = subparsers.add_parser(
-        "why", help="explain a code in the log, and what to do", description=_WHY, formatter_class=formatter
+        "why", help="explain a code, an event or a status, and what to do", description=_WHY, formatter_class=formatter
     )
-    why.add_argument("code", nargs="?", metavar="CODE", help="such as expired; default: list all codes")
+    why.add_argument(
+        "code", nargs="?", metavar="CODE", help="such as expired, RefreshFailed or 503; default: list all codes"
+    )
     why.add_argument("--markdown", action="store_true", help=argparse.SUPPRESS)  # the page docs/reference/why.md
     return parser, dict(subparsers.choices)

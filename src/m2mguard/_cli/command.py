@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from m2mguard._cli import health_command, why_command
 from m2mguard._cli.arguments import create_parsers
@@ -47,28 +49,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command != "forward-auth":
         logging.getLogger("m2mguard").addHandler(QUIET_HANDLER)  # the output of the command already shows it
     command = commands[options.command]
-    output = create_output(sys.stdout, os.environ)
+    output, errors = create_output(sys.stdout, os.environ), create_output(sys.stderr, os.environ)
     try:
         match options.command:
-            case "explain":
-                status = _run_explain(command, options, output)
-            case "doctor":
-                status = _run_doctor(options, output)
             case "dev":
                 status = run_dev_command(options)
             case "forward-auth":
                 status = run_forward_auth_command(options, os.environ)
-            case "token":
-                status = run_token_command(output, options, os.environ)
-            case "why":
-                status = _run_why(command, options, output)
             case _:
-                status = _run_key_command(options, output)
+                with contextlib.redirect_stdout(sys.stderr):  # what the code of --app prints is not our output
+                    status = _run_command(command, options, output, errors)
     except ConfigurationError as error:
         command.error(str(error))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    return _write_output(output, status)
+    _write_output(errors, sys.stderr)
+    _write_output(output, sys.stdout)
+    return status
+
+
+def _run_command(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output, errors: Output) -> int:
+    match options.command:
+        case "explain":
+            return _run_explain(command, options, output)
+        case "doctor":
+            return _run_doctor(options, output)
+        case "token":
+            return run_token_command(output, errors, options, os.environ)
+        case "why":
+            return _run_why(command, options, output)
+        case _:
+            return _run_key_command(options, output)
 
 
 def _run_explain(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
@@ -97,11 +108,11 @@ def _run_doctor(options: argparse.Namespace, output: Output) -> int:
         if not options.json:
             show_finding(output, finding, section=section)
             section = finding.section
-    given = collect_settings(options, os.environ)
+    given = collect_settings(options, os.environ if options.app is None else {})  # code has settings of its own
     if options.json:
         output.line(format_findings_json(findings, given))
     else:
-        show_diagnosis(output, findings, given)
+        show_diagnosis(output, findings, given, app=options.app)
     return EXIT_REFUSED if any(one.severity is Severity.FAULT for one in findings) else EXIT_OK
 
 
@@ -117,8 +128,10 @@ def _run_why(command: argparse.ArgumentParser, options: argparse.Namespace, outp
     elif options.code is None:
         why_command.show_codes(output)
     else:
-        entries = why_command.find_entries(options.code)
-        if not entries:
+        entries, group = why_command.find_entries(options.code), why_command.find_group(options.code)
+        if group:
+            why_command.show_group(output, options.code, group)
+        elif not entries:
             command.error(f"there is no such code. {did_you_mean(options.code, why_command.list_codes())}")
         why_command.show_entries(output, entries)
     return EXIT_OK
@@ -160,10 +173,11 @@ def _read_token(command: argparse.ArgumentParser) -> str | bytes:
     return text
 
 
-def _write_output(output: Output, status: int) -> int:
+def _write_output(output: Output, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"
+    text = output.text.encode(encoding, "backslashreplace").decode(encoding)  # an argument need not be text
     try:
-        sys.stdout.write(output.text)
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except BrokenPipeError:  # the reader closed the pipe; without this, Python prints an error at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

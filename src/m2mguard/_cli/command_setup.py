@@ -37,10 +37,12 @@ class CommandSetup:
     Attributes:
         settings: the settings of the server.
         origins: the origin of each given setting by its name, such as "option --audience".
+        code: MODULE:NAME of the server in the user's code that has these settings, or None.
     """
 
     settings: ServerSettings
     origins: Mapping[str, str]
+    code: str | None = None
 
     def create_server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, RecordingTransport]:
         """Create a resource server for these issuers, or for all, and the transport that records its requests.
@@ -113,7 +115,8 @@ def read_setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs
     if options.jwks is not None:
         arguments["issuers"] = _set_key_set(arguments["issuers"], options.jwks)
         origins["JWKS"] = "option --jwks"
-    return CommandSetup(settings=ResourceServer(**arguments).settings, origins=origins)
+    code = None if server is None else options.app
+    return CommandSetup(settings=ResourceServer(**arguments).settings, origins=origins, code=code)
 
 
 def collect_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:

@@ -18,8 +18,15 @@ from m2mguard.net._transport import plain_http_origins, transport_for
 _EXIT_OK, _EXIT_REFUSED, _EXIT_NO_ANSWER = 0, 1, 3
 
 
-def run_token_command(output: Output, options: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Get the token, add it to the output, and return the exit status. Blocks for at most ten seconds."""
+def run_token_command(output: Output, errors: Output, options: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Get the token, and return the exit status. Blocks for at most ten seconds.
+
+    Args:
+        output: gets the token, and nothing else: a shell reads it with `TOKEN=$(m2mguard token ...)`.
+        errors: gets why there is no token.
+        options: the options of the command.
+        environ: the environment, for settings and the App Secret.
+    """
     setup = read_setup(options, environ, needs_audience=False)
     issuer = setup.settings.issuers[0]
     transport = RecordingTransport(
@@ -33,8 +40,8 @@ def run_token_command(output: Output, options: argparse.Namespace, environ: Mapp
         token = fetch_token(read_token_request(options, environ, setup), issuer, transport)
     except TokenRequestError as error:
         finding = report_missing_token(error)
-        output.row(Status.REFUSED, "no token", f"{error.reason}: {finding.text}")
-        output.row(Status.NONE, "what to do", finding.cure)
+        errors.row(Status.REFUSED, "no token", f"{error.reason}: {finding.text}")
+        errors.row(Status.NONE, "what to do", finding.cure)
         return _EXIT_REFUSED if isinstance(error, TokenRequestRefused) else _EXIT_NO_ANSWER
     if options.json:
         document = {

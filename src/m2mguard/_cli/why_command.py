@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from m2mguard._cli.output import Output
-from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
+from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
+from m2mguard._reasons.codes import InsufficientScopeReason, InvalidRequestReason, InvalidTokenReason
 from m2mguard._reasons.insufficient_scope import ACCESS
 from m2mguard._reporting.log_lines import line_for
 from m2mguard.events import Event, KeysUnavailableEvent, RefreshFailed, RenewalFailed, TokenRefused
@@ -14,12 +15,19 @@ from m2mguard.events import Event, KeysUnavailableEvent, RefreshFailed, RenewalF
 _ISSUER = "https://tenant.logto.app/oidc"
 _API = "https://shopping.api"
 _GET: Mapping[str, Any] = {"method": "GET", "path": "/orders"}
-_TABLES = (REFUSALS, FETCH_PROBLEMS, TOKEN_REQUESTS)
+_TABLES = (REFUSALS, FETCH_PROBLEMS, TOKEN_REQUESTS, EVENT_NAMES)
+_ERROR_CODES: Mapping[str, Any] = {
+    "invalid_request": InvalidRequestReason,
+    "invalid_token": InvalidTokenReason,
+    "insufficient_scope": InsufficientScopeReason,
+}
+_NEXT = "`m2mguard why CODE` explains one code."
 _INTRODUCTION = """\
 # Why do I get 400, 401, 403 or 503?
 
 The answer to the caller contains as little as possible. The log of the API contains the reason, and this page explains each reason.
-The page, the log and the command line use the same table: `m2mguard why expired` prints one entry, `m2mguard why` lists all codes.
+The page, the log and the command line use the same table: `m2mguard why expired` prints one entry, `m2mguard why 503` lists the
+codes of a status, and `m2mguard why` lists all codes.
 
 If you have the token, `m2mguard explain` finds the reason, and shows which side must change what ([the command line](cli.md)).
 [Logging](../guides/logging.md) describes the log lines, and how to reduce them.
@@ -44,12 +52,23 @@ _PARTS = (
         TOKEN_REQUESTS,
         "Codes of `reason` in `TokenRequestError`, for services that use [`m2mguard.client`](../guides/client.md).",
     ),
+    (
+        "What an event in the log means",
+        EVENT_NAMES,
+        "Names of `m2mguard_event` in the log, and of the classes in `m2mguard.events`.",
+    ),
 )  # fmt: skip
 
 
 def find_entries(code: str) -> list[Entry]:
     """Return every entry of a code. A code may be the reason of a refusal and also of a failed token request."""
     return [table[code] for table in _TABLES if code in table]
+
+
+def find_group(word: str) -> list[Entry]:
+    """Return the entries of a status, such as "503", or of an error code in the answer, such as "invalid_token"."""
+    codes = get_args(_ERROR_CODES[word]) if word in _ERROR_CODES else ()
+    return [entry for entry in REFUSALS.values() if str(entry.status) == word or entry.code in codes]
 
 
 def list_codes() -> list[str]:
@@ -71,14 +90,26 @@ def show_entries(output: Output, entries: Iterable[Entry]) -> None:
         output.line()
 
 
+def show_group(output: Output, word: str, entries: Iterable[Entry]) -> None:
+    """Add a list of the codes of a status or an error code to the output."""
+    output.line(f"{word} has one of these reasons, which the log names:")
+    _show_list(output, entries)
+    output.line()
+    output.line(_NEXT)
+
+
 def show_codes(output: Output) -> None:
     """Add a list of all codes to the output."""
     for title, table, _ in _PARTS:
         output.line(f"{title}:")
-        for entry in table.values():
-            output.line(f"  {entry.code:<24}{entry.sentence}")
+        _show_list(output, table.values())
         output.line()
-    output.line("`m2mguard why CODE` explains one code.")
+    output.line(_NEXT)
+
+
+def _show_list(output: Output, entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        output.line(f"  {entry.code:<24}{entry.sentence}")
 
 
 def format_markdown() -> str:
@@ -94,13 +125,14 @@ def format_markdown() -> str:
 def _format_section(entry: Entry, table: Mapping[str, Entry]) -> list[str]:
     status = "" if entry.status is None else f"{entry.status}: "
     lines = [
-        f"### {entry.place or entry.code}\n",
+        f"### {entry.heading}\n",
         f"**{status}{entry.sentence if status else _capitalize(entry.sentence)}.** {entry.meaning}\n",
     ]
     lines += [
         f"More exactly, by `problem`: {'; '.join(f'`{problem}`: {entry.detail(problem, None)}' for problem in entry.problems)}.\n"
     ] * bool(entry.problems)
-    lines += ["In the log:\n", f"```text\n{line_for(_create_example_event(entry, table), is_first=False)}\n```\n"]
+    if table is not EVENT_NAMES:
+        lines += ["In the log:\n", f"```text\n{line_for(_create_example_event(entry, table), is_first=False)}\n```\n"]
     lines += ["Usual causes:\n", *(f"- {cause}" for cause in entry.causes), ""]
     return [*lines, "What to do:\n", *(f"- {cure}" for cure in entry.cures), ""]
 
@@ -113,7 +145,13 @@ def _create_example_event(entry: Entry, table: Mapping[str, Entry]) -> Event:
     code: Any = entry.code  # a code of this table; a test checks that
     if table is FETCH_PROBLEMS:
         return RefreshFailed(
-            issuer=_ISSUER, cause="refresh_ahead", problem=code, error=entry.sentence, failures=1, retry_in_s=1.0
+            issuer=_ISSUER,
+            cause="refresh_ahead",
+            problem=code,
+            error=entry.sentence,
+            failures=1,
+            retry_in_s=1.0,
+            remaining_s=3300.0,
         )
     if table is TOKEN_REQUESTS:
         return RenewalFailed(

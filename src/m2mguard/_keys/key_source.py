@@ -168,6 +168,7 @@ class KeySource:
             self._file.save(fetch, fetched)
 
     def _on_failure(self, fetch: KeyFetch, failure: FetchFailure, history: KeyFetchHistory) -> None:
+        snapshot, now = self._state.status().snapshot, self._clocks.ages()
         self._reporter.emit(
             RefreshFailed(
                 issuer=self._issuer,
@@ -175,7 +176,8 @@ class KeySource:
                 problem=failure.problem,
                 error=failure.detail,
                 failures=history.failures,
-                retry_in_s=max(0.0, history.retry_at - self._clocks.ages()),
+                retry_in_s=max(0.0, history.retry_at - now),
+                remaining_s=0.0 if snapshot is None else max(0.0, snapshot.stale_until - now),
             )
         )
 

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from m2mguard._reasons.credentials import CREDENTIALS
-from m2mguard._reasons.entry import WHY_PAGE, Entry
+from m2mguard._reasons.entry import Entry
+from m2mguard._reasons.event_names import EVENT_NAMES
 from m2mguard._reasons.fetching import FETCH_PROBLEMS
 from m2mguard._reasons.insufficient_scope import ACCESS
 from m2mguard._reasons.keys import KEYS
 from m2mguard._reasons.token_requests import TOKEN_REQUESTS
 from m2mguard._reasons.tokens import TOKENS
 
-__all__ = ["FETCH_PROBLEMS", "REFUSALS", "TOKEN_REQUESTS", "WHY_PAGE", "Entry"]
+__all__ = ["EVENT_NAMES", "FETCH_PROBLEMS", "REFUSALS", "TOKEN_REQUESTS", "Entry"]
 
 REFUSALS: Mapping[str, Entry] = MappingProxyType({**CREDENTIALS, **TOKENS, **ACCESS, **KEYS})
 """Each `reason` of an error that has an answer, in the order in which a request is checked."""

@@ -10,7 +10,8 @@ CREDENTIALS = table(
         status=401,
         sentence="the request has no Authorization field",
         problems={"empty_field": "the Authorization field is empty"},
-        meaning="The request carries no credentials at all.",
+        meaning="The request carries no credentials at all. Anybody can send such a request, so it is logged at level INFO: the line shows "
+        "only where your logging is configured for that, as by `logging.basicConfig(level=logging.INFO)`.",
         causes=(
             "The caller does not send a token: it is not configured to, or it calls the API by another client than it thinks.",
             "A proxy or gateway on the way removes the Authorization field, or uses it up for itself.",
@@ -27,7 +28,8 @@ CREDENTIALS = table(
         code="other_scheme",
         status=401,
         sentence="the Authorization field does not begin with Bearer",
-        meaning="The request carries credentials of another scheme, such as Basic, or a token without the word Bearer in front.",
+        meaning="The request carries credentials of another scheme, such as Basic, or a token without the word Bearer in front. "
+        "As for `missing`, the line has the level INFO.",
         causes=(
             "The caller sends the token alone, without `Bearer ` in front.",
             "The caller sends its App ID and App Secret (Basic) to the API. They are for the token endpoint only.",

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-WHY_PAGE = "docs/reference/why.md"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -20,7 +18,7 @@ class Entry:
         meaning: the same for a reader of the documentation: whole sentences.
         causes: what usually causes it, the most frequent first; one that is an issuer's habit begins with the issuer's name.
         cures: what to do, the best first; each begins with who can do it: "Caller:", "API:" or "Issuer:".
-        place: what the code's section in the documentation is called; the code where that is unique.
+        place: the heading of the code's section on the page docs/reference/why.md; the code where that is unique.
         problems: a more exact `sentence` for some problems; "{claim}" in it is replaced by the name of the claim.
     """
 
@@ -39,9 +37,9 @@ class Entry:
         return sentence.replace("{claim}", claim or "a claim")
 
     @property
-    def address(self) -> str:
-        """Where the documentation explains the code."""
-        return f"{WHY_PAGE}#{self.place or self.code}"
+    def heading(self) -> str:
+        """The heading of the code's section on the page docs/reference/why.md."""
+        return self.place or self.code
 
 
 def table(*entries: Entry) -> Mapping[str, Entry]:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from m2mguard._formatting import round_up_seconds
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons.difference import small_difference
 from m2mguard.events import (
@@ -53,19 +54,15 @@ def line_for(event: Event, *, is_first: bool) -> str:
 
     Args:
         event: what happened.
-        is_first: whether it is the first of its kind, which names the page that explains it.
+        is_first: whether it is the first of its kind, which names the command that explains it.
     """
     row = _TABLE.get(type(event))
     if row is None or row.words is None:
         return f"m2mguard: {type(event).__name__}"
     code, sentence = row.words(event)
-    more = f" See {code_address(code)}, or run: m2mguard why {code}" if is_first and code is not None else ""
+    code = code or (type(event).__name__ if row.level > logging.INFO else None)
+    more = f" To read more, run: m2mguard why {code}" if is_first and code is not None else ""
     return f"m2mguard: {sentence}{more}"
-
-
-def code_address(code: str) -> str:
-    """Where the documentation explains a code."""
-    return next(table[code].address for table in (REFUSALS, FETCH_PROBLEMS) if code in table)
 
 
 _Words = tuple[str | None, str]
@@ -97,16 +94,21 @@ def _keys_missing(event: KeysUnavailableEvent) -> _Words:
     where = _where(event.method, event.path)
     sentence = (
         f"503{where}: {printable(event.detail)} (reason {event.reason}). Issuer: {printable(event.issuer)}.{why} "
-        f"The answer says: try again in {event.retry_after_s:.0f} s."
+        f"The answer says: try again in {round_up_seconds(event.retry_after_s)} s."
     )
     return event.reason, sentence
 
 
 def _refresh_failed(event: RefreshFailed) -> _Words:
     entry = FETCH_PROBLEMS[event.problem]
+    held = (
+        f"The keys at hand may be used for another {event.remaining_s:.0f} s."
+        if event.remaining_s > 0
+        else "There are no keys at hand: the answer is 503 until a fetch succeeds."
+    )
     sentence = (
         f"the keys of {printable(event.issuer)} could not be fetched: {printable(event.error)} (problem {event.problem}). "
-        f"{entry.cures[0]} Failures in a row: {event.failures}. Next try in {event.retry_in_s:.0f} s. Keys at hand stay in use."
+        f"{entry.cures[0]} Failures in a row: {event.failures}. {_next_try(event.retry_in_s, 'request')} {held}"
     )
     return event.problem, sentence
 
@@ -174,9 +176,9 @@ def _renewal_failed(event: RenewalFailed) -> _Words:
     entry = TOKEN_REQUESTS[event.reason] if event.problem is None else FETCH_PROBLEMS[event.problem]
     sentence = (
         f"no token could be fetched{_own(event)}: {printable(event.detail)} (reason {event.reason}). "
-        f"{entry.cures[0]} Failures in a row: {event.failures}. Next try in {event.retry_in_s:.0f} s. {held}"
+        f"{entry.cures[0]} Failures in a row: {event.failures}. {_next_try(event.retry_in_s, 'call')} {held}"
     )
-    return None, sentence
+    return entry.code, sentence
 
 
 def _dropped(event: ScopesDropped) -> _Words:
@@ -184,6 +186,11 @@ def _dropped(event: ScopesDropped) -> _Words:
         None,
         f"the token{_own(event)} lacks scopes that were asked for: {_quoted(event.missing)}. {printable(event.detail)}.",
     )
+
+
+def _next_try(retry_in_s: float, trigger: str) -> str:
+    when = f"first {trigger} after {round_up_seconds(retry_in_s)} s" if retry_in_s > 0 else f"next {trigger}"
+    return f"Next try: at the {when}."
 
 
 def _own(event: TokenRenewed | RenewalFailed | ScopesDropped) -> str:

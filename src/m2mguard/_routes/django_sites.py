@@ -29,6 +29,12 @@ def is_django() -> bool:
     return conf is not None and bool(conf.settings.configured)
 
 
+def settings_of_site(module: str) -> object | None:
+    """The settings of the Django site of this process, if that module has its URL patterns; else None."""
+    settings = sys.modules["django.conf"].settings if is_django() else None
+    return settings if getattr(settings, "ROOT_URLCONF", None) == module else None
+
+
 def survey_django(seen: Seen = (), prefix: str = "") -> Iterator[RouteReport]:
     """Every URL pattern, with the guards of the middleware, the view and its class."""
     from django.urls import get_resolver

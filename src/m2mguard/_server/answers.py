@@ -6,13 +6,13 @@ Pure: no framework, no logging, no clock. RFC 6750 section 3 for the challenge, 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from m2mguard._formatting import round_up_seconds
 from m2mguard._validation import secure_url
 from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientScope, KeysUnavailable
 
@@ -63,7 +63,7 @@ class Challenge:
         """Turn an error into the answer for the caller; the challenge of a 401 names `scopes`."""
         detail = {"error": error.error or "unauthorized", "error_description": error.description}
         if isinstance(error, KeysUnavailable):
-            return _json(error.status, detail, {"Retry-After": str(max(1, math.ceil(error.retry_after)))})
+            return _json(error.status, detail, {"Retry-After": str(round_up_seconds(error.retry_after))})
         return _json(error.status, detail, {"WWW-Authenticate": self.header(error, scopes)})
 
     def header(self, error: AnswerableError, scopes: Collection[str] = ()) -> str:

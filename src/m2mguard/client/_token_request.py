@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-from m2mguard._validation import strings
+from m2mguard._validation import split_url, strings
 from m2mguard.client._authentication.proof import Proof
 from m2mguard.errors import ConfigurationError
 
@@ -39,7 +39,8 @@ def token_target(
     """Check what a user asks for. Raises ConfigurationError with what to change."""
     if resource is not None and (not isinstance(resource, str) or resource != resource.strip() or "#" in resource):
         raise ConfigurationError("resource must be the API identifier: one URI without white space or a fragment.")
-    if isinstance(resource, str) and not urlsplit(resource).scheme:
+    parts = None if resource is None else split_url(resource)
+    if resource is not None and (parts is None or not parts.scheme):
         raise ConfigurationError("resource must be an absolute URI, such as https://shopping.api (RFC 8707 section 2).")
     names = strings("scopes", scopes, what="scopes")
     if not all(_SCOPE.fullmatch(name) for name in names):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from m2mguard.testing._fake_token_source import FakeTokenSource
     from m2mguard.testing._fault_control import Gate
     from m2mguard.testing._local_issuer import LocalIssuer
-    from m2mguard.testing._minting import REMOVED, SHOPPING_API
+    from m2mguard.testing._minting import REMOVED, SHOPPING_API, MintOptions
     from m2mguard.testing._movable_clock import MovableClock
     from m2mguard.testing._request_log import RequestRecord
     from m2mguard.testing._route_audit import assert_all_routes_protected
@@ -39,6 +39,7 @@ __all__ = [
     "LocalIssuer",
     "M2MTestMixin",
     "Membership",
+    "MintOptions",
     "MovableClock",
     "RequestRecord",
     "Resource",
@@ -61,7 +62,7 @@ _MODULES: Final = MappingProxyType(
     {
         "faults": ("Fault",),
         "_local_issuer": ("LocalIssuer",),
-        "_minting": ("REMOVED", "SHOPPING_API"),
+        "_minting": ("REMOVED", "SHOPPING_API", "MintOptions"),
         "_tenant": ("MANAGEMENT_API", "Application", "Membership", "Resource"),
         "_request_log": ("RequestRecord",),
         "_signing": ("ALGORITHMS", "SigningKey", "base64url", "compact", "sign_with_secret", "thumbprint"),

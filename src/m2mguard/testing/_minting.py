@@ -35,7 +35,8 @@ class MintOptions(TypedDict, total=False):
         key: signs, and gives `alg` and `kid`; default the current key.
         header: header members to set or, with `REMOVED`, to leave out.
         claims: claims to set or, with `REMOVED`, to leave out.
-        lifetime: seconds from `iat` to `exp`, may be negative; default the issuer's.
+        lifetime: seconds from `iat` to `exp`; default the issuer's. Negative: the token had the issuer's usual lifetime, and expired so
+            many seconds ago. A server accepts it for its leeway (default 30 seconds) longer.
         issued_at: `iat` in seconds since the epoch; default the clock's whole second.
         exp: this claim, set or `REMOVED`, as in `claims`; so for `nbf`, `iat`, `jti`, `iss`, `sub`, `aud`, `client_id`, `cnf`, `act`.
     """
@@ -106,7 +107,7 @@ class TokenMint(KeyRing):
 
         Raises:
             TypeError: a keyword that does not exist, one string as `scopes`, or two arguments for one claim; so for every `mint…` method.
-            ValueError: an empty scope, or one with a space in it; so for every `mint…` method.
+            ValueError: an empty scope, or one with a space in it, or a negative lifetime with `issued_at`; so for every `mint…` method.
         """
         _check_keywords(self.mint, options)
         return self._access_token(app_id, app_id, audience, joined_scopes(scopes) or REMOVED, organization_id, options)
@@ -173,8 +174,16 @@ class TokenMint(KeyRing):
         return self._sign({"typ": "at+jwt"}, claims, options)
 
     def _times(self, options: MintOptions) -> dict[str, object]:
-        issued_at = options.get("issued_at", int(self.clock() + self.clock_error))
-        return {"iat": issued_at, "exp": issued_at + options.get("lifetime", self.token_lifetime)}
+        now, lifetime = int(self.clock() + self.clock_error), options.get("lifetime", self.token_lifetime)
+        if lifetime >= 0:
+            issued_at = options.get("issued_at", now)
+            return {"iat": issued_at, "exp": issued_at + lifetime}
+        if "issued_at" in options:
+            raise ValueError(
+                "with issued_at, a negative lifetime makes a token that was never valid: lifetime=-60 alone makes one that expired "
+                "a minute ago; exp= sets any other end"
+            )
+        return {"iat": now + lifetime - self.token_lifetime, "exp": now + lifetime}
 
     def _sign(self, typ: Mapping[str, object], claims: Mapping[str, object], options: MintOptions) -> str:
         key = options.get("key", self.current_key)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from m2mguard._cli.advice.advice_types import Advice, Cure
 from m2mguard._cli.advice.claims import advise_on_missing_audience
 from m2mguard._cli.advice.issuer_terms import (
@@ -20,6 +18,7 @@ from m2mguard._cli.recognition import LOGTO_APP_ID
 from m2mguard._formatting import format_shell_word, format_value, format_values
 from m2mguard._reasons.difference import small_difference
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
+from m2mguard._validation import split_url
 from m2mguard.errors import AnswerableError
 
 _APP_ID_CLAIMS = ("client_id", "azp", "appid", "cid", "sub")
@@ -137,14 +136,11 @@ def _check_entra_scheme(got: tuple[str, ...], context: ExplainContext) -> Advice
 
 
 def _check_issuer_api(got: tuple[str, ...], context: ExplainContext) -> Advice | None:
-    host = urlsplit(get_trusted_issuer(context).url).hostname
+    issuer = split_url(get_trusted_issuer(context).url)
     for one in got:
-        at_issuer = "://" in one and urlsplit(one).hostname == host
-        if (
-            one.rstrip("/") in _GRAPH
-            or one == "account"
-            or (at_issuer and urlsplit(one).path.rstrip("/") in ("", *_MANAGEMENT_PATHS))
-        ):
+        parts = split_url(one)
+        path = None if parts is None or issuer is None or parts.hostname != issuer.hostname else parts.path.rstrip("/")
+        if one.rstrip("/") in _GRAPH or one == "account" or path in ("", *_MANAGEMENT_PATHS):
             return Advice(
                 code="issuers_own_api",
                 wrong="token",

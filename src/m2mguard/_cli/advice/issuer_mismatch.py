@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlsplit
-
 from m2mguard._cli.advice.advice_types import Advice, Cure
 from m2mguard._cli.advice.issuer_terms import is_logto
 from m2mguard._cli.context import ExplainContext
 from m2mguard._cli.recognition import GUID, RecognisedToken, recognise_token
 from m2mguard._formatting import format_shell_word, format_value
 from m2mguard._reasons.difference import small_difference
+from m2mguard._validation import split_url
 from m2mguard.issuer import Issuer
 
 TRUST = "the operator of that issuer decides who may call: trust it only if it is yours"
@@ -152,7 +151,7 @@ def advise_on_other_tenant(iss: str, issuer: Issuer, token: RecognisedToken) -> 
 
 def check_okta_org_server(iss: str, issuer: Issuer, context: ExplainContext) -> Advice | None:
     """Detect a token from Okta's org authorization server."""
-    token, setting, kind = split_url_or_none(iss), split_url_or_none(issuer.url), context.recognised
+    token, setting, kind = split_url(iss), split_url(issuer.url), context.recognised
     if token is None or setting is None or kind is None or kind.issuer_kind != "okta":
         return None
     if token.hostname != setting.hostname or token.path.strip("/"):
@@ -172,14 +171,6 @@ def format_preset_option(kind: RecognisedToken | None) -> str:
         if kind is not None and kind.preset is not None
         else ""
     )
-
-
-def split_url_or_none(url: str) -> SplitResult | None:
-    """Split a URL into its parts; return None if it is not a URL."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
 
 
 def _find_guid(url: str) -> str | None:

@@ -17,13 +17,13 @@ from m2mguard._cli.advice.issuer_mismatch import (
     check_tenant_placeholder,
     check_url_below_issuer,
     format_preset_option,
-    split_url_or_none,
 )
 from m2mguard._cli.advice.issuer_terms import describe_token_request, is_logto
 from m2mguard._cli.advice.sample_token import advise_on_sample_token, is_sample_token
 from m2mguard._cli.context import ExplainContext
 from m2mguard._cli.recognition import recognise_token
 from m2mguard._formatting import format_shell_word, format_value, format_values
+from m2mguard._validation import split_url
 from m2mguard.errors import AnswerableError
 from m2mguard.issuer import Issuer
 
@@ -86,7 +86,7 @@ def _list_trusted_names(context: ExplainContext) -> list[str]:
 
 
 def _check_same_host(iss: str, issuer: Issuer, context: ExplainContext) -> Advice | None:
-    token, setting = split_url_or_none(iss), split_url_or_none(issuer.url)
+    token, setting = split_url(iss), split_url(issuer.url)
     if token is None or setting is None or token.hostname != setting.hostname:
         return None
     kind = context.recognised
@@ -126,7 +126,7 @@ def _check_same_host(iss: str, issuer: Issuer, context: ExplainContext) -> Advic
 
 def _check_other_host(iss: str, issuer: Issuer, context: ExplainContext) -> Advice | None:
     """Compare two URLs with different hosts and the same path: two names of one issuer, or two tenants."""
-    token, setting = split_url_or_none(iss), split_url_or_none(issuer.url)
+    token, setting = split_url(iss), split_url(issuer.url)
     if token is None or setting is None or token.path.rstrip("/") != setting.path.rstrip("/"):
         return None
     kind, own = context.recognised, recognise_token({}, {"iss": issuer.url})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
-from m2mguard._validation import is_loopback
+from m2mguard._cli.listening import check_address, read_port
+from m2mguard._validation import is_loopback, split_url
 from m2mguard.errors import ConfigurationError
 
 _ALGORITHMS = (
@@ -16,8 +18,8 @@ _ALGORITHMS = (
     "PS256",
     "EdDSA",
 )  # a copy from `m2mguard.testing`, which is not imported for --help
-DEFAULT_PORT = 8630
-DEFAULT_ISSUER_PORT = 3001
+DEFAULT_PORT = "8630"
+DEFAULT_ISSUER_PORT = "3001"
 _EXTRA = 'm2mguard dev needs Starlette and uvicorn: pip install "m2mguard[dev]".'
 _WELCOME = """
 m2mguard dev: a local issuer for development
@@ -28,6 +30,7 @@ m2mguard dev: a local issuer for development
 {warning}
 Press Ctrl-C to stop.
 """
+_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]")
 _ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104  # the user chose to listen there
 _WARNING = """
   WARNING   {host} can be reached by other machines. Anyone who reaches it can mint tokens and read the App Secrets.
@@ -38,10 +41,19 @@ def add_dev_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("--config", metavar="FILE", help="a TOML file with applications, APIs and organizations")
     parser.add_argument(
-        "--api", action="append", default=[], metavar="API[=SCOPE,…]", help="a further API; may be repeated"
+        "--api",
+        action="append",
+        default=[],
+        metavar="API[=SCOPE,…]",
+        help="an API and its scopes, instead of the example https://shopping.api; may be repeated",
     )
     parser.add_argument(
-        "--app", action="append", default=[], metavar="ID[=SCOPE,…]", help="a further application; may be repeated"
+        "--app",
+        action="append",
+        default=[],
+        metavar="ID[=SCOPE,…]",
+        help="an application and its scopes, at each API that has them (default: all scopes), instead of the example "
+        "app-orders; may be repeated",
     )
     parser.add_argument(
         "--keys",
@@ -61,10 +73,9 @@ def add_dev_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOST",
         help="the host name for other machines, with another --host; default: the value of --host",
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port of the page; default {DEFAULT_PORT}")
+    parser.add_argument("--port", default=DEFAULT_PORT, help=f"port of the page; default {DEFAULT_PORT}")
     parser.add_argument(
         "--issuer-port",
-        type=int,
         default=DEFAULT_ISSUER_PORT,
         help=f"port of the issuer; default {DEFAULT_ISSUER_PORT}, as Logto's",
     )
@@ -87,18 +98,18 @@ def run_dev_command(options: argparse.Namespace) -> int:
         raise ConfigurationError(_EXTRA) from None
     settings = read_tenant(options.config, options.api, options.app)
     store = KeyStore(None if options.forget_keys else options.keys)
+    page_port = read_port("--port", options.port)
+    issuer_port = read_port("--issuer-port", options.issuer_port)
+    if page_port == issuer_port:
+        raise ConfigurationError("--port and --issuer-port must be two ports.")
+    check_address(options.host, page_port, port_setting="--port")
+    check_address(options.host, issuer_port, port_setting="--issuer-port")
     is_exposed = not is_loopback(options.host)
-    name = options.name or ("127.0.0.1" if options.host in _ALL_ADDRESSES else options.host)
-    shown = f"[{name}]" if ":" in name else name
-    try:
-        tenant = DevTenant(
-            settings, store, algorithm=options.algorithm, host=shown, listen=options.host, port=options.issuer_port
-        )
-        tenant.start()
-    except OSError as error:
-        raise ConfigurationError(f"--issuer-port {options.issuer_port}: {error.strerror}.") from None
+    shown = _read_name(options)
+    tenant = DevTenant(settings, store, algorithm=options.algorithm, host=shown, listen=options.host, port=issuer_port)
+    tenant.start()
     welcome = _WELCOME.format(
-        page=f"http://{shown}:{options.port}/",
+        page=f"http://{shown}:{page_port}/",
         issuer=tenant.issuer.url,
         endpoint=tenant.issuer.endpoint,
         audience=next(iter(settings.apis)),
@@ -106,9 +117,19 @@ def run_dev_command(options: argparse.Namespace) -> int:
     )
     sys.stdout.write(welcome)
     sys.stdout.flush()
-    app = create_dev_app(tenant, host=shown, port=options.port, is_exposed=is_exposed)
+    app = create_dev_app(tenant, host=shown, port=page_port, is_exposed=is_exposed)
     try:
-        uvicorn.run(app, host=options.host, port=options.port, log_level="warning", access_log=False)
+        uvicorn.run(app, host=options.host, port=page_port, log_level="warning", access_log=False)
     finally:
         tenant.close()
     return 0
+
+
+def _read_name(options: argparse.Namespace) -> str:
+    """Return the host as it is in URLs."""
+    name = options.name or ("127.0.0.1" if options.host in _ALL_ADDRESSES else options.host)
+    shown = f"[{name}]" if ":" in name else name
+    parts = split_url(f"//{shown}")
+    if not _HOST.fullmatch(shown) or parts is None:
+        raise ConfigurationError(f"--name {name}: this is not a host name or an address.")
+    return shown

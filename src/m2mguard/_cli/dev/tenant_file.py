@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
+from m2mguard.testing._minting import SHOPPING_API
 from m2mguard.testing._tenant import Application, Membership, Resource
-
-DEFAULT_API = "https://shopping.api"
+from m2mguard.testing._tenant_options import (
+    EXAMPLE_APP,
+    example_application,
+    example_resources,
+    read_applications,
+    read_resource,
+    read_resources,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +37,12 @@ class TenantSettings:
 
 
 def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] = ()) -> TenantSettings:
-    """Read the file, and add the options.
+    """Read the file, and add the options. Where neither names an API, or an application, there is the example.
 
     Args:
         file: the TOML file, or None.
         apis: "IDENTIFIER" or "IDENTIFIER=SCOPE,SCOPE".
-        apps: "APP_ID" or "APP_ID=SCOPE,SCOPE"; the application has these scopes of every API, or all scopes without a list.
+        apps: "APP_ID" or "APP_ID=SCOPE,SCOPE"; the application has these scopes at each API that has them, or all scopes without a list.
 
     Raises:
         ConfigurationError: the file or an option is invalid; the message says what is expected.
@@ -44,34 +50,19 @@ def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] 
     document = {} if file is None else _read_toml(file)
     _check_member_names(document, "the file", ("apis", "apps"))
     resources = {name: _read_api(name, value) for name, value in _read_tables(document, "apis").items()}
-    for text in apis:
-        name, _, scopes = text.partition("=")
-        resources[name] = _read_api(name, {"scopes": _split_list(scopes)})
-    if not resources:
-        resources[DEFAULT_API] = Resource(scopes=("read:orders", "write:orders"))
+    resources = resources | read_resources(apis) or example_resources()
     applications = {name: _read_app(name, value, resources) for name, value in _read_tables(document, "apps").items()}
-    for text in apps:
-        name, given, scopes = text.partition("=")
-        granted = _split_list(scopes)
-        applications[name] = _create_application(
-            name, {api: tuple(granted if given else one.scopes) for api, one in resources.items()}
-        )
-    if not applications:
-        applications["app-orders"] = _create_application(
-            "app-orders", {api: tuple(one.scopes) for api, one in resources.items()}
-        )
+    applications = applications | read_applications(apps, resources) or {
+        EXAMPLE_APP: example_application(EXAMPLE_APP, resources)
+    }
     return TenantSettings(apis=MappingProxyType(resources), apps=MappingProxyType(applications))
-
-
-def _create_application(app_id: str, scopes: Mapping[str, tuple[str, ...]]) -> Application:
-    return Application(secret=f"secret-of-{app_id}", name=app_id, scopes=scopes)
 
 
 def _read_toml(name: str) -> dict[str, Any]:
     try:
         with Path(name).open("rb") as file:
             return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"--config {name}: this is not TOML: {error}.") from None
     except OSError as error:
         raise ConfigurationError(f"--config {name}: the file cannot be read: {error.strerror}.") from None
@@ -86,10 +77,8 @@ def _read_tables(document: Mapping[str, Any], name: str) -> dict[str, dict[str, 
 
 def _read_api(identifier: str, table: Mapping[str, Any]) -> Resource:
     place = f'[apis."{identifier}"]'
-    if not urlsplit(identifier).scheme:
-        raise ConfigurationError(f"{place}: an API identifier is an absolute URI, such as {DEFAULT_API}.")
     _check_member_names(table, place, ("scopes",))
-    return Resource(scopes=_read_strings(table, "scopes", place))
+    return read_resource(place, identifier, _read_strings(table, "scopes", place))
 
 
 def _read_app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource]) -> Application:
@@ -114,7 +103,7 @@ def _read_app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource
 
 def _read_grants(value: object, place: str, apis: Mapping[str, Resource]) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
-        raise ConfigurationError(f'{place}: grants map APIs to scopes: "{DEFAULT_API}" = ["read:orders"].')
+        raise ConfigurationError(f'{place}: grants map APIs to scopes: "{SHOPPING_API}" = ["read:orders"].')
     for api, scopes in value.items():
         if api not in apis:
             raise ConfigurationError(f"{place}: there is no API {api!r} in this file. {did_you_mean(api, apis)}")
@@ -138,7 +127,3 @@ def _check_member_names(table: Mapping[str, Any], place: str, names: tuple[str, 
     for name in table:
         if name not in names:
             raise ConfigurationError(f"{place}: {name} is unknown. {did_you_mean(name, names)}")
-
-
-def _split_list(text: str) -> tuple[str, ...]:
-    return tuple(word for word in text.split(",") if word)

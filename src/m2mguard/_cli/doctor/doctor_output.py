@@ -16,7 +16,9 @@ _MARKS = {
     Severity.WARNING: Status.WARNING,
     Severity.FAULT: Status.REFUSED,
 }
-_NOTHING_WRONG = "Nothing is wrong: tokens of every issuer can be checked with these settings."
+_NOTHING_WRONG = "Nothing is wrong: tokens of every issuer can be checked with the settings {origin}."
+_NO_APPLICATION = "No application was looked at. It may have other settings in its code: --app MODULE:NAME checks those, and the routes."
+_IF_INTENDED = "If everybody may call these routes, say so, and they are no error: {options}"
 
 
 def show_finding(output: Output, finding: Finding, *, section: str) -> None:
@@ -29,15 +31,28 @@ def show_finding(output: Output, finding: Finding, *, section: str) -> None:
         output.row(Status.NONE, "what to do", finding.cure)
 
 
-def show_diagnosis(output: Output, findings: Sequence[Finding], given: Mapping[str, str]) -> None:
-    """Add the diagnosis, the worst finding first, and the settings to paste."""
+def show_diagnosis(output: Output, findings: Sequence[Finding], given: Mapping[str, str], *, app: str | None) -> None:
+    """Add the diagnosis, the worst finding first, and the settings to paste.
+
+    Args:
+        output: gets the text.
+        findings: all of them.
+        given: the settings by their names without prefix.
+        app: the value of `--app`, or None.
+    """
     output.line()
     output.line("Diagnosis")
     diagnosed = list_diagnoses(findings)
     for finding in diagnosed:
         output.paragraph(finding.diagnosis, bullet="  - ", emphasis=_MARKS[finding.severity])
     if not diagnosed:
-        output.paragraph(_NOTHING_WRONG, bullet="  - ", emphasis=Status.PASSED)
+        origin = "from the environment and options" if app is None else f"of {app}"
+        output.paragraph(_NOTHING_WRONG.format(origin=origin), bullet="  - ", emphasis=Status.PASSED)
+    if app is None:
+        output.paragraph(_NO_APPLICATION, bullet="  - ")
+    options = " ".join(dict.fromkeys(one.if_intended for one in findings if one.if_intended))
+    if options:
+        output.paragraph(_IF_INTENDED.format(options=options), bullet="  - ")
     settings = correct_settings(findings, given)
     if settings:
         output.line()
@@ -72,6 +87,7 @@ def format_findings_json(findings: Sequence[Finding], given: Mapping[str, str]) 
                 "code": one.code or None,
                 "text": one.text,
                 "cure": one.cure or None,
+                "if_intended": one.if_intended or None,
             }
             for one in findings
         ],

@@ -29,6 +29,7 @@ class Finding:
         cure: what to do, or "".
         diagnosis: what is wrong, in one sentence that needs no context; "" if nothing is wrong.
         corrections: correct values of settings by their names without prefix, such as {"ISSUER": "https://…"}; None removes a setting.
+        if_intended: the option of this command that says that this is intended, such as "--open /healthz"; "" if there is none.
     """
 
     section: str
@@ -39,6 +40,7 @@ class Finding:
     cure: str = ""
     diagnosis: str = ""
     corrections: Mapping[str, str | None] = field(default_factory=dict)
+    if_intended: str = ""
 
 
 def create_ok_finding(section: str, name: str, text: str) -> Finding:

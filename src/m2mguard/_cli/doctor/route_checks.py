@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from m2mguard._cli.application_loader import load_application
 from m2mguard._cli.doctor.finding import Finding, Severity
-from m2mguard._formatting import format_value
+from m2mguard._formatting import format_shell_word, format_value
 from m2mguard._routes import RouteReport, is_named, survey
 from m2mguard.errors import ConfigurationError
 
@@ -20,7 +20,7 @@ _SEVERITIES = {
 }
 _CODES = {"alarm": "route_not_protected", "warning": "route_asks_for_nothing", "note": "", "fine": ""}
 _CURES = {
-    "alarm": "API: protect the route. If everybody may call it, name it as public, or give this command --open PATH.",
+    "alarm": "API: protect the route. If everybody may call it, name it as public, or give this command the option --open.",
     "warning": "API: require a scope, or name the applications (app_ids) that may call it.",
     "note": "",
     "fine": "",
@@ -80,4 +80,5 @@ def _report_route(report: RouteReport) -> Finding:
         text=f"{format_value(report.path)[1:-1]}: {report.text}",
         cure="" if report.doubt else _CURES[report.severity],
         diagnosis=diagnosis,
+        if_intended=f"--open {format_shell_word(report.path)}" if report.severity == "alarm" else "",
     )

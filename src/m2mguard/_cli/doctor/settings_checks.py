@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from m2mguard._cli.command_setup import NO_AUDIENCE, PREFIX, CommandSetup
 from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
@@ -11,10 +10,11 @@ from m2mguard._cli.recognition import GUID, LOGTO_APP_ID
 from m2mguard._formatting import format_value, format_values
 from m2mguard._server.environment import SETTINGS, variables
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
-from m2mguard._validation import did_you_mean
+from m2mguard._validation import did_you_mean, split_url
 from m2mguard.errors import ConfigurationError
 
 SECTION = "Settings"
+_SECONDS = ("ttl", "stale_for", "max_wait", "timeout", "connect_timeout", "cooldown")
 
 
 def check_variable_names(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -68,6 +68,7 @@ def check_settings(setup: CommandSetup) -> Iterator[Finding]:
         )
     for name in sorted(set(setup.origins) - {"ISSUER", "LOGTO_ENDPOINT", "PRESET", "AUDIENCE"}):
         yield create_ok_finding(SECTION, name.lower(), f"set by {setup.origins[name]}")
+    yield create_ok_finding(SECTION, "values", f"{_format_values(setup)} ({describe_origin(setup)})")
     for audience in settings.audience:
         if audience != NO_AUDIENCE:
             yield from _check_audience(audience, setup)
@@ -83,13 +84,24 @@ def check_settings(setup: CommandSetup) -> Iterator[Finding]:
     yield from _check_key_caching(setup)
 
 
+def describe_origin(setup: CommandSetup) -> str:
+    """Describe where the settings are from: the user's code, or variables and options."""
+    return "from the environment and options" if setup.code is None else f"in effect in the server of {setup.code}"
+
+
+def _format_values(setup: CommandSetup) -> str:
+    caching = setup.settings.caching
+    seconds = {"leeway": setup.settings.leeway} | {name: getattr(caching, name) for name in _SECONDS}
+    return f"{', '.join(f'{name} {value:.9g} s' for name, value in seconds.items())}, burst {caching.burst}"
+
+
 def _find_origin(setup: CommandSetup, *names: str) -> str:
     return next((setup.origins[name] for name in names if name in setup.origins), "default")
 
 
 def _check_audience(audience: str, setup: CommandSetup) -> Iterator[Finding]:
     issuers = setup.settings.issuers
-    parts = urlsplit(audience)
+    parts = split_url(audience)
     logto = any(issuer.organization_claim is not None for issuer in issuers)
     if any(
         audience.rstrip("/") in (name.rstrip("/"), name.rstrip("/").removesuffix("/oidc"))
@@ -102,6 +114,14 @@ def _check_audience(audience: str, setup: CommandSetup) -> Iterator[Finding]:
             f"{format_value(audience)} is the issuer's own address",
             "API: give the identifier under which this API is registered at the issuer.",
             "The audience is the issuer's address. It should be this API's identifier.",
+        )
+    elif parts is None:
+        yield _create_warning(
+            "audience_not_a_uri",
+            "audience",
+            f"{format_value(audience)} is not a URI",
+            "API: compare it with the identifier under which this API is registered at the issuer.",
+            "",
         )
     elif audience.startswith(ORGANIZATION_AUDIENCE):
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from m2mguard._cli.command_setup import PREFIX, read_setup
 from m2mguard._cli.forward_auth.rules_file import Rules, read_rules
+from m2mguard._cli.listening import check_address, read_port
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
@@ -55,13 +56,15 @@ def run_forward_auth_command(options: argparse.Namespace, environ: Mapping[str, 
         import uvicorn
     except ImportError:
         raise ConfigurationError(_EXTRA) from None
+    port = read_port("the port", own["port"])
+    check_address(own["host"], port, port_setting="--port")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     sys.stdout.write(f"m2mguard forward-auth listens on {own['host']}, port {own['port']}\n")
     sys.stdout.flush()
     uvicorn.run(
         app,
         host=own["host"],
-        port=_read_port(own["port"]),
+        port=port,
         http="h11",
         ws="none",
         h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
@@ -82,12 +85,6 @@ def _read_own_settings(options: argparse.Namespace, environ: Mapping[str, str]) 
             raise ConfigurationError(f"unknown setting {_OWN_PREFIX}{name}. {did_you_mean(name, known)}")
     found = {name: getattr(options, name) or given.get(name.upper(), "").strip() for name in _OPTIONS}
     return _DEFAULTS | {name: value for name, value in found.items() if value}
-
-
-def _read_port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise ConfigurationError("the port must be a whole number from 1 to 65535.")
-    return int(text)
 
 
 def _read_key(name: str) -> bytes:
