@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import footprint, http_requests, mcp_calls, test_kit, threads, tokens
+from benchmarks import footprint, grpc_calls, http_requests, mcp_calls, test_kit, threads, tokens
 from benchmarks.measure import QUICK, Effort
 from benchmarks.report import report
 
@@ -20,6 +20,7 @@ PARTS: Mapping[str, Callable[[Effort], Any]] = {
     "requests": http_requests.request_times,
     "served": http_requests.served,
     "mcp": mcp_calls.mcp_times,
+    "grpc": grpc_calls.grpc_times,
     "fixtures": test_kit.fixture_times,
     "memory": footprint.memory,
     "imports": footprint.import_times,

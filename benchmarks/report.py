@@ -22,7 +22,7 @@ TEMPLATE = Path(__file__).with_name("page.md")
 RS256_FLOOR_S = 23e-6  # of the machine whose 20 µs the bar for first-seen tokens is
 PACKAGES = (
     "m2mguard", "cryptography", "pyjwt", "joserfc", "authlib", "fastmcp", "mcpauth", "guardpost", "fastapi-azure-auth", "ryjwt",
-    "starlette", "fastapi", "flask", "uvicorn", "gunicorn",
+    "starlette", "fastapi", "flask", "uvicorn", "gunicorn", "grpcio",
 )  # fmt: skip
 
 
@@ -36,6 +36,7 @@ def report(results: Mapping[str, Any]) -> str:
         requests="\n\n".join(_requests(title, times) for title, times in results["requests"].items()),
         served="\n\n".join(_served(title, rates) for title, rates in results["served"].items()),
         mcp="\n\n".join(_requests(title, times) for title, times in results["mcp"].items()),
+        grpc="\n\n".join(_requests(title, times) for title, times in results["grpc"].items()),
         connections=CONNECTIONS,
         loop=f"{'uvloop' if find_spec('uvloop') else 'asyncio'} and {'httptools' if find_spec('httptools') else 'h11'}",
         growth=_growth(results["curves"]),

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import grpc
@@ -18,7 +19,11 @@ from m2mguard.testing.contract import shown
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 GUARDS: Mapping[str, Any] = {"sync": Guard, "aio": AioGuard}
 STACKS = tuple(GUARDS)
-OPTIONS = [("grpc.max_metadata_size", 300_000), ("grpc.absolute_max_metadata_size", 300_000)]
+OPTIONS = [
+    ("grpc.max_metadata_size", 300_000),
+    ("grpc.absolute_max_metadata_size", 300_000),
+    ("grpc.max_receive_message_length", -1),
+]
 
 
 class Outcome(NamedTuple):
@@ -102,6 +107,14 @@ def service(name: str, **methods: Any) -> grpc.GenericRpcHandler:
         make = getattr(grpc, "_".join(method.split("_")[:2]) + "_rpc_method_handler")
         handlers[method] = make(function)
     return grpc.method_handlers_generic_handler(name, handlers)
+
+
+def registered(add: Callable[[Any, Any], None], servicer: Any) -> list[grpc.GenericRpcHandler]:
+    """What an `add_…Servicer_to_server` registers, without a server."""
+    handlers: list[grpc.GenericRpcHandler] = []
+    server = SimpleNamespace(add_generic_rpc_handlers=handlers.extend, add_registered_method_handlers=lambda *_: None)
+    add(servicer, server)
+    return handlers
 
 
 @contextlib.contextmanager

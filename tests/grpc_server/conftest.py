@@ -1,220 +1,187 @@
-"""One service with all four kinds of call, on threads and on an event loop, behind our interceptors; and clients that call it."""
+"""A server whose clock is moved, handlers of streams that go on until the test is over, and clients of them."""
 
 import asyncio
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
-from grpc_health.v1 import health, health_pb2_grpc
 
-from m2mguard import ResourceServer
-from m2mguard.grpc import AioGuard, Guard, current_caller
-from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.manual_clock import ManualClock
+from m2mguard.testing import TestServer
+from tests.grpc_servers import GUARDS, Outcome, bearer, seen_caller, service, serving
 
-KINDS = ["unary_unary", "unary_stream", "stream_unary", "stream_stream"]
-STACKS = ["threads", "event loop", "threads of an event loop"]
-
-
-class Outcome(NamedTuple):
-    """What a client saw of one call."""
-
-    code: grpc.StatusCode
-    details: str | None
-    answers: list[bytes]
-    trailing: dict[str, str]
-
-
-def who() -> bytes:
-    try:
-        return current_caller().app_id.encode()
-    except RuntimeError:
-        return b"nobody"
-
-
-class OnThreads(grpc.GenericRpcHandler):
-    """Handlers as plain functions. A message "wait" makes them wait for the test's end, "work" makes a stream go on for ever."""
-
-    def __init__(self, ended: threading.Event) -> None:
-        self._ended = ended
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        kind = handler_call_details.method.removeprefix("/shop.Orders/").partition("/")[0]
-        if not hasattr(self, kind):
-            return None
-        return getattr(grpc, f"{kind}_rpc_method_handler")(getattr(self, kind))
-
-    def unary_unary(self, request: bytes, context: Any) -> bytes:
-        return who()
-
-    def unary_stream(self, request: bytes, context: Any) -> Iterator[bytes]:
-        yield who()
-        yield from self._goes_on(request, context)
-        yield who()
-
-    def stream_unary(self, requests: Iterator[bytes], context: Any) -> bytes:
-        seen = [who() for _ in requests]
-        return b" ".join([*seen, who()])
-
-    def stream_stream(self, requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
-        for request in requests:
-            yield who()
-            yield from self._goes_on(request, context)
-
-    def _goes_on(self, request: bytes, context: Any) -> Iterator[bytes]:
-        while (
-            request == b"wait" and context.is_active() and not self._ended.wait(0.05)
-        ):  # a call that was cancelled is not
-            pass
-        if request == b"late":
-            raise TimeoutError
-        while request == b"work" and not self._ended.wait(0.01):
-            yield who()
-
-
-class OnALoop(OnThreads):
-    """The same as coroutines, one of which writes its answers itself."""
-
-    async def unary_unary(self, request: bytes, context: Any) -> bytes:  # type: ignore[override]
-        return who()
-
-    async def unary_stream(self, request: bytes, context: Any) -> Any:  # type: ignore[override]
-        await context.write(who())
-        async for answer in self._goes_on_async(request):
-            await context.write(answer)
-        await context.write(who())
-
-    async def stream_unary(self, requests: Any, context: Any) -> bytes:  # type: ignore[override]
-        seen = [who() async for _ in requests]
-        return b" ".join([*seen, who()])
-
-    async def stream_stream(self, requests: Any, context: Any) -> Any:  # type: ignore[override]
-        async for request in requests:
-            yield who()
-            async for answer in self._goes_on_async(request):
-                yield answer
-
-    async def _goes_on_async(self, request: bytes) -> Any:
-        if request == b"wait":
-            await asyncio.sleep(60)
-        if request == b"late":
-            raise TimeoutError
-        while request == b"work" and not self._ended.is_set():
-            await asyncio.sleep(0.01)
-            yield who()
-
-
-@contextlib.contextmanager
-def serving(stack: str, *arguments: Any, **settings: Any) -> Iterator[str]:
-    """Serve the service and the health service; yields the address."""
-    ended = threading.Event()
-    with contextlib.ExitStack() as exits:
-        exits.callback(ended.set)
-        if stack == "threads":
-            pool = exits.enter_context(ThreadPoolExecutor(8))
-            server = grpc.server(pool, interceptors=[Guard(*arguments, **settings)])
-            server.add_generic_rpc_handlers((OnThreads(ended),))
-            health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
-            port = server.add_insecure_port("127.0.0.1:0")
-            server.start()
-            exits.callback(lambda: server.stop(0).wait(5))
-            exits.callback(ended.set)
-            yield f"127.0.0.1:{port}"
-            return
-        started: Any = asyncio.run_coroutine_threadsafe
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever)
-        thread.start()
-        exits.callback(loop.close)
-        exits.callback(thread.join)
-        exits.callback(lambda: loop.call_soon_threadsafe(loop.stop))
-
-        async def start() -> tuple[Any, int]:
-            pool = exits.enter_context(ThreadPoolExecutor(8))
-            server = grpc.aio.server(pool, interceptors=[AioGuard(*arguments, **settings)])
-            server.add_generic_rpc_handlers(((OnALoop if stack == "event loop" else OnThreads)(ended),))
-            health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
-            port = server.add_insecure_port("127.0.0.1:0")
-            await server.start()
-            return server, port
-
-        server, port = started(start(), loop).result(10)
-        exits.callback(lambda: started(server.stop(0), loop).result(10))
-        exits.callback(ended.set)
-        yield f"127.0.0.1:{port}"
-
-
-class Client:
-    """Calls a server with exactly the metadata that a test names."""
-
-    def __init__(self, address: str) -> None:
-        self.channel = grpc.insecure_channel(address, [("grpc.enable_retries", 0)])
-
-    def call(
-        self, kind: str, *fields: str, method: str | None = None, message: bytes = b"once", timeout: float = 20
-    ) -> Outcome:
-        """One call with one message, to the method that has the name of its kind."""
-        stub = getattr(self.channel, kind)(method or f"/shop.Orders/{kind}")
-        sends = iter([message]) if kind.startswith("stream") else message
-        metadata = [("authorization", field) for field in fields]
-        call: Any = None
-        answers: list[bytes] = []
-        try:
-            if kind.endswith("stream"):
-                call = stub(sends, metadata=metadata, timeout=timeout)
-                answers.extend(call)
-            else:
-                answer, call = stub.with_call(sends, metadata=metadata, timeout=timeout)
-                answers.append(answer)
-        except grpc.RpcError as error:
-            call = error
-        trailing = dict(call.trailing_metadata() or ())
-        return Outcome(call.code(), call.details(), answers, trailing)
-
-    def close(self) -> None:
-        self.channel.close()
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LocalIssuer]:
-    with LocalIssuer(algorithm="ES256") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def clock() -> ManualClock:
-    return ManualClock(time.time())
-
-
-@pytest.fixture(scope="module")
-def server(issuer: LocalIssuer, clock: ManualClock) -> ResourceServer:
-    return ResourceServer(issuer.trusted, audience=SHOPPING_API, clock=clock)
-
-
-@pytest.fixture(params=STACKS)
-def stack(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return request.param
+CHALLENGE = (
+    'Bearer realm="api", error="invalid_token", '
+    'error_description="The access token is expired, malformed, or invalid for other reasons"'
+)
+IDLE = [
+    ("sync", "idle", grpc.StatusCode.CANCELLED),  # nothing else ends a thread that waits
+    ("aio", "aio_idle", grpc.StatusCode.UNAUTHENTICATED),
+    ("aio", "writes_idle", grpc.StatusCode.UNAUTHENTICATED),
+    ("aio", "idle", grpc.StatusCode.UNAUTHENTICATED),
+]
+BUSY = [("sync", "busy"), ("aio", "aio_busy"), ("aio", "busy")]
 
 
 @pytest.fixture
-def connect(stack: str, server: ResourceServer) -> Iterator[Callable[..., Client]]:
-    """Serve with these settings, and connect a client."""
-    with contextlib.ExitStack() as exits:
+def server():
+    with TestServer() as running:
+        yield running
 
-        def connected(*arguments: Any, **settings: Any) -> Client:
-            client = Client(exits.enter_context(serving(stack, *(arguments or (server,)), **settings)))
-            exits.callback(client.close)
-            return client
 
-        yield connected
+@pytest.fixture
+def token(server):
+    return server.token()
+
+
+@pytest.fixture
+def looks_often(monkeypatch):
+    for module in ("_aio", "_thread_calls"):
+        monkeypatch.setattr(f"m2mguard.grpc.{module}.LONGEST_SLEEP_S", 0.1)
+
+
+@pytest.fixture
+def handlers():
+    made = Handlers()
+    yield made
+    made.test_is_over.set()
+
+
+class Handlers:
+    """Handlers that note their end. `idle` waits for something that never comes, `busy` sends, `flood` sends as much as it can."""
+
+    def __init__(self):
+        self.ended = threading.Semaphore(0)
+        self.is_waiting = threading.Event()
+        self.test_is_over = threading.Event()
+        self.big = b"x" * 300_000
+
+    def hold_ended(self):
+        assert self.ended.acquire(timeout=10)
+
+    @contextlib.contextmanager
+    def noted(self):
+        try:
+            yield
+        finally:
+            self.ended.release()
+
+    def idle(self, request, context):
+        with self.noted():
+            yield seen_caller()
+            self.is_waiting.set()
+            while not self.test_is_over.wait(0.02):
+                if not getattr(context, "is_active", lambda: True)():  # a call that was cancelled is not
+                    return
+
+    def busy(self, request, context):
+        with self.noted():
+            while not self.test_is_over.wait(0.02):
+                yield seen_caller()
+
+    def flood(self, request, context):
+        with self.noted():
+            while not self.test_is_over.is_set():
+                yield self.big
+
+    def reads(self, requests, context):
+        with self.noted():
+            for _ in requests:
+                pass
+            return b"all"
+
+    def echoes(self, requests, context):
+        with self.noted():
+            yield from requests
+
+    async def aio_idle(self, request, context):
+        with self.noted():
+            yield seen_caller()
+            self.is_waiting.set()
+            await asyncio.sleep(60)
+
+    async def aio_busy(self, request, context):
+        with self.noted():
+            while not self.test_is_over.is_set():
+                yield seen_caller()
+                await asyncio.sleep(0.02)
+
+    async def aio_flood(self, request, context):
+        with self.noted():
+            while True:
+                yield self.big
+
+    async def aio_reads(self, requests, context):
+        with self.noted():
+            async for _ in requests:
+                pass
+            return b"all"
+
+    async def aio_echoes(self, requests, context):
+        with self.noted():
+            async for request in requests:
+                yield request
+
+    async def writes_idle(self, request, context):
+        with self.noted():
+            await context.write(seen_caller())
+            self.is_waiting.set()
+            await asyncio.sleep(60)
+
+    async def writes_flood(self, request, context):
+        with self.noted():
+            while True:
+                await context.write(self.big)
+
+    async def writes_echoes(self, requests, context):
+        with self.noted():
+            while (request := await context.read()) is not grpc.aio.EOF:
+                await context.write(request)
+
+
+def guarding(stack: str, server: Any, **methods: Any) -> contextlib.AbstractContextManager[grpc.Channel]:
+    """Serve these methods of "shop.Orders" behind a guard."""
+    return serving(stack, [GUARDS[stack](server)], service("shop.Orders", **methods))
+
+
+def expire(server, token) -> None:
+    """Move the clock to the moment at which a token expires, leeway included."""
+    server.clock.move_to(server.verify(token).expires_at + 30)
+
+
+def open_call(channel, token, requests: Iterator[bytes] | None = None) -> Any:
+    """Open a call of a stream; with requests it is a stream of them, too."""
+    kind = "unary_stream" if requests is None else "stream_stream"
+    method = getattr(channel, kind)(f"/shop.Orders/{kind}")
+    return method(b"" if requests is None else requests, metadata=bearer(token), timeout=20)
+
+
+def rest_of(responses) -> Outcome:
+    """Read until the end."""
+    messages = []
+    with contextlib.suppress(grpc.RpcError):
+        messages.extend(responses)
+    return Outcome(responses.code(), responses.details(), list(responses.trailing_metadata()), messages)
+
+
+def hold_end(outcome: Outcome, *codes: grpc.StatusCode) -> None:
+    assert outcome.code in codes
+    if outcome.code is grpc.StatusCode.UNAUTHENTICATED:
+        assert outcome.details == "The access token is expired, malformed, or invalid for other reasons"
+        assert outcome.trailing == [("www-authenticate", CHALLENGE)]
+
+
+class Requests:
+    """Requests of a client: one every 20 ms if it is busy, else one and no more."""
+
+    def __init__(self, *, busy: bool = False) -> None:
+        self.busy = busy
+        self.stopped = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"1"
+        while not self.stopped.wait(0.02 if self.busy else 20) and self.busy:
+            yield b"1"

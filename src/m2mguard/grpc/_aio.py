@@ -5,32 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from types import MappingProxyType
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
 import grpc.aio
 
-from m2mguard._server.requirement import Requirement
-from m2mguard._server.resource_server import ResourceServer
-from m2mguard._server.route_marks import mark
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, AuthError, KeysUnavailable
-from m2mguard.grpc._policy import (
-    HEALTH,
-    LONGEST_SLEEP_S,
-    Behavior,
-    Kind,
-    Policy,
-    calling,
-    expired,
-    wrapped,
-)
-from m2mguard.grpc._threads import Guard
+from m2mguard.errors import AnswerableError
+from m2mguard.grpc._handlers import Behavior, Handler, is_stream, wrapped
+from m2mguard.grpc._interceptor import Interceptor
+from m2mguard.grpc._policy import LONGEST_SLEEP_S, calling, expired
+from m2mguard.grpc._thread_calls import OpenStream, abort
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_RETRY_AFTER_S: Final = 0.05
 
 
-class AioGuard(grpc.aio.ServerInterceptor):
+class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
     """Protects a `grpc.aio.server`: `grpc.aio.server(interceptors=[AioGuard(server)])`.
 
     Answers as `Guard`; a stream always ends as UNAUTHENTICATED. Where a handler is no coroutine, gRPC runs it on a thread; its stream
@@ -50,23 +43,11 @@ class AioGuard(grpc.aio.ServerInterceptor):
         ConfigurationError: an invalid argument.
     """
 
-    def __init__(
-        self,
-        server: ResourceServer,
-        requires: Requirement | None = None,
-        methods: Mapping[str, Requirement] = MappingProxyType({}),
-        public: Collection[str] = (HEALTH,),
-        streams: Literal["end", "keep"] = "end",
-    ) -> None:
-        self._policy = Policy(server, requires, methods, public, streams)
-        mark(self, self._policy.mark)
-        self._threads = Guard(server, requires, methods, public, streams)
-
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> Handler | None:
         """Wrap the handler of a call."""
         if self._policy.is_public(handler_call_details.method):
             return await continuation(handler_call_details)
@@ -77,57 +58,110 @@ class AioGuard(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        return wrapped(handler, lambda behavior, kind: self._wrap(behavior, kind, handler_call_details, caller))
+        return wrapped(handler, partial(self._wrap, handler=handler, details=handler_call_details, caller=caller))
 
-    def _wrap(self, behavior: Behavior, kind: Kind, details: grpc.HandlerCallDetails, caller: Caller) -> Behavior:
+    def _wrap(self, behavior: Behavior, handler: Handler, details: grpc.HandlerCallDetails, caller: Caller) -> Behavior:
         yields = inspect.isasyncgenfunction(behavior)
         if not yields and not inspect.iscoroutinefunction(behavior):
-            return self._threads.wrap(behavior, kind, details, caller)
+            cut = partial(_abort_from_outside, asyncio.get_running_loop())
+            return self._thread_calls.wrap(behavior, handler, details, caller, cut)
 
-        async def answer(request: Any, context: Any) -> Any:
-            calling.set(caller)  # of this call's own task
-            if not kind.streams or not self._policy.ends_streams:
+        async def answer(request: Any, context: Context) -> Any:
+            calling.set(await self._still(caller, details, context))  # of this call's own task
+            if not is_stream(handler) or not self._policy.is_limited(caller):
                 return await run(request, context)
-            limit = asyncio.timeout(None)
-            try:
-                async with limit:
-                    watcher = asyncio.ensure_future(self._watch(limit, caller, details))
-                    try:
-                        return await run(request, context)
-                    finally:
-                        watcher.cancel()
-            except TimeoutError:
-                if not limit.expired():
-                    raise
-                await context.abort(*self._policy.status(expired()))
+            async with self._ending(context, caller, details):
+                return await run(request, context)
 
-        async def run(request: Any, context: Any) -> Any:
+        async def run(request: Any, context: Context) -> Any:
             if not yields:
                 return await behavior(request, context)
-            async with contextlib.aclosing(behavior(request, context)) as messages:
-                async for message in messages:
-                    await context.write(message)  # and no `yield`, which a time limit cannot end safely
+            async with contextlib.aclosing(behavior(request, context)) as responses:
+                async for response in responses:
+                    await context.write(
+                        response
+                    )  # and no `yield`: a generator that is cancelled there ends at any time
             return None
 
         return answer
 
-    def _refusing(self, error: AnswerableError) -> grpc.RpcMethodHandler[Any, Any]:
-        status = self._policy.status(error)
-
-        async def refuse(_requests: object, context: Any) -> None:
-            await context.abort(*status)
+    def _refusing(self, error: AnswerableError) -> Handler:
+        async def refuse(_requests: object, context: Context) -> None:
+            await context.abort(*self._policy.status(error))
 
         return grpc.stream_unary_rpc_method_handler(refuse)  # for which gRPC waits for no request
 
-    async def _watch(self, limit: asyncio.Timeout, caller: Caller, details: grpc.HandlerCallDetails) -> None:
-        server = self._policy.server
-        while (left := server.remaining(caller)) > 0:
-            await asyncio.sleep(min(left, LONGEST_SLEEP_S))
-            if server.remaining(caller) > 0:
-                try:
-                    await self._policy.aauthenticate(details)
-                except AuthError:
-                    break
-                except KeysUnavailable:
-                    pass  # this says nothing about the token
-        limit.reschedule(asyncio.get_running_loop().time())
+    async def _still(self, caller: Caller, details: grpc.HandlerCallDetails, context: Context) -> Caller:
+        """The Caller, verified again if its token has expired since: a client can send its one request long after it has opened a call."""
+        if self._policy.server.remaining(caller) > 0:
+            return caller
+        try:
+            return await self._policy.aauthenticate(details)
+        except AnswerableError as error:
+            await context.abort(*self._policy.status(error))
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _ending(self, context: Context, caller: Caller, details: grpc.HandlerCallDetails) -> AsyncIterator[None]:
+        """End a stream with its token: another task sends the status, and the stream's own task is cancelled, as when a client cancels."""
+        is_open, is_ending = True, False
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+
+        async def end() -> None:
+            nonlocal is_ending
+            await self._end_of(caller, details)
+            is_ending = True
+            await _send_initial_metadata(context, while_true=lambda: is_open)
+            if is_open:
+                task.cancel()  # is seen by the task after the next line has begun to send
+            with contextlib.suppress(grpc.aio.BaseError):  # of which one says that the status was sent
+                await context.abort(*self._policy.status(expired()))
+
+        ending = asyncio.ensure_future(end())
+        try:
+            yield
+        finally:
+            is_open = False
+            if is_ending:
+                await ending
+            else:
+                ending.cancel()
+
+    async def _end_of(self, caller: Caller, details: grpc.HandlerCallDetails) -> None:
+        """Wait until a token has expired or is refused."""
+        while (left_s := self._policy.server.remaining(caller)) > 0:
+            await asyncio.sleep(min(left_s, LONGEST_SLEEP_S))
+            if self._policy.server.remaining(caller) > 0 and not await self._policy.ais_accepted(details):
+                return
+
+
+async def _send_initial_metadata(context: Context, *, while_true: Callable[[], bool]) -> None:
+    """Send the initial metadata, unless they were sent.
+
+    While the first response is being sent, gRPC does not know that it sends them too, and would fail to send a status, for good.
+    """
+    while True:
+        try:
+            await context.send_initial_metadata(())
+        except grpc.aio.InternalError:
+            if not while_true():
+                return
+            await asyncio.sleep(_RETRY_AFTER_S)
+        except grpc.aio.BaseError:
+            return  # they were sent
+        else:
+            return
+
+
+def _abort_from_outside(loop: asyncio.AbstractEventLoop, stream: OpenStream) -> None:
+    """Cut a call whose handler runs on a thread. The context of such a call blocks, so this takes a thread of the loop's own."""
+
+    def end() -> None:
+        with contextlib.suppress(grpc.aio.BaseError, AnswerableError):
+            with contextlib.suppress(grpc.aio.UsageError):
+                stream.context.send_initial_metadata(())
+            abort(stream.context, stream.policy, expired())
+
+    if not stream.is_sending:  # else it ends with the next response, or when this is called again
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(loop.run_in_executor, None, end)

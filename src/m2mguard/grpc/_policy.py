@@ -1,29 +1,22 @@
-"""What both interceptors share: what a method asks for, who calls, and how a refusal is answered."""
+"""What a method asks for, who calls, and how a refusal is answered. The same for threads and event loops."""
 
 from __future__ import annotations
 
 import contextvars
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Final
 
 import grpc
 
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
-from m2mguard._server.route_marks import RouteGuard
-from m2mguard._validation import strings
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError, InvalidToken, KeysUnavailable
+from m2mguard.errors import AnswerableError, AuthError, InvalidToken, KeysUnavailable
 
-Behavior = Callable[[Any, Any], Any]
-HEALTH: Final = "/grpc.health.v1.Health/"
 LONGEST_SLEEP_S: Final = 15.0
 """How long it takes at most until a withdrawn key, or a clock that was moved, is noticed."""
-_METHOD = re.compile(r"/(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*/[A-Za-z_]\w*", re.ASCII)
-_SERVICE = re.compile(r"/(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*/", re.ASCII)
 _STATUSES: Final = MappingProxyType(
     {
         400: grpc.StatusCode.UNAUTHENTICATED,
@@ -49,42 +42,15 @@ def current_caller() -> Caller:
         ) from None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What both interceptors share: which methods are public, what the others ask for, and how a refusal is answered.
+    """What every call must meet, how that is checked, and how a refusal is answered. `_interceptor` says what the fields mean."""
 
-    Arguments as for `AioGuard`.
-
-    Raises:
-        ConfigurationError: an invalid argument.
-    """
-
-    def __init__(
-        self,
-        server: ResourceServer,
-        requires: Requirement | None = None,
-        methods: Mapping[str, Requirement] = MappingProxyType({}),
-        public: Collection[str] = (HEALTH,),
-        streams: Literal["end", "keep"] = "end",
-    ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        _check_requirements(server, requires, methods)
-        self.public = strings("public", public, what="names of services and methods")
-        for name in self.public:
-            if not _METHOD.fullmatch(name) and not _SERVICE.fullmatch(name):
-                raise ConfigurationError(
-                    f'public: {name!r} is neither a service, "/shop.Orders/", nor a method, "/shop.Orders/List".'
-                )
-        for name in methods:
-            if self.is_public(name):
-                raise ConfigurationError(f"methods: {name} is public, so nothing that it asks for would be checked.")
-        if streams not in ("end", "keep"):
-            raise ConfigurationError('streams must be "end" or "keep".')
-        self.server = server
-        self.ends_streams = streams == "end"
-        self._default = requires
-        self._methods = dict(methods)
-        self.mark = RouteGuard(requirement=requires, server=server)
+    server: ResourceServer
+    default: Requirement | None
+    methods: Mapping[str, Requirement]
+    public: Collection[str]
+    ends_streams: bool
 
     def is_public(self, method: str) -> bool:
         """Tell whether a method, or its whole service, needs no token."""
@@ -92,7 +58,7 @@ class Policy:
 
     def requirements(self, method: str) -> list[Requirement]:
         """What a call of a method must meet; every one of them."""
-        own = [one for one in (self._default, self._methods.get(method)) if one is not None]
+        own = [one for one in (self.default, self.methods.get(method)) if one is not None]
         return own or [Requirement()]
 
     def authenticate(self, details: grpc.HandlerCallDetails) -> Caller:
@@ -109,6 +75,30 @@ class Policy:
         self._authorize(caller, others, details)
         return caller
 
+    def is_accepted(self, details: grpc.HandlerCallDetails) -> bool:
+        """Tell whether a call that is open would still be let in. An outage says nothing against it."""
+        try:
+            self.authenticate(details)
+        except AuthError:
+            return False
+        except Exception:  # noqa: BLE001 - of the keys, or of what a callable organization asks
+            return True
+        return True
+
+    async def ais_accepted(self, details: grpc.HandlerCallDetails) -> bool:
+        """As `is_accepted`, awaiting instead of blocking."""
+        try:
+            await self.aauthenticate(details)
+        except AuthError:
+            return False
+        except Exception:  # noqa: BLE001 - as above
+            return True
+        return True
+
+    def is_limited(self, caller: Caller) -> bool:
+        """Tell whether a stream ends with its token. One of `calling_as` may have expired long ago, and is accepted nevertheless."""
+        return self.ends_streams and self.server.remaining(caller) > 0
+
     def _authorize(self, caller: Caller, requirements: list[Requirement], details: grpc.HandlerCallDetails) -> None:
         for requirement in requirements:
             self.server.authorize(caller, requirement, request=details, route=_route(details))
@@ -124,42 +114,6 @@ class Policy:
         return _STATUSES[answer.status], error.description, tuple(trailing)
 
 
-def _check_requirements(
-    server: ResourceServer, requires: Requirement | None, methods: Mapping[str, Requirement]
-) -> None:
-    if not isinstance(methods, Mapping):
-        raise ConfigurationError('methods must be a mapping, such as {"/shop.Orders/Delete": Requirement(...)}.')
-    for name in methods:
-        if not isinstance(name, str) or not _METHOD.fullmatch(name):
-            raise ConfigurationError(f'methods: {name!r} is no name of a method, such as "/shop.Orders/Delete".')
-    for requirement in (*methods.values(), *([] if requires is None else [requires])):
-        if not isinstance(requirement, Requirement):
-            raise ConfigurationError("requires and methods take Requirement(scopes=[...]).")
-        server.check_requirement(requirement)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """Which side of a call sends many messages."""
-
-    asks_stream: bool
-    answers_stream: bool
-
-    @property
-    def streams(self) -> bool:
-        return self.asks_stream or self.answers_stream
-
-
-def wrapped(handler: Any, wrap: Callable[[Behavior, Kind], Behavior]) -> grpc.RpcMethodHandler[Any, Any]:
-    """A handler of the same kind that does what `wrap` makes of the original."""
-    asks, answers = handler.request_streaming, handler.response_streaming
-    name = f"{'stream' if asks else 'unary'}_{'stream' if answers else 'unary'}"
-    behavior = wrap(getattr(handler, name), Kind(asks_stream=asks, answers_stream=answers))
-    make = getattr(grpc, f"{name}_rpc_method_handler")
-    made: grpc.RpcMethodHandler[Any, Any] = make(behavior, handler.request_deserializer, handler.response_serializer)
-    return made
-
-
 def authorization(details: grpc.HandlerCallDetails) -> list[str | bytes]:
     """The values of a call's `authorization` metadata, in order."""
     return [value for name, value in details.invocation_metadata or () if name == "authorization"]
@@ -170,4 +124,5 @@ def _route(details: grpc.HandlerCallDetails) -> tuple[str, str]:
 
 
 def expired() -> InvalidToken:
+    """Why a stream ends."""
     return InvalidToken("expired", claim="exp")

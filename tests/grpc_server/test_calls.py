@@ -1,4 +1,4 @@
-"""The guards of gRPC: methods, settings, the Caller, waiting. For their answers see tests/contract, for streams test_grpc_streams.py."""
+"""The guards of gRPC: methods, settings, the Caller, waiting. For their answers see tests/contract."""
 
 import asyncio
 import json
@@ -17,7 +17,19 @@ from m2mguard import ConfigurationError, KeyCaching, Requirement, ResourceServer
 from m2mguard.grpc import AioGuard, Guard, current_caller
 from m2mguard.testing import TestServer, calling_as, fake_caller
 from m2mguard.testing.faults import hang
-from tests.grpc_servers import AIO_METHODS, GUARDS, KINDS, METHODS, STACKS, bearer, call, seen_caller, service, serving
+from tests.grpc_servers import (
+    AIO_METHODS,
+    GUARDS,
+    KINDS,
+    METHODS,
+    STACKS,
+    bearer,
+    call,
+    registered,
+    seen_caller,
+    service,
+    serving,
+)
 
 HEALTH = ("/grpc.health.v1.Health/",)
 REFLECTION = ("/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/")
@@ -29,12 +41,6 @@ OK, UNAUTHENTICATED, DENIED, UNIMPLEMENTED = (
 )
 READ = Requirement(scopes=["read"])
 pytestmark = pytest.mark.parametrize("stack", STACKS)
-
-
-@pytest.fixture
-def server():
-    with TestServer() as running:
-        yield running
 
 
 def code(channel, method, token="", *, kind="unary_unary", **more):
@@ -63,6 +69,7 @@ def test_a_service_and_a_method_are_public_by_name_and_nothing_else(stack, serve
                 outcome = call(channel, kind, method=f"/{name}/{kind}")
                 assert outcome.code is (OK if is_public else UNAUTHENTICATED)
                 assert set(outcome.messages) == ({b"null"} if is_public else set())
+        assert code(channel, "/shop.Public/no_such") is UNIMPLEMENTED
         for method in (
             "/shop.Public/../shop.Orders/unary_unary",
             "/shop.public/unary_unary",
@@ -77,8 +84,7 @@ def test_a_service_and_a_method_are_public_by_name_and_nothing_else(stack, serve
 
 def test_the_health_service_is_public_unless_told_otherwise(stack, server):
     servicer = health.aio.HealthServicer() if stack == "aio" else health.HealthServicer()
-    handlers = []
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, Registered(handlers))
+    handlers = registered(health_pb2_grpc.add_HealthServicer_to_server, servicer)
     for settings, without in (({}, OK), ({"public": HEALTH}, OK), ({"public": ()}, UNAUTHENTICATED)):
         with serving(stack, [GUARDS[stack](server, **settings)], *handlers) as channel:
             assert code(channel, "/grpc.health.v1.Health/Check", request=b"") is without
@@ -96,8 +102,7 @@ def test_the_health_service_is_public_unless_told_otherwise(stack, server):
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
 def test_reflection_needs_a_token_unless_it_is_opened(stack, version, server):
     servicer = (reflection.aio if stack == "aio" else reflection).ReflectionServicer(["shop.Orders"])
-    handlers = []
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, Registered(handlers))
+    handlers = registered(reflection_pb2_grpc.add_ServerReflectionServicer_to_server, servicer)
     method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
     if version == "v1":  # the same messages under another name
         handlers = [Renamed(handlers[0], "grpc.reflection.v1.", "grpc.reflection.v1alpha.")]
@@ -107,16 +112,6 @@ def test_reflection_needs_a_token_unless_it_is_opened(stack, version, server):
             assert code(channel, method, kind="stream_stream", requests=asks) is without
             outcome = call(channel, "stream_stream", method=method, metadata=bearer(server.token()), requests=asks)
             assert (outcome.code, b"shop.Orders" in outcome.messages[0]) == (OK, True)
-
-
-class Registered(list):
-    """What `add_…Servicer_to_server` registers, without a server."""
-
-    def __init__(self, handlers):
-        self.add_generic_rpc_handlers = handlers.extend
-
-    def add_registered_method_handlers(self, *_):
-        """The generic handlers are enough."""
 
 
 class Renamed(grpc.GenericRpcHandler):
