@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)))# of pytest: half of the tests wait for another process
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,10 +21,10 @@ demo: $(VENV)/demo.filled  ## Watch an API accept, refuse and survive, in less t
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 quick: $(VENV)/test.filled  ## Run the tests of the core, without processes and frameworks, in less than a minute
-	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" $(addprefix tests/,token keys security net presets) tests/test_*.py
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(addprefix tests/,token keys security net presets) tests/test_*.py
 
 check: $(VENV)/check.filled  ## Lint, format check, words, types (ours and those our users see), import contracts
 	$(BIN)/ruff check
@@ -40,7 +41,7 @@ graph: $(VENV)/check.filled  ## Draw the imports between our packages; writes do
 	$(BIN)/python -m tools.graph
 
 coverage: $(VENV)/test.filled  ## Run the tests and fail below the branch coverage gate
-	$(BIN)/python -m coverage run -m pytest -n logical --dist loadfile
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

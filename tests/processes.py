@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+WITHOUT_PLUGINS = ("-p", "no:hypothesispytest", "-p", "no:faker")
+"""For a pytest in a process of its own: plugins that are installed for other tests, and take half a second to load."""
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import pytest
 
 from m2mguard.testing._chaos import TROUBLES
 from tests.docs.test_pages import blocks_of
+from tests.processes import WITHOUT_PLUGINS
 
 pytest_plugins = ["pytester"]
 
@@ -37,7 +38,7 @@ def run(pytester, suites, *options):
     """Run suites in one process of their own: text by file name."""
     for name, text in {**{name: FILES[name] for name in APPLICATIONS}, **suites}.items():
         pytester.path.joinpath(name).write_text(text)
-    return pytester.runpytest_subprocess("-W", "error", "-v", *options, *suites)
+    return pytester.runpytest_subprocess("-W", "error", "-v", *WITHOUT_PLUGINS, *options, *suites)
 
 
 def test_every_block_is_a_file():

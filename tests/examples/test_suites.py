@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import WITHOUT_PLUGINS
+
 ROOT = Path(__file__).parents[2]
 SUITES = sorted((ROOT / "examples" / "tests").glob("test_*.py"))
 
@@ -13,7 +15,7 @@ SUITES = sorted((ROOT / "examples" / "tests").glob("test_*.py"))
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.stem)
 def test_the_suite_passes_and_has_at_most_30_lines(suite):
     is_unittest = suite.stem.endswith("unittest")
-    runner = ["unittest"] if is_unittest else ["pytest", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    runner = ["unittest"] if is_unittest else ["pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", *WITHOUT_PLUGINS]
     done = subprocess.run(
         [sys.executable, "-m", *runner, suite.relative_to(ROOT)],
         cwd=ROOT,

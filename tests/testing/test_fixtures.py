@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.processes import WITHOUT_PLUGINS
+
 pytest_plugins = ["pytester"]
 
 EVERY_FIXTURE = """
@@ -97,7 +99,7 @@ ASYNC = """
 
 def run(pytester, suite, *options):
     pytester.makepyfile(suite)
-    return pytester.runpytest_subprocess("-W", "error", *options)
+    return pytester.runpytest_subprocess("-W", "error", *WITHOUT_PLUGINS, *options)
 
 
 NO_ASYNCIO = ("-p", "no:asyncio")
