@@ -116,7 +116,8 @@ CLIENT = Section(
     title="The calling service: `m2mguard.client.TokenSource`",
     made_by=TokenSource,
     part="client",
-    before="\nIn code only: its secret comes from where the service keeps secrets.\n",
+    before="\nIn code, or from `M2MGUARD_CLIENT_*` variables by `TokenSource.from_env()`, which "
+    "[getting a token](../guides/client.md#settings-from-the-environment) lists.\n",
 )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from m2mguard._cli.application_loader import load_application
 from m2mguard._cli.recording_transport import RecordingTransport
-from m2mguard._server.environment import SETTINGS, server_arguments, variables
+from m2mguard._server.environment import SETTINGS, server_arguments, server_variables
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.settings import ServerSettings
 from m2mguard._token.strict_json import NotStrictJson, parse_object
@@ -106,7 +106,9 @@ def read_setup(options: argparse.Namespace, environ: Mapping[str, str], *, needs
         if issuers is not None:
             given, origins = {"ISSUER": issuers} | given, {"ISSUER": f"code {options.app}"} | origins
         replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
-        from_environment = {name: value for name, value in variables(environ, PREFIX).items() if name not in replaced}
+        from_environment = {
+            name: value for name, value in server_variables(environ, PREFIX).items() if name not in replaced
+        }
         origins = {name: f"variable {PREFIX}{name}" for name in from_environment} | origins
         given = from_environment | given
         if not needs_audience:
@@ -124,7 +126,9 @@ def collect_settings(options: argparse.Namespace, environ: Mapping[str, str]) ->
     given, _ = _read_options(options)
     replaced = _ISSUER_SETTINGS if any(name in given for name in _ISSUER_SETTINGS) else ()
     kept = {
-        name: value for name, value in variables(environ, PREFIX).items() if name not in replaced and name in SETTINGS
+        name: value
+        for name, value in server_variables(environ, PREFIX).items()
+        if name not in replaced and name in SETTINGS
     }
     return kept | {name: value if isinstance(value, str) else " ".join(value) for name, value in given.items()}
 

@@ -5,39 +5,18 @@ One table lists them. Any other name is refused, so that a misspelt setting is n
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from m2mguard._keys.key_caching import KeyCaching
-from m2mguard._token.strict_json import parse_object
+from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer, issuer_of_url
 from m2mguard.net._transport import HttpTransport, plain_http_origins
 
-_TRUE = frozenset(("1", "true", "yes", "on"))
-_FALSE = frozenset(("0", "false", "no", "off"))
-
-
-def _text(value: str) -> str:
-    return value.strip()
-
-
-def _words(value: str) -> list[str]:
-    return [word for word in re.split(r"[,\s]+", value) if word]
-
-
-def _switch(value: str) -> bool:
-    word = value.strip().lower()
-    if word not in _TRUE | _FALSE:
-        raise ValueError("give true or false")
-    return word in _TRUE
-
-
-def _json_object(value: str) -> dict[str, Any]:
-    return parse_object(value.encode())
+CLIENT = "CLIENT_"  # M2MGUARD_CLIENT_* are settings of `TokenSource`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,41 +38,41 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
 SETTINGS: Mapping[str, _Setting] = {
     **_settings(
         "server",
-        issuer=_words,
-        preset=_text,
-        audience=_words,
+        issuer=words,
+        preset=text,
+        audience=words,
         leeway=float,
         verdict_cache_size=int,
-        key_directory=_text,
-        machine_only=_switch,
-        realm=_text,
-        resource_url=_text,
-        scopes_supported=_words,
-        resource_metadata_url=_text,
-        caching=_text,
-        transport=_text,
-        on_event=_text,
-        clock=_text,
-        monotonic=_text,
+        key_directory=text,
+        machine_only=switch,
+        realm=text,
+        resource_url=text,
+        scopes_supported=words,
+        resource_metadata_url=text,
+        caching=text,
+        transport=text,
+        on_event=text,
+        clock=text,
+        monotonic=text,
     ),
-    **_settings("logto", logto_endpoint=_text),
+    **_settings("logto", logto_endpoint=text),
     **_settings(
         "issuer",
-        aliases=_words,
-        jwks_uri=_text,
-        jwks=_json_object,
-        allow_http=_switch,
-        organizations=_switch,
-        algorithms=_words,
-        token_types=_words,
-        required_claims=_words,
-        claim_values=_json_object,
-        audience_in_scope=_switch,
-        app_id_claim=_text,
-        organization_claim=_text,
-        scope_lists=_words,
+        aliases=words,
+        jwks_uri=text,
+        jwks=json_object,
+        allow_http=switch,
+        organizations=switch,
+        algorithms=words,
+        token_types=words,
+        required_claims=words,
+        claim_values=json_object,
+        audience_in_scope=switch,
+        app_id_claim=text,
+        organization_claim=text,
+        scope_lists=words,
     ),
-    **_settings("transport", ca_file=_text),
+    **_settings("transport", ca_file=text),
     **_settings("caching", **_NUMBERS),
 }
 _ONLY_IN_CODE = frozenset(("CACHING", "TRANSPORT", "ON_EVENT", "CLOCK", "MONOTONIC"))
@@ -101,14 +80,13 @@ _ONLY_IN_CODE = frozenset(("CACHING", "TRANSPORT", "ON_EVENT", "CLOCK", "MONOTON
 
 def from_environment(environ: Mapping[str, str], prefix: str = "M2MGUARD_") -> dict[str, Any]:
     """Read every variable that begins with the prefix, as `ResourceServer`'s arguments. Raises as `server_arguments`."""
-    return server_arguments(variables(environ, prefix), prefix=prefix)
+    return server_arguments(server_variables(environ, prefix), prefix=prefix)
 
 
-def variables(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """The variables that begin with the prefix, without it. An empty one counts as not set."""
-    return {
-        name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix) and value.strip()
-    }
+def server_variables(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The variables that begin with the prefix, without it, except those of a calling service."""
+    found = variables(environ, prefix)
+    return {name: value for name, value in found.items() if not name.startswith(CLIENT)}
 
 
 def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Collection[str] = ()) -> dict[str, Any]:
@@ -160,11 +138,7 @@ def _read(shown: str, name: str, setting: _Setting, value: Any) -> Any:
         return value
     if name in _ONLY_IN_CODE:
         raise ConfigurationError(f"{shown} cannot be given as text; set it in code.")
-    try:
-        return setting.read(value)
-    except ValueError:
-        wanted = {float: "a number", int: "a whole number", _switch: "true or false"}.get(setting.read, "valid JSON")
-        raise ConfigurationError(f"{shown} cannot be read; give {wanted}.") from None
+    return read_setting(shown, setting.read, value)
 
 
 def _issuers(named: Mapping[str, Any], details: Mapping[str, Any], prefix: str) -> list[Any]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
 from cachetools import LRUCache
 
+from m2mguard._clocks import Clock
+from m2mguard._validation import endpoint_url, number
+from m2mguard.client._authentication.mutual_tls import MutualTls
+from m2mguard.client._authentication.proof import Client
 from m2mguard.client._cached_token import CachedToken
 from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._token_request import TokenTarget
+from m2mguard.client._token_response import AnswerRules
+from m2mguard.errors import ConfigurationError
+from m2mguard.events import Event
 from m2mguard.net._flight import after_fork_in_child, new_lock
+from m2mguard.net._protocol import Transport
 from m2mguard.net._runtime import Runtime
+from m2mguard.net._transport import plain_http_origins
 
 MAX_CACHED = 1_000  # a service with more organizations than that fetches again for the least recently used ones
 
@@ -51,3 +61,51 @@ class TokenPool:
         self._lock = new_lock()
         for cached in list(self._living):
             cached.after_fork()
+
+
+def new_pool(
+    issuer: str | None,
+    token_endpoint: str | None,
+    client: Client,
+    rules: AnswerRules,
+    *,
+    timeout: float,
+    allow_http: bool,
+    transport: Transport | None,
+    on_event: Callable[[Event], object] | None,
+    clock: Clock | None,
+    monotonic: Clock | None,
+) -> TokenPool:
+    """Check the arguments of a `TokenSource`, and make its pool.
+
+    Raises:
+        ConfigurationError: an invalid value.
+    """
+    named = token_endpoint if issuer is None else issuer
+    if named is None:
+        raise ConfigurationError("Give the issuer, to find the token endpoint by discovery, or token_endpoint itself.")
+    for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
+        if url is not None:
+            endpoint_url(setting, url, allow_http=allow_http)
+    number("timeout", timeout, least=0.1, most=60)
+    plain_http = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
+    if transport is None and isinstance(client.authentication, MutualTls):
+        transport = client.authentication.transport(http_origins=plain_http)
+    runtime = Runtime.from_arguments(
+        clock=clock,
+        monotonic=monotonic,
+        transport=transport,
+        on_event=on_event,
+        plain_http={named: plain_http},
+    )
+    return TokenPool(
+        fetcher=TokenFetcher(
+            issuer=named,
+            token_endpoint=token_endpoint,
+            client=client,
+            rules=rules,
+            timeout_s=timeout,
+            runtime=runtime,
+        ),
+        runtime=runtime,
+    )

@@ -5,27 +5,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from m2mguard._clocks import Clock
-from m2mguard._validation import endpoint_url, number
+from m2mguard._validation import endpoint_url
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._authentication.choice import ClientAuthentication, chosen
-from m2mguard.client._authentication.mutual_tls import MutualTls
 from m2mguard.client._authentication.proof import Client
 from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
-from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._logto_refusals import read_logto_refusal
-from m2mguard.client._token_pool import TokenPool
+from m2mguard.client._token_pool import TokenPool, new_pool
 from m2mguard.client._token_request import TokenTarget, token_target
 from m2mguard.client._token_response import AnswerRules, bearer_token_types
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
 from m2mguard.net._flight import run_async, run_sync
 from m2mguard.net._protocol import Transport
-from m2mguard.net._runtime import Runtime
-from m2mguard.net._transport import plain_http_origins
 
 TOKEN_TYPES = ("Bearer", "BearerToken", None)
 
@@ -95,7 +92,7 @@ class TokenSource:
     ) -> None:
         if missing_scope not in ("granted", "dropped"):
             raise ConfigurationError("missing_scope must be 'granted' or 'dropped'.")
-        pool = _new_pool(
+        pool = new_pool(
             issuer,
             token_endpoint,
             Client(client_id=client_id, authentication=chosen(client_secret, client_authentication, authentication)),
@@ -113,6 +110,28 @@ class TokenSource:
         self._pool = pool
         self._target = target
         self._cached = pool.cached_token(target)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> TokenSource:
+        """Build one from `M2MGUARD_CLIENT_*`: `ISSUER` or `LOGTO_ENDPOINT`, `ID`, one way to authenticate, `RESOURCE`, and others.
+
+        The ways: `SECRET`, `SECRET_FILE`, `KEY_FILE`, `ASSERTION_FILE`, `TLS_CERTIFICATE_FILE`. Without an issuer and a way, Entra's
+        workload identity is recognised by what it sets: `AZURE_FEDERATED_TOKEN_FILE`, `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`.
+
+        Args:
+            environ: the variables. Default None: the process's own.
+            **overrides: arguments of the constructor that take precedence.
+
+        Raises:
+            ConfigurationError: a variable that is missing, unknown or invalid.
+        """
+        from m2mguard.client._environment import source_arguments
+
+        arguments = source_arguments(os.environ if environ is None else environ) | overrides
+        endpoint = arguments.pop("logto_endpoint", None)
+        if endpoint is None:
+            return cls(**arguments)
+        return cls.logto(endpoint, arguments.pop("client_id"), arguments.pop("client_secret"), **arguments)
 
     @classmethod
     def logto(
@@ -157,7 +176,7 @@ class TokenSource:
             raise ConfigurationError("endpoint is the issuer already; give the Logto endpoint without '/oidc'.")
         _require_either(resource, organization_id)
         source = object.__new__(cls)
-        pool = _new_pool(
+        pool = new_pool(
             f"{base}/oidc",
             f"{base}/oidc/token",
             Client(client_id=app_id, authentication=ClientSecret(app_secret)),
@@ -248,46 +267,3 @@ def _require_either(resource: str | None, organization_id: str | None) -> None:
         raise ConfigurationError(
             "resource is missing: Logto gives no token without an API identifier, unless an organization_id is given."
         )
-
-
-def _new_pool(
-    issuer: str | None,
-    token_endpoint: str | None,
-    client: Client,
-    rules: AnswerRules,
-    *,
-    timeout: float,
-    allow_http: bool,
-    transport: Transport | None,
-    on_event: Callable[[Event], object] | None,
-    clock: Clock | None,
-    monotonic: Clock | None,
-) -> TokenPool:
-    named = token_endpoint if issuer is None else issuer
-    if named is None:
-        raise ConfigurationError("Give the issuer, to find the token endpoint by discovery, or token_endpoint itself.")
-    for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
-        if url is not None:
-            endpoint_url(setting, url, allow_http=allow_http)
-    number("timeout", timeout, least=0.1, most=60)
-    plain_http = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
-    if transport is None and isinstance(client.authentication, MutualTls):
-        transport = client.authentication.transport(http_origins=plain_http)
-    runtime = Runtime.from_arguments(
-        clock=clock,
-        monotonic=monotonic,
-        transport=transport,
-        on_event=on_event,
-        plain_http={named: plain_http},
-    )
-    return TokenPool(
-        fetcher=TokenFetcher(
-            issuer=named,
-            token_endpoint=token_endpoint,
-            client=client,
-            rules=rules,
-            timeout_s=timeout,
-            runtime=runtime,
-        ),
-        runtime=runtime,
-    )

@@ -8,7 +8,7 @@ from m2mguard._cli.command_setup import NO_AUDIENCE, PREFIX, CommandSetup
 from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
 from m2mguard._cli.recognition import GUID, LOGTO_APP_ID
 from m2mguard._formatting import format_value, format_values
-from m2mguard._server.environment import SETTINGS, variables
+from m2mguard._server.environment import SETTINGS, server_variables
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._validation import did_you_mean, split_url
 from m2mguard.errors import ConfigurationError
@@ -20,7 +20,7 @@ _SECONDS = ("ttl", "stale_for", "max_wait", "timeout", "connect_timeout", "coold
 def check_variable_names(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Report `M2MGUARD_*` variables that are not settings, and suggest the nearest setting."""
     known = [f"{PREFIX}{name}" for name in SETTINGS]
-    for name in variables(environ, PREFIX):
+    for name in server_variables(environ, PREFIX):
         if name not in SETTINGS:
             yield Finding(
                 code="unknown_setting",
