@@ -17,7 +17,7 @@ from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream, wrapped
 from m2mguard.grpc._interceptor import Interceptor
 from m2mguard.grpc._policy import LONGEST_SLEEP_S, calling, expired
-from m2mguard.grpc._thread_calls import OpenStream, abort
+from m2mguard.grpc._thread_calls import CallEnded, OpenStream, abort
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 _RETRY_AFTER_S: Final = 0.05
@@ -157,11 +157,12 @@ def _abort_from_outside(loop: asyncio.AbstractEventLoop, stream: OpenStream) -> 
     """Cut a call whose handler runs on a thread. The context of such a call blocks, so this takes a thread of the loop's own."""
 
     def end() -> None:
-        with contextlib.suppress(grpc.aio.BaseError, AnswerableError):
+        with contextlib.suppress(grpc.aio.BaseError, CallEnded):
             with contextlib.suppress(grpc.aio.UsageError):
-                stream.context.send_initial_metadata(())
+                stream.context.send_initial_metadata(())  # fails as below while the first response is being sent
+            stream.is_cut = True
             abort(stream.context, stream.policy, expired())
 
-    if not stream.is_sending:  # else it ends with the next response, or when this is called again
+    if not stream.is_cut and not stream.is_sending:  # else it ends with the next response, or when this is called again
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(loop.run_in_executor, None, end)

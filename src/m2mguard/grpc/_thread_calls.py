@@ -22,6 +22,10 @@ _SENDS_ITSELF = "experimental_non_blocking"
 """gRPC's mark of a function that is given a callback for its responses, and returns at once. The health service has one."""
 
 
+class CallEnded(Exception):
+    """Leaves a handler whose call has ended, among others one that asks for a request after the end."""
+
+
 @dataclass(eq=False, slots=True)
 class OpenStream:
     """A streaming call that ends with its token: between two messages, or, where its handler waits, by `cut` on another thread."""
@@ -33,31 +37,38 @@ class OpenStream:
     cut: Callable[[OpenStream], object]
     looked_at: float = field(default_factory=time.monotonic)
     is_over: bool = False
+    is_cut: bool = False
     is_sending: bool = False
 
     def requests(self, requests: Iterator[Any]) -> Iterator[Any]:
-        """Pass requests on. The handler that asks for one after the end gets an exception, since not all of them have come."""
+        """Pass requests on until the end, which is an exception, since not all of them have come."""
         for request in requests:
-            if self._has_ended():
-                abort(self.context, self.policy, expired())
+            self._check()
             yield request
 
     def responses(self, responses: Generator[Any]) -> Iterator[Any]:
         """Pass responses on until the end, of which gRPC then sends the status: an abort would wait until a client reads it."""
-        with contextlib.closing(responses):
+        with contextlib.closing(responses), contextlib.suppress(CallEnded):
             for response in responses:
-                if self._has_ended():
-                    code, details, trailing = self.policy.status(expired())
-                    self.context.set_trailing_metadata(trailing)
-                    self.context.set_details(details)
-                    self.context.set_code(code)
-                    return
+                self._check()
                 self.is_sending = True
                 yield response
                 self.is_sending = False
+        if self.is_over:
+            code, details, trailing = self.policy.status(expired())
+            self.context.set_trailing_metadata(trailing)
+            self.context.set_details(details)
+            self.context.set_code(code)
 
-    def _has_ended(self) -> bool:
-        return self.is_over or self.policy.server.remaining(self.caller) <= 0
+    def abort_if_over(self) -> None:
+        """End a call that is over, also where its handler went on after the exception. One that was cut has ended."""
+        if self.is_over and not self.is_cut:
+            abort(self.context, self.policy, expired())
+
+    def _check(self) -> None:
+        if self.is_over or self.policy.server.remaining(self.caller) <= 0:
+            self.is_over = True
+            raise CallEnded
 
     def look(self) -> bool:
         """Cut the call if its token has ended a while ago, or is refused. As long as it is open, look again."""
@@ -72,6 +83,7 @@ class OpenStream:
 
     def cancel(self) -> None:
         """Cut a call of `grpc.server`, which has no other way."""
+        self.is_cut = True
         self.context.cancel()
 
 
@@ -94,26 +106,31 @@ class ThreadCalls:
         begin = partial(self._begin, details, caller, cut)
 
         def one_response(request: Any, context: Any) -> Any:
-            stream, within = begin(context)
-            if not is_stream(handler):
-                return within.run(behavior, request, context)
-            with self._watched(stream) as is_limited:
-                return within.run(behavior, stream.requests(request) if is_limited else request, context)
+            with contextlib.suppress(CallEnded):
+                stream, within = begin(context)
+                with self._watched(stream, handler) as is_limited:
+                    response = None
+                    with contextlib.suppress(CallEnded):
+                        response = within.run(behavior, stream.requests(request) if is_limited else request, context)
+                    stream.abort_if_over()
+                    return response
+            return None
 
         def responses(request: Any, context: Any) -> Iterator[Any]:
-            stream, within = begin(context)
-            with self._watched(stream) as is_limited:
-                if is_limited and handler.request_streaming:
-                    request = stream.requests(request)
-                answers = _each(within.run(lambda: iter(behavior(request, context))), within)
-                yield from stream.responses(answers) if is_limited else answers
+            with contextlib.suppress(CallEnded):
+                stream, within = begin(context)
+                with self._watched(stream, handler) as is_limited:
+                    if is_limited and handler.request_streaming:
+                        request = stream.requests(request)
+                    answers = _each(within.run(lambda: iter(behavior(request, context))), within)
+                    yield from stream.responses(answers) if is_limited else answers
 
         def sends_itself(request: Any, context: Any, send: Callable[[Any], object] | None = None) -> Any:
             if send is None:  # an event loop's server does not know this kind
                 return responses(request, context)
             stream, within = begin(context)
             with contextlib.ExitStack() as exits:
-                exits.enter_context(self._watched(stream))
+                exits.enter_context(self._watched(stream, handler))
                 if not context.add_callback(exits.pop_all().close):
                     return None  # the client has gone
             return within.run(behavior, request, context, send)
@@ -140,9 +157,9 @@ class ThreadCalls:
         return OpenStream(self._policy, details, context, caller, cut), within
 
     @contextlib.contextmanager
-    def _watched(self, stream: OpenStream) -> Iterator[bool]:
+    def _watched(self, stream: OpenStream, handler: Handler) -> Iterator[bool]:
         """Look at a stream, if it ends with its token. Yields whether it does."""
-        if not self._policy.is_limited(stream.caller):
+        if not is_stream(handler) or not self._policy.is_limited(stream.caller):
             yield False
             return
         try:
@@ -157,7 +174,7 @@ def abort(context: Any, policy: Policy, error: AnswerableError) -> NoReturn:
     code, details, trailing = policy.status(error)
     context.set_trailing_metadata(trailing)
     context.abort(code, details)
-    raise error  # on a thread of an event loop's server, `abort` returned before grpcio 1.76
+    raise CallEnded  # on a thread of an event loop's server, grpcio before 1.85 returns, and ends the call later
 
 
 def _each(responses: Iterator[Any], within: contextvars.Context) -> Generator[Any]:
