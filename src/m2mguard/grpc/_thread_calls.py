@@ -16,7 +16,7 @@ from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream
 from m2mguard.grpc._policy import LONGEST_SLEEP_S, Policy, calling, expired
-from m2mguard.net._sweeper import EVERY_S, Sweeper
+from m2mguard.net._sweeper import Sweeper
 
 _SENDS_ITSELF = "experimental_non_blocking"
 """gRPC's mark of a function that is given a callback for its responses, and returns at once. The health service has one."""
@@ -71,15 +71,18 @@ class OpenStream:
             raise CallEnded
 
     def look(self) -> bool:
-        """Cut the call if its token has ended a while ago, or is refused. As long as it is open, look again."""
-        remaining_s = self.policy.server.remaining(self.caller)
-        if remaining_s > 0 and time.monotonic() - self.looked_at >= LONGEST_SLEEP_S:
-            self.looked_at = time.monotonic()
-            self.is_over = self.is_over or not self.policy.is_accepted(self.details)
-        if self.is_over or remaining_s <= -EVERY_S:
-            self.is_over = True
+        """See whether the token is still good; if not, and half a second has ended nothing, cut the call. Look again while it is open."""
+        if self.is_over:
             self.cut(self)
+        else:
+            self.is_over = self.policy.server.remaining(self.caller) <= 0 or not self._is_accepted()
         return True
+
+    def _is_accepted(self) -> bool:
+        if time.monotonic() - self.looked_at < LONGEST_SLEEP_S:
+            return True
+        self.looked_at = time.monotonic()
+        return self.policy.is_accepted(self.details)
 
     def cancel(self) -> None:
         """Cut a call of `grpc.server`, which has no other way."""
@@ -184,6 +187,6 @@ def _each(responses: Iterator[Any], within: contextvars.Context) -> Generator[An
         while (message := within.run(next, responses, end)) is not end:
             yield message
     finally:
-        within.run(
-            getattr(responses, "close", lambda: None)
-        )  # of a generator, whose `finally` belongs to the call, too
+        close = getattr(responses, "close", None)  # of a generator, whose `finally` belongs to the call, too
+        if close is not None:
+            within.run(close)
