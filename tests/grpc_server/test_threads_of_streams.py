@@ -21,7 +21,7 @@ def hold_threads(number):
     """Those of earlier tests may take a moment to end."""
     end = time.monotonic() + 10
     while [thread.name for thread in threading.enumerate()].count("m2mguard-grpc-streams") != number:
-        assert time.monotonic() < end
+        assert time.monotonic() < end, threading.enumerate()
         time.sleep(0.02)
 
 
@@ -107,3 +107,22 @@ def test_without_a_thread_that_looks_no_stream_of_threads_begins(server, token, 
             patch.setattr(_sweeper, "threading", SimpleNamespace(Thread=NoThread))
             assert call(channel, "unary_stream", metadata=bearer(token)).code is grpc.StatusCode.UNKNOWN
         assert call(channel, "unary_stream", metadata=bearer(token)).code is OK
+
+
+def test_one_thread_looks_at_all_streams_however_they_come():
+    begun = threading.Barrier(8)
+    sweeper = _sweeper.Sweeper("m2mguard-grpc-streams", lambda _: True)
+
+    def add(thing):
+        begun.wait()
+        sweeper.add(thing)
+        return thing
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(50):
+            things = list(pool.map(add, [object() for _ in range(8)]))
+            count = [thread.name for thread in threading.enumerate()].count("m2mguard-grpc-streams")
+            for thing in things:
+                sweeper.remove(thing)
+            assert count == 1
+            hold_threads(0)

@@ -33,8 +33,9 @@ class Sweeper(Generic[T]):
             self._is_empty.clear()
             if self._thread is not None and self._thread.is_alive():
                 return
-            self._thread = thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        thread.start()
+            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()  # with the lock held: one that has not started is not alive, and another one would begin
+            self._thread = thread
 
     def remove(self, thing: T) -> None:
         """Look at a thing no more. Does nothing if that is so already."""
