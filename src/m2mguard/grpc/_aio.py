@@ -26,8 +26,8 @@ _RETRY_AFTER_S: Final = 0.05
 class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
     """Protects a `grpc.aio.server`: `grpc.aio.server(interceptors=[AioGuard(server)])`.
 
-    Answers as `Guard`; a stream always ends as UNAUTHENTICATED. Where a handler is no coroutine, gRPC runs it on a thread; its stream
-    ends with its next message, since gRPC can cancel no such call.
+    Answers as `Guard`; a stream always ends as UNAUTHENTICATED, and its handler is cancelled. A handler that is no coroutine runs on a
+    thread, which nothing can cancel: its client sees the end, and it goes on until it sends or reads again.
 
     Args:
         server: verifies tokens and words the answers.
