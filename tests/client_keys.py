@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from m2mguard.testing import SigningKey
@@ -26,34 +26,33 @@ class Certificate:
 
     @classmethod
     def make(cls) -> "Certificate":
+        """One with a new key."""
         signing = SigningKey.generate("ES256")
+        certificate = cls.of(signing)
+        der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
+        chain = [base64.b64encode(der).decode()]
+        return cls(certificate=certificate, key=private_pem(signing), jwk={**signing.public_jwk, "x5c": chain})
+
+    @staticmethod
+    def of(signing: SigningKey) -> bytes:
+        """The PEM of a certificate of this key, which is its own authority."""
         key = signing.private_key
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "m2mguard test")])
         now = dt.datetime.now(dt.UTC)
         usage = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign"), False
         )
-        made = (
+        usage |= {"digital_signature": True, "key_cert_sign": True, "encipher_only": False, "decipher_only": False}
+        loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        return (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - A_DAY, now + A_DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=True, key_cert_sign=True, encipher_only=False, decipher_only=False, **usage
-                ),
-                critical=True,
-            )
+            .add_extension(loopback, critical=False)
+            .add_extension(x509.KeyUsage(**usage), critical=True)
             .sign(key, hashes.SHA256())
-        )
-        chain = [base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()]
-        return cls(
-            certificate=made.public_bytes(serialization.Encoding.PEM),
-            key=private_pem(signing),
-            jwk={**signing.public_jwk, "x5c": chain},
+            .public_bytes(serialization.Encoding.PEM)
         )
 
 

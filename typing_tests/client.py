@@ -9,6 +9,11 @@ import requests
 
 from m2mguard.client import (
     AccessToken,
+    Assertion,
+    AssertionFile,
+    ClientSecret,
+    MutualTls,
+    PrivateKeyJwt,
     TokenEndpointUnavailable,
     TokenRequestError,
     TokenRequestReason,
@@ -88,3 +93,15 @@ def seen(event: TokenEvent) -> str:
         case _:
             pass
     return event.app_id
+
+
+for way in (
+    ClientSecret("secret", "client_secret_post"),
+    PrivateKeyJwt("key.pem", algorithm="PS256", certificate=b"PEM", assertion_audience="https://issuer.example/token"),
+    AssertionFile("/var/run/secrets/tokens/issuer"),
+    Assertion(lambda: "a.b.c"),
+    MutualTls("tls.crt", "tls.key"),
+):
+    TokenSource("https://issuer.example", client_id="app", authentication=way)
+assert_type(TokenSource.from_env({}, resource="https://shopping.api"), TokenSource)
+TokenSource("https://issuer.example", client_id="app", authentication="client_secret_post")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

@@ -2,37 +2,25 @@
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 
 from m2mguard import ConfigurationError, ResourceServer
 from m2mguard.client import TokenSource
 from m2mguard.client._environment import READERS
-from m2mguard.net import Response, TransportError
 from m2mguard.testing import SHOPPING_API, SigningKey
 from tests.client.conftest import APP_ID, APP_SECRET
+from tests.client.recorder import Recorder
 from tests.client_keys import Certificate
 
 JWT = SigningKey.generate("ES256").sign_compact({"alg": "ES256"}, {"sub": APP_ID})
-
-
-class Recorder:
-    """A transport that records the request for a token, and brings no answer."""
-
-    def request(self, method, url, *, headers, body, timeout_s, max_bytes) -> Response:
-        self.url, self.headers, self.form = url, headers, parse_qs(body.decode())
-        raise TransportError("recorded")
 
 
 def sent_by(**names) -> Recorder:
     """What a source asks for that is built from these variables."""
     recorder = Recorder()
     variables = {f"M2MGUARD_CLIENT_{name}": value for name, value in names.items() if name.isupper()}
-    source = TokenSource.from_env(variables | names.get("platform", {}), transport=recorder)
-    with pytest.raises(Exception, match="recorded"):
-        source.token()
-    return recorder
+    return recorder.record(TokenSource.from_env(variables | names.get("platform", {}), transport=recorder))
 
 
 ENDPOINT = {"TOKEN_ENDPOINT": "https://issuer.example/token", "ID": APP_ID}
