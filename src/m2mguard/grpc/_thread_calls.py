@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 
 import grpc
 
+from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream
-from m2mguard.grpc._policy import LONGEST_SLEEP_S, Policy, calling, expired
+from m2mguard.grpc._policy import Policy, calling, expired
 from m2mguard.net._sweeper import EVERY_S, Sweeper
 
 _SENDS_ITSELF = "experimental_non_blocking"
@@ -59,8 +60,8 @@ class OpenStream:
     def _has_ended(self) -> bool:
         return self.is_over or self.policy.server.remaining(self.caller) <= 0
 
-    def look(self) -> bool:
-        """Cut the call if its token has ended a while ago, or is refused. As long as it is open, look again."""
+    def look(self) -> None:
+        """Cut the call if its token has ended a while ago, or is refused."""
         remaining_s = self.policy.server.remaining(self.caller)
         if remaining_s > 0 and time.monotonic() - self.looked_at >= LONGEST_SLEEP_S:
             self.looked_at = time.monotonic()
@@ -68,7 +69,6 @@ class OpenStream:
         if self.is_over or remaining_s <= -EVERY_S:
             self.is_over = True
             self.cut(self)
-        return True
 
     def cancel(self) -> None:
         """Cut a call of `grpc.server`, which has no other way."""
@@ -167,6 +167,6 @@ def _each(responses: Iterator[Any], within: contextvars.Context) -> Generator[An
         while (message := within.run(next, responses, end)) is not end:
             yield message
     finally:
-        within.run(
-            getattr(responses, "close", lambda: None)
-        )  # of a generator, whose `finally` belongs to the call, too
+        close = getattr(responses, "close", None)
+        if close is not None:  # of a generator, whose `finally` belongs to the call, too
+            within.run(close)
