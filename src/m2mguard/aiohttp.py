@@ -148,8 +148,9 @@ def requires(
                 raise ConfigurationError(
                     "no bearer_auth_middleware is above this handler: add it, or give requires(..., server=...)."
                 )
+            is_verified = CALLER in request and request.get(_SERVER) is verifies
             try:
-                if CALLER in request and request[_SERVER] is verifies:
+                if is_verified:
                     verifies.authorize(
                         request[CALLER], requirement, request=request, route=(request.method, request.path)
                     )

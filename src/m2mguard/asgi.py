@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from m2mguard._asgi.preflights import without_answers_body, without_body
+from m2mguard._asgi.preflights import without_answer_body, without_body
 from m2mguard._asgi.scope import (
     ASGIApp,
     Message,
@@ -28,7 +28,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, AuthError, ConfigurationError, KeysUnavailable
+from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions
 
 __all__ = [
@@ -133,12 +133,10 @@ class BearerAuthMiddleware:
             await self.app(without_caller(scope), receive, send)
             return
         if self._exemptions.is_exempt_preflight(head):
-            await self.app(without_caller(scope), without_body(receive), without_answers_body(send))
+            await self.app(without_caller(scope), without_body(receive), without_answer_body(send))
             return
         try:
-            caller = await self._server.aauthenticate(
-                authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
-            )
+            caller = await self._authenticate(scope)
         except AnswerableError as error:
             await self._refuse(error, scope, send)
             return
@@ -148,24 +146,18 @@ class BearerAuthMiddleware:
         else:
             await self.app(authenticated, receive, send)
 
-    async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        async def is_accepted() -> bool:
-            try:
-                await self._server.aauthenticate(
-                    authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
-                )
-            except AuthError:
-                return False
-            except KeysUnavailable:
-                return True  # this says nothing about the token
-            return True
+    async def _authenticate(self, scope: Scope) -> Caller:
+        return await self._server.aauthenticate(
+            authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
+        )
 
+    async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         await run_while_token_is_good(
             lambda watched: self.app(scope, receive, watched),
             send,
             kind=scope["type"],
             remaining_s=lambda: self._server.remaining(caller),
-            is_accepted=is_accepted,
+            authenticate=lambda: self._authenticate(scope),
         )
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:

@@ -25,7 +25,7 @@ except ImportError as _missing:
 
 from m2mguard.mcp._identity import access_token_of, current_caller
 from m2mguard.mcp._requirement import ScopesInChallenges, requirement_of
-from m2mguard.mcp._tool_scopes import MAX_BODY, ToolScopes, scopes_by_name
+from m2mguard.mcp._tool_scopes import MAX_BODY_BYTES, ToolScopes, scopes_by_name
 
 __all__ = ["M2MAuth", "current_caller"]
 
@@ -69,7 +69,7 @@ class M2MAuth(AuthProvider):
         preflight: Literal["protect", "exempt"] = "protect",
         end_with_token: bool = False,
         on_error: OnError | None = None,
-        max_body: int = MAX_BODY,
+        max_body: int = MAX_BODY_BYTES,
     ) -> None:
         if not isinstance(server, ResourceServer):
             raise ConfigurationError("server must be a ResourceServer.")
@@ -96,10 +96,8 @@ class M2MAuth(AuthProvider):
                 token_type=BearerToken,
             ),
         ]
-        for one in self._middleware:
-            one.cls(
-                _nothing, *one.args, **one.kwargs
-            )  # an invalid argument is found now, and not when the server starts
+        for one in self._middleware:  # an invalid argument is found now, and not when the server starts
+            one.cls(_nothing, *one.args, **one.kwargs)
         super().__init__()
 
     def get_middleware(self) -> list[Middleware]:

@@ -86,6 +86,12 @@ def test_a_handler_without_a_middleware_needs_a_server(server):
     assert status(application(orders=requires("read")(who)), server.headers(scopes=["read"])) == 500
 
 
+def test_requirements_of_two_decorators_are_combined_without_a_middleware(server):
+    app = application(orders=requires("read", server=server)(requires("write", server=server)(who)))
+    for scopes, expected in ((["read", "write"], 200), (["read"], 403), (["write"], 403)):
+        assert status(app, server.headers(scopes=scopes)) == expected
+
+
 def test_a_handler_with_another_server_is_not_satisfied_by_the_middleware(server):
     with TestServer(server.issuer, audience="https://stock.api") as other:
         app = application(bearer_auth_middleware(server), orders=requires("read", server=other)(who))

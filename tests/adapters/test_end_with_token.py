@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 
-from m2mguard import ResourceServer
+from m2mguard import Requirement, ResourceServer
 from m2mguard._asgi import streams
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.testing import SHOPPING_API, LocalIssuer
@@ -129,6 +129,29 @@ async def test_a_withdrawn_key_ends_a_stream_and_an_outage_does_not(server, issu
         issuer.withdraw(withdrawn)
         clock.advance(60)
         await server.arefresh()
+    assert connection.is_complete
+
+
+async def test_what_an_organization_raises_ends_no_stream_but_the_expiry_does(server, issuer, clock):
+    asked, was_asked_again = [], anyio.Event()
+
+    def organization(scope):
+        asked.append(scope)
+        if len(asked) == 1:
+            return "org-blue"
+        if len(asked) == 4:
+            was_asked_again.set()
+        raise LookupError("the database is down")
+
+    connection = Connection(server, issuer, organization_id="org-blue")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            lambda: connection.run(streaming(b"text/event-stream"), requires=Requirement(organization=organization))
+        )
+        with anyio.fail_after(20):
+            await was_asked_again.wait()
+        assert len(connection.sent) == 2
+        clock.advance(3_700)
     assert connection.is_complete
 
 

@@ -215,7 +215,7 @@ def test_on_a_public_path_a_tool_with_scopes_still_needs_a_token(connect, stack)
         assert nobody.send(listing).status == 200
     else:
         assert nobody.send(listing).status == 401  # FastMCP's own rule: it wants a user at its endpoint
-    assert nobody.call("delete_order").status == 401
+    assert challenge_of(nobody.call("delete_order")) == (401, f'Bearer realm="api", scope="delete:orders", {METADATA}')
     nobody.token = connect("app-a").token
     assert nobody.call("delete_order").status == 403
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m2mguard._asgi.scope import Message, Receive, Send
-from m2mguard._asgi.streams import BODY_MESSAGES
+from m2mguard._asgi.sending import BODY_MESSAGES
 
 
 def without_body(receive: Receive) -> Receive:
@@ -23,7 +23,7 @@ def without_body(receive: Receive) -> Receive:
     return receive_nothing
 
 
-def without_answers_body(send: Send) -> Send:
+def without_answer_body(send: Send) -> Send:
     """Let status and fields of an answer through, and no body: a preflight needs none."""
 
     async def send_head(message: Message) -> None:

@@ -9,16 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from m2mguard._asgi.scope import Message, Send
-from m2mguard._asgi.sending import POLICY_VIOLATION
+from m2mguard._asgi.sending import BODY_MESSAGES, close_websocket
+from m2mguard._server.open_connections import LONGEST_SLEEP_S, ais_still_accepted
 
 if TYPE_CHECKING:
     from anyio import Event
 
-LONGEST_SLEEP_S: Final = 15.0
-"""How long it takes at most until a withdrawn key, or a clock that was moved, is noticed."""
 _GRACE_S: Final = 1.0
 _EVENT_STREAM: Final = b"text/event-stream"
-BODY_MESSAGES: Final = frozenset(("http.response.body", "http.response.pathsend", "http.response.zerocopysend"))
 
 
 async def run_while_token_is_good(
@@ -27,7 +25,7 @@ async def run_while_token_is_good(
     *,
     kind: str,
     remaining_s: Callable[[], float],
-    is_accepted: Callable[[], Awaitable[bool]],
+    authenticate: Callable[[], Awaitable[object]],
 ) -> None:
     """Run an application for one connection, and cancel it when the token is no longer good.
 
@@ -40,7 +38,7 @@ async def run_while_token_is_good(
         send: of the connection.
         kind: "http" or "websocket".
         remaining_s: tells for how many seconds the token is still good, by the server's clock.
-        is_accepted: verifies the token again, every 15 seconds.
+        authenticate: authenticates the connection again, every 15 seconds.
     """
     import anyio  # here, so that only those who want this load it
 
@@ -53,7 +51,7 @@ async def run_while_token_is_good(
         is_good = True
         while is_good and (left := remaining_s()) > 0:
             await anyio.sleep(min(left, LONGEST_SLEEP_S))
-            is_good = remaining_s() <= 0 or await is_accepted()
+            is_good = remaining_s() <= 0 or await ais_still_accepted(authenticate)
         if not connection.has_begun.is_set():
             await connection.has_begun.wait()
             await anyio.sleep(_GRACE_S)
@@ -86,7 +84,7 @@ class _WebSocket:
         await self._send(message)
 
     async def end(self) -> None:
-        await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+        await close_websocket(self._send)
 
 
 class _Answer:

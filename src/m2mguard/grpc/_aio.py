@@ -12,11 +12,12 @@ from typing import Any, Final, TypeAlias, cast
 import grpc
 import grpc.aio
 
+from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream, wrapped
 from m2mguard.grpc._interceptor import Interceptor
-from m2mguard.grpc._policy import LONGEST_SLEEP_S, calling, expired
+from m2mguard.grpc._policy import calling, expired
 from m2mguard.grpc._thread_calls import CallEnded, OpenStream, abort
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -78,9 +79,7 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
                 return await behavior(request, context)
             async with contextlib.aclosing(behavior(request, context)) as responses:
                 async for response in responses:
-                    await context.write(
-                        response
-                    )  # and no `yield`: a generator that is cancelled there ends at any time
+                    await context.write(response)  # no `yield`: a generator that is cancelled there ends at any time
             return None
 
         return answer

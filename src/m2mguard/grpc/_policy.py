@@ -10,13 +10,12 @@ from typing import Final
 
 import grpc
 
+from m2mguard._server.open_connections import ais_still_accepted, is_still_accepted
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, AuthError, InvalidToken, KeysUnavailable
+from m2mguard.errors import AnswerableError, InvalidToken, KeysUnavailable
 
-LONGEST_SLEEP_S: Final = 15.0
-"""How long it takes at most until a withdrawn key, or a clock that was moved, is noticed."""
 _STATUSES: Final = MappingProxyType(
     {
         400: grpc.StatusCode.UNAUTHENTICATED,
@@ -76,24 +75,12 @@ class Policy:
         return caller
 
     def is_accepted(self, details: grpc.HandlerCallDetails) -> bool:
-        """Tell whether a call that is open would still be let in. An outage says nothing against it."""
-        try:
-            self.authenticate(details)
-        except AuthError:
-            return False
-        except Exception:  # noqa: BLE001 - of the keys, or of what a callable organization asks
-            return True
-        return True
+        """Tell whether a call that is open would still be let in."""
+        return is_still_accepted(lambda: self.authenticate(details))
 
     async def ais_accepted(self, details: grpc.HandlerCallDetails) -> bool:
         """As `is_accepted`, awaiting instead of blocking."""
-        try:
-            await self.aauthenticate(details)
-        except AuthError:
-            return False
-        except Exception:  # noqa: BLE001 - as above
-            return True
-        return True
+        return await ais_still_accepted(lambda: self.aauthenticate(details))
 
     def is_limited(self, caller: Caller) -> bool:
         """Tell whether a stream ends with its token. One of `calling_as` may have expired long ago, and is accepted nevertheless."""

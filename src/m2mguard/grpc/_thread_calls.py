@@ -12,10 +12,11 @@ from typing import Any, NoReturn
 
 import grpc
 
+from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream
-from m2mguard.grpc._policy import LONGEST_SLEEP_S, Policy, calling, expired
+from m2mguard.grpc._policy import Policy, calling, expired
 from m2mguard.net._sweeper import Sweeper
 
 _SENDS_ITSELF = "experimental_non_blocking"
@@ -70,13 +71,12 @@ class OpenStream:
             self.is_over = True
             raise CallEnded
 
-    def look(self) -> bool:
-        """See whether the token is still good; if not, and half a second has ended nothing, cut the call. Look again while it is open."""
+    def look(self) -> None:
+        """See whether the token is still good; if not, and half a second has ended nothing, cut the call."""
         if self.is_over:
             self.cut(self)
         else:
             self.is_over = self.policy.server.remaining(self.caller) <= 0 or not self._is_accepted()
-        return True
 
     def _is_accepted(self) -> bool:
         if time.monotonic() - self.looked_at < LONGEST_SLEEP_S:

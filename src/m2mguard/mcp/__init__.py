@@ -19,7 +19,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import ASGIApp, BearerAuthMiddleware, OnError
 from m2mguard.mcp._identity import current_caller
 from m2mguard.mcp._requirement import ScopesInChallenges, requirement_of
-from m2mguard.mcp._tool_scopes import MAX_BODY, ToolScopes
+from m2mguard.mcp._tool_scopes import MAX_BODY_BYTES, ToolScopes
 
 __all__ = ["current_caller", "protect"]
 
@@ -35,14 +35,14 @@ def protect(
     preflight: Literal["protect", "exempt"] = "protect",
     end_with_token: bool = False,
     on_error: OnError | None = None,
-    max_body: int = MAX_BODY,
+    max_body: int = MAX_BODY_BYTES,
 ) -> BearerAuthMiddleware:
     """Protect an MCP server over HTTP: `protect(mcp.streamable_http_app(), server, ["read:orders"], {"delete_order": ["delete:orders"]})`.
 
     Give the SDK's server no `auth` and no `token_verifier` of its own. A tool finds the Caller by `current_caller()`; the SDK's
     `get_access_token()` works, and a session answers the application that opened it and no other (404). A challenge of a 401 names
-    `scopes`, that of a 403 those of the called tools as well, and both name the metadata of a server that has a `resource_url`
-    (RFC 9728), which the MCP specification demands.
+    `scopes`, that of a 403 those of the called tools as well (on a public path a 401, too), and both name the metadata of a server
+    that has a `resource_url` (RFC 9728), which the MCP specification demands.
 
     Args:
         app: the ASGI application, stateful or stateless, of any version of the protocol.

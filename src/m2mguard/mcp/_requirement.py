@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.errors import AnswerableError, ConfigurationError
 
@@ -23,9 +24,13 @@ def requirement_of(scopes: Collection[str], requires: Requirement | None) -> Req
     return requires
 
 
+def answer_with_scopes(server: ResourceServer, error: AnswerableError, requirement: Requirement) -> Answer:
+    """The answer to the caller, with the scopes in the challenge of a 401 as well, as the MCP specification asks."""
+    return server.answer(error, scopes=(*requirement.scopes, *requirement.any_scope))
+
+
 class ScopesInChallenges(BearerAuthMiddleware):
-    """The middleware, with the scopes in the challenge of a 401 as well, as the MCP specification asks."""
+    """The middleware, which answers with `answer_with_scopes`."""
 
     def _answer(self, error: AnswerableError) -> Answer:
-        requires = self._requires or Requirement()
-        return self._server.answer(error, scopes=(*requires.scopes, *requires.any_scope))
+        return answer_with_scopes(self._server, error, self._requires or Requirement())

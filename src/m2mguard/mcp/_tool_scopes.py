@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.provider import AccessToken
 
 from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replayed_body
 from m2mguard._asgi.scope import ASGIApp, Receive, Scope, Send, authorization_fields, route_of
-from m2mguard._asgi.sending import POLICY_VIOLATION, send_answer
+from m2mguard._asgi.sending import close_websocket, send_answer
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement, scope_names
 from m2mguard._server.resource_server import ResourceServer
@@ -22,10 +22,16 @@ from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.mcp._identity import BearerToken, CallingApplication
 from m2mguard.mcp._json_rpc import NotJsonRpc, called_tools
+from m2mguard.mcp._requirement import answer_with_scopes
 
-MAX_BODY = 4_194_304
+MAX_BODY_BYTES: Final = 4_194_304  # the SDK's own limit
 _NO_TOKEN = b"Bearer none"  # of a test that uses `calling_as`: FastMCP looks for the field itself
 _INVALID_REQUEST, _PARSE_ERROR = -32600, -32700  # JSON-RPC 2.0 section 5.1
+
+
+def scopes_by_name(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
+    """The scopes of a tool, or those of "*"."""
+    return tools[name] if name in tools else tools.get("*", ())
 
 
 class ToolScopes:
@@ -53,8 +59,8 @@ class ToolScopes:
         requirement: Requirement,
         tools: Mapping[str, Collection[str]],
         on_error: OnError | None = None,
-        max_body: int = MAX_BODY,
-        scopes_of: Callable[[Mapping[str, tuple[str, ...]], str], tuple[str, ...]] | None = None,
+        max_body: int = MAX_BODY_BYTES,
+        scopes_of: Callable[[Mapping[str, tuple[str, ...]], str], tuple[str, ...]] = scopes_by_name,
         token_type: type[AccessToken] = BearerToken,
     ) -> None:
         if not isinstance(tools, Mapping):
@@ -67,28 +73,31 @@ class ToolScopes:
         self._tools = {tool: scope_names(f"tools[{tool!r}]", scopes) for tool, scopes in tools.items()}
         self._on_error = on_error
         self._max_body = max_body
-        self._scopes_of = scopes_of or scopes_by_name
+        self._scopes_of = scopes_of
         self._token_type = token_type
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         caller = scope.get("auth")
         if self._tools and scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+            await close_websocket(send)
             return
         if self._tools and scope["type"] == "http" and scope["method"] == "POST":
+            requirement = self._requirement
             try:
                 body = await read_body(receive, self._max_body) if declared_size(scope) <= self._max_body else None
                 if body is None:
                     await send_answer(_json_rpc_error(413, _INVALID_REQUEST, "the request is too large"), scope, send)
                     return
-                caller = await self._checked(caller, body, scope)
+                requirement = self._requirement_of(body, scope)
+                if requirement is not self._requirement:
+                    caller = await self._authorized(caller, requirement, scope)
             except (NotJsonRpc, Disconnected):
                 await send_answer(_json_rpc_error(400, _PARSE_ERROR, "the request is not valid JSON-RPC"), scope, send)
                 return
             except AnswerableError as error:
                 answer = None if self._on_error is None else self._on_error(error, scope)
-                await send_answer(answer or self._server.answer(error), scope, send)
+                await send_answer(answer or answer_with_scopes(self._server, error, requirement), scope, send)
                 return
             receive = replayed_body(body, receive)
         if isinstance(caller, Caller):
@@ -99,12 +108,8 @@ class ToolScopes:
                 scope["headers"] = [*scope["headers"], (b"authorization", _NO_TOKEN)]
         await self._app(scope, receive, send)
 
-    async def _checked(self, caller: object, body: bytes, scope: Scope) -> object:
-        """Check what the called tools ask for, all together. Where the path is public, the token is verified now."""
-        needed = self._needed(body, scope)
-        if not needed:
-            return caller
-        requirement = replace(self._requirement, scopes=(*self._requirement.scopes, *needed))
+    async def _authorized(self, caller: object, requirement: Requirement, scope: Scope) -> Caller:
+        """The Caller, who meets the requirement. Where the path is public, the token is verified now."""
         if not isinstance(caller, Caller):
             return await self._server.aauthenticate(
                 authorization_fields(scope), requirement, request=scope, route=route_of(scope)
@@ -112,19 +117,16 @@ class ToolScopes:
         self._server.authorize(caller, requirement, request=scope, route=route_of(scope))
         return caller
 
-    def _needed(self, body: bytes, scope: Scope) -> list[str]:
+    def _requirement_of(self, body: bytes, scope: Scope) -> Requirement:
+        """What every request must meet, and the scopes of all tools that the body calls."""
         try:
             names = called_tools(body)
         except NotJsonRpc:
             if _claims_to_be_json(scope):
                 raise
-            return []  # a form for a route of the application's own, which no MCP server reads
-        return list(dict.fromkeys(one for name in names for one in self._scopes_of(self._tools, name)))
-
-
-def scopes_by_name(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
-    """The scopes of a tool, or those of "*"."""
-    return tools[name] if name in tools else tools.get("*", ())
+            return self._requirement  # a form for a route of the application's own, which no MCP server reads
+        needed = dict.fromkeys(one for name in names for one in self._scopes_of(self._tools, name))
+        return replace(self._requirement, scopes=(*self._requirement.scopes, *needed)) if needed else self._requirement
 
 
 def _claims_to_be_json(scope: Scope) -> bool:

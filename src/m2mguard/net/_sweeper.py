@@ -1,4 +1,4 @@
-"""Looks at things on a thread of its own, twice a second, while there are any. For what is open longer than a request and cannot wait."""
+"""Looks at things on a thread of its own, twice a second, until they are removed: what is open longer than a request and cannot wait."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Sweeper(Generic[T]):
-    """Calls `look` with each thing, until it was removed. The thread begins with the first thing, and ends after the last.
+    """Calls `look` with each thing that was added. The thread begins with the first thing, and ends after the last.
 
     Args:
         name: of the thread.
-        look: called on the thread; returns False once the thing needs no further look. It must not raise.
+        look: called on the thread. It must not raise.
     """
 
-    def __init__(self, name: str, look: Callable[[T], bool]) -> None:
+    def __init__(self, name: str, look: Callable[[T], object]) -> None:
         self._name = name
         self._look = look
         self._lock = threading.Lock()
@@ -31,11 +31,10 @@ class Sweeper(Generic[T]):
         with self._lock:
             self._things[id(thing)] = thing
             self._is_empty.clear()
-            if self._thread is not None and self._thread.is_alive():
-                return
-            thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            thread.start()  # with the lock held: one that has not started is not alive, and another one would begin
-            self._thread = thread
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()  # under the lock: until it has begun, another call would start a second one
+                self._thread = thread
 
     def remove(self, thing: T) -> None:
         """Look at a thing no more. Does nothing if that is so already."""
@@ -53,5 +52,4 @@ class Sweeper(Generic[T]):
                     return
                 things = list(self._things.values())
             for thing in things:
-                if not self._look(thing):
-                    self.remove(thing)
+                self._look(thing)
