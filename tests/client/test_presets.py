@@ -120,7 +120,7 @@ def test_each_takes_any_way_to_authenticate():
         (presets.zitadel, ["https://shop.zitadel.cloud"], {"project_ids": ["1:aud x"]}),
         (presets.hydra, ["hydra.example.com"], {"audience": "a"}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", None) or json.dumps(value),
 )
 def test_an_invalid_value_is_an_error_at_once(make, arguments, options):
     with pytest.raises(ConfigurationError):
