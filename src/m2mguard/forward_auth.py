@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from m2mguard._asgi.scope import Receive, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import send_answer
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import Answer
 from m2mguard._server.path_requirements import PathRequirements
 from m2mguard._server.requirement import Requirement
@@ -26,7 +27,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.errors import AnswerableError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method
 from m2mguard.paths import plain_path
 
@@ -119,18 +120,15 @@ class ForwardAuth:
         paths: Mapping[str, Requirement] = MappingProxyType({}),
         identity_key: str | bytes | None = None,
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        if requires is not None and not isinstance(requires, Requirement):
-            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        check_arguments(server, requires=requires)
         self._server = server
         self._requires = requires
         self._exemptions = Exemptions(public=public)
         self._paths = PathRequirements(paths)
         self._signer = None if identity_key is None else IdentitySigner(identity_key)
-        requirements = [*self._paths.all, *([] if requires is None else [requires])]
-        for requirement in requirements:
+        for requirement in self._paths.all:
             server.check_requirement(requirement)
+        requirements = (*self._paths.all, requires or Requirement())
         depends_on_path = any(callable(requirement.organization) for requirement in requirements)
         self._must_know_path = bool(self._exemptions.public) or bool(self._paths) or depends_on_path
         self._has_logged = False
