@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from m2mguard.errors import ConfigurationError
@@ -45,6 +46,11 @@ def strings(setting: str, value: object, *, what: str = "strings") -> tuple[str,
             f"{setting}: a value has white space around it; remove it, since values are compared exactly."
         )
     return tuple(sorted(set(members))) if isinstance(value, set | frozenset) else tuple(dict.fromkeys(members))
+
+
+def is_async(function: Callable[..., object]) -> bool:
+    """Tell whether a call of this function returns something to await, by how it is defined."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def one_or_more(setting: str, value: object, *, what: str) -> tuple[str, ...]:

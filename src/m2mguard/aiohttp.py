@@ -16,6 +16,7 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.aiohttp needs aiohttp: pip install "m2mguard[aiohttp]"') from _missing
 
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -69,14 +70,7 @@ def bearer_auth_middleware(
     Raises:
         ConfigurationError: an invalid argument.
     """
-    if not isinstance(server, ResourceServer):
-        raise ConfigurationError("server must be a ResourceServer.")
-    if requires is not None and not isinstance(requires, Requirement):
-        raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
-    if requires is not None:
-        server.check_requirement(requires)
-    if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
-        raise ConfigurationError("on_error must be a plain callable that takes the error and the request.")
+    check_arguments(server, requires=requires, on_error=on_error)
     exemptions = Exemptions(public=public, preflight=preflight)
     metadata = server.resource_metadata
 

@@ -5,7 +5,6 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -23,6 +22,7 @@ from m2mguard._asgi.scope import (
 )
 from m2mguard._asgi.sending import send_answer
 from m2mguard._asgi.streams import run_while_token_is_good
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -93,17 +93,8 @@ class BearerAuthMiddleware:
     ) -> None:
         if not callable(app):
             raise ConfigurationError("app must be an ASGI application.")
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        if requires is not None and not isinstance(requires, Requirement):
-            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
-        if requires is not None:
-            server.check_requirement(requires)
+        check_arguments(server, requires=requires, on_error=on_error)
         exemptions = Exemptions(public=public, preflight=preflight)
-        if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
-            raise ConfigurationError(
-                "on_error must be a plain (not async) callable that takes the error and the scope."
-            )
         self.app = app
         self._server = server
         self._metadata = server.resource_metadata

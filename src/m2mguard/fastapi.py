@@ -21,6 +21,7 @@ except ImportError as _missing:
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
 from m2mguard._asgi.scope import authorization_fields, route_of
 from m2mguard._asgi.sending import POLICY_VIOLATION, is_answerable
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
@@ -151,8 +152,7 @@ class M2MAuth(_Dependency):
         token_url: str | None = None,
         token_scopes: Mapping[str, str] | None = None,
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
+        check_arguments(server)
         if token_scopes is not None and token_url is None:
             raise ConfigurationError("token_scopes are offered with a token_url only; give both or neither.")
         super().__init__(server, Requirement())

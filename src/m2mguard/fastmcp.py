@@ -12,7 +12,7 @@ from typing import Literal
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import OnError
-from m2mguard.errors import AuthError, ConfigurationError, KeysUnavailable
+from m2mguard.errors import AuthError, KeysUnavailable
 
 try:
     from fastmcp.server.auth import AccessToken, AuthProvider
@@ -71,8 +71,6 @@ class M2MAuth(AuthProvider):
         on_error: OnError | None = None,
         max_body: int = MAX_BODY_BYTES,
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
         self._requirement = requirement_of(scopes, requires)
         self._server = server
         self._middleware = [

@@ -5,7 +5,6 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
@@ -18,7 +17,8 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from m2mguard._asgi.scope import Receive, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import send_answer
-from m2mguard._server.answers import Answer
+from m2mguard._server.adapter_arguments import check_arguments
+from m2mguard._server.answers import NO_STORE, Answer, json_answer
 from m2mguard._server.path_requirements import PathRequirements
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_metadata import WELL_KNOWN
@@ -26,7 +26,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.errors import AnswerableError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method
 from m2mguard.paths import plain_path
 
@@ -40,9 +40,12 @@ JWKS_PATH: Final = "/m2mguard/jwks.json"
 _OWN_PATHS: Final = ("/m2mguard/", WELL_KNOWN)
 _METHOD: Final = b"x-forwarded-method"
 _URI: Final = b"x-forwarded-uri"
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
+_IDENTITY_FIELDS: Final = (
+    "X-M2M-App-Id", "X-M2M-Subject", "X-M2M-Issuer", "X-M2M-Organization-Id", "X-M2M-Scopes", "X-M2M-Identity",
+)  # fmt: skip
+_METHOD_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _UNENCODED: Final = "/:@+=!*|"  # beside letters, digits and "-._~": no "%", space, comma, quote or brace
-_MISDIRECTED: Final = (
+_NOT_TOLD: Final = (
     "m2mguard: 500: the proxy does not say which request it asks about, and the answer depends on that. It must set one "
     "X-Forwarded-Method and one X-Forwarded-Uri; see docs/guides/forward-auth.md. This is logged once."
 )
@@ -119,18 +122,15 @@ class ForwardAuth:
         paths: Mapping[str, Requirement] = MappingProxyType({}),
         identity_key: str | bytes | None = None,
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        if requires is not None and not isinstance(requires, Requirement):
-            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
+        check_arguments(server, requires=requires)
         self._server = server
         self._requires = requires
         self._exemptions = Exemptions(public=public)
         self._paths = PathRequirements(paths)
         self._signer = None if identity_key is None else IdentitySigner(identity_key)
-        requirements = [*self._paths.all, *([] if requires is None else [requires])]
-        for requirement in requirements:
+        for requirement in self._paths.all:
             server.check_requirement(requirement)
+        requirements = (*self._paths.all, requires or Requirement())
         depends_on_path = any(callable(requirement.organization) for requirement in requirements)
         self._must_know_path = bool(self._exemptions.public) or bool(self._paths) or depends_on_path
         self._has_logged = False
@@ -139,16 +139,16 @@ class ForwardAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one question."""
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._serve_lifespan(receive, send)
             return
-        methods, uris = _values(scope, _METHOD), _values(scope, _URI)
-        answer = None if methods or uris else self._own(scope)
+        methods, uris = _field_values(scope, _METHOD), _field_values(scope, _URI)
+        answer = None if methods or uris else self._own_answer(scope)
         await send_answer(answer or await self._judge(scope, methods, uris), scope, send)
 
     async def _judge(self, scope: Scope, methods: list[bytes], uris: list[bytes]) -> Answer:
         is_told = len(methods) == len(uris) == 1
         if self._must_know_path and not is_told:
-            return self._misdirected()
+            return self._refuse_unknown_request()
         asked = _original(scope, methods[0], uris[0]) if is_told else _original(scope, b"", b"")
         if self._exemptions.is_public(asked):
             return self._pass(None)
@@ -166,18 +166,7 @@ class ForwardAuth:
 
     def _pass(self, caller: Caller | None) -> Answer:
         """The answer that lets a request pass. It has every field, also empty ones, so that a proxy replaces what the client sent."""
-        headers = dict.fromkeys(
-            (
-                "X-M2M-App-Id",
-                "X-M2M-Subject",
-                "X-M2M-Issuer",
-                "X-M2M-Organization-Id",
-                "X-M2M-Scopes",
-                "X-M2M-Identity",
-            ),
-            "",
-        )
-        headers["Cache-Control"] = "no-store"
+        headers = dict.fromkeys(_IDENTITY_FIELDS, "") | NO_STORE
         if caller is not None:
             headers["X-M2M-App-Id"] = _encoded(caller.app_id)
             headers["X-M2M-Subject"] = _encoded(caller.subject)
@@ -189,7 +178,7 @@ class ForwardAuth:
                 headers["X-M2M-Identity"] = self._signer.sign(caller, time.time() if clock is None else clock())
         return Answer(status=200, headers=headers, body=b"", detail={})
 
-    def _own(self, scope: Scope) -> Answer | None:
+    def _own_answer(self, scope: Scope) -> Answer | None:
         """The answer to a request to this service itself, or None."""
         path, metadata = scope["path"].removeprefix(scope.get("root_path", "")), self._server.resource_metadata
         if not path.startswith(_OWN_PATHS):
@@ -198,18 +187,18 @@ class ForwardAuth:
             if path == READINESS_PATH:
                 return self._server.readiness()
             if path == JWKS_PATH and self._signer is not None:
-                return _json(200, self._signer.jwks)
+                return json_answer(200, self._signer.jwks, NO_STORE)
             if metadata is not None and path == metadata.path:
                 return metadata.answer
-        return _json(404, {"error": "not_found"})
+        return json_answer(404, {"error": "not_found"}, NO_STORE)
 
-    def _misdirected(self) -> Answer:
+    def _refuse_unknown_request(self) -> Answer:
         if not self._has_logged:
             self._has_logged = True
-            _logger.error(_MISDIRECTED)
-        return _json(500, {"error": "server_error"})
+            _logger.error(_NOT_TOLD)
+        return json_answer(500, {"error": "server_error"}, NO_STORE)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":
             await self._server.awarm_up()
             await send({"type": "lifespan.startup.complete"})
@@ -223,21 +212,19 @@ def _original(scope: Scope, method: bytes, uri: bytes) -> OriginalRequest:
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name.lower() != _METHOD
     )
     return OriginalRequest(
-        method=name if _TOKEN.fullmatch(name) else "", raw_path=raw_path, query=query.decode("latin-1"), fields=fields
+        method=name if _METHOD_NAME.fullmatch(name) else "",
+        raw_path=raw_path,
+        query=query.decode("latin-1"),
+        fields=fields,
     )
 
 
-def _values(scope: Scope, name: bytes) -> list[bytes]:
+def _field_values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for field, value in scope["headers"] if field.lower() == name]
 
 
 def _encoded(text: str) -> str:
     return quote(text, safe=_UNENCODED)
-
-
-def _json(status: int, detail: Mapping[str, Any]) -> Answer:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return Answer(status=status, headers=headers, body=json.dumps(detail).encode(), detail=detail)
 
 
 def __dir__() -> list[str]:

@@ -18,13 +18,14 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.ninja needs Django Ninja: pip install "m2mguard[ninja]"') from _missing
 
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
 from m2mguard.django._guard import response_of
-from m2mguard.errors import AnswerableError, ConfigurationError
+from m2mguard.errors import AnswerableError
 
 __all__ = ["M2MAuth", "RefusedRequest"]
 
@@ -81,12 +82,10 @@ class M2MAuth(AuthBase):
         organization: str | Callable[[HttpRequest], str | None] | None = None,
         issuers: Collection[str | HasUrl] = (),
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError('server must be a ResourceServer: M2MAuth(server, "read:orders").')
         requirement = Requirement(
             scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
         )
-        server.check_requirement(requirement)
+        check_arguments(server, requires=requirement)
         super().__init__()
         self.is_async = True  # Ninja then calls this on the event loop; in sync operations it takes a plain result, too
         self._server = server

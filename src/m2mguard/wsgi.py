@@ -6,12 +6,12 @@ No framework is imported here, and nothing is decided about tokens or answers: t
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote
 
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -76,14 +76,7 @@ class BearerAuthMiddleware:
     ) -> None:
         if not callable(app):
             raise ConfigurationError("app must be a WSGI application.")
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        if requires is not None and not isinstance(requires, Requirement):
-            raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
-        if requires is not None:
-            server.check_requirement(requires)
-        if on_error is not None and (not callable(on_error) or inspect.iscoroutinefunction(on_error)):
-            raise ConfigurationError("on_error must be a plain callable that takes the error and the environ.")
+        check_arguments(server, requires=requires, on_error=on_error)
         self.app = app
         self._server = server
         self._metadata = server.resource_metadata

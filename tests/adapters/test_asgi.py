@@ -375,6 +375,10 @@ async def test_an_error_of_on_error_is_raised_and_admits_no_request(protect, inn
 async def _async_hook(error, scope): ...
 
 
+class _AsyncHook:
+    async def __call__(self, error, scope): ...
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -387,6 +391,7 @@ async def _async_hook(error, scope): ...
         ({"preflight": "Exempt"}, "preflight must be"),
         ({"on_error": "log"}, "on_error must be"),
         ({"on_error": _async_hook}, "on_error must be"),
+        ({"on_error": _AsyncHook()}, "on_error must be"),
     ],
     ids=lambda value: str(value).partition(" at 0x")[0],
 )

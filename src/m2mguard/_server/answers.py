@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from m2mguard._formatting import round_up_seconds
 from m2mguard._validation import secure_url
@@ -19,6 +19,7 @@ from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientSco
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
 DEFAULT_REALM = "api"
 UNAUTHORIZED = 401
+NO_STORE: Final = MappingProxyType({"Cache-Control": "no-store"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,10 @@ class Challenge:
         """Turn an error into the answer for the caller; the challenge of a 401 names `scopes`."""
         detail = {"error": error.error or "unauthorized", "error_description": error.description}
         if isinstance(error, KeysUnavailable):
-            return _json(error.status, detail, {"Retry-After": str(round_up_seconds(error.retry_after))})
-        return _json(error.status, detail, {"WWW-Authenticate": self.header(error, scopes)})
+            return json_answer(
+                error.status, detail, {**NO_STORE, "Retry-After": str(round_up_seconds(error.retry_after))}
+            )
+        return json_answer(error.status, detail, {**NO_STORE, "WWW-Authenticate": self.header(error, scopes)})
 
     def header(self, error: AnswerableError, scopes: Collection[str] = ()) -> str:
         """The value of `WWW-Authenticate` for a 400, 401 or 403."""
@@ -83,13 +86,18 @@ class Challenge:
 def readiness_answer(*, ready: bool) -> Answer:
     """The answer to a readiness probe: 200 or 503, and nothing about issuers or keys, since anybody may ask."""
     if ready:
-        return _json(200, {"status": "ready"}, {})
-    return _json(503, {"status": "not ready"}, {"Retry-After": "1"})
+        return json_answer(200, {"status": "ready"}, NO_STORE)
+    return json_answer(503, {"status": "not ready"}, {**NO_STORE, "Retry-After": "1"})
 
 
-def _json(status: int, detail: Mapping[str, str], more: Mapping[str, str]) -> Answer:
+def json_answer(status: int, detail: Mapping[str, Any], more: Mapping[str, str]) -> Answer:
+    """An answer with a JSON object.
+
+    Args:
+        status: the HTTP status.
+        detail: the object.
+        more: header fields besides those of the body.
+    """
     body = json.dumps(detail).encode()
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Cache-Control": "no-store"}
-    return Answer(
-        status=status, headers=MappingProxyType({**headers, **more}), body=body, detail=MappingProxyType(dict(detail))
-    )
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **more}
+    return Answer(status=status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(dict(detail)))

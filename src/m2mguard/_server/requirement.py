@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
-from m2mguard._validation import strings
+from m2mguard._validation import is_async, strings
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, InsufficientScope
 
@@ -78,7 +77,7 @@ class Requirement:
                 raise ConfigurationError(
                     'organization: give an organization id without "urn:…", "*" for any, or None for global tokens only.'
                 )
-        elif not callable(organization) or _is_async(organization):
+        elif not callable(organization) or is_async(organization):
             raise ConfigurationError(
                 "organization: give None, a string, or a plain (not async) callable that takes the request."
             )
@@ -175,7 +174,3 @@ def _issuer_urls(value: object) -> tuple[str, ...]:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ConfigurationError("issuers must be a list of issuer URLs or Issuer objects: issuers=[...].")
     return strings("issuers", [one.url if isinstance(one, HasUrl) else one for one in given], what="issuer URLs")
-
-
-def _is_async(function: Callable[[Any], object]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

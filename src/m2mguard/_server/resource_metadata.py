@@ -5,12 +5,10 @@ Pure: built once, from settings and never from a Host or anything else of a requ
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-from m2mguard._server.answers import Answer
+from m2mguard._server.answers import Answer, json_answer
 from m2mguard._server.requirement import scope_names
 from m2mguard._validation import endpoint_url
 from m2mguard.errors import ConfigurationError
@@ -56,12 +54,9 @@ class ResourceMetadata:
         }
         document = {name: value for name, value in document.items() if value}
         path = WELL_KNOWN + ("" if parts.path == "/" else parts.path)
-        body = json.dumps(document).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        answer = Answer(status=200, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(document))
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "url", f"{parts.scheme}://{parts.netloc}{path}")
-        object.__setattr__(self, "answer", answer)
+        object.__setattr__(self, "answer", json_answer(200, document, {}))
 
     def is_asked_for(self, method: str, path: str, *, root_path: str = "", raw_path: bytes | None = None) -> bool:
         """Tell whether a request asks for the document: GET or HEAD for exactly its path.

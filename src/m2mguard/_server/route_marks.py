@@ -13,7 +13,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard.paths import PublicPaths
 
 MARK: Final = "__m2mguard__"
-"""The attribute of a middleware, dependency, hook or view that holds its `Guard`, or several of them, the innermost first."""
+"""The attribute of a middleware, dependency, hook or view that holds its `RouteGuard`, or several of them, the innermost first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

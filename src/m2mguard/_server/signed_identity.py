@@ -5,19 +5,17 @@ The other side is a ResourceServer that trusts `identity_issuer()`, or any libra
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from m2mguard._token.base64url import base64url_encode
 from m2mguard._token.jws import load_key
+from m2mguard._token.signing import sign_jwt
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
@@ -51,7 +49,7 @@ class IdentitySigner:
         jwk = {"kty": "EC", "crv": "P-256", "x": _coordinate(numbers.x), "y": _coordinate(numbers.y)}
         jwk |= {"use": "sig", "alg": _ALGORITHM, "kid": load_key(jwk).thumbprint}
         self.jwks: Mapping[str, Any] = {"keys": [jwk]}
-        self._header = _segment({"alg": _ALGORITHM, "typ": TYP, "kid": jwk["kid"]})
+        self._header = {"alg": _ALGORITHM, "typ": TYP, "kid": jwk["kid"]}
 
     def sign(self, caller: Caller, now: float) -> str:
         """The token that says who calls, valid for 60 s. Pure CPU.
@@ -75,9 +73,7 @@ class IdentitySigner:
         }
         if caller.organization_id is not None:
             claims["organization_id"] = caller.organization_id
-        signing_input = f"{self._header}.{_segment(claims)}"
-        r, s = decode_dss_signature(self._key.sign(signing_input.encode(), ec.ECDSA(SHA256())))
-        return f"{signing_input}.{_coordinate(r, s)}"  # RFC 7518 section 3.4
+        return sign_jwt(self._key, self._header, claims)
 
 
 def identity_issuer(*, jwks: Mapping[str, Any] | None = None, jwks_uri: str | None = None) -> Issuer:
@@ -124,9 +120,5 @@ def _private_key(pem: str | bytes) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _segment(members: Mapping[str, object]) -> str:
-    return base64url_encode(json.dumps(members, separators=(",", ":")).encode())
-
-
-def _coordinate(*numbers: int) -> str:
-    return base64url_encode(b"".join(number.to_bytes(_COORDINATE_BYTES) for number in numbers))
+def _coordinate(number: int) -> str:
+    return base64url_encode(number.to_bytes(_COORDINATE_BYTES))

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from flask import Blueprint, Flask, Request, current_app, request
 
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, guards_of, mark
@@ -50,8 +51,8 @@ class M2MGuard:
         *,
         preflight: Literal["protect", "exempt"] = "protect",
     ) -> None:
-        if server is not None and not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
+        if server is not None:
+            check_arguments(server)
         self._server = server
         self._preflights = Exemptions(preflight=preflight)
         self._guarded: dict[int, object] = {}  # by identity, the functions that `requires` has wrapped

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final, Literal
 
+from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
@@ -31,9 +32,8 @@ class Interceptor:
         public: Collection[str] = (HEALTH,),
         streams: Literal["end", "keep"] = "end",
     ) -> None:
-        if not isinstance(server, ResourceServer):
-            raise ConfigurationError("server must be a ResourceServer.")
-        _check_requirements(server, requires, methods)
+        check_arguments(server, requires=requires)
+        _check_methods(server, methods)
         if streams not in ("end", "keep"):
             raise ConfigurationError('streams must be "end" or "keep".')
         self._policy = Policy(
@@ -60,15 +60,12 @@ def _public_names(public: Collection[str]) -> Collection[str]:
     return names
 
 
-def _check_requirements(
-    server: ResourceServer, requires: Requirement | None, methods: Mapping[str, Requirement]
-) -> None:
+def _check_methods(server: ResourceServer, methods: Mapping[str, Requirement]) -> None:
     if not isinstance(methods, Mapping):
         raise ConfigurationError('methods must be a mapping, such as {"/shop.Orders/Delete": Requirement(...)}.')
-    for name in methods:
+    for name, requirement in methods.items():
         if not isinstance(name, str) or not _METHOD.fullmatch(name):
             raise ConfigurationError(f'methods: {name!r} is no name of a method, such as "/shop.Orders/Delete".')
-    for requirement in (*methods.values(), *([] if requires is None else [requires])):
         if not isinstance(requirement, Requirement):
-            raise ConfigurationError("requires and methods take Requirement(scopes=[...]).")
+            raise ConfigurationError(f"methods[{name!r}] must be a Requirement, such as Requirement(scopes=[...]).")
         server.check_requirement(requirement)

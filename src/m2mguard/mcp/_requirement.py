@@ -19,8 +19,6 @@ def requirement_of(scopes: Collection[str], requires: Requirement | None) -> Req
         raise ConfigurationError(
             "give scopes, or requires=Requirement(scopes=[...]) with more conditions, and not both."
         )
-    if not isinstance(requires, Requirement):
-        raise ConfigurationError('requires must be a Requirement, such as Requirement(scopes=["read:orders"]).')
     return requires
 
 

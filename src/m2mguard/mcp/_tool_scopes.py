@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.provider import AccessToken
@@ -14,7 +12,7 @@ from mcp.server.auth.provider import AccessToken
 from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replayed_body
 from m2mguard._asgi.scope import ASGIApp, Receive, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import close_websocket, send_answer
-from m2mguard._server.answers import Answer
+from m2mguard._server.answers import Answer, json_answer
 from m2mguard._server.requirement import Requirement, scope_names
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import OnError
@@ -134,7 +132,4 @@ def _claims_to_be_json(scope: Scope) -> bool:
 
 
 def _json_rpc_error(status: int, code: int, message: str) -> Answer:
-    detail: dict[str, Any] = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}
-    body = json.dumps(detail).encode()
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-    return Answer(status=status, headers=MappingProxyType(headers), body=body, detail=MappingProxyType(detail))
+    return json_answer(status, {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": message}}, {})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2mguard._validation import is_async
 from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
@@ -65,7 +65,7 @@ class Assertion:
     fetch: Callable[[], str] = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not callable(self.fetch) or inspect.iscoroutinefunction(self.fetch):
+        if not callable(self.fetch) or is_async(self.fetch):
             raise ConfigurationError("Assertion needs a plain (not async) function that returns a JWT.")
 
     def proof(self, request: ProofRequest) -> Proof:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import html
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
+from m2mguard._validation import is_async
 from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable, require_text
 from m2mguard.errors import ConfigurationError
 
@@ -43,7 +43,7 @@ class ClientSecret:
                 "client_authentication must be 'client_secret_basic' or 'client_secret_post'. Other ways to authenticate are "
                 "objects: authentication=PrivateKeyJwt(...), AssertionFile(...), Assertion(...) or MutualTls(...)."
             )
-        if inspect.iscoroutinefunction(self.secret):
+        if callable(self.secret) and is_async(self.secret):
             raise ConfigurationError(
                 "client_secret must be a plain function that returns the secret, not an async one."
             )
