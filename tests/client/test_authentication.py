@@ -1,8 +1,10 @@
 """Proofs of who asks: what is in them, which settings are rejected when they are made, and what happens if one cannot be made."""
 
+import asyncio
 import base64
 import hashlib
 import json
+import os
 from typing import Any, cast
 
 import pytest
@@ -84,6 +86,7 @@ def test_a_key_is_given_as_a_file_as_bytes_with_a_password_or_as_it_is(tmp_path)
     locked = private_pem(KEY, b"pass phrase")
     for given in (file, str(file), PEM, KEY.private_key):
         assert assertion_of(PrivateKeyJwt(given))[0]["alg"] == "ES256"
+    assert PrivateKeyJwt(private_pem(KEY, b"p\xe9"), password=os.fsdecode(b"p\xe9"))  # as the environment holds it
     for password in (b"pass phrase", "pass phrase"):
         assert assertion_of(PrivateKeyJwt(locked, password=password))[0]["alg"] == "ES256"
 
@@ -98,13 +101,28 @@ def test_the_header_names_the_certificate(tmp_path):
         assert assertion_of(given)[0] == {"alg": "ES256", "typ": "JWT", "x5t#S256": thumbprint}
 
 
+OTHER_CURVE = b"""-----BEGIN EC PRIVATE KEY-----
+MD4CAQEEDjpQvhTWhGs/BTaHJ6/goAcGBSuBBAAGoSADHgAEe148LW2/uo7shuwR
+dEBImGl3TJXfR+cg6OrllA==
+-----END EC PRIVATE KEY-----
+"""  # secp112r1, of which `cryptography` says that it is not supported
+OTHER_CURVE_CERTIFICATE = b"""-----BEGIN CERTIFICATE-----
+MIIBITCB7aADAgECAhMP4OtIRv5N7XmUGdeF2pgyCdRZMAoGCCqGSM49BAMCMAwx
+CjAIBgNVBAMMAXgwIBcNMjYxMTI3MDcyOTIyWhgPMjEyNjExMDMwNzI5MjJaMAwx
+CjAIBgNVBAMMAXgwMjAQBgcqhkjOPQIBBgUrgQQABgMeAARNtlb4rUBinFAx7u+Z
+FCS1P2RSNeQAvieKsbiQo1MwUTAdBgNVHQ4EFgQUsaEne40Rr2CmqACuwHULUbuE
+YO0wHwYDVR0jBBgwFoAUsaEne40Rr2CmqACuwHULUbuEYO0wDwYDVR0TAQH/BAUw
+AwEB/zAKBggqhkjOPQQDAgMjADAgAg5qm1zEFcFXUa6LuAWvLAIOXWkjxwEcdu+R
+fua1fbI=
+-----END CERTIFICATE-----
+"""
 SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PrivateKeyJwt("/no/such/key.pem"), "the file /no/such/key.pem cannot be read: No such file"),
+        (lambda: PrivateKeyJwt("/no/such/key.pem"), 'the file "/no/such/key.pem" cannot be read: No such file'),
         (lambda: PrivateKeyJwt(PEM.decode()), "give its content as bytes"),
         (lambda: PrivateKeyJwt(b"no key"), "no private key in PEM"),
         (lambda: PrivateKeyJwt(Certificate.make().certificate), "it is no private key in PEM"),
@@ -118,13 +136,21 @@ SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         (lambda: PrivateKeyJwt(cast(Any, x25519.X25519PrivateKey.generate())), "expected a key of RSA"),
         (lambda: PrivateKeyJwt(PEM, certificate=b"none"), "no certificate in PEM"),
         (lambda: PrivateKeyJwt(PEM, certificate=Certificate.make().certificate), "of another key"),
+        (
+            lambda: PrivateKeyJwt(PEM, certificate=OTHER_CURVE_CERTIFICATE),
+            "PrivateKeyJwt: certificate is of another key",
+        ),
+        (lambda: PrivateKeyJwt(OTHER_CURVE), "or EC on P-256"),
         (lambda: PrivateKeyJwt(PEM, lifetime=3600), "lifetime"),
+        (lambda: PrivateKeyJwt(PEM, key_id=cast(Any, b"key-1")), "key_id must be a non-empty string"),
+        (lambda: PrivateKeyJwt(PEM, assertion_audience=""), "assertion_audience must be a non-empty string"),
+        (lambda: ClientSecret("sec\udce9ret"), "client_secret is no text in UTF-8"),
         (lambda: ClientSecret(""), "client_secret must be a non-empty string"),
         (lambda: ClientSecret("secret\n"), "white space"),
         (lambda: ClientSecret("secret", cast(Any, "private_key_jwt")), "authentication=PrivateKeyJwt"),
         (lambda: AssertionFile(""), "needs the path of a file"),
         (lambda: Assertion(cast(Any, JWT)), "needs a plain"),
-        (lambda: MutualTls("/no/such/tls.crt"), "/no/such/tls.crt and its key cannot be used"),
+        (lambda: MutualTls("/no/such/tls.crt"), 'the file "/no/such/tls.crt" cannot be read: No such file'),
     ],
 )
 def test_what_can_never_work_is_an_error_at_once(make, message):
@@ -166,17 +192,26 @@ def test_a_source_is_given_one_way_to_authenticate(arguments, message):
 
 @pytest.mark.parametrize(
     "fetched",
-    [RuntimeError(JWT), "", None, f"{JWT} {JWT}", f"{JWT}\n", "a." * 40_000 + "b"],
-    ids=["raised", "empty", "none", "two", "line break", "too long"],
+    [
+        RuntimeError(JWT),
+        SystemExit(JWT),
+        asyncio.CancelledError(JWT),
+        "",
+        None,
+        f"{JWT} {JWT}",
+        f"{JWT}\n",
+        "a." * 40_000 + "b",
+    ],
+    ids=["raised", "exited", "cancelled", "empty", "none", "two", "line break", "too long"],
 )
 def test_without_an_assertion_the_issuer_is_not_asked(issuer, fetched):
     def fetch():
-        if isinstance(fetched, Exception):
+        if isinstance(fetched, BaseException):
             raise fetched
         return fetched
 
     source = TokenSource(issuer.url, client_id=APP_ID, authentication=Assertion(fetch))
-    with pytest.raises(TokenEndpointUnavailable, match=r"raised RuntimeError|is no JWT") as raised:
+    with pytest.raises(TokenEndpointUnavailable, match=r"Assertion raised [A-Z]|is no JWT") as raised:
         source.token()
     assert raised.value.reason == "client_assertion"
     assert JWT not in str(raised.value)

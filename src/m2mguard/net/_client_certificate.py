@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from m2mguard.errors import ConfigurationError
+from m2mguard.net._credential_files import FilePath, UnreadableFile, read_credential_file
 
-FilePath = str | os.PathLike[str]
 _State = tuple[tuple[int, int, int], ...]
 
 
@@ -39,6 +39,8 @@ class ClientCertificate:
         state = self._state()
         try:
             self._loaded = _Loaded(state, self._load())
+        except UnreadableFile as error:
+            raise ConfigurationError(f"client certificate: {error}.") from None
         except (OSError, ValueError) as error:
             raise ConfigurationError(
                 f"client certificate: {os.fspath(certificate)} and its key cannot be used ({type(error).__name__}): give PEM files that "
@@ -51,11 +53,13 @@ class ClientCertificate:
         if state is not None and state != self._loaded.state:
             try:
                 self._loaded = _Loaded(state, self._load())
-            except (OSError, ValueError):
+            except (UnreadableFile, OSError, ValueError):
                 return self._loaded.context  # and try again at the next connection
         return self._loaded.context
 
     def _load(self) -> ssl.SSLContext:
+        for file in self._files:
+            read_credential_file(file)  # OpenSSL reads it again, and would wait for a pipe
         context = self._make_context()
         context.load_cert_chain(self._files[0], self._files[-1], password=_no_password)
         return context
@@ -64,7 +68,7 @@ class ClientCertificate:
         """By which a file that was replaced is known; None while one is missing."""
         try:
             found = [Path(file).stat() for file in self._files]
-        except OSError:
+        except (OSError, TypeError, ValueError):
             return None
         return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
 

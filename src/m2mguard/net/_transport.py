@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from m2mguard._validation import OriginParts, is_loopback, origin_of, secure_url, strings
 from m2mguard._version import __version__
 from m2mguard.errors import ConfigurationError
-from m2mguard.net._client_certificate import ClientCertificate, FilePath
+from m2mguard.net._client_certificate import ClientCertificate
+from m2mguard.net._credential_files import FilePath
 from m2mguard.net._protocol import Response, Transport
 
 

@@ -6,11 +6,11 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from m2mguard._validation import is_async
 from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
+from m2mguard.net._credential_files import FilePath, UnreadableFile, read_credential_file
 
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_ASSERTION_BYTES = 65_536
@@ -28,25 +28,23 @@ class AssertionFile:
         path: the file. It need not exist yet.
 
     Raises:
-        ConfigurationError: the path is no text.
+        ConfigurationError: the path is no text, or is the token itself.
     """
 
-    path: str | os.PathLike[str]
+    path: FilePath
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | os.PathLike) or not str(self.path):
             raise ConfigurationError("AssertionFile needs the path of a file.")
+        if _JWT.fullmatch(str(self.path).strip()) and "eyJ" in str(self.path):
+            raise ConfigurationError("AssertionFile needs the path of a file, and was given a token.")
 
     def proof(self, request: ProofRequest) -> Proof:
         """What the file holds at this moment."""
         try:
-            with Path(self.path).open("rb") as file:
-                content = file.read(MAX_ASSERTION_BYTES + 1)
-        except OSError as error:
-            why = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise ProofUnavailable(
-                "client_assertion", f"the assertion file {self.path} cannot be read: {why}"
-            ) from None
+            content = read_credential_file(self.path, max_bytes=MAX_ASSERTION_BYTES)
+        except UnreadableFile as error:
+            raise ProofUnavailable("client_assertion", f"there is no assertion: {error}") from None
         return assertion_proof(request, content.decode("latin-1").strip(), what=f"the assertion file {self.path}")
 
 
@@ -72,7 +70,7 @@ class Assertion:
         """What the function returns at this moment. Its error may hold a token, so only the type is reported."""
         try:
             token = self.fetch()
-        except Exception as error:  # noqa: BLE001 - the function is not ours, and may raise anything
+        except BaseException as error:  # noqa: BLE001 - the function is not ours, raises anything, and ours is its thread's only work
             what = f"the function of Assertion raised {type(error).__name__}; it must return a JWT"
             raise ProofUnavailable("client_assertion", what) from None
         return assertion_proof(request, token, what="what the function of Assertion returned")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from m2mguard._token.key_strength import UnusableKey
 from m2mguard._validation import number
 from m2mguard.client._authentication.assertion import assertion_proof
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
+from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable, require_text
 from m2mguard.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class PrivateKeyJwt:
 
     def __post_init__(self) -> None:
         number("lifetime", self.lifetime, least=10, most=600)
+        for setting in ("key_id", "assertion_audience"):
+            if (value := getattr(self, setting)) is not None:
+                require_text(setting, value)
         try:
             self._signer()
         except UnusableKey as error:

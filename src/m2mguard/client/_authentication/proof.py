@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard.errors import ConfigurationError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,10 @@ class Client:
 
 
 def require_text(setting: str, value: object) -> None:
-    """Raise ConfigurationError unless this is text without white space around it."""
+    """Raise ConfigurationError unless this is text that UTF-8 can write, without white space around it."""
     if not isinstance(value, str) or not value:
         raise ConfigurationError(f"{setting} must be a non-empty string.")
     if value != value.strip():
         raise ConfigurationError(f"{setting} has white space around it, such as the line break of a file.")
+    if _SURROGATE.search(value):
+        raise ConfigurationError(f"{setting} is no text in UTF-8; check the encoding of the file or the environment.")

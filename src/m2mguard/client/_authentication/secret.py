@@ -65,7 +65,7 @@ class ClientSecret:
             return self.secret
         try:
             secret = self.secret()
-        except Exception as error:  # noqa: BLE001 - the callable is not ours, and may raise anything
+        except BaseException as error:  # noqa: BLE001 - the callable is not ours, raises anything, and ours is its thread's only work
             what = f"the callable client_secret raised {type(error).__name__}; it must return the secret"
             raise ProofUnavailable("client_secret", what) from None
         try:

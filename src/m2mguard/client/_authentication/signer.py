@@ -6,8 +6,8 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -17,8 +17,9 @@ from cryptography.x509 import load_pem_x509_certificate
 from m2mguard._token.base64url import base64url_encode
 from m2mguard._token.key_strength import RSA_BITS, UnusableKey
 from m2mguard._token.signing import PrivateKey, algorithms_of, sign_jwt
+from m2mguard.net._credential_files import UnreadableFile, read_credential_file
 
-MAX_PEM_BYTES = 65_536
+_KINDS = "expected a key of RSA, Ed25519, or EC on P-256, P-384 or P-521"
 Content = str | os.PathLike[str] | bytes
 
 
@@ -62,10 +63,12 @@ def load_signer(
 def _load_key(given: Content | PrivateKey, password: str | bytes | None) -> PrivateKey:
     key: object = given
     if isinstance(given, str | os.PathLike | bytes):
-        secret = password.encode() if isinstance(password, str) else password
+        secret = password.encode(errors="surrogateescape") if isinstance(password, str) else password
         content = _content("key", given)
         try:
             key = load_pem_private_key(content, secret)
+        except UnsupportedAlgorithm:
+            raise UnusableKey(_KINDS) from None
         except (TypeError, ValueError):  # of cryptography's, which might quote what it has read
             raise UnusableKey("it is no private key in PEM, or its password is missing, wrong or needless") from None
     if isinstance(key, RSAPrivateKey):
@@ -74,7 +77,7 @@ def _load_key(given: Content | PrivateKey, password: str | bytes | None) -> Priv
         return key
     if isinstance(key, Ed25519PrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and algorithms_of(key)):
         return key
-    raise UnusableKey("expected a key of RSA, Ed25519, or EC on P-256, P-384 or P-521")
+    raise UnusableKey(_KINDS)
 
 
 def _content(what: str, given: Content) -> bytes:
@@ -83,18 +86,19 @@ def _content(what: str, given: Content) -> bytes:
     if isinstance(given, str) and "-----BEGIN" in given:
         raise UnusableKey(f"{what} must be the path of a file; give its content as bytes: {what}=pem.encode()")
     try:
-        with Path(given).open("rb") as file:
-            return file.read(MAX_PEM_BYTES)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise UnusableKey(f"the file {given} cannot be read: {why}") from None
+        return read_credential_file(given)
+    except UnreadableFile as error:
+        raise UnusableKey(str(error)) from None
 
 
 def _thumbprint(pem: bytes, key: PrivateKey) -> str:
     try:
         certificate = load_pem_x509_certificate(pem)
+        certified = certificate.public_key()
+    except UnsupportedAlgorithm:
+        raise UnusableKey("certificate is of another key") from None
     except ValueError:
         raise UnusableKey("certificate is no certificate in PEM") from None
-    if certificate.public_key() != key.public_key():
+    if certified != key.public_key():
         raise UnusableKey("certificate is of another key")
     return base64url_encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
