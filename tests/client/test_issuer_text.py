@@ -74,6 +74,22 @@ def test_our_secret_is_redacted_in_every_encoding(form):
     assert safe_text(f"we got >{form}< from you", secrets=PROOF.secrets) == f"we got >{REDACTED}< from you"
 
 
+def test_a_piece_of_our_secret_is_redacted():
+    signature = "dD0uTO-1eUYScA2SfJybEkvbLveAqZpSNVt0gQvRtq-Dd9tjh5EPkXpB63TfAfhrGCEHtXNyKI_QC6JFeEv9Hw"
+    pieces = [signature[at : at + 10] for at in range(0, 80, 10)]
+    for between in (" ", ",", '","', ";", "\n"):
+        shown = safe_text(f"bad client: {between.join(pieces)}", secrets=[signature])
+        assert shown.startswith(f"bad client: {REDACTED}")
+        assert not any(piece in shown for piece in pieces), shown
+    assert safe_text(f"{signature[:12]}... is unknown", secrets=[signature]) == f"{REDACTED} is unknown"
+
+
+def test_what_we_sent_openly_is_shown_although_a_secret_holds_it():
+    sentence = "the client orders-app is unknown"
+    assert safe_text(sentence, secrets=["orders-app-2026"], known=["orders-app"]) == sentence
+    assert safe_text(sentence, secrets=["another-secret"]) == sentence
+
+
 def test_a_secret_is_redacted_before_the_text_is_shortened():
     shown = safe_text("x " * 97 + "c4n4ry-of-the-application", secrets=["c4n4ry-of-the-application"])
     assert "c4n4" not in shown
