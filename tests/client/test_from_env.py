@@ -126,7 +126,7 @@ def test_the_workload_identity_of_entra_is_recognised(tmp_path):
         ({**ENDPOINT, "SECRET": "s", "MISSING_SCOPE": "maybe"}, "missing_scope must be"),
         ({"LOGTO_ENDPOINT": "https://t.logto.app", "ID": "a", "KEY_FILE": "k"}, "Logto takes a secret"),
         ({"LOGTO_ENDPOINT": "https://t.logto.app", "ID": "a"}, "SECRET is missing: give the App Secret"),
-        ({**ENDPOINT, "KEY_FILE": "/no/such/file"}, "/no/such/file cannot be read"),
+        ({**ENDPOINT, "KEY_FILE": "/no/such/file"}, '"/no/such/file" cannot be read'),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

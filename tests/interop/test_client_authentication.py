@@ -1,6 +1,7 @@
 """Every way to authenticate at the token endpoint of a real provider: keys, assertions, certificates, secrets."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -165,9 +166,11 @@ def test_no_key_and_no_assertion_is_shown(oidc_provider, caplog, tmp_path):
     file = tmp_path / "key.pem"
     file.write_bytes(key)
     shown = [repr(PrivateKeyJwt(key)), repr(PrivateKeyJwt(file)), repr(Assertion(fetch)), repr(ClientSecret("s3cr3t"))]
-    source = source_at(oidc_provider, "key-RS256", Assertion(fetch))
+    failed = threading.Event()
+    source = source_at(oidc_provider, "key-RS256", Assertion(fetch), on_event=lambda event: failed.set())
     with pytest.raises(TokenRequestRefused) as refused:
         source.token()
+    assert failed.wait(10)  # told of and logged on the thread of the request, which may end after the caller's wait
     shown += [
         repr(refused.value),
         str(refused.value),
