@@ -3,12 +3,14 @@
 import io
 import json
 import sys
+from urllib.parse import parse_qs
 
 import jwt
 import pytest
 
 from m2mguard._cli.command import main
-from m2mguard.testing import SHOPPING_API
+from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
+from tests.client_keys import private_pem
 
 APP = ("--app-id", "app-orders")
 SECRET = "secret-of-app-orders"
@@ -86,3 +88,37 @@ def test_standard_output_has_the_token_or_nothing(issuer, monkeypatch, capsys, f
 def decoded(output: str, *, as_json: bool) -> object:
     token = json.loads(output)["access_token"] if as_json else output.removesuffix("\n")
     return jwt.decode(token, options={"verify_signature": False})
+
+
+def test_a_key_or_an_assertion_is_sent_instead_of_a_secret(run, tmp_path):
+    """A local issuer knows secrets only, so it refuses; it records what it was sent."""
+    key = SigningKey.generate("ES256")
+    files = {name: tmp_path / name for name in ("key", "assertion")}
+    files["key"].write_bytes(private_pem(key))
+    files["assertion"].write_text(key.sign_compact({"alg": "ES256"}, {"sub": "app-orders"}) + "\n")
+    with LocalIssuer() as issuer:
+        where = ("token", "--issuer", issuer.url, "--resource", SHOPPING_API, *APP)
+        for given in (
+            ("--key-file", str(files["key"]), "--key-id", "k"),
+            ("--assertion-file", str(files["assertion"])),
+        ):
+            status, told = run(*where, *given)
+            assert (status, "client_authentication" in told or "invalid_client" in told) == (1, True), told
+        by_key, by_file = (parse_qs(one.body.decode()) for one in issuer.requests if one.endpoint == "token")
+    assert by_file["client_assertion"] == [files["assertion"].read_text().strip()]
+    assert by_key["client_assertion"] != by_file["client_assertion"]
+    assert "client_secret" not in by_key | by_file
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("--key-file", "/no/such/key"), 'the file "/no/such/key" cannot be read'),
+        (("--key-id", "k", "--secret-file", "/dev/null"), "--key-id has no effect without --key-file"),
+        (("--key-file", "a", "--assertion-file", "b"), "--key-file and --assertion-file: give one of them"),
+    ],
+    ids=["no file", "no key", "two ways"],
+)
+def test_a_way_to_authenticate_that_cannot_work_is_refused(ask, given, sentence):
+    status, told = ask(*given)
+    assert (status, sentence in told) == (2, True), told

@@ -1,4 +1,4 @@
-"""Client credentials for a command: options, reading the App Secret, and the token request to the issuer."""
+"""Client credentials for a command: options, how the application proves who it is, and the token request to the issuer."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from pathlib import Path
 
 from m2mguard._cli.command_setup import NO_AUDIENCE, CommandSetup
 from m2mguard.client._access_token import AccessToken
+from m2mguard.client._authentication.assertion import AssertionFile
+from m2mguard.client._authentication.choice import ClientAuthentication
+from m2mguard.client._authentication.private_key import PrivateKeyJwt
+from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
@@ -27,7 +31,7 @@ class TokenRequest:
 
     Attributes:
         app_id: the App ID of the application.
-        app_secret: its App Secret.
+        authentication: how it proves who it is: its App Secret, a key, or an assertion.
         resource: the API identifier to request a token for, or None to use `parameters` only.
         scopes: the scopes to request.
         organization_id: the Logto organization, or None.
@@ -36,7 +40,7 @@ class TokenRequest:
     """
 
     app_id: str
-    app_secret: str = field(repr=False)
+    authentication: ClientAuthentication = field(repr=False)
     resource: str | None = None
     scopes: tuple[str, ...] = ()
     organization_id: str | None = None
@@ -53,6 +57,13 @@ def add_client_options(parser: argparse.ArgumentParser, *, required: bool) -> No
         help="the environment variable with the App Secret; default: a prompt at the terminal",
     )
     parser.add_argument("--secret-file", metavar="FILE", help="the file with the App Secret")
+    parser.add_argument("--key-file", metavar="FILE", help="instead of a secret: the PEM file of a private key")
+    parser.add_argument("--key-id", metavar="KID", help="the id by which the issuer finds the public key of --key-file")
+    parser.add_argument(
+        "--assertion-file",
+        metavar="FILE",
+        help="instead of a secret: the file into which the platform writes an assertion",
+    )
     parser.add_argument("--app-secret", "--client-secret", "--secret", dest="leaked_secret", help=argparse.SUPPRESS)
     parser.add_argument(
         "--resource", metavar="API", help="the API identifier to request the token for; default: the audience"
@@ -79,7 +90,7 @@ def read_token_request(options: argparse.Namespace, environ: Mapping[str, str], 
     parameters = dict(_split_parameter(text) for text in options.parameter)
     return TokenRequest(
         app_id=options.app_id,
-        app_secret=_read_secret(options, environ),
+        authentication=_read_authentication(options, environ),
         resource=options.resource or (audiences[0] if audiences and not parameters else None),
         scopes=tuple(options.scope),
         organization_id=options.organization,
@@ -97,13 +108,15 @@ def fetch_token(request: TokenRequest, issuer: Issuer, transport: Transport) -> 
     """
     requested = {"resource": request.resource, "scopes": request.scopes, "organization_id": request.organization_id}
     transport_options = {"timeout": _TIMEOUT_S, "transport": transport, "allow_http": issuer.allow_http}
-    if _is_logto(issuer) and not request.parameters and request.token_endpoint is None:
+    way = request.authentication
+    is_plain = not request.parameters and request.token_endpoint is None
+    if _is_logto(issuer) and is_plain and isinstance(way, ClientSecret):
         endpoint = issuer.url.removesuffix("/oidc")
-        return TokenSource.logto(endpoint, request.app_id, request.app_secret, **requested, **transport_options).token()  # type: ignore[arg-type]
+        return TokenSource.logto(endpoint, request.app_id, way.secret, **requested, **transport_options).token()  # type: ignore[arg-type]
     source = TokenSource(
         issuer.url,
         client_id=request.app_id,
-        client_secret=request.app_secret,
+        authentication=way,
         token_endpoint=request.token_endpoint,
         parameters=request.parameters,
         **requested,  # type: ignore[arg-type]
@@ -114,6 +127,25 @@ def fetch_token(request: TokenRequest, issuer: Issuer, transport: Transport) -> 
 
 def _is_logto(issuer: Issuer) -> bool:
     return issuer.organization_claim is not None and issuer.url.endswith("/oidc")
+
+
+def _read_authentication(options: argparse.Namespace, environ: Mapping[str, str]) -> ClientAuthentication:
+    ways = {
+        "--secret-variable": options.secret_variable,
+        "--secret-file": options.secret_file,
+        "--key-file": options.key_file,
+        "--assertion-file": options.assertion_file,
+    }
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigurationError(f"{' and '.join(given)}: give one of them.")
+    if options.key_id is not None and options.key_file is None:
+        raise ConfigurationError("--key-id has no effect without --key-file.")
+    if options.key_file is not None:
+        return PrivateKeyJwt(options.key_file, key_id=options.key_id)
+    if options.assertion_file is not None:
+        return AssertionFile(options.assertion_file)
+    return ClientSecret(_read_secret(options, environ))
 
 
 def _read_secret(options: argparse.Namespace, environ: Mapping[str, str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
@@ -18,6 +17,7 @@ from m2mguard.client._authentication.choice import ClientAuthentication
 from m2mguard.client._authentication.mutual_tls import MutualTls
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
 from m2mguard.errors import ConfigurationError
+from m2mguard.net._credential_files import read_credential_file
 
 PREFIX = "M2MGUARD_CLIENT_"
 READERS: Mapping[str, Callable[[str], Any]] = {
@@ -77,7 +77,7 @@ class SecretFile:
 
     def __call__(self) -> str:
         """What the file holds, without the white space around it."""
-        return Path(self.path).read_text().strip()
+        return read_credential_file(self.path).decode().strip()
 
 
 def source_arguments(environ: Mapping[str, str]) -> dict[str, Any]:
