@@ -15,6 +15,7 @@ from m2mguard.client import (
     MutualTls,
     PrivateKeyJwt,
     TokenEndpointUnavailable,
+    TokenExchange,
     TokenRequestError,
     TokenRequestReason,
     TokenRequestRefused,
@@ -101,6 +102,7 @@ for way in (
     AssertionFile("/var/run/secrets/tokens/issuer"),
     Assertion(lambda: "a.b.c"),
     MutualTls("tls.crt", "tls.key"),
+    TokenExchange(AssertionFile("token"), ClientSecret("secret")),
 ):
     TokenSource("https://issuer.example", client_id="app", authentication=way)
 assert_type(TokenSource.from_env({}, resource="https://shopping.api"), TokenSource)

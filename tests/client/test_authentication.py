@@ -20,10 +20,12 @@ from m2mguard.client import (
     MutualTls,
     PrivateKeyJwt,
     TokenEndpointUnavailable,
+    TokenExchange,
     TokenSource,
 )
 from m2mguard.client._authentication.proof import Client
 from m2mguard.testing import ALGORITHMS, SigningKey
+from tests.client.answers import failure, grant, response
 from tests.client.conftest import APP_ID
 from tests.client_keys import Certificate, private_pem
 
@@ -150,6 +152,9 @@ SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         (lambda: ClientSecret("secret", cast(Any, "private_key_jwt")), "authentication=PrivateKeyJwt"),
         (lambda: AssertionFile(""), "needs the path of a file"),
         (lambda: Assertion(cast(Any, JWT)), "needs a plain"),
+        (lambda: TokenExchange(cast(Any, "token")), "subject must be an AssertionFile"),
+        (lambda: TokenExchange(AssertionFile("f"), cast(Any, "s3cr3t")), "client must be a ClientSecret"),
+        (lambda: TokenExchange(AssertionFile("f"), subject_token_type=""), "subject_token_type must be"),
         (lambda: MutualTls("/no/such/tls.crt"), 'the file "/no/such/tls.crt" cannot be read: No such file'),
     ],
 )
@@ -238,3 +243,30 @@ def test_a_key_file_that_goes_away_is_no_error_before_the_next_request(issuer, t
     with pytest.raises(TokenEndpointUnavailable, match=r"the private key cannot be used: the file .* No such file"):
         source.token()
     assert issuer.count() == 0
+
+
+def test_an_exchange_sends_the_token_and_who_asks():
+    way = TokenExchange(
+        Assertion(lambda: JWT), ClientSecret("s3cr3t", "client_secret_post"), requested_token_type="urn:t"
+    )
+    assert proof_of(way).parameters == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": JWT,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "requested_token_type": "urn:t",
+        "client_id": APP_ID,
+        "client_secret": "s3cr3t",
+    }
+    assert {JWT, "s3cr3t"} <= proof_of(way).secrets
+    assert "client_id" not in proof_of(TokenExchange(Assertion(lambda: JWT))).parameters
+    assert "s3cr3t" not in repr(way)
+
+
+@pytest.mark.parametrize(
+    "issued", [["urn:ietf:params:oauth:token-type:access_token"], {}, 7, "", "access_token"], ids=repr
+)
+def test_an_issued_token_type_of_another_kind_is_not_used(issued):
+    answer = {"access_token": JWT, "token_type": "Bearer", "issued_token_type": issued}
+    assert failure(response(200, answer)).reason == "unusable_answer"
+    for good in (None, "urn:ietf:params:oauth:token-type:access_token"):
+        assert grant(response(200, answer | {"issued_token_type": good})).value == JWT

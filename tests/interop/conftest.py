@@ -27,6 +27,7 @@ class OidcProvider:
     resource: str
     clients: dict[str, str]
     keys: dict[str, SigningKey]
+    platform: SigningKey
     certificate: Certificate
     ca: bytes
 
@@ -58,7 +59,13 @@ def oidc_provider() -> Iterator[OidcProvider]:
     clients.append(
         {"client_id": "certificate", "token_endpoint_auth_method": method, "jwks": {"keys": [certificate.jwk]}}
     )
-    given = {"clients": clients, "certificate": of_server.certificate.decode(), "key": of_server.key.decode()}
+    platform = SigningKey.generate("ES256")
+    given = {
+        "platform": {"keys": [platform.public_jwk]},
+        "clients": clients,
+        "certificate": of_server.certificate.decode(),
+        "key": of_server.key.decode(),
+    }
     process = subprocess.Popen(
         [node_program("node"), HERE / "provider.mjs", json.dumps(given)],
         stdin=subprocess.PIPE,
@@ -71,7 +78,9 @@ def oidc_provider() -> Iterator[OidcProvider]:
         assert process.stdout is not None
         try:
             started = json.loads(process.stdout.readline())
-            yield OidcProvider(**started, keys=keys, certificate=certificate, ca=of_server.certificate)
+            yield OidcProvider(
+                **started, keys=keys, platform=platform, certificate=certificate, ca=of_server.certificate
+            )
         finally:
             process.stdin.close()  # ends the process
             process.wait(timeout=10)

@@ -1,16 +1,19 @@
 // A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
 // Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones. The secret of
 // `billing-es384` has every character that is easily sent wrongly. The first argument is a JSON object: `clients` that authenticate
-// without a secret, and the `certificate` and `key` of the server that asks them for certificates of theirs.
+// without a secret, the public keys of a `platform` whose tokens are exchanged, and the `certificate` and `key` of the server that
+// asks clients for certificates of theirs.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import { Provider, errors } from 'oidc-provider';
 
 const RESOURCE = 'https://shopping.api';
 const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
 const SCOPES = 'read:orders write:orders';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 const signingKey = (alg, type, options) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), alg, use: 'sig',
@@ -18,13 +21,13 @@ const signingKey = (alg, type, options) => ({
 const app = (client_id, characters = '') => ({
   client_id,
   client_secret: characters + randomBytes(24).toString('base64url'),
-  grant_types: ['client_credentials'],
+  grant_types: ['client_credentials', EXCHANGE],
   redirect_uris: [],
   response_types: [],
   scope: SCOPES,
 });
 
-const { clients, certificate: cert, key } = JSON.parse(process.argv[2]);
+const { clients, platform, certificate: cert, key } = JSON.parse(process.argv[2]);
 const apps = [app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~')];
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -60,6 +63,21 @@ const provider = new Provider(issuer, {
     },
   },
 });
+provider.registerGrantType(EXCHANGE, async (ctx) => {
+  const { client, params } = ctx.oidc;
+  await jwtVerify(params.subject_token, createLocalJWKSet(platform), { audience: issuer }).catch((error) => {
+    throw new errors.InvalidGrant(error.code);
+  });
+  const token = new provider.ClientCredentials({ client, scope: params.scope });
+  token.resourceServer = new provider.ResourceServer(RESOURCE, {
+    scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg: 'ES384' } },
+  });
+  ctx.body = {
+    access_token: await token.save(), token_type: 'Bearer', expires_in: 600, scope: params.scope,
+    issued_token_type: params.requested_token_type ?? 'urn:ietf:params:oauth:token-type:access_token',
+  };
+}, ['subject_token', 'subject_token_type', 'requested_token_type', 'resource', 'scope']);
+
 server.on('request', provider.callback());
 tlsServer.on('request', provider.callback());
 

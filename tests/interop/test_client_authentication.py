@@ -14,6 +14,7 @@ from m2mguard.client import (
     MutualTls,
     PrivateKeyJwt,
     TokenEndpointUnavailable,
+    TokenExchange,
     TokenRequestRefused,
     TokenSource,
 )
@@ -146,6 +147,50 @@ def test_a_secret_as_an_object_is_the_same_as_one_by_name(oidc_provider, method)
     right = oidc_provider.clients["billing-es384"]
     assert is_accepted(oidc_provider, "billing-es384", ClientSecret(right, method))
     assert not is_accepted(oidc_provider, "billing-es384", ClientSecret("wrong", method))
+
+
+def platform_token(provider, **claims) -> str:
+    now = int(time.time())
+    said = {"sub": "workload", "aud": provider.issuer, "iat": now, "exp": now + 300} | claims
+    return provider.platform.sign_compact({"alg": "ES256", "kid": provider.platform.kid}, said)
+
+
+def test_a_token_of_the_platform_is_exchanged(oidc_provider, clock, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(platform_token(oidc_provider, exp=int(time.time()) - 10))
+    way = TokenExchange(AssertionFile(file), ClientSecret(oidc_provider.clients["orders-es384"]))
+    source = source_at(oidc_provider, "orders-es384", way, scopes=["read:orders"], monotonic=clock)
+    with pytest.raises(TokenRequestRefused) as refused:
+        source.token()
+    assert refused.value.error == "invalid_grant"
+    file.write_text(platform_token(oidc_provider))  # the platform replaces it
+    clock.advance(61)
+    caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(source.token().value)
+    assert (caller.app_id, caller.scopes) == ("orders-es384", {"read:orders"})
+
+
+def test_the_client_of_an_exchange_authenticates_by_any_way(oidc_provider):
+    subject = Assertion(lambda: platform_token(oidc_provider))
+    by_key = TokenExchange(subject, PrivateKeyJwt(private_pem(oidc_provider.keys["key-ES256"])))
+    assert source_at(oidc_provider, "key-ES256", by_key, scopes=["read:orders"]).token().value
+    for without in (TokenExchange(subject), TokenExchange(subject, ClientSecret("wrong"))):
+        with pytest.raises(TokenRequestRefused):
+            source_at(oidc_provider, "orders-es384", without).token()
+
+
+@pytest.mark.parametrize(
+    ("issued", "usable"), [("access_token", True), ("jwt", True), ("refresh_token", False), ("id_token", False)]
+)
+def test_what_is_issued_in_exchange_must_be_an_access_token(oidc_provider, issued, usable):
+    secret = ClientSecret(oidc_provider.clients["orders-es384"])
+    wanted = f"urn:ietf:params:oauth:token-type:{issued}"
+    way = TokenExchange(Assertion(lambda: platform_token(oidc_provider)), secret, requested_token_type=wanted)
+    source = source_at(oidc_provider, "orders-es384", way, scopes=["read:orders"])
+    if usable:
+        assert source.token().value
+    else:
+        with pytest.raises(TokenEndpointUnavailable, match="no access token"):
+            source.token()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ The plug-ins for HTTP clients are modules of this package: `m2mguard.client.http
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._authentication.assertion import Assertion, AssertionFile
+from m2mguard.client._authentication.exchange import TokenExchange
 from m2mguard.client._authentication.mutual_tls import MutualTls
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
 from m2mguard.client._authentication.secret import ClientSecret
@@ -24,6 +25,7 @@ __all__ = [
     "MutualTls",
     "PrivateKeyJwt",
     "TokenEndpointUnavailable",
+    "TokenExchange",
     "TokenRequestError",
     "TokenRequestReason",
     "TokenRequestRefused",

@@ -13,7 +13,15 @@ from m2mguard.errors import ConfigurationError
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 _OWN_PARAMETERS = frozenset(("grant_type", "resource", "scope", "organization_id")).union(
-    ("client_id", "client_secret", "client_assertion", "client_assertion_type")
+    (
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+        "subject_token",
+        "subject_token_type",
+        "requested_token_type",
+    )
 )
 
 

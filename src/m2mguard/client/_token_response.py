@@ -30,6 +30,8 @@ _SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _REFUSING = (200, 400, 401, 403)  # some issuers refuse with 200
 _NOT_BEARER = frozenset(("dpop", "mac", "n_a", "pop"))  # RFC 9449, RFC 8693, and drafts
 _MAX_CODE_LENGTH = 80
+_ISSUED = "urn:ietf:params:oauth:token-type:"
+_USABLE = (f"{_ISSUED}access_token", f"{_ISSUED}jwt")  # RFC 8693 section 3
 _OUTAGES: dict[TokenRequestReason, str] = {
     "too_many_requests": "too many requests",
     "temporarily_unavailable": "it is temporarily unavailable",
@@ -117,6 +119,9 @@ def parse_token_response(response: Response, asked: SentRequest, rules: AnswerRu
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise _unusable("it holds no access token that fits into a header")
     _check_type(answer.get("token_type"), asked, rules)
+    issued = answer.get("issued_token_type")
+    if issued is not None and issued not in _USABLE:
+        raise _unusable("its issued_token_type says that it is no access token")
     scopes = _scopes(answer.get("scope"))
     unnamed = frozenset(asked.target.scopes) if rules.missing_scope_grants else frozenset[str]()
     return Granted(

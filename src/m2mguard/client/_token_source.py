@@ -43,8 +43,8 @@ class TokenSource:
         issuer: the issuer's URL, whose metadata names the token endpoint (RFC 8414, OpenID Connect Discovery 1.0).
         client_id: the application's id; in Logto, the App ID.
         client_secret: its secret; in Logto, the App Secret. Or a callable that returns it, as for `ClientSecret`.
-        authentication: another way to prove who asks, instead of `client_secret`: `PrivateKeyJwt`, `AssertionFile`, `Assertion` or
-            `MutualTls`. Default None.
+        authentication: another way to prove who asks, instead of `client_secret`: `PrivateKeyJwt`, `AssertionFile`, `Assertion`,
+            `MutualTls`; or `TokenExchange`, which is another grant as well. Default None.
         token_endpoint: the token endpoint's URL, instead of discovery; then `issuer` may be left out. Default None.
         resource: the API identifier that the token is for (RFC 8707 section 2), compared whole by the issuer. Default None.
         scopes: the scopes to ask for, as a list. Default none.

@@ -41,11 +41,15 @@ class AssertionFile:
 
     def proof(self, request: ProofRequest) -> Proof:
         """What the file holds at this moment."""
+        return assertion_proof(request, self.token())
+
+    def token(self) -> str:
+        """The JWT in the file. Raises ProofUnavailable if there is none."""
         try:
             content = read_credential_file(self.path, max_bytes=MAX_ASSERTION_BYTES)
         except UnreadableFile as error:
             raise ProofUnavailable("client_assertion", f"there is no assertion: {error}") from None
-        return assertion_proof(request, content.decode("latin-1").strip(), what=f"the assertion file {self.path}")
+        return _jwt(content.decode("latin-1").strip(), what=f"the assertion file {self.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +71,35 @@ class Assertion:
             raise ConfigurationError("Assertion needs a plain (not async) function that returns a JWT.")
 
     def proof(self, request: ProofRequest) -> Proof:
-        """What the function returns at this moment. Its error may hold a token, so only the type is reported."""
+        """What the function returns at this moment."""
+        return assertion_proof(request, self.token())
+
+    def token(self) -> str:
+        """The JWT that the function returns. Raises ProofUnavailable if there is none; its error may hold one, so only the type is told."""
         try:
             token = self.fetch()
         except BaseException as error:  # noqa: BLE001 - the function is not ours, raises anything, and ours is its thread's only work
             what = f"the function of Assertion raised {type(error).__name__}; it must return a JWT"
             raise ProofUnavailable("client_assertion", what) from None
-        return assertion_proof(request, token, what="what the function of Assertion returned")
+        return _jwt(token, what="what the function of Assertion returned")
 
 
-def assertion_proof(request: ProofRequest, assertion: object, *, what: str) -> Proof:
-    """The proof by an assertion.
-
-    Raises:
-        ProofUnavailable: it is no JWT in compact form.
-    """
-    if not isinstance(assertion, str) or not _JWT.fullmatch(assertion) or len(assertion) > MAX_ASSERTION_BYTES:
-        raise ProofUnavailable("client_assertion", f"{what} is no JWT: expected three parts with dots between them")
+def assertion_proof(request: ProofRequest, assertion: str) -> Proof:
+    """The proof by an assertion."""
     parameters = {
         "client_id": request.client_id,
         "client_assertion_type": JWT_BEARER,
         "client_assertion": assertion,
     }
-    return Proof(parameters=parameters, secrets=frozenset((assertion, assertion.rpartition(".")[2])))
+    return Proof(parameters=parameters, secrets=secrets_of(assertion))
+
+
+def secrets_of(token: str) -> frozenset[str]:
+    """What must not be shown of a JWT: all of it, and the signature alone."""
+    return frozenset((token, token.rpartition(".")[2]))
+
+
+def _jwt(token: object, *, what: str) -> str:
+    if not isinstance(token, str) or not _JWT.fullmatch(token) or len(token) > MAX_ASSERTION_BYTES:
+        raise ProofUnavailable("client_assertion", f"{what} is no JWT: expected three parts with dots between them")
+    return token

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m2mguard.client._authentication.assertion import Assertion, AssertionFile
+from m2mguard.client._authentication.exchange import TokenExchange
 from m2mguard.client._authentication.mutual_tls import MutualTls
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
 from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
 from m2mguard.errors import ConfigurationError
 
-ClientAuthentication = ClientSecret | PrivateKeyJwt | Assertion | AssertionFile | MutualTls
+ClientAuthentication = ClientSecret | PrivateKeyJwt | Assertion | AssertionFile | MutualTls | TokenExchange
 
 
 def chosen(
@@ -32,6 +33,7 @@ def chosen(
         raise ConfigurationError("give client_secret or authentication, and not both.")
     if not isinstance(authentication, ClientAuthentication):
         raise ConfigurationError(
-            "authentication must be a ClientSecret, PrivateKeyJwt, AssertionFile, Assertion or MutualTls of m2mguard.client."
+            "authentication must be a ClientSecret, PrivateKeyJwt, AssertionFile, Assertion, MutualTls or TokenExchange of "
+            "m2mguard.client."
         )
     return authentication

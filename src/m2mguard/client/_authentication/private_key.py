@@ -74,7 +74,7 @@ class PrivateKeyJwt:
             "nbf": int(request.now_s),
             "exp": int(request.now_s + self.lifetime),
         }
-        return assertion_proof(request, signer.sign(claims), what="the assertion")
+        return assertion_proof(request, signer.sign(claims))
 
     def _signer(self) -> Signer:
         """The key as it is now. `cryptography` is loaded here, so that a service with a secret does not need it."""
