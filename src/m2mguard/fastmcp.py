@@ -17,7 +17,6 @@ from m2mguard.errors import AuthError, KeysUnavailable
 try:
     from fastmcp.server.auth import AccessToken, AuthProvider
     from fastmcp.server.auth.auth import TokenVerificationError
-    from fastmcp.server.providers.addressing import parse_hashed_backend_name
     from pydantic import Field
     from starlette.middleware import Middleware
 except ImportError as _missing:
@@ -25,7 +24,7 @@ except ImportError as _missing:
 
 from m2mguard.mcp._identity import access_token_of, current_caller
 from m2mguard.mcp._requirement import ScopesInChallenges, requirement_of
-from m2mguard.mcp._tool_scopes import MAX_BODY_BYTES, ToolScopes, scopes_by_name
+from m2mguard.mcp._tool_scopes import MAX_BODY_BYTES, ToolScopes
 
 __all__ = ["M2MAuth", "current_caller"]
 
@@ -45,8 +44,8 @@ class M2MAuth(AuthProvider):
         server: verifies tokens and words the answers.
         scopes: every request must be granted all of these. Default none.
         tools: as for `m2mguard.mcp.protect`, by the name that clients use, prefix of a mounted server included. FastMCP lets apps call
-            their tools as `__<hash>_<name>`, too: this needs the scopes of every tool here whose name is or ends in that name; of all
-            of them where there is none. A tool that calls other tools is checked by its own name only: there use FastMCP's `auth=` too.
+            their tools as `__<hash>_<name>`, too, and a proxy looks at the hash alone: this needs the scopes of all tools here, unless
+            it is named here itself. A tool that calls other tools is checked by its own name only: there use FastMCP's `auth=` too.
         requires: as for `m2mguard.mcp.protect`.
         public: paths that need no token, such as those of `custom_route`; as for `BearerAuthMiddleware`. Default none.
         preflight: as for `BearerAuthMiddleware`.
@@ -90,7 +89,6 @@ class M2MAuth(AuthProvider):
                 tools=tools,
                 on_error=on_error,
                 max_body=max_body,
-                scopes_of=scopes_of_address,
                 token_type=BearerToken,
             ),
         ]
@@ -115,16 +113,6 @@ class M2MAuth(AuthProvider):
         except AuthError:
             return None
         return access_token_of(caller, token, BearerToken)
-
-
-def scopes_of_address(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
-    """The scopes of a tool by its name or by the address that FastMCP gives to the tools of an app."""
-    address = None if name in tools else parse_hashed_backend_name(name)
-    if address is None:
-        return scopes_by_name(tools, name)
-    local = address[1]
-    possible = [tool for tool in tools if tool == local or tool.endswith(local)] or list(tools)
-    return tuple(dict.fromkeys(scope for tool in possible for scope in tools[tool]))
 
 
 async def _nothing(_scope: object, _receive: object, _send: object) -> None:

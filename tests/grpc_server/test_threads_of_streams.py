@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from m2mguard.grpc import Guard, current_caller
 from m2mguard.net import _sweeper
 from tests.grpc_server.conftest import guarding, open_call, rest_of
-from tests.grpc_servers import STACKS, bearer, call, registered, serving
+from tests.grpc_servers import STACKS, bearer, call, registered, service, serving
 
 OK, CANCELLED, UNAUTHENTICATED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAUTHENTICATED
 
@@ -92,6 +92,27 @@ def test_a_handler_keeps_the_pool_that_it_brings(server, token):
     with ThreadPoolExecutor(1, "own") as pool, guarding("sync", server, unary_unary=quick) as channel:
         quick.experimental_thread_pool = pool
         assert call(channel, "unary_unary", metadata=bearer(token)).messages == [b"own_0 app-orders"]
+
+
+@pytest.mark.parametrize("streams", ["end", "keep"])
+def test_several_threads_of_a_handler_read_its_requests(server, token, streams):
+    """gRPC's own iterator takes them in turn."""
+
+    def stream_unary(requests, context):
+        with ThreadPoolExecutor(4) as pool:
+            read = [pool.submit(list, requests) for _ in range(4)]
+            return b"".join(sorted(request for future in read for request in future.result()))
+
+    def slowly():
+        for request in (b"1", b"2", b"3", b"4"):
+            time.sleep(0.02)  # so that all threads wait
+            yield request
+
+    with serving(
+        "sync", [Guard(server, streams=streams)], service("shop.Orders", stream_unary=stream_unary)
+    ) as channel:
+        ended = call(channel, "stream_unary", metadata=bearer(token), requests=slowly())
+        assert (ended.code, ended.messages) == (OK, [b"1234"])
 
 
 def test_without_a_thread_that_looks_no_stream_of_threads_begins(server, token, monkeypatch, caplog):

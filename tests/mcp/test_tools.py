@@ -1,12 +1,17 @@
 """What a tool asks for is answered as HTTP 403, and nothing but the body says which tool is called."""
 
 import json
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pytest
 import urllib3
+from fastmcp import FastMCP, FastMCPApp
+from fastmcp.server import create_proxy
+from fastmcp.server.providers.addressing import hashed_backend_name
 
 from m2mguard import ConfigurationError, Requirement, ResourceServer
-from m2mguard.fastmcp import M2MAuth, scopes_of_address
+from m2mguard.fastmcp import M2MAuth
 from m2mguard.mcp import current_caller, protect
 from m2mguard.testing import LocalIssuer
 from tests.mcp.conftest import API, SCOPES, TOOLS, Service
@@ -130,6 +135,47 @@ def test_what_two_readers_could_understand_differently_is_400(connect, body):
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32700)
 
 
+CALL = '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete_order"}}'
+
+
+async def status_of(server, issuer, body, *fields):
+    """The status of a body at an application that reads JSON whatever its content type says, as another MCP server may."""
+    answered = []
+
+    async def reading(scope, receive, send):
+        answered.append(200)
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        answered.append(message.get("status"))
+
+    token = issuer.mint("app-a", audience=API)
+    headers = [(b"authorization", f"Bearer {token}".encode()), *fields]
+    scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
+    await protect(reading, server, tools=TOOLS)(scope, receive, send)
+    return answered[0]
+
+
+@pytest.mark.parametrize("content_type", [b"text/plain", b"application/x-www-form-urlencoded", None])
+async def test_what_a_reader_may_take_for_json_is_json_whatever_its_type(server, issuer, content_type):
+    fields = [] if content_type is None else [(b"content-type", content_type)]
+    for encoding in ("utf-16", "utf-16-le", "utf-32", "utf-8-sig"):
+        assert await status_of(server, issuer, CALL.encode(encoding), *fields) == 400
+    for body in (CALL.replace("{", '{"method":"ping",', 1), CALL.replace('"delete_order"', "[]"), "[" * 100_000):
+        assert await status_of(server, issuer, body.encode(), *fields) == 400
+    assert await status_of(server, issuer, CALL.encode(), *fields) == 403
+    for body in (b"name=delete_order&method=tools/call", b"", b"\xff\xfe{", CALL.replace("delete", "read").encode()):
+        assert await status_of(server, issuer, body, *fields) == 200
+
+
+async def test_a_declared_length_of_any_size_is_compared(server, issuer):
+    body = CALL.replace("delete", "read").encode()
+    for digits, status in ((b"9" * 5_000, 413), (b"4194305", 413), (b"0" * 5_000 + b"7", 200), (b"-1", 200)):
+        assert await status_of(server, issuer, body, (b"content-length", digits)) == status
+
+
 def test_an_escaped_name_is_the_same_name(connect):
     service = connect("app-a", "read:orders").open()
     escaped = json.dumps(service.call_of("delete_order")).replace("delete_order", "\\u0064elete_order")
@@ -227,19 +273,44 @@ def test_a_star_stands_for_every_tool_that_is_not_named(connect):
     assert service.call("delete_order").status == service.call("no_such_tool").status == 403
 
 
-@pytest.mark.parametrize(
-    ("name", "needed"),
-    [
-        ("delete", ("d",)),
-        ("shop_delete", ("s",)),
-        ("__0123456789ab_delete", ("d", "s")),
-        ("__0123456789ab_other", ("d", "s", "x")),
-        ("other", ()),
-        ("__nothex456789_delete", ()),
-    ],
-)
-def test_fastmcps_address_of_a_tool_opens_no_way_around(name, needed):
-    assert scopes_of_address({"delete": ("d",), "shop_delete": ("s",), "more": ("x",)}, name) == needed
+@pytest.fixture
+def proxied(serve, server, issuer):
+    """Two tools of an app at another server, behind a proxy that protects them: `proxied("read:orders", tools={...})`."""
+    app = FastMCPApp("shop")
+    app.tool(name="read_order")(lambda: "read")
+    app.tool(name="delete_order")(lambda: "deleted")
+    other: FastMCP[Any] = FastMCP("other")
+    other.add_provider(app)
+
+    def connected(*scopes: str, tools: Mapping[str, Collection[str]]) -> Service:
+        front = create_proxy(other, auth=M2MAuth(server, tools=tools))
+        url = serve(front.http_app(stateless_http=True, json_response=True))
+        return Service(url=url, token=issuer.mint("app-a", audience=API, scopes=list(scopes)))
+
+    return connected
+
+
+def text_of(answer):
+    assert answer.status == 200, answer.data
+    return answer.json()["result"]["content"][0]["text"]
+
+
+def test_fastmcps_address_of_a_tool_opens_no_way_around(proxied):
+    tools = {"read_order": ["read:orders"], "delete_order": ["delete:orders"]}
+    address = hashed_backend_name("shop", "delete_order")
+    reading = proxied("read:orders", tools=tools).open()
+    assert text_of(reading.call("read_order")) == "read"
+    for name in (address, address.replace("delete", "read"), address.replace("delete_order", "x")):
+        assert reading.call(name).status == 403
+    assert text_of(proxied(*BOTH, tools=tools).open().call(address)) == "deleted"
+
+
+def test_an_address_that_is_named_has_its_own_scopes(proxied):
+    address = hashed_backend_name("shop", "read_order")
+    tools = {address: ["read:orders"], "read_order": ["read:orders"], "delete_order": ["delete:orders"]}
+    service = proxied("read:orders", tools=tools).open()
+    assert text_of(service.call(address)) == "read"
+    assert service.call(address.replace("read_order", "other")).status == 403
 
 
 async def test_fastmcp_verifies_a_token_alone(server, issuer):

@@ -43,7 +43,10 @@ def test_only_a_client_with_a_certificate_asks_the_endpoint_for_certificates():
         assert discover(URL, "token_endpoint", answering(**none), mutual_tls=True) == f"{URL}/token"
 
 
-@pytest.mark.parametrize("alias", ["http://mtls.example/token", "https://user@mtls.example/token", "/token", 7, ""])
+@pytest.mark.parametrize(
+    "alias",
+    ["http://mtls.example/token", "http://127.0.0.1:8080/token", "https://user@mtls.example/token", "/token", 7, ""],
+)
 def test_an_endpoint_for_certificates_that_is_no_https_url_is_not_asked(alias):
     answers = answering(mtls_endpoint_aliases={"token_endpoint": alias})
     with pytest.raises(DiscoveryFailed) as caught:

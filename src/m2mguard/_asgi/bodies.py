@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from m2mguard._asgi.scope import Message, Receive, Scope
 
+_MOST_DIGITS = 20
+
 
 class Disconnected(Exception):
     """The client went away before its body was complete."""
@@ -12,7 +14,8 @@ class Disconnected(Exception):
 def declared_size(scope: Scope) -> int:
     """The size of the body in bytes as the request declares it, 0 where it does not."""
     declared = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"0")
-    return int(declared) if declared.isdigit() else 0
+    digits = declared.lstrip(b"0") if declared.isdigit() else b""
+    return int(digits[:_MOST_DIGITS] or b"0")  # a number of more digits is as good as any that is too large
 
 
 async def read_body(receive: Receive, limit: int) -> bytes | None:

@@ -42,10 +42,12 @@ class OpenStream:
     is_sending: bool = False
 
     def requests(self, requests: Iterator[Any]) -> Iterator[Any]:
-        """Pass requests on until the end, which is an exception, since not all of them have come."""
-        for request in requests:
-            self._check()
-            yield request
+        """Pass requests on until the end, which is an exception, since not all have come. No generator: several threads may read."""
+        return map(self._still_open, requests)
+
+    def _still_open(self, request: Any) -> Any:
+        self._check()
+        return request
 
     def responses(self, responses: Generator[Any]) -> Iterator[Any]:
         """Pass responses on until the end, of which gRPC then sends the status: an abort would wait until a client reads it."""

@@ -48,7 +48,8 @@ def protect(
         app: the ASGI application, stateful or stateless, of any version of the protocol.
         server: verifies tokens and words the answers.
         scopes: every request must be granted all of these. Default none.
-        tools: tool to the scopes that a call of it needs beside `scopes`; "*" stands for every tool that is not named. Default none. Once
+        tools: tool to the scopes that a call of it needs beside `scopes`; "*" stands for every tool that is not named. A name that begins
+            with "__" and is not named needs the scopes of all tools here, since it may be an address of FastMCP's. Default none. Once
             some are given, each POST is read before it passes: at most `max_body` bytes (else 413), every call of a batch, and JSON that
             two readers could understand differently is a 400. WebSockets are closed with 1008, as they carry calls unseen.
         requires: what every request must meet, instead of `scopes`.

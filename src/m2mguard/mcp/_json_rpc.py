@@ -29,6 +29,17 @@ def called_tools(body: bytes) -> list[str]:
     return [_tool_of(call) for call in calls]
 
 
+def is_json(body: bytes) -> bool:
+    """Tell whether some reader takes a body for JSON: also in UTF-16 or UTF-32, with a byte order mark, or with members twice."""
+    try:
+        json.loads(body)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
 def _messages(document: object) -> list[dict[str, object]]:
     return [
         message for message in (document if isinstance(document, list) else [document]) if isinstance(message, dict)

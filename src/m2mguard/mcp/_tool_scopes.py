@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -19,17 +19,22 @@ from m2mguard.asgi import OnError
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.mcp._identity import BearerToken, CallingApplication
-from m2mguard.mcp._json_rpc import NotJsonRpc, called_tools
+from m2mguard.mcp._json_rpc import NotJsonRpc, called_tools, is_json
 from m2mguard.mcp._requirement import answer_with_scopes
 
 MAX_BODY_BYTES: Final = 4_194_304  # the SDK's own limit
 _NO_TOKEN = b"Bearer none"  # of a test that uses `calling_as`: FastMCP looks for the field itself
+_ADDRESS = "__"  # FastMCP's `__<hash>_<name>`, whose name it does not always look at
 _INVALID_REQUEST, _PARSE_ERROR = -32600, -32700  # JSON-RPC 2.0 section 5.1
 
 
-def scopes_by_name(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
-    """The scopes of a tool, or those of "*"."""
-    return tools[name] if name in tools else tools.get("*", ())
+def scopes_of(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[str, ...]:
+    """The scopes of a tool: its own, or those of "*". Of an address that is not named, those of all tools, since it may lead to any."""
+    if name in tools:
+        return tools[name]
+    if name.startswith(_ADDRESS):
+        return tuple(dict.fromkeys(scope for scopes in tools.values() for scope in scopes))
+    return tools.get("*", ())
 
 
 class ToolScopes:
@@ -42,7 +47,6 @@ class ToolScopes:
         tools: tool to scopes; "*" for any other.
         on_error: as for `BearerAuthMiddleware`.
         max_body: in bytes.
-        scopes_of: finds the scopes of a tool by its name, in `tools` unless another way is given.
         token_type: the class of what `get_access_token()` gives.
 
     Raises:
@@ -58,7 +62,6 @@ class ToolScopes:
         tools: Mapping[str, Collection[str]],
         on_error: OnError | None = None,
         max_body: int = MAX_BODY_BYTES,
-        scopes_of: Callable[[Mapping[str, tuple[str, ...]], str], tuple[str, ...]] = scopes_by_name,
         token_type: type[AccessToken] = BearerToken,
     ) -> None:
         if not isinstance(tools, Mapping):
@@ -71,7 +74,6 @@ class ToolScopes:
         self._tools = {tool: scope_names(f"tools[{tool!r}]", scopes) for tool, scopes in tools.items()}
         self._on_error = on_error
         self._max_body = max_body
-        self._scopes_of = scopes_of
         self._token_type = token_type
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,10 +122,10 @@ class ToolScopes:
         try:
             names = called_tools(body)
         except NotJsonRpc:
-            if _claims_to_be_json(scope):
+            if _claims_to_be_json(scope) or is_json(body):
                 raise
             return self._requirement  # a form for a route of the application's own, which no MCP server reads
-        needed = dict.fromkeys(one for name in names for one in self._scopes_of(self._tools, name))
+        needed = dict.fromkeys(one for name in names for one in scopes_of(self._tools, name))
         return replace(self._requirement, scopes=(*self._requirement.scopes, *needed)) if needed else self._requirement
 
 

@@ -164,9 +164,11 @@ def _endpoint(issuer: str, endpoint: str, body: bytes, *, mutual_tls: bool) -> s
     if url is None:
         raise DiscoveryFailed(f"the metadata has no {endpoint}", code="no_endpoint")
     try:
-        secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
+        parts = secure_url(endpoint, url, allow_http=issuer.startswith("http://"))  # the origins are compared below
     except ConfigurationError as error:
         raise DiscoveryFailed(f"the metadata's {error}", code="bad_endpoint") from None
+    if alias is not None and parts.scheme == "http" and not issuer.startswith("http://"):
+        raise DiscoveryFailed(f"the metadata's {endpoint} for certificates is not https", code="bad_endpoint")
     if not isinstance(url, str) or (alias is None and origin_of(url) != origin_of(issuer)):
         raise DiscoveryFailed(f"the metadata's {endpoint} has another origin than the issuer", code="other_origin")
     return url
