@@ -160,9 +160,8 @@ def _read_token(command: argparse.ArgumentParser) -> str | bytes:
             if len(text) >= _TERMINAL_LINE:
                 command.error("a terminal cuts lines as long as this token; use a pipe or a file instead.")
         else:
-            stream = getattr(
-                sys.stdin, "buffer", sys.stdin
-            )  # read bytes: a file may be UTF-16, which a text stream rejects
+            # read bytes: a file may be UTF-16, which a text stream rejects
+            stream = getattr(sys.stdin, "buffer", sys.stdin)
             text = stream.read(MAX_PASTED_CHARACTERS + 1)
     except EOFError:
         pass
