@@ -34,6 +34,15 @@ def whole_number(setting: str, value: object, *, least: int, most: int, unit: st
     return value
 
 
+def text(setting: str, value: object) -> str:
+    """Check a non-empty string without white space around it."""
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{setting} must be a non-empty string.")
+    if value != value.strip():
+        raise ConfigurationError(f"{setting} has white space around it, such as the line break of a file.")
+    return value
+
+
 def strings(setting: str, value: object, *, what: str = "strings") -> tuple[str, ...]:
     """Check a collection of non-empty strings without white space around them, keeping its order and dropping repeats."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):

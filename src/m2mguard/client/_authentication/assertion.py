@@ -38,12 +38,16 @@ class AssertionFile:
             raise ConfigurationError("AssertionFile needs the path of a file.")
 
     def proof(self, request: ProofRequest) -> Proof:
-        """What the file holds at this moment."""
+        """What the file holds at this moment.
+
+        Raises:
+            ProofUnavailable: it cannot be read, or holds no JWT.
+        """
         try:
             with Path(self.path).open("rb") as file:
                 content = file.read(MAX_ASSERTION_BYTES + 1)
         except OSError as error:
-            why = os.strerror(error.errno) if error.errno else type(error).__name__
+            why = error.strerror or type(error).__name__
             raise ProofUnavailable(
                 "client_assertion", f"the assertion file {self.path} cannot be read: {why}"
             ) from None
@@ -69,7 +73,11 @@ class Assertion:
             raise ConfigurationError("Assertion needs a plain (not async) function that returns a JWT.")
 
     def proof(self, request: ProofRequest) -> Proof:
-        """What the function returns at this moment. Its error may hold a token, so only the type is reported."""
+        """What the function returns at this moment. Its error may hold a token, so only the type is reported.
+
+        Raises:
+            ProofUnavailable: it raised, or returned no JWT.
+        """
         try:
             token = self.fetch()
         except Exception as error:  # noqa: BLE001 - the function is not ours, and may raise anything
@@ -80,6 +88,11 @@ class Assertion:
 
 def assertion_proof(request: ProofRequest, assertion: object, *, what: str) -> Proof:
     """The proof by an assertion.
+
+    Args:
+        request: for which token request.
+        assertion: what was found.
+        what: names where it was found, for the message.
 
     Raises:
         ProofUnavailable: it is no JWT in compact form.

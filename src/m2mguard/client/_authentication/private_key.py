@@ -57,7 +57,11 @@ class PrivateKeyJwt:
             raise ConfigurationError(f"PrivateKeyJwt: {error}.") from None
 
     def proof(self, request: ProofRequest) -> Proof:
-        """A new assertion."""
+        """A new assertion.
+
+        Raises:
+            ProofUnavailable: the files of the key or of its certificate cannot be used any more.
+        """
         try:
             signer = self._signer()
         except UnusableKey as error:

@@ -86,7 +86,7 @@ def _content(what: str, given: Content) -> bytes:
         with Path(given).open("rb") as file:
             return file.read(MAX_PEM_BYTES)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        why = error.strerror or type(error).__name__
         raise UnusableKey(f"the file {given} cannot be read: {why}") from None
 
 
