@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from m2mguard._asgi.scope import no_application
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import OnError
@@ -95,7 +96,7 @@ class M2MAuth(AuthProvider):
             ),
         ]
         for one in self._middleware:  # an invalid argument is found now, and not when the server starts
-            one.cls(_nothing, *one.args, **one.kwargs)
+            one.cls(no_application, *one.args, **one.kwargs)
         super().__init__()
 
     def get_middleware(self) -> list[Middleware]:
@@ -125,10 +126,6 @@ def scopes_of_address(tools: Mapping[str, tuple[str, ...]], name: str) -> tuple[
     local = address[1]
     possible = [tool for tool in tools if tool == local or tool.endswith(local)] or list(tools)
     return tuple(dict.fromkeys(scope for tool in possible for scope in tools[tool]))
-
-
-async def _nothing(_scope: object, _receive: object, _send: object) -> None:
-    """An application, to try arguments on."""
 
 
 def __dir__() -> list[str]:

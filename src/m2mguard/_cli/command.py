@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from m2mguard._cli import health_command, why_command
+from m2mguard._cli import health_command, why_command, why_page
 from m2mguard._cli.arguments import create_parsers
 from m2mguard._cli.client_credentials import read_token_request
 from m2mguard._cli.command_setup import collect_settings, read_setup
@@ -124,7 +124,7 @@ def _show_progress(text: str) -> None:
 
 def _run_why(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
     if options.markdown:
-        output.line(why_command.format_markdown().removesuffix("\n"))
+        output.line(why_page.format_markdown().removesuffix("\n"))
     elif options.code is None:
         why_command.show_codes(output)
     else:
