@@ -13,8 +13,7 @@ from m2mguard.errors import ConfigurationError
 from m2mguard.testing._minting import SHOPPING_API
 from m2mguard.testing._tenant import Application, Membership, Resource
 from m2mguard.testing._tenant_options import (
-    EXAMPLE_APP,
-    example_application,
+    example_applications,
     example_resources,
     read_applications,
     read_resource,
@@ -56,9 +55,7 @@ def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] 
     resources = {name: _read_api(name, value) for name, value in _read_tables(document, "apis").items()}
     resources = resources | read_resources(apis) or example_resources()
     applications = {name: _read_app(name, value, resources) for name, value in _read_tables(document, "apps").items()}
-    applications = applications | read_applications(apps, resources) or {
-        EXAMPLE_APP: example_application(EXAMPLE_APP, resources)
-    }
+    applications = applications | read_applications(apps, resources) or example_applications(resources)
     return TenantSettings(apis=MappingProxyType(resources), apps=MappingProxyType(applications))
 
 
