@@ -47,9 +47,8 @@ class AgeClock:
         return self._after_jump()
 
     def _after_jump(self) -> float:
-        apart, jumps = (
-            self._seen
-        )  # before the clocks: a late thread then repeats what another has found, and adds nothing
+        # before the clocks: a late thread then repeats what another has found, and adds nothing
+        apart, jumps = self._seen
         before, wall, monotonic = self._monotonic(), self._wall(), self._monotonic()
         if wall - monotonic - apart > JUMP_S:  # so also if this thread had to wait between two readings
             jumps += wall - monotonic - apart

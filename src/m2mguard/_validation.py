@@ -15,6 +15,7 @@ _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 39
 OriginParts = tuple[str, str | None, int | None]
 """Scheme, host and port of a URL."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def number(setting: str, value: object, *, least: float, most: float, unit: str = "seconds") -> float:
@@ -31,6 +32,17 @@ def whole_number(setting: str, value: object, *, least: int, most: int, unit: st
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(f"{setting} must be a whole number of {unit}.")
     number(setting, value, least=least, most=most, unit=unit)
+    return value
+
+
+def text(setting: str, value: object) -> str:
+    """Check a non-empty string that UTF-8 can write, without white space around it."""
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{setting} must be a non-empty string.")
+    if value != value.strip():
+        raise ConfigurationError(f"{setting} has white space around it, such as the line break of a file.")
+    if _SURROGATE.search(value):
+        raise ConfigurationError(f"{setting} is no text in UTF-8; check the encoding of the file or the environment.")
     return value
 
 

@@ -163,7 +163,10 @@ def requires(
 def readiness(server: ResourceServer) -> Handler:
     """Make the handler of a readiness probe. Register it: `web.get("/readyz", handler)`.
 
-    It never waits; where there are no usable keys it starts a fetch in the background. See `ResourceServer.readiness`.
+    It never waits; where there are no usable keys it starts a fetch in the background.
+
+    Args:
+        server: says whether tokens can be checked; see `ResourceServer.readiness`.
     """
 
     async def ready(_request: web.Request) -> web.Response:

@@ -162,6 +162,9 @@ class BearerAuthMiddleware:
 def caller_of(scope: Mapping[str, object]) -> Caller:
     """The application that sent this request or opened this WebSocket: `scope["auth"]`, typed.
 
+    Args:
+        scope: the ASGI scope that the application below the middleware was given.
+
     Raises:
         RuntimeError: nothing protects this request, or its path is public.
     """

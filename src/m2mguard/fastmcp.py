@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from m2mguard._asgi.scope import no_application
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import OnError
@@ -93,7 +94,7 @@ class M2MAuth(AuthProvider):
             ),
         ]
         for one in self._middleware:  # an invalid argument is found now, and not when the server starts
-            one.cls(_nothing, *one.args, **one.kwargs)
+            one.cls(no_application, *one.args, **one.kwargs)
         super().__init__()
 
     def get_middleware(self) -> list[Middleware]:

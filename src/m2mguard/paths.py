@@ -1,6 +1,7 @@
 """`PublicPaths`: matches a path and a method against the entries of `public=`. Pure: no Host, query or forwarded header is read.
 
-Only canonical paths can be public: whatever a router, a proxy or a file system might read differently stays protected.
+Only canonical paths can be public: whatever a router, a proxy or a file system might read differently stays protected. What else depends
+on a path (the metadata's own, `paths` of forward-auth) finds here which paths are canonical, too.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from m2mguard._cli.why_command import format_markdown, list_codes
+from m2mguard._cli.why_command import list_codes
+from m2mguard._cli.why_page import format_markdown
 from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons import codes as c
 from m2mguard._reporting import log_lines

@@ -1,7 +1,6 @@
 """The contract's application in plain ASGI, Starlette, FastAPI and Quart."""
 
 import json
-import re
 from typing import Annotated, Any, ClassVar
 
 import anyio
@@ -22,14 +21,12 @@ from m2mguard.testing.contract import (
     OWN_FIELDS,
     OWN_REFUSAL,
     STREAM,
-    ApplicationFailure,
     ContractRequest,
     ContractResponse,
     Protection,
     shown,
 )
-
-ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+from tests.contract.application import ALL_METHODS, failure, tenant_of
 
 
 def send_with(client: Any, request: ContractRequest) -> ContractResponse:
@@ -54,8 +51,7 @@ class PlainASGI:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        found = re.fullmatch(r"/tenants/([^/]+)/caller", request["path"])
-        return found and found[1]
+        return tenant_of(request["path"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = BearerAuthMiddleware(
@@ -74,7 +70,7 @@ class PlainASGI:
                 status, fields, body = OWN_REFUSAL
                 chunks = (body,)
             case "/failure":
-                application_failure()
+                failure()
         headers = [(name.encode(), value.encode()) for name, value in fields]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         for chunk in chunks:
@@ -91,16 +87,16 @@ class StarletteHarness:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        return PlainASGI().tenant(request)
+        return tenant_of(request["path"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = Starlette(
             routes=[
                 *self._routes("/caller", "/tenants/{tenant}/caller", "/healthz", "/docs/page"),
                 Mount("/mounted", routes=self._routes("/caller")),
-                Route("/stream", lambda _: StreamingResponse(_stream(), headers=dict(OWN_FIELDS))),
-                Route("/refusal", lambda _: _own_refusal()),
-                Route("/failure", lambda _: application_failure()),
+                Route("/stream", starlette_stream),
+                Route("/refusal", starlette_refusal),
+                Route("/failure", failure),
             ]
         )
         app.add_middleware(
@@ -142,15 +138,9 @@ class FastAPIHarness:
         app.include_router(who, prefix="/tenants/{tenant}")
         app.include_router(who, prefix="/mounted")
 
-        @app.get("/stream", dependencies=[Depends(requires)])
-        def stream() -> Any:
-            return StreamingResponse(_stream(), headers=dict(OWN_FIELDS))
-
-        @app.get("/refusal", dependencies=[Depends(requires)])
-        def refusal() -> Any:
-            return _own_refusal()
-
-        app.get("/failure", dependencies=[Depends(requires)])(application_failure)
+        app.get("/stream", dependencies=[Depends(requires)])(starlette_stream)
+        app.get("/refusal", dependencies=[Depends(requires)])(starlette_refusal)
+        app.get("/failure", dependencies=[Depends(requires)])(lambda: failure())
 
         @app.get("/healthz")
         @app.get("/docs/page")
@@ -176,7 +166,7 @@ class QuartHarness:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        return PlainASGI().tenant(request)
+        return tenant_of(request["path"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         try:
@@ -208,7 +198,7 @@ class QuartHarness:
             status, fields, body = OWN_REFUSAL
             return body, status, dict(fields)
 
-        app.add_url_rule("/failure", view_func=application_failure)
+        app.add_url_rule("/failure", view_func=failure)
         app.asgi_app = BearerAuthMiddleware(
             app.asgi_app, protection.server, requires=protection.requirement, public=protection.public
         )
@@ -231,7 +221,11 @@ def _caller_in(connection: Any) -> Any:
     return shown(connection.scope.get("auth"))
 
 
-def _own_refusal() -> StarletteResponse:
+async def starlette_stream(_request: StarletteRequest) -> StarletteResponse:
+    return StreamingResponse(_stream(), headers=dict(OWN_FIELDS))
+
+
+async def starlette_refusal(_request: StarletteRequest) -> StarletteResponse:
     status, fields, body = OWN_REFUSAL
     return StarletteResponse(body, status_code=status, headers=dict(fields))
 
@@ -239,7 +233,3 @@ def _own_refusal() -> StarletteResponse:
 async def _stream() -> Any:
     for chunk in STREAM:
         yield chunk
-
-
-def application_failure() -> Any:
-    raise ApplicationFailure("the application's own")

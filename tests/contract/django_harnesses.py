@@ -1,6 +1,5 @@
 """The contract's application in Django: sync and async views, the middleware under both, and Django REST framework."""
 
-import re
 import types
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -19,12 +18,12 @@ from m2mguard.testing.contract import (
     OWN_FIELDS,
     OWN_REFUSAL,
     STREAM,
-    ApplicationFailure,
     ContractRequest,
     ContractResponse,
     Protection,
     shown,
 )
+from tests.contract.application import failure, tenant_of
 from tests.contract.wsgi_harnesses import environ_of
 
 
@@ -107,8 +106,7 @@ class DjangoMiddleware(DjangoViews):
     middleware: ClassVar[list[str]] = ["m2mguard.django.M2MGuardMiddleware"]
 
     def tenant(self, request: Any) -> str | None:
-        found = re.fullmatch(r"/tenants/([^/]+)/caller", request.path_info)
-        return found and found[1]
+        return tenant_of(request.path_info)
 
     def _setting(self, protection: Protection) -> dict[str, Any]:
         return {"PUBLIC": protection.public, "REQUIRES": protection.requirement}
@@ -178,7 +176,3 @@ def stream(request: Any) -> Any:
 def refusal(request: Any) -> Any:
     status, fields, body = OWN_REFUSAL
     return HttpResponse(body, status=status, headers=dict(fields))
-
-
-def failure(request: Any) -> Any:
-    raise ApplicationFailure("the application's own")

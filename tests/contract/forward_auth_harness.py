@@ -1,6 +1,5 @@
 """The contract's application behind a proxy in this process, which asks `ForwardAuth` and passes a signed identity on."""
 
-import re
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from m2mguard import Caller, Requirement, ResourceServer
 from m2mguard.forward_auth import JWKS_PATH, ForwardAuth, OriginalRequest, identity_issuer
 from m2mguard.testing.contract import ContractRequest, ContractResponse, Protection
 from tests.contract.aiohttp_harnesses import ASCII_BUT_SPACE
+from tests.contract.application import tenant_of
 from tests.contract.asgi_harnesses import PlainASGI, send_with, url_of
 
 IDENTITY_KEY = ec.derive_private_key(2026, ec.SECP256R1()).private_bytes(
@@ -27,8 +27,7 @@ class ForwardAuthHarness:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: OriginalRequest) -> str | None:
-        found = re.fullmatch(r"/tenants/([^/]+)/caller", request.plain_path or "")
-        return found and found[1]
+        return tenant_of(request.plain_path or "")
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         mounted = [

@@ -22,7 +22,8 @@ from m2mguard.testing.contract import (
     Protection,
     shown,
 )
-from tests.contract.asgi_harnesses import ALL_METHODS, PlainASGI, send_with
+from tests.contract.application import ALL_METHODS, failure, tenant_of
+from tests.contract.asgi_harnesses import send_with
 
 # Litestar's router answers 404 for a path without a route before any middleware, so there is a route for each of them.
 ANY_OTHER = [
@@ -48,8 +49,8 @@ def application(guards: Sequence[Any] = (), plugins: Sequence[InitPlugin] = ()) 
         return litestar.Response(body, status_code=status, headers=dict(fields), media_type="text/x-own")
 
     @litestar.get("/failure", guards=guards)
-    async def failure() -> None:
-        raise ApplicationFailure("the application's own")
+    async def fail() -> None:
+        failure()
 
     def raise_again(_: Any, error: ApplicationFailure) -> Any:
         raise error
@@ -59,7 +60,7 @@ def application(guards: Sequence[Any] = (), plugins: Sequence[InitPlugin] = ()) 
             litestar.route(PROTECTED, http_method=methods, status_code=200, guards=guards)(who),
             litestar.route(["/healthz", "/docs/page"], http_method=methods, status_code=200)(who),
             litestar.route(ANY_OTHER, http_method=methods, status_code=200)(who),
-            stream, refusal, failure,
+            stream, refusal, fail,
         ],
         exception_handlers={ApplicationFailure: raise_again},
         logging_config=None,  # by default it configures the logging of the whole process
@@ -79,7 +80,7 @@ class LitestarHarness:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        return PlainASGI().tenant(request)
+        return tenant_of(request["path"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = BearerAuthMiddleware(

@@ -1,26 +1,23 @@
 """The contract's application in the MCP SDK and in FastMCP: as routes beside the MCP endpoint, which have the same middleware above."""
 
-import re
 from typing import Any, ClassVar
 
 from fastmcp import FastMCP
 from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
 
 from m2mguard.fastmcp import M2MAuth
 from m2mguard.mcp import current_caller, protect
 from m2mguard.testing.contract import (
-    OWN_FIELDS,
-    OWN_REFUSAL,
-    STREAM,
     ContractRequest,
     ContractResponse,
     Protection,
     shown,
 )
-from tests.contract.asgi_harnesses import ALL_METHODS, application_failure, send_with
+from tests.contract.application import ALL_METHODS, failure, tenant_of
+from tests.contract.asgi_harnesses import send_with, starlette_refusal, starlette_stream
 
 TOOLS = {"some_tool": ["read:orders"]}  # so that each body is read
 
@@ -32,8 +29,7 @@ class MCPHarness:
     names_scopes: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        found = re.fullmatch(r"/tenants/([^/]+)/caller", request["path"])
-        return found and found[1]
+        return tenant_of(request["path"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         mcp = MCPServer("contract", log_level="ERROR")
@@ -61,8 +57,8 @@ class FastMCPHarness(MCPHarness):
 def add_routes(mcp: MCPServer[Any] | FastMCP[Any]) -> None:
     for path in ("/caller", "/tenants/{tenant}/caller", "/mounted/caller", "/healthz", "/docs/page"):
         mcp.custom_route(path, ALL_METHODS)(_show_caller)
-    mcp.custom_route("/stream", ["GET"])(_stream)
-    mcp.custom_route("/refusal", ["GET"])(_refuse)
+    mcp.custom_route("/stream", ["GET"])(starlette_stream)
+    mcp.custom_route("/refusal", ["GET"])(starlette_refusal)
     mcp.custom_route("/failure", ["GET"])(_fail)
 
 
@@ -74,14 +70,5 @@ async def _show_caller(_request: Request) -> Response:
     return JSONResponse(shown(caller))
 
 
-async def _stream(_request: Request) -> Response:
-    return StreamingResponse(iter(STREAM), headers=dict(OWN_FIELDS))
-
-
-async def _refuse(_request: Request) -> Response:
-    status, fields, body = OWN_REFUSAL
-    return Response(body, status, headers=dict(fields))
-
-
 async def _fail(_request: Request) -> Response:
-    return application_failure()
+    return failure()

@@ -9,9 +9,8 @@ from ninja import NinjaAPI, Router
 
 from m2mguard.ninja import M2MAuth
 from m2mguard.testing.contract import Protection
-from tests.contract.django_harnesses import DjangoAsyncViews, DjangoViews, failure, refusal, stream, who
-
-ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+from tests.contract.application import ALL_METHODS, failure
+from tests.contract.django_harnesses import DjangoAsyncViews, DjangoViews, refusal, stream, who
 
 
 class NinjaOperations(DjangoViews):

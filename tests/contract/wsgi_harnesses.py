@@ -1,7 +1,6 @@
 """The contract's application in plain WSGI, and in Flask as a whole app, with decorated views, and with async views."""
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -17,15 +16,13 @@ from m2mguard.testing.contract import (
     OWN_FIELDS,
     OWN_REFUSAL,
     STREAM,
-    ApplicationFailure,
     ContractRequest,
     ContractResponse,
     Protection,
     shown,
 )
 from m2mguard.wsgi import BearerAuthMiddleware
-
-ALL_METHODS = ["GET", "HEAD", "POST", "OPTIONS"]
+from tests.contract.application import ALL_METHODS, failure, tenant_of
 
 
 def environ_of(request: ContractRequest) -> dict[str, Any]:
@@ -53,8 +50,7 @@ class PlainWSGI:
     matches_public_paths: ClassVar[bool] = True
 
     def tenant(self, request: Any) -> str | None:
-        found = re.fullmatch(r"/tenants/([^/]+)/caller", request["PATH_INFO"])
-        return found and found[1]
+        return tenant_of(request["PATH_INFO"])
 
     def send(self, protection: Protection, request: ContractRequest) -> ContractResponse:
         app = BearerAuthMiddleware(
@@ -74,7 +70,7 @@ class PlainWSGI:
                 status, fields, body = OWN_REFUSAL
                 chunks = [body]
             case "/failure":
-                raise ApplicationFailure("the application's own")
+                failure()
         start_response(f"{status} Own", list(fields))
         return [] if environ["REQUEST_METHOD"] == "HEAD" else chunks
 
@@ -158,7 +154,3 @@ def stream() -> Any:
 def refusal() -> Any:
     status, fields, body = OWN_REFUSAL
     return body, status, dict(fields)
-
-
-def failure() -> Any:
-    raise ApplicationFailure("the application's own")

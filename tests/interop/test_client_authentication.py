@@ -131,9 +131,8 @@ def test_a_certificate_that_is_replaced_is_shown_at_the_next_request(oidc_provid
     source = source_at(oidc_provider, "certificate", MutualTls(certificate, key, str(ca)), clock=clock, monotonic=clock)
     with pytest.raises(TokenRequestRefused):
         source.token()
-    certificate.write_bytes(
-        oidc_provider.certificate.certificate
-    )  # in the middle of a rotation: the old pair stays in use
+    # in the middle of a rotation: the old pair stays in use
+    certificate.write_bytes(oidc_provider.certificate.certificate)
     clock.advance(61)
     with pytest.raises(TokenRequestRefused):
         source.token()

@@ -62,3 +62,7 @@ def route_of(scope: Scope) -> tuple[str, str]:
 def without_caller(scope: Scope) -> Scope:
     """The scope without a caller that something above may have put there."""
     return {name: value for name, value in scope.items() if name not in ("auth", "user")}
+
+
+async def no_application(_scope: object, _receive: object, _send: object) -> None:
+    """Does nothing: to build a middleware for its arguments alone."""

@@ -84,9 +84,8 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
         return subparser
 
     explain = add_command("explain", "explain why a token is accepted or refused", _EXPLAIN, _EXPLAIN_EPILOG)
-    explain.add_argument(
-        "source", nargs="*", help=argparse.SUPPRESS
-    )  # "-" is accepted: many tools use it for standard input
+    # "-" is accepted: many tools use it for standard input
+    explain.add_argument("source", nargs="*", help=argparse.SUPPRESS)
     explain.add_argument(
         "--scope", action="append", default=[], help="a scope that the route requires; may be repeated"
     )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from m2mguard._cli import health_command, why_command
+from m2mguard._cli import health_command, why_command, why_page
 from m2mguard._cli.arguments import create_parsers
 from m2mguard._cli.client_credentials import read_token_request
 from m2mguard._cli.command_setup import collect_settings, read_setup
@@ -124,7 +124,7 @@ def _show_progress(text: str) -> None:
 
 def _run_why(command: argparse.ArgumentParser, options: argparse.Namespace, output: Output) -> int:
     if options.markdown:
-        output.line(why_command.format_markdown().removesuffix("\n"))
+        output.line(why_page.format_markdown().removesuffix("\n"))
     elif options.code is None:
         why_command.show_codes(output)
     else:
@@ -160,9 +160,8 @@ def _read_token(command: argparse.ArgumentParser) -> str | bytes:
             if len(text) >= _TERMINAL_LINE:
                 command.error("a terminal cuts lines as long as this token; use a pipe or a file instead.")
         else:
-            stream = getattr(
-                sys.stdin, "buffer", sys.stdin
-            )  # read bytes: a file may be UTF-16, which a text stream rejects
+            # read bytes: a file may be UTF-16, which a text stream rejects
+            stream = getattr(sys.stdin, "buffer", sys.stdin)
             text = stream.read(MAX_PASTED_CHARACTERS + 1)
     except EOFError:
         pass

@@ -16,13 +16,8 @@ from m2mguard.issuer import Issuer
 
 REMOVED_BY_GOOGLE = "SIGNATURE_REMOVED_BY_GOOGLE"  # Cloud Run replaces a signature that it has checked with this text
 
-_SIGNATURE_BYTES = {
-    "ES256": (64,),
-    "ES384": (96,),
-    "ES512": (132,),
-    "EdDSA": (64,),
-    "Ed25519": (64,),
-}  # RFC 7518 section 3.4
+# RFC 7518 section 3.4, RFC 8037 section 3.1
+_SIGNATURE_BYTES = {"ES256": (64,), "ES384": (96,), "ES512": (132,), "EdDSA": (64,), "Ed25519": (64,)}
 _RSA_BYTES = (256, 384, 512)  # the length of the key
 
 

@@ -48,10 +48,8 @@ def check_address(host: str, port: int, *, port_setting: str) -> None:
                 trial.bind(address)
             usable = True
         except OSError as error:
-            if error.errno not in (
-                errno.EADDRNOTAVAIL,
-                errno.EAFNOSUPPORT,
-            ):  # localhost may have an address that is off
+            # localhost may have an address that is off
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 raise ConfigurationError(f"{port_setting} {port}: {error.strerror}.") from None
     if not usable:
         raise ConfigurationError(f"--host {host}: this is not an address of this machine.")

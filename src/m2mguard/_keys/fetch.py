@@ -165,9 +165,8 @@ class KeyFetcher:
 
     def _moved(self, fetched: Fetched, now: float, get: _Get) -> Fetched:
         """The key set at the place that the metadata names now, if that is another one and has usable keys; else what was fetched."""
-        with contextlib.suppress(
-            TransportError, DiscoveryFailed, FetchFailed, UnusableKeySet
-        ):  # the key set that we have is good
+        # whatever fails here, the key set that we have is good
+        with contextlib.suppress(TransportError, DiscoveryFailed, FetchFailed, UnusableKeySet):
             jwks_uri = self._endpoint.find(get, now, max_age_s=0)
             self._endpoint.found_at = now
             if jwks_uri != fetched.jwks_uri:

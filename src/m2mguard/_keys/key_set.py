@@ -19,9 +19,8 @@ from m2mguard._token.strict_json import without_byte_order_mark
 MAX_KEYS_PER_KID = 4
 _MAX_REASONS = 5  # are named for a set without a usable key: the message goes into logs
 _MAX_DEPTH = 16  # deeper members are not part of any key
-_STRUCTURE = re.compile(
-    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL
-)  # whole strings, and every bracket outside them
+# Whole strings, and every bracket outside them.
+_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{\]}]', re.DOTALL)
 # No number means anything in a key, so each may be as odd as it likes; of two members of one name the last counts (RFC 7517 section 4).
 _DECODER = json.JSONDecoder(parse_int=float, parse_float=float, parse_constant=float)
 

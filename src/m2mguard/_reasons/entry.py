@@ -42,6 +42,13 @@ class Entry:
         return self.place or self.code
 
 
+def entry_without_status(
+    code: str, sentence: str, meaning: str, causes: tuple[str, ...], cures: tuple[str, ...], place: str = ""
+) -> Entry:
+    """An entry of something that no request is answered with. Arguments as for `Entry`."""
+    return Entry(code=code, status=None, sentence=sentence, meaning=meaning, causes=causes, cures=cures, place=place)
+
+
 def table(*entries: Entry) -> Mapping[str, Entry]:
     """Make a read-only mapping from code to entry."""
     return MappingProxyType({entry.code: entry for entry in entries})

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from m2mguard._reasons.entry import Entry, table
-
-
-def _entry(code: str, sentence: str, meaning: str, causes: tuple[str, ...], cures: tuple[str, ...]) -> Entry:
-    return Entry(code=code, status=None, sentence=sentence, meaning=meaning, causes=causes, cures=cures)
-
+from m2mguard._reasons.entry import entry_without_status, table
 
 EVENT_NAMES = table(
-    _entry(
+    entry_without_status(
         "TokenRefused",
         "a request was answered 400, 401 or 403",
         "The line has a code (`reason`) that says why.",
         ("Each reason has causes of its own.",),
         ("Here: run `m2mguard why` with the `reason` of the line, such as `m2mguard why expired`.",),
     ),
-    _entry(
+    entry_without_status(
         "KeysUnavailableEvent",
         "a request was answered 503, since its token cannot be checked",
         "The issuer's keys are not available. The line has a code (`problem`) that says why the last fetch failed.",
@@ -27,7 +22,7 @@ EVENT_NAMES = table(
             "Here: run `m2mguard doctor` where the API runs.",
         ),
     ),
-    _entry(
+    entry_without_status(
         "RefreshFailed",
         "the keys of an issuer could not be fetched",
         "The keys at hand stay in use until an hour after the last good fetch (`stale_for`). Without any, requests are answered 503. The "
@@ -35,7 +30,7 @@ EVENT_NAMES = table(
         ("The issuer is down or not reachable.", "The issuer's URL is wrong. Then there have never been keys."),
         ("Here: run `m2mguard why` with the `problem` of the line, such as `m2mguard why no_connection`.",),
     ),
-    _entry(
+    entry_without_status(
         "StaleServed",
         "tokens are checked with keys that are older than ttl",
         "The issuer does not answer, and the keys at hand may still be used (`stale_for`, an hour). A key that the issuer withdraws now is "
@@ -43,7 +38,7 @@ EVENT_NAMES = table(
         ("The issuer is down or not reachable; `RefreshFailed` in the log says why.",),
         ("Issuer: answer again within the time that the line names; after that the answer is 503.",),
     ),
-    _entry(
+    entry_without_status(
         "KeyWithdrawn",
         "the issuer withdrew a key",
         "The key is no longer in the issuer's key set. Tokens that it signed are refused from now on with the reason `unknown_key`.",
@@ -53,7 +48,7 @@ EVENT_NAMES = table(
             "Caller: get a new token, if the old one was signed by that key.",
         ),
     ),
-    _entry(
+    entry_without_status(
         "KeysRefreshed",
         "the keys of an issuer were fetched",
         "This is the usual event: keys are fetched every few minutes, as long as there are requests.",
@@ -62,7 +57,7 @@ EVENT_NAMES = table(
             "Here: nothing. If a key is named as not usable, `m2mguard keys` shows why, and whether tokens are signed by it.",
         ),
     ),
-    _entry(
+    entry_without_status(
         "UnknownKeyThrottled",
         "a token names an unknown key, and the issuer is not asked about it yet",
         "The issuer is asked about unknown keys at most twice in 30 seconds (`burst`, `cooldown`), whatever callers send. Until then such "
@@ -73,7 +68,7 @@ EVENT_NAMES = table(
             "Here: run `m2mguard keys` and compare the key ids with those of your tokens.",
         ),
     ),
-    _entry(
+    entry_without_status(
         "KeysLoadedFromFile",
         "the keys were read from the key file",
         "A process that has no keys yet takes those that an earlier process kept (`key_directory`), so that it can check tokens while the "
@@ -81,7 +76,7 @@ EVENT_NAMES = table(
         ("The process has just started.",),
         ("Here: nothing, unless `RefreshFailed` follows: then the issuer does not answer.",),
     ),
-    _entry(
+    entry_without_status(
         "KeyFileRejected",
         "the key file was not read, written or removed",
         "The process works without the file; if the issuer is down at its next start, it has no keys.",
@@ -91,35 +86,35 @@ EVENT_NAMES = table(
         ),
         ("Here: correct the owner and the permissions of `key_directory` as the line says.",),
     ),
-    _entry(
+    entry_without_status(
         "PlainHttpAllowed",
         "keys or tokens are fetched over plain http",
         "The setting `allow_http` accepts it. Anyone who controls the network in between chooses the keys, or reads the secret.",
         ("The issuer is asked inside a cluster, without TLS.",),
         ("Here: use https. If you keep http, then only inside a network that you trust.",),
     ),
-    _entry(
+    entry_without_status(
         "TokenRenewed",
         "this service fetched its own access token",
         "This is the usual event of a service that calls another (`m2mguard.client`).",
         ("There was no token yet, it will soon expire, or an API rejected it; `cause` says which.",),
         ("Here: nothing.",),
     ),
-    _entry(
+    entry_without_status(
         "RenewalFailed",
         "this service could not fetch its own access token",
         "The token at hand stays in use until it expires. The line has a code (`reason`) that says why.",
         ("The issuer refuses the client, or is not reachable.",),
         ("Here: run `m2mguard why` with the `reason` of the line, such as `m2mguard why wrong_secret`.",),
     ),
-    _entry(
+    entry_without_status(
         "ScopesDropped",
         "this service's own access token lacks scopes that were asked for",
         "The issuer granted fewer scopes than requested. The API called with it may answer 403.",
         ("The application has no role that grants these scopes.", "A scope is misspelt."),
         ("Issuer: give the application a role with these permissions.", "Caller: or do not request them."),
     ),
-    _entry(
+    entry_without_status(
         "TokenAccepted",
         "a token was found good",
         "This event is not logged. It is only for `on_event`, to be counted.",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from m2mguard._reasons.entry import Entry, table
+from m2mguard._reasons.entry import Entry, entry_without_status, table
 
 
 def _entry(code: str, sentence: str, meaning: str, causes: tuple[str, ...], cures: tuple[str, ...]) -> Entry:
     place = f"no-token-{code}"  # some of these codes are codes of a refusal, too
-    return Entry(code=code, status=None, sentence=sentence, meaning=meaning, causes=causes, cures=cures, place=place)
+    return entry_without_status(code, sentence, meaning, causes, cures, place)
 
 
 TOKEN_REQUESTS = table(

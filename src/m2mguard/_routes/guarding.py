@@ -13,11 +13,8 @@ _FORWARDING = (
     "a2wsgi.", "asgiref.", "corsheaders.", "ddtrace.", "django.", "fastapi.", "flask.", "litestar.", "opentelemetry.", "rest_framework.",
     "sentry_sdk.", "starlette.", "uvicorn.", "werkzeug.", "whitenoise.",
 )  # fmt: skip
-_ANSWERING = (
-    "django.middleware.cache",
-    "django.utils.decorators",
-    "werkzeug.middleware.",
-)  # a cache, or another application
+# A cache, or another application.
+_ANSWERING = ("django.middleware.cache", "django.utils.decorators", "werkzeug.middleware.")
 _HARMLESS = frozenset(("__init__", "__eq__", "__hash__", "__repr__", "authenticate_header", "responses"))
 
 

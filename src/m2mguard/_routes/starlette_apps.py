@@ -49,9 +49,8 @@ def survey_starlette(app: Any, seen: Seen, prefix: str, survey: Survey) -> Itera
     router = getattr(app, "router", app)
     _, seen, told = unwrap(router.middleware_stack, seen, prefix, inspect.ismethod)
     yield from told
-    spread = getattr(
-        sys.modules.get("fastapi.routing"), "iter_route_contexts", list
-    )  # included routers are kept as such
+    # FastAPI keeps included routers as such
+    spread = getattr(sys.modules.get("fastapi.routing"), "iter_route_contexts", list)
     for route in spread(app.routes):
         yield from _route(route, app, seen, prefix, survey)
     if not is_forwarding(module_of(router.default)):

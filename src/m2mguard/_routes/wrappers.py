@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
+from m2mguard._asgi.scope import no_application
 from m2mguard._routes.forwarding import always_calls, with_methods
 from m2mguard._routes.guarding import ObservedRoute, guards_around, is_forwarding, module_of
 from m2mguard._routes.report import RouteReport, own_answers
@@ -72,7 +73,7 @@ def guards_of_middleware(middleware: Any, root: str = "") -> Seen:
 
     if not (inspect.isclass(middleware.cls) and issubclass(middleware.cls, BearerAuthMiddleware)):
         return ()
-    return guards_around(middleware.cls(_nothing, *middleware.args, **middleware.kwargs), root=root)
+    return guards_around(middleware.cls(no_application, *middleware.args, **middleware.kwargs), root=root)
 
 
 def _module_called(kind: type) -> str:
@@ -101,7 +102,3 @@ def _may_answer_as_dispatch(function: Any) -> bool:
 def _function_of(wrapper: Any) -> object:
     function = getattr(wrapper, "dispatch_func", None)
     return function if inspect.isfunction(function) else type(wrapper)
-
-
-async def _nothing(scope: object, receive: object, send: object) -> None:
-    """An application that serves nothing."""

@@ -259,6 +259,9 @@ class ResourceServer:
         """For how many seconds the token of a Caller is still accepted, the leeway included; negative once it has expired. Pure CPU.
 
         For connections that outlive a request. Only the time is looked at: to notice a withdrawn key, authenticate again.
+
+        Args:
+            caller: of a token that this server has verified.
         """
         return caller.expires_at + self.settings.leeway - self._runtime.clocks.wall()
 

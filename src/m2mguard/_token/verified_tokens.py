@@ -131,9 +131,6 @@ def size_of(payload: bytes) -> int:
     if payload.rfind(b"{") or _OPENING_BRACKET in payload:
         containers = payload.count(b"{") + payload.count(b"[")
         values = commas + payload.count(b":") + containers
-    else:
-        containers, values = (
-            1,
-            2 * commas + 2,
-        )  # as nearly always: one object with nothing in it but names and plain values
+    else:  # as nearly always: one object with nothing in it but names and plain values
+        containers, values = 1, 2 * commas + 2
     return _ENTRY_BYTES + width * len(payload) + _VALUE_BYTES * values + _CONTAINER_BYTES * containers

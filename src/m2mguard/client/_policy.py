@@ -30,9 +30,8 @@ MARGIN_LEAST_S = 30.0
 MARGIN_MOST = 0.5  # of the life: a token that lives less than a minute is not renewed as soon as it is granted
 MARGIN_JITTER = 0.2
 JUST_FETCHED_S = 30.0
-REPLACEMENT_WAIT_S = (
-    1.0  # a rejected token may still be good for another API, so a slow endpoint must not hold its callers up
-)
+# A rejected token may still be good for another API, so a slow endpoint must not hold its callers up.
+REPLACEMENT_WAIT_S = 1.0
 
 
 class TokenAction(Enum):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url
 from m2mguard.client._access_token import AccessToken
-from m2mguard.client._authentication.choice import ClientAuthentication, chosen
+from m2mguard.client._authentication.choice import ClientAuthentication, choose_authentication
 from m2mguard.client._authentication.proof import Client
 from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
 from m2mguard.client._logto_refusals import read_logto_refusal
@@ -95,7 +95,10 @@ class TokenSource:
         pool = new_pool(
             issuer,
             token_endpoint,
-            Client(client_id=client_id, authentication=chosen(client_secret, client_authentication, authentication)),
+            Client(
+                client_id=client_id,
+                authentication=choose_authentication(client_secret, client_authentication, authentication),
+            ),
             AnswerRules(token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope == "granted"),
             timeout=timeout,
             allow_http=allow_http,

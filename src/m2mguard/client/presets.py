@@ -13,10 +13,9 @@ from typing import Required, TypedDict, Unpack
 
 from m2mguard import presets
 from m2mguard._clocks import Clock
-from m2mguard._validation import one_or_more, strings
+from m2mguard._validation import one_or_more, strings, text
 from m2mguard.client._authentication.choice import ClientAuthentication
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.proof import require_text
 from m2mguard.client._authentication.secret import SecretMethod
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
@@ -56,7 +55,7 @@ def auth0(domain: str, *, audience: str, scopes: Collection[str] = (), **options
     Raises:
         ConfigurationError: an invalid value.
     """
-    require_text("audience", audience)
+    text("audience", audience)
     return TokenSource(presets.auth0(domain).url, scopes=scopes, parameters={"audience": audience}, **options)
 
 
@@ -74,7 +73,7 @@ def entra(tenant_id: str, *, api: str, **options: Unpack[SourceOptions]) -> Toke
     Raises:
         ConfigurationError: an invalid value, or a `PrivateKeyJwt` without a certificate.
     """
-    require_text("api", api)
+    text("api", api)
     endpoint = f"https://login.microsoftonline.com/{tenant_id}/oauth2/v2.0/token"
     issuer = presets.entra(tenant_id).url  # checks the id
     way = options.get("authentication")
@@ -182,7 +181,7 @@ def hydra(url: str, *, audience: str, scopes: Collection[str] = (), **options: U
     Raises:
         ConfigurationError: an invalid value.
     """
-    require_text("audience", audience)
+    text("audience", audience)
     return TokenSource(presets.hydra(url).url, scopes=scopes, parameters={"audience": audience}, **options)
 
 

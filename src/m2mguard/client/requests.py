@@ -54,9 +54,8 @@ class TokenAuth(AuthBase):
     def _answered(self, token: AccessToken, response: requests.Response, **how: Any) -> requests.Response:
         """What requests runs on each answer, a redirect's and the one it leads to as well. `how` is how it was sent."""
         request = response.request
-        sent_ours = (
-            request.headers.get("Authorization") == token.authorization
-        )  # a redirect elsewhere does not carry it
+        # a redirect elsewhere does not carry our token
+        sent_ours = request.headers.get("Authorization") == token.authorization
         if response.status_code != 401 or not sent_ours:
             return response
         if not isinstance(request.body, bytes | str | None):

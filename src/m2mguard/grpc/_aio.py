@@ -17,7 +17,7 @@ from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream, wrapped
 from m2mguard.grpc._interceptor import Interceptor
-from m2mguard.grpc._policy import calling, expired
+from m2mguard.grpc._policy import CURRENT_CALLER, expired
 from m2mguard.grpc._thread_calls import CallEnded, OpenStream, abort
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -68,7 +68,7 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
             return self._thread_calls.wrap(behavior, handler, details, caller, cut)
 
         async def answer(request: Any, context: Context) -> Any:
-            calling.set(await self._still(caller, details, context))  # of this call's own task
+            CURRENT_CALLER.set(await self._still(caller, details, context))  # of this call's own task
             if not is_stream(handler) or not self._policy.is_limited(caller):
                 return await run(request, context)
             async with self._ending(context, caller, details):

@@ -24,7 +24,7 @@ _STATUSES: Final = MappingProxyType(
         503: grpc.StatusCode.UNAVAILABLE,
     }
 )
-calling: Final[contextvars.ContextVar[Caller]] = contextvars.ContextVar("m2mguard.grpc.calling")
+CURRENT_CALLER: Final[contextvars.ContextVar[Caller]] = contextvars.ContextVar("m2mguard.grpc.caller")
 
 
 def current_caller() -> Caller:
@@ -34,7 +34,7 @@ def current_caller() -> Caller:
         RuntimeError: no call is being handled here, nothing protects it, or its method is public.
     """
     try:
-        return calling.get()
+        return CURRENT_CALLER.get()
     except LookupError:
         raise RuntimeError(
             "there is no Caller: no Guard or AioGuard protects this call, or its method is public"
@@ -63,14 +63,14 @@ class Policy:
     def authenticate(self, details: grpc.HandlerCallDetails) -> Caller:
         """Verify the token of a call, and check what it asks for. Blocks where keys must be fetched."""
         first, *others = self.requirements(details.method)
-        caller = self.server.authenticate(authorization(details), first, request=details, route=_route(details))
+        caller = self.server.authenticate(_authorization(details), first, request=details, route=_route(details))
         self._authorize(caller, others, details)
         return caller
 
     async def aauthenticate(self, details: grpc.HandlerCallDetails) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
         first, *others = self.requirements(details.method)
-        caller = await self.server.aauthenticate(authorization(details), first, request=details, route=_route(details))
+        caller = await self.server.aauthenticate(_authorization(details), first, request=details, route=_route(details))
         self._authorize(caller, others, details)
         return caller
 
@@ -101,7 +101,7 @@ class Policy:
         return _STATUSES[answer.status], error.description, tuple(trailing)
 
 
-def authorization(details: grpc.HandlerCallDetails) -> list[str | bytes]:
+def _authorization(details: grpc.HandlerCallDetails) -> list[str | bytes]:
     """The values of a call's `authorization` metadata, in order."""
     return [value for name, value in details.invocation_metadata or () if name == "authorization"]
 

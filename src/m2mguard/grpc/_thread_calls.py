@@ -16,7 +16,7 @@ from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream
-from m2mguard.grpc._policy import Policy, calling, expired
+from m2mguard.grpc._policy import CURRENT_CALLER, Policy, expired
 from m2mguard.net._sweeper import Sweeper
 
 _SENDS_ITSELF = "experimental_non_blocking"
@@ -158,7 +158,7 @@ class ThreadCalls:
             except AnswerableError as error:
                 abort(context, self._policy, error)
         within = contextvars.copy_context()
-        within.run(calling.set, caller)
+        within.run(CURRENT_CALLER.set, caller)
         return OpenStream(self._policy, details, context, caller, cut), within
 
     @contextlib.contextmanager

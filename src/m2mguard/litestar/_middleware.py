@@ -17,10 +17,10 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
 
-PASSAGE: Final = "m2mguard.litestar"  # in the scope of a connection that has passed the middleware
-_ROUTED: Final = (
-    "m2mguard.litestar.routed"  # in the scope that the middleware sees: the one that Litestar's router has left
-)
+PASSAGE: Final = "m2mguard.litestar"
+"""In the scope of a connection that has passed the middleware: its `Passage`."""
+_ROUTED: Final = "m2mguard.litestar.routed"
+"""In the scope that the middleware sees: the scope that Litestar's router has left."""
 
 
 class Passage:

@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 
+from m2mguard._asgi.scope import no_application
 from m2mguard._asgi.sending import send_answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_metadata import ResourceMetadata
@@ -62,7 +63,7 @@ class M2MGuardPlugin(InitPlugin, ReceiveRoutePlugin):
             "preflight": preflight,
             "on_error": on_error,
         }
-        (guard,) = guards_of(BearerAuthMiddleware(_nowhere, server, **self._options))
+        (guard,) = guards_of(BearerAuthMiddleware(no_application, server, **self._options))
         self._guard = replace(guard, requirement=requires)
         mark(self, self._guard)
 
@@ -120,7 +121,3 @@ def _security(asked: list[Requirement]) -> list[dict[str, list[str]]]:
     scopes = [scope for one in asked for scope in one.scopes]
     choices = itertools.product(*(one.any_scope for one in asked if one.any_scope))
     return [{SCHEME: list(dict.fromkeys((*scopes, *choice)))} for choice in choices]
-
-
-async def _nowhere(scope: Any, receive: Any, send: Any) -> None:
-    """Stands for an application while the arguments of a plugin are checked."""

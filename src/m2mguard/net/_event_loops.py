@@ -33,9 +33,8 @@ def current_event_loop() -> Any:
         RuntimeError: neither runs the caller.
     """
     trio = sys.modules.get("trio.lowlevel")
-    if (
-        trio is not None and getattr(trio, "in_trio_task", bool)()
-    ):  # no such name: another thread is importing trio just now
+    # no such name in it: another thread is importing trio just now
+    if trio is not None and getattr(trio, "in_trio_task", bool)():
         return trio.current_trio_token()
     import asyncio
 

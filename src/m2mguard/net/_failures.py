@@ -25,9 +25,8 @@ from m2mguard.net._protocol import TransportError
 # Codes of OpenSSL 3 (x509_vfy.h), which `ssl.SSLCertVerificationError.verify_code` holds. Python has no names for them.
 _NOT_NOW = frozenset({9, 10})  # not yet valid, expired
 _ANOTHER_NAME = frozenset({62, 64})  # host name, IP address
-_UNKNOWN_AUTHORITY = frozenset(
-    {2, 7, 18, 19, 20, 21, 27, 28}
-)  # no issuer, another's signature, self-signed, not trusted
+# No issuer, another's signature, self-signed, not trusted.
+_UNKNOWN_AUTHORITY = frozenset({2, 7, 18, 19, 20, 21, 27, 28})
 _AGAINST_RFC_5280 = frozenset(range(79, 94))  # no CA, then what only X509_V_FLAG_X509_STRICT checks
 
 

@@ -69,9 +69,8 @@ class HttpTransport:
         Raises:
             TransportError: no connection, no valid certificate, no complete answer in time, or one that is too long; its `code` tells.
         """
-        from m2mguard.net._exchange import (
-            exchange,  # urllib3 opens a socket when it is imported, so not before the first use
-        )
+        # urllib3 opens a socket when it is imported, so not before the first use
+        from m2mguard.net._exchange import exchange
 
         return exchange(
             method,

@@ -12,8 +12,7 @@ from m2mguard.testing._local_issuer import LocalIssuer
 from m2mguard.testing._signing import ALGORITHMS
 from m2mguard.testing._tenant import DEFAULT_APPLICATIONS, DEFAULT_RESOURCES, Application, Resource
 from m2mguard.testing._tenant_options import (
-    EXAMPLE_APP,
-    example_application,
+    example_applications,
     example_resources,
     read_applications,
     read_resources,
@@ -84,7 +83,7 @@ def _read_tenant(apis: list[str], apps: list[str]) -> tuple[Mapping[str, Resourc
     if not apis and not apps:
         return DEFAULT_RESOURCES, DEFAULT_APPLICATIONS
     resources = read_resources(apis) or example_resources()
-    return resources, read_applications(apps, resources) or {EXAMPLE_APP: example_application(EXAMPLE_APP, resources)}
+    return resources, read_applications(apps, resources) or example_applications(resources)
 
 
 if __name__ == "__main__":

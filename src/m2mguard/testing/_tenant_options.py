@@ -9,14 +9,14 @@ from m2mguard.errors import ConfigurationError
 from m2mguard.testing._minting import SHOPPING_API
 from m2mguard.testing._tenant import DEFAULT_RESOURCES, Application, Resource
 
-EXAMPLE_APP: Final = "app-orders"
+_EXAMPLE_APP: Final = "app-orders"
 
 
 def read_resource(place: str, identifier: str, scopes: Iterable[str]) -> Resource:
     """Check an API identifier and its scopes.
 
     Args:
-        place: where they stand, for the message.
+        place: where they are given, for the message.
         identifier: the API identifier.
         scopes: the scopes that exist at this API.
 
@@ -56,7 +56,7 @@ def _read_application(text: str, resources: Mapping[str, Resource]) -> Applicati
     if not app_id.strip():
         raise ConfigurationError(f"--app {text}: give an App ID, such as app-orders.")
     if not given:
-        return example_application(app_id, resources)
+        return _application_with_every_scope(app_id, resources)
     granted = _split(listed)
     existing = dict.fromkeys(scope for one in resources.values() for scope in one.scopes)
     for scope in granted:
@@ -69,8 +69,7 @@ def _read_application(text: str, resources: Mapping[str, Resource]) -> Applicati
     return Application(secret=f"secret-of-{app_id}", name=app_id, scopes=scopes)
 
 
-def example_application(app_id: str, resources: Mapping[str, Resource]) -> Application:
-    """Create an application that has every scope of these APIs."""
+def _application_with_every_scope(app_id: str, resources: Mapping[str, Resource]) -> Application:
     return Application(
         secret=f"secret-of-{app_id}", name=app_id, scopes={api: tuple(one.scopes) for api, one in resources.items()}
     )
@@ -79,6 +78,11 @@ def example_application(app_id: str, resources: Mapping[str, Resource]) -> Appli
 def example_resources() -> dict[str, Resource]:
     """Create the APIs of a tenant for which none is named: the shopping API."""
     return {SHOPPING_API: DEFAULT_RESOURCES[SHOPPING_API]}
+
+
+def example_applications(resources: Mapping[str, Resource]) -> dict[str, Application]:
+    """Create the applications of a tenant for which none is named: one that has every scope of these APIs."""
+    return {_EXAMPLE_APP: _application_with_every_scope(_EXAMPLE_APP, resources)}
 
 
 def _split(text: str) -> tuple[str, ...]:

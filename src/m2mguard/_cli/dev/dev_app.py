@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from m2mguard._cli.dev.access_control import AccessControl, Sessions
 from m2mguard._cli.dev.explanation_rows import explain_text
-from m2mguard._cli.dev.page import EXAMPLE_PATH, Call, MintChoice, View, render_page
+from m2mguard._cli.dev.page import render_page
+from m2mguard._cli.dev.page_view import EXAMPLE_PATH, Call, MintChoice, View
 from m2mguard._cli.dev.tenant import FAULTS, DevTenant
 from m2mguard.errors import AnswerableError, ConfigurationError
 

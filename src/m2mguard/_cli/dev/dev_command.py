@@ -10,14 +10,8 @@ from m2mguard._cli.listening import check_address, read_port
 from m2mguard._validation import is_loopback, split_url
 from m2mguard.errors import ConfigurationError
 
-_ALGORITHMS = (
-    "ES256",
-    "ES384",
-    "ES512",
-    "RS256",
-    "PS256",
-    "EdDSA",
-)  # a copy from `m2mguard.testing`, which is not imported for --help
+# Some of those of `m2mguard.testing`, which is not imported for --help.
+_ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA")
 DEFAULT_PORT = "8630"
 DEFAULT_ISSUER_PORT = "3001"
 _EXTRA = 'm2mguard dev needs Starlette and uvicorn: pip install "m2mguard[dev]".'

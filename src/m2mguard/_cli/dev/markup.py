@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
+from m2mguard._cli.dev.access_control import FORM_TOKEN_FIELD
+
 
 def escape(value: object) -> str:
     """Escape a value for the text of an element or an attribute."""
@@ -61,3 +63,20 @@ def render_copyable(label: str, identifier: str, value: str, *, rows: int = 3) -
         f'<button type="button" class="quiet" data-copy="{escape(identifier)}">Copy'
         f'<span class="hidden"> {escape(label)}</span></button></div>'
     )
+
+
+def render_hidden(name: str, value: object) -> str:
+    """Render a field that is sent and not shown."""
+    return f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+
+
+def render_form(form_token: str, action: str, inner: str, *, look: str = "") -> str:
+    """Render a form with the session's token; what is inside is already markup."""
+    styled = f' class="{escape(look)}"' if look else ""
+    return f'<form method="post" action="{escape(action)}"{styled}>{render_hidden(FORM_TOKEN_FIELD, form_token)}{inner}</form>'
+
+
+def render_card(identifier: str, title: str, inner: str) -> str:
+    """Render a section with a heading; what is inside is already markup."""
+    heading = f'<h2 id="{escape(identifier)}">{escape(title)}</h2>'
+    return f'<section class="card" aria-labelledby="{escape(identifier)}">{heading}{inner}</section>'

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from m2mguard._cli.toml_files import check_members, read_toml
 from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
 from m2mguard.testing._minting import SHOPPING_API
 from m2mguard.testing._tenant import Application, Membership, Resource
 from m2mguard.testing._tenant_options import (
-    EXAMPLE_APP,
-    example_application,
+    example_applications,
     example_resources,
     read_applications,
     read_resource,
@@ -35,6 +33,11 @@ class TenantSettings:
     apis: Mapping[str, Resource]
     apps: Mapping[str, Application]
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of all APIs, each once."""
+        return tuple(dict.fromkeys(scope for api in self.apis.values() for scope in api.scopes))
+
 
 def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] = ()) -> TenantSettings:
     """Read the file, and add the options. Where neither names an API, or an application, there is the example.
@@ -47,25 +50,13 @@ def read_tenant(file: str | None, apis: Iterable[str] = (), apps: Iterable[str] 
     Raises:
         ConfigurationError: the file or an option is invalid; the message says what is expected.
     """
-    document = {} if file is None else _read_toml(file)
-    _check_member_names(document, "the file", ("apis", "apps"))
+    document = {} if file is None else read_toml(file, f"--config {file}")
+    check_members(document, "the file", ("apis", "apps"))
     resources = {name: _read_api(name, value) for name, value in _read_tables(document, "apis").items()}
     resources = resources | read_resources(apis) or example_resources()
     applications = {name: _read_app(name, value, resources) for name, value in _read_tables(document, "apps").items()}
-    applications = applications | read_applications(apps, resources) or {
-        EXAMPLE_APP: example_application(EXAMPLE_APP, resources)
-    }
+    applications = applications | read_applications(apps, resources) or example_applications(resources)
     return TenantSettings(apis=MappingProxyType(resources), apps=MappingProxyType(applications))
-
-
-def _read_toml(name: str) -> dict[str, Any]:
-    try:
-        with Path(name).open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"--config {name}: this is not TOML: {error}.") from None
-    except OSError as error:
-        raise ConfigurationError(f"--config {name}: the file cannot be read: {error.strerror}.") from None
 
 
 def _read_tables(document: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]:
@@ -77,18 +68,18 @@ def _read_tables(document: Mapping[str, Any], name: str) -> dict[str, dict[str, 
 
 def _read_api(identifier: str, table: Mapping[str, Any]) -> Resource:
     place = f'[apis."{identifier}"]'
-    _check_member_names(table, place, ("scopes",))
+    check_members(table, place, ("scopes",))
     return read_resource(place, identifier, _read_strings(table, "scopes", place))
 
 
 def _read_app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource]) -> Application:
     place = f"[apps.{app_id}]"
-    _check_member_names(table, place, ("secret", "name", "grants", "organizations"))
+    check_members(table, place, ("secret", "name", "grants", "organizations"))
     grants = _read_grants(table.get("grants", {}), f"[apps.{app_id}.grants]", apis)
     organizations = {}
     for name, one in _read_tables(table, "organizations").items():
         where = f"[apps.{app_id}.organizations.{name}]"
-        _check_member_names(one, where, ("permissions", "grants"))
+        check_members(one, where, ("permissions", "grants"))
         organizations[name] = Membership(
             permissions=_read_strings(one, "permissions", where),
             scopes=_read_grants(one.get("grants", {}), where, apis),
@@ -104,7 +95,7 @@ def _read_app(app_id: str, table: Mapping[str, Any], apis: Mapping[str, Resource
 def _read_grants(value: object, place: str, apis: Mapping[str, Resource]) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         raise ConfigurationError(f'{place}: grants map APIs to scopes: "{SHOPPING_API}" = ["read:orders"].')
-    for api, scopes in value.items():
+    for api in value:
         if api not in apis:
             raise ConfigurationError(f"{place}: there is no API {api!r} in this file. {did_you_mean(api, apis)}")
         unknown = [scope for scope in _read_strings(value, api, place) if scope not in apis[api].scopes]
@@ -112,7 +103,6 @@ def _read_grants(value: object, place: str, apis: Mapping[str, Resource]) -> dic
             raise ConfigurationError(
                 f"{place}: {api} has no scope {unknown[0]!r}. {did_you_mean(unknown[0], apis[api].scopes)}"
             )
-        del scopes
     return {api: _read_strings(value, api, place) for api in value}
 
 
@@ -121,9 +111,3 @@ def _read_strings(table: Mapping[str, Any], name: str, place: str) -> tuple[str,
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
         raise ConfigurationError(f'{place}: {name} must be a list of strings, such as ["read:orders"].')
     return tuple(value)
-
-
-def _check_member_names(table: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
-    for name in table:
-        if name not in names:
-            raise ConfigurationError(f"{place}: {name} is unknown. {did_you_mean(name, names)}")

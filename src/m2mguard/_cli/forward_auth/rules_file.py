@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from m2mguard._cli.toml_files import check_members, read_toml
 from m2mguard._server.requirement import Requirement
-from m2mguard._validation import did_you_mean
 from m2mguard.errors import ConfigurationError
 
 _REQUIREMENT = ("scopes", "any_scope", "app_ids", "issuers", "organization")
@@ -36,14 +34,8 @@ def read_rules(name: str) -> Rules:
     Raises:
         ConfigurationError: it cannot be read, or a value is invalid; the message says what is expected.
     """
-    try:
-        with Path(name).open("rb") as file:
-            document = tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{name}: this is not TOML: {error}.") from None
-    except OSError as error:
-        raise ConfigurationError(f"{name}: the file cannot be read: {error.strerror}.") from None
-    _check_names(document, name, ("public", "requires", "paths"))
+    document = read_toml(name, name)
+    check_members(document, name, ("public", "requires", "paths"))
     public, paths = document.get("public", []), document.get("paths", {})
     if not isinstance(public, list):
         raise ConfigurationError(f'{name}: public must be a list of paths, such as ["/healthz"].')
@@ -59,14 +51,8 @@ def read_rules(name: str) -> Rules:
 def _requirement(table: Any, place: str) -> Requirement:
     if not isinstance(table, dict):
         raise ConfigurationError(f'{place} must be a table with members such as scopes = ["read:orders"].')
-    _check_names(table, place, _REQUIREMENT)
+    check_members(table, place, _REQUIREMENT)
     try:
         return Requirement(**table)
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error}") from None
-
-
-def _check_names(table: Mapping[str, Any], place: str, names: tuple[str, ...]) -> None:
-    for name in table:
-        if name not in names:
-            raise ConfigurationError(f"{place}: {name} is unknown. {did_you_mean(name, names)}")

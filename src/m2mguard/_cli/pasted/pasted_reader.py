@@ -32,9 +32,8 @@ _VARIABLE = re.compile(
     r"|(?:process\.env\.|os\.environ)[\w.\[\]\"']*|(?:YOUR|MY|PASTE|INSERT)[_A-Z-]*TOKEN[_A-Z-]*"
 )
 _ELLIPSIS = re.compile(r"\.\.\.+|…|\[truncated\]|<truncated>")
-_NAME = re.compile(
-    r"(?=.{1,40}\Z)(?:[A-Z_]+|[a-z_-]+)(?:[. ](?:[A-Z_]+|[a-z_-]+))*"
-)  # a secret has digits, or mixes cases
+# A secret has digits, or mixes cases.
+_NAME = re.compile(r"(?=.{1,40}\Z)(?:[A-Z_]+|[a-z_-]+)(?:[. ](?:[A-Z_]+|[a-z_-]+))*")
 _LINE_CONTINUATION = re.compile(r"\\\r?\n")  # a shell's line continuation
 _QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u2039\u203a\u00ab\u00bb"
 _TOKEN = re.compile(

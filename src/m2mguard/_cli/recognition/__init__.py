@@ -15,9 +15,8 @@ from m2mguard.presets._named import issuer_named
 
 __all__ = ["GUID", "LOGTO_APP_ID", "IssuerKind", "RecognisedToken", "TokenKind", "Vocabulary", "recognise_token"]
 
-_SHELL_WORD = re.compile(
-    r"[A-Za-z0-9_:/.,-]+"
-)  # people paste a preset into a shell, and an attacker may have chosen `iss`
+# People paste a preset into a shell, and an attacker may have chosen `iss`.
+_SHELL_WORD = re.compile(r"[A-Za-z0-9_:/.,-]+")
 
 
 def recognise_token(header: Mapping[str, object], claims: Mapping[str, object]) -> RecognisedToken | None:

@@ -14,7 +14,7 @@ from m2mguard.errors import ConfigurationError
 ClientAuthentication = ClientSecret | PrivateKeyJwt | Assertion | AssertionFile | MutualTls | TokenExchange
 
 
-def chosen(
+def choose_authentication(
     secret: str | Callable[[], str] | None, method: SecretMethod, authentication: ClientAuthentication | None
 ) -> ClientAuthentication:
     """The way that was given: a secret, or an object.

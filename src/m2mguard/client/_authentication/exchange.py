@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from m2mguard._validation import text
 from m2mguard.client._authentication.assertion import Assertion, AssertionFile, secrets_of
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.proof import Proof, ProofRequest, require_text
+from m2mguard.client._authentication.proof import Proof, ProofRequest
 from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.errors import ConfigurationError
 
@@ -43,9 +44,9 @@ class TokenExchange:
             raise ConfigurationError("subject must be an AssertionFile or an Assertion of m2mguard.client.")
         if not isinstance(self.client, ClientSecret | PrivateKeyJwt | None):
             raise ConfigurationError("client must be a ClientSecret or a PrivateKeyJwt of m2mguard.client, or None.")
-        require_text("subject_token_type", self.subject_token_type)
+        text("subject_token_type", self.subject_token_type)
         if self.requested_token_type is not None:
-            require_text("requested_token_type", self.requested_token_type)
+            text("requested_token_type", self.requested_token_type)
 
     def proof(self, request: ProofRequest) -> Proof:
         """The token of this moment, and what proves who asks."""

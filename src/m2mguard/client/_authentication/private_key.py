@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from m2mguard._token.key_strength import UnusableKey
-from m2mguard._validation import number
+from m2mguard._validation import number, text
 from m2mguard.client._authentication.assertion import assertion_proof
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable, require_text
+from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,14 +53,18 @@ class PrivateKeyJwt:
         number("lifetime", self.lifetime, least=10, most=600)
         for setting in ("key_id", "assertion_audience"):
             if (value := getattr(self, setting)) is not None:
-                require_text(setting, value)
+                text(setting, value)
         try:
             self._signer()
         except UnusableKey as error:
             raise ConfigurationError(f"PrivateKeyJwt: {error}.") from None
 
     def proof(self, request: ProofRequest) -> Proof:
-        """A new assertion."""
+        """A new assertion.
+
+        Raises:
+            ProofUnavailable: the files of the key or of its certificate cannot be used any more.
+        """
         try:
             signer = self._signer()
         except UnusableKey as error:

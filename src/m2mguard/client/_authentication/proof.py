@@ -1,16 +1,13 @@
-"""What one token request carries to prove who asks, and what makes it. Types only."""
+"""What one token request carries to prove who asks, and who makes it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from m2mguard._reasons.codes import TokenRequestReason
-from m2mguard.errors import ConfigurationError
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from m2mguard._validation import text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +69,10 @@ class Authentication(Protocol):
 class Client:
     """The application that asks: its id, and its way to prove it.
 
+    Args:
+        client_id: its id at the issuer.
+        authentication: makes the proof.
+
     Raises:
         ConfigurationError: the id is empty, or has white space around it.
     """
@@ -80,7 +81,7 @@ class Client:
     authentication: Authentication = field(repr=False)
 
     def __post_init__(self) -> None:
-        require_text("client_id", self.client_id)
+        text("client_id", self.client_id)
 
     def proof(self, *, issuer: str, now_s: float) -> Proof:
         """Make the proof for one token request. May block.
@@ -89,13 +90,3 @@ class Client:
             ProofUnavailable: none can be made now.
         """
         return self.authentication.proof(ProofRequest(client_id=self.client_id, issuer=issuer, now_s=now_s))
-
-
-def require_text(setting: str, value: object) -> None:
-    """Raise ConfigurationError unless this is text that UTF-8 can write, without white space around it."""
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{setting} must be a non-empty string.")
-    if value != value.strip():
-        raise ConfigurationError(f"{setting} has white space around it, such as the line break of a file.")
-    if _SURROGATE.search(value):
-        raise ConfigurationError(f"{setting} is no text in UTF-8; check the encoding of the file or the environment.")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
-from m2mguard._validation import is_async
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable, require_text
+from m2mguard._validation import is_async, text
+from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
 SecretMethod = Literal["client_secret_basic", "client_secret_post"]
@@ -40,18 +40,22 @@ class ClientSecret:
     def __post_init__(self) -> None:
         if self.method not in ("client_secret_basic", "client_secret_post"):
             raise ConfigurationError(
-                "client_authentication must be 'client_secret_basic' or 'client_secret_post'. Other ways to authenticate are "
-                "objects: authentication=PrivateKeyJwt(...), AssertionFile(...), Assertion(...) or MutualTls(...)."
+                "client_authentication, as the method of a ClientSecret, must be 'client_secret_basic' or 'client_secret_post'. Other "
+                "ways to authenticate are objects: authentication=PrivateKeyJwt(...), AssertionFile(...), Assertion(...) or MutualTls(...)."
             )
         if callable(self.secret) and is_async(self.secret):
             raise ConfigurationError(
                 "client_secret must be a plain function that returns the secret, not an async one."
             )
         if not callable(self.secret):
-            require_text("client_secret", self.secret)
+            text("client_secret", self.secret)
 
     def proof(self, request: ProofRequest) -> Proof:
-        """The secret of this moment, ready to be sent."""
+        """The secret of this moment, ready to be sent.
+
+        Raises:
+            ProofUnavailable: the callable raised, or returned no secret.
+        """
         secret = self._current()
         pair = f"{quote_plus(request.client_id)}:{quote_plus(secret)}"  # both form-urlencoded first
         hidden = _forms(secret, pair)
@@ -69,13 +73,12 @@ class ClientSecret:
             what = f"the callable client_secret raised {type(error).__name__}; it must return the secret"
             raise ProofUnavailable("client_secret", what) from None
         try:
-            require_text("client_secret", secret)
+            return text("client_secret", secret)
         except ConfigurationError as error:
             raise ProofUnavailable("client_secret", f"what client_secret returned is invalid: {error}") from None
-        return secret
 
 
 def _forms(secret: str, pair: str) -> frozenset[str]:
     plain = {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]}
-    encoded = [function(text.encode()).decode() for text in (secret, pair) for function in _BASE64]
+    encoded = [function(one.encode()).decode() for one in (secret, pair) for function in _BASE64]
     return frozenset(plain | {*encoded} | {form.rstrip("=") for form in encoded})

@@ -90,7 +90,6 @@ class Case:
         )
         if not any(odd in request.path for odd in _DECODED_DIFFERENTLY):
             route = (request.method, printable(unquote(f"{request.mounted_at}{request.path}")))
-            found = [
-                (one.method, one.path) for one in told if one.method is not None
-            ]  # an adapter may leave the route out
+            # an adapter may leave the route out
+            found = [(one.method, one.path) for one in told if one.method is not None]
             assert_same("the route that the operator was told", found, [route] * len(found))
