@@ -68,6 +68,12 @@ class Connection:
             app = BearerAuthMiddleware(application, self.server, **{"end_with_token": True, **settings})
             await app(self.scope, self.receive, self.send)
 
+    async def has_sent(self, count):
+        """Wait until the application has sent so many messages."""
+        with anyio.fail_after(20):
+            while len(self.sent) < count:  # noqa: ASYNC110 - the application under test does not know of it
+                await anyio.sleep(0.01)
+
     @property
     def is_complete(self):
         return self.sent[-1]["type"] == "http.response.body" and not self.sent[-1]["more_body"]
@@ -94,8 +100,7 @@ async def test_a_streaming_answer_ends_with_its_token(server, issuer, clock, med
     connection = Connection(server, issuer)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(connection.run, streaming(media_type))
-        await anyio.sleep(0.2)
-        assert len(connection.sent) == 2
+        await connection.has_sent(2)
         clock.advance(3_600 + 29)
         await anyio.sleep(0.2)
         assert len(connection.sent) == 2  # still within the leeway
@@ -107,10 +112,10 @@ async def test_a_websocket_is_closed_with_its_token(server, issuer, clock):
     connection = Connection(server, issuer, "websocket")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(connection.run, accept_forever)
-        await anyio.sleep(0.1)
-        assert [message["type"] for message in connection.sent] == ["websocket.accept"]
+        await connection.has_sent(1)
         clock.advance(3_630)
-    assert connection.sent[-1] == {"type": "websocket.close", "code": 1008, "reason": ""}
+    closed = {"type": "websocket.close", "code": 1008, "reason": ""}
+    assert connection.sent == [{"type": "websocket.accept"}, closed]
 
 
 async def test_a_withdrawn_key_ends_a_stream_and_an_outage_does_not(server, issuer, clock):
@@ -118,7 +123,7 @@ async def test_a_withdrawn_key_ends_a_stream_and_an_outage_does_not(server, issu
     connection = Connection(server, issuer)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(connection.run, streaming(b"text/event-stream"))
-        await anyio.sleep(0.1)
+        await connection.has_sent(2)
         issuer.outage()
         server.purge()  # so that it cannot be told whether the token is good
         clock.advance(60)
