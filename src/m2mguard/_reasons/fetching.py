@@ -127,7 +127,7 @@ FETCH_PROBLEMS = table(
         ),
         (
             "Here: give the issuer exactly as it names itself (Logto: `Issuer.logto(endpoint)`, M2MGUARD_LOGTO_ENDPOINT).",
-            "Here: for an issuer without metadata set `jwks_uri=` (M2MGUARD_JWKS_URI).",
+            "Here: for an issuer without metadata set `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
         ),
     ),
     entry_without_status(
@@ -167,7 +167,9 @@ FETCH_PROBLEMS = table(
         "the metadata names an endpoint that is not an https URL",
         "Keys fetched over plain http could be forged.",
         ("The issuer is behind a proxy, and does not know that it is reached by https.",),
-        ("Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
+        (
+            "Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
+        ),
     ),
     entry_without_status(
         "other_origin",
@@ -177,7 +179,9 @@ FETCH_PROBLEMS = table(
             "Google, Kubernetes and some others keep their keys at another host.",
             "Logto: it tells the address under which it was asked; behind a proxy that may be an internal one.",
         ),
-        ("Here: if that address is right, set it yourself: `jwks_uri=` (M2MGUARD_JWKS_URI).",),
+        (
+            "Here: if that address is right, set it yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
+        ),
     ),
     entry_without_status(
         "key_set_status",

@@ -1,6 +1,6 @@
 """`TokenSource`: the one object that a calling service holds. Settings go in; access tokens come out, always fresh.
 
-`token_request` says what is asked, `renewal` when, `fetching` how; here they are put together.
+`_authentication` says who asks, `_token_request` what for, `_policy` when, `_fetch` how; here they are put together.
 """
 
 from __future__ import annotations
