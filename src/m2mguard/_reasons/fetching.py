@@ -168,7 +168,8 @@ FETCH_PROBLEMS = table(
         "Keys fetched over plain http could be forged.",
         ("The issuer is behind a proxy, and does not know that it is reached by https.",),
         (
-            "Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
+            "Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source "
+            "`token_endpoint=`.",
         ),
     ),
     entry_without_status(
