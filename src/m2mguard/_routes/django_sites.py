@@ -11,7 +11,7 @@ from typing import Any
 from m2mguard._routes.django_middleware import middleware_guards, with_server
 from m2mguard._routes.guarding import is_ours, module_of, where_is
 from m2mguard._routes.ninja_operations import DOCUMENTATION, path_view_of, survey_operations
-from m2mguard._routes.report import RouteReport, reports
+from m2mguard._routes.report import OUR_OWN_PAGE, RouteReport, reports
 from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
 from m2mguard._routes.wrappers import Seen
 from m2mguard._server.route_marks import guards_of
@@ -152,7 +152,7 @@ def _purpose(view: Any) -> str:
     if module_of(innermost) == DOCUMENTATION:
         return "Django Ninja's own documentation"
     if is_ours(innermost):
-        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+        return OUR_OWN_PAGE
     return "files that anybody may read" if module_of(innermost) in _FILES else ""
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from m2mguard._routes.forwarding import returns_nothing
 from m2mguard._routes.guarding import ObservedRoute, is_ours, module_of, where_is
-from m2mguard._routes.report import RouteReport, own_answers, reports
+from m2mguard._routes.report import OUR_OWN_PAGE, RouteReport, own_answers, reports
 from m2mguard._routes.view_guards import by_handler, guards_of_handler, guards_of_view
-from m2mguard._routes.wrappers import Seen, replaced_by_user
+from m2mguard._routes.wrappers import Seen, Survey, replaced_by_user
 from m2mguard._server.route_marks import guards_of
 
 _NEVER_SERVED = (
@@ -26,9 +26,7 @@ def is_flask(app: object) -> bool:
     return flask is not None and isinstance(app, flask.Flask)
 
 
-def survey_flask(
-    app: Any, seen: Seen, prefix: str, survey: Callable[[Any, Seen, str], Iterator[RouteReport]]
-) -> Iterator[RouteReport]:
+def survey_flask(app: Any, seen: Seen, prefix: str, survey: Survey) -> Iterator[RouteReport]:
     """Every rule, with the guards of the middleware, the application, the blueprint and the view; and what the middleware serves."""
     replaced = replaced_by_user(app, _DECIDING)
     if replaced is not None:
@@ -85,7 +83,7 @@ def _by_method(path: str, methods: list[str], view: Any, seen: Seen, doubt: str,
 def _purpose(view: Any) -> str:
     """Why a view is open on purpose; "" for one of the user's."""
     if is_ours(view) and not guards_of(view):
-        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+        return OUR_OWN_PAGE
     is_flasks = module_of(view).startswith("flask.") and not hasattr(view, "view_class")
     return "files that anybody may read" if is_flasks and not hasattr(view, "__wrapped__") else ""
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from m2mguard._routes.guarding import ObservedRoute, guards_around, is_ours, where_is
-from m2mguard._routes.report import RouteReport, own_answers, reports
-from m2mguard._routes.wrappers import Seen, is_a, replaced_by_user
+from m2mguard._routes.report import OUR_OWN_PAGE, RouteReport, own_answers, reports
+from m2mguard._routes.wrappers import Seen, Survey, is_a, replaced_by_user
 from m2mguard._server.route_marks import guards_of
-
-Survey = Callable[[Any, Seen, str], Iterator[RouteReport]]
-"""Surveys an application of any kind: what is mounted, the guards above it, and its path."""
-
 
 _AUTOMATIC = "litestar.routes.http"
 """The module of the handlers of OPTIONS that Litestar adds; they name the methods of their route."""
@@ -72,5 +68,5 @@ def _without_methods(handler: Any) -> tuple[str, ...]:
 def _purpose(function: Any) -> str:
     """Why a handler is open on purpose; "" for one of the user's."""
     if is_ours(function):
-        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+        return OUR_OWN_PAGE
     return "Litestar's own documentation" if function.__module__.startswith("litestar.") else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from m2mguard._formatting import format_values
 from m2mguard._routes.guarding import ObservedRoute, where_is
@@ -12,6 +12,8 @@ from m2mguard._routes.public_routes import is_public, public_below
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 
+OUR_OWN_PAGE: Final = "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+"""Why such a route is open on purpose."""
 RouteSeverity = Literal["alarm", "warning", "note", "fine"]
 
 

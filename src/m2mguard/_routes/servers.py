@@ -72,9 +72,9 @@ def _of_django(target: Any) -> Iterator[ResourceServer]:
         for report in survey_view(view):
             yield from report.servers
     if belongs_to_django(target) or _is_of_the_site(target):
-        settled = sys.modules["m2mguard.django._settings"]
-        if hasattr(settled.settings, settled.SETTING):  # a site of Django Ninja needs no setting
-            yield settled.resource_server()
+        ours = sys.modules["m2mguard.django._settings"]
+        if hasattr(ours.settings, ours.SETTING):  # a site of Django Ninja needs no setting
+            yield ours.resource_server()
 
 
 def _is_of_the_site(target: Any) -> bool:

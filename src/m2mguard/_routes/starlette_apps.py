@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from m2mguard._routes.fastapi_dependencies import asked_by_dependencies
 from m2mguard._routes.forwarding import always_calls, free_variables
 from m2mguard._routes.guarding import ObservedRoute, is_forwarding, is_ours, module_of, where_is
-from m2mguard._routes.report import RouteReport, own_answers, reports
+from m2mguard._routes.report import OUR_OWN_PAGE, RouteReport, own_answers, reports
 from m2mguard._routes.wrappers import (
     Seen,
+    Survey,
     guards_of_middleware,
     is_a,
     middleware_may_answer,
@@ -21,9 +22,6 @@ from m2mguard._routes.wrappers import (
 )
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.route_marks import RouteGuard
-
-Survey = Callable[[Any, Seen, str], Iterator[RouteReport]]
-"""Surveys an application of any kind: what is mounted, the guards above it, and its path."""
 
 _DECORATORS = "starlette.authentication"
 _ANOTHER_AUTHENTICATION = "another AuthenticationMiddleware, whose scopes @requires looks at,"
@@ -107,7 +105,7 @@ def _may_answer(route: Any) -> bool:
 def _purpose(endpoint: Any) -> str:
     """Why an endpoint is open on purpose; "" for one of the user's."""
     if is_ours(endpoint):
-        return "m2mguard's own page for everybody, such as the API's metadata (RFC 9728)"
+        return OUR_OWN_PAGE
     return "FastAPI's own documentation" if module_of(endpoint) == "fastapi.applications" else ""
 
 

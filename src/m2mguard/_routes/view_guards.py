@@ -60,7 +60,7 @@ def by_handler(owner: Any, methods: Iterable[str]) -> dict[Any, list[str]]:
 
 def answering_around(view: Any) -> str:
     """The first function around a view that may answer before it; "" where there is none."""
-    return next((_name(one) for one, names in _layers(view, "") if _may_answer(one, names, raises=False)), "")
+    return next((_describe(one) for one, names in _layers(view, "") if _may_answer(one, names, raises=False)), "")
 
 
 def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
@@ -73,11 +73,11 @@ def _walk(layers: Iterable[_Layer]) -> tuple[ObservedRoute, ...]:
         if module_of(function).startswith("m2mguard."):
             found += [ObservedRoute(guard=one, above=around) for one in guards_of(function)[-1:]]  # the last is its own
         elif not around and _may_answer(function, names, raises=raises):
-            around = _name(function)
+            around = _describe(function)
     return tuple(found)
 
 
-def _name(function: Any) -> str:
+def _describe(function: Any) -> str:
     return f"a function of {module_of(function) or type(function).__module__}"
 
 

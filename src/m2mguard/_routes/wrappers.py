@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from m2mguard._asgi.scope import no_application
@@ -13,6 +13,9 @@ from m2mguard._routes.guarding import ObservedRoute, guards_around, is_forwardin
 from m2mguard._routes.report import RouteReport, own_answers
 
 Seen = tuple[ObservedRoute, ...]
+"""The guards on the way to something, the outermost first."""
+Survey = Callable[[Any, Seen, str], Iterator[RouteReport]]
+"""Surveys an application of any kind: what is mounted, the guards above it, and its path."""
 
 
 def is_a(thing: object, module: str, name: str) -> bool:
