@@ -44,13 +44,14 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "ALLOW_HTTP": switch,
 }
 _WAYS = ("SECRET", "SECRET_FILE", "KEY_FILE", "ASSERTION_FILE", "TLS_CERTIFICATE_FILE")
+# Each belongs to one of the ways beside it.
 _DETAILS = {
     "AUTHENTICATION": ("SECRET", "SECRET_FILE"),
     "KEY_ID": ("KEY_FILE",),
     "KEY_CERTIFICATE_FILE": ("KEY_FILE",),
     "ASSERTION_AUDIENCE": ("KEY_FILE",),
     "TLS_KEY_FILE": ("TLS_CERTIFICATE_FILE",),
-}  # each belongs to one of the ways beside it
+}
 _NOT_FOR_LOGTO = frozenset(
     (
         "ISSUER",
