@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from m2mguard._server.answers import Answer
-from m2mguard._server.requirement import scope_names
-from m2mguard._validation import endpoint_url
+from m2mguard._validation import endpoint_url, scope_names
 from m2mguard.errors import ConfigurationError
 from m2mguard.paths import unambiguous_path
 
