@@ -1,6 +1,7 @@
 """Workload tokens as callers: recorded tokens are accepted as meant, and each known abuse is refused beside its accepted twin."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.refusals import ACCEPTED, outcome_of
 CLUSTER, ACCOUNT = "https://my-cluster.example.com", "system:serviceaccount:my-namespace:my-serviceaccount"
 AWS, ROLE = RECORDED["aws_outbound"]["claims"]["iss"], "arn:aws:iam::123456789012:role/DataProcessingRole"
 BOUND = RECORDED["kubernetes"]["claims"]["kubernetes.io"]
+WRONG: Any = [74]
 OF_AWS = RECORDED["aws_outbound"]["claims"]["https://sts.amazonaws.com/"]
 READS = Requirement(scopes=["read:orders"])
 
