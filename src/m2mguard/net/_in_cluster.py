@@ -51,11 +51,11 @@ class InClusterTransport:
         self._origin = origin_of(api_server)
         self._token_file, self._ca_file = Path(token_file), str(Path(ca_file))
         self._others = transport_for(others)
-        private_authority_transport(self._ca_file)
         try:
             self._token()
         except TransportError as error:
             raise ConfigurationError(f"token_file: {error}. Is this a pod with a service account?") from None
+        private_authority_transport(self._ca_file)
 
     def request(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float, max_bytes: int
