@@ -12,7 +12,6 @@ from m2mguard.net._client_certificate import FilePath
 from m2mguard.net._protocol import Response, Transport, TransportError
 from m2mguard.net._transport import HttpTransport, private_authority_transport, transport_for
 
-_MOUNTED = "/var/run/secrets/kubernetes.io/serviceaccount"
 _MAX_TOKEN_BYTES = 65_536
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
@@ -41,8 +40,8 @@ class InClusterTransport:
         self,
         *,
         api_server: str = "https://kubernetes.default.svc",
-        token_file: FilePath = f"{_MOUNTED}/token",
-        ca_file: FilePath = f"{_MOUNTED}/ca.crt",
+        token_file: FilePath = "/var/run/secrets/kubernetes.io/serviceaccount/token",  # noqa: S107 - a path
+        ca_file: FilePath = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
         others: Transport | None = None,
     ) -> None:
         parts = secure_url("api_server", api_server)

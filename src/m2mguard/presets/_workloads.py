@@ -21,10 +21,9 @@ _GITHUB_ID = re.compile(r"\d{1,19}")
 _WRITERS_EVENTS = ("push", "schedule", "workflow_dispatch")
 _AWS = "https://sts.amazonaws.com/"
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):role/.+")
-Grants = Mapping[str, Collection[str]] | None
 
 
-def kubernetes(issuer: str, *, grants: Grants = None, in_cluster: bool = False) -> Issuer:
+def kubernetes(issuer: str, *, grants: Mapping[str, Collection[str]] | None = None, in_cluster: bool = False) -> Issuer:
     """The service accounts of a Kubernetes cluster, by the tokens that their pods have mounted (projected service account tokens).
 
     There is no `typ`, or it is `JWT`; the App ID is `sub`, "system:serviceaccount:NAMESPACE:NAME"; there are no scopes; RS256 or ECDSA.
@@ -65,7 +64,7 @@ def github_actions(
     events: Collection[str] | None = None,
     environments: Collection[str] | None = None,
     refs: Collection[str] | None = None,
-    grants: Grants = None,
+    grants: Mapping[str, Collection[str]] | None = None,
 ) -> Issuer:
     """Workflow runs of GitHub Actions on github.com, by the OIDC tokens that their jobs ask for.
 
@@ -113,7 +112,9 @@ def github_actions(
     )
 
 
-def aws_outbound(issuer: str, *, role_arns: Collection[str] | None = None, grants: Grants = None) -> Issuer:
+def aws_outbound(
+    issuer: str, *, role_arns: Collection[str] | None = None, grants: Mapping[str, Collection[str]] | None = None
+) -> Issuer:
     """The roles of one AWS account, by the tokens of its outbound identity federation (`sts:GetWebIdentityToken`).
 
     `typ` is `JWT` or missing; the App ID is `sub`, the role's ARN; there are no scopes; RS256 or ES384, as the caller asks. Relaxed: `typ`,
