@@ -1,17 +1,19 @@
 """The transport of a pod: the service account's token goes to the API server, read again each time, and to nobody else."""
 
+import json
 import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from m2mguard import ConfigurationError, KeysUnavailable, ResourceServer
+from m2mguard import ConfigurationError, Issuer, KeysUnavailable, ResourceServer
 from m2mguard.net import InClusterTransport, TransportError
 from m2mguard.net._transport import HttpTransport, private_authority_transport
 from m2mguard.presets import kubernetes
 from m2mguard.testing import REMOVED, SHOPPING_API, LocalIssuer
 from tests.net.certificates import make
+from tests.net.loopback_peers import read_head, tcp_server
 
 CLUSTER = "https://oidc.cluster.example/id/1"
 POD = {
@@ -125,6 +127,23 @@ def test_a_file_without_a_token_is_sent_nowhere(cluster, token_file, content):
     with pytest.raises(TransportError, match="holds no token"):
         get(transport, cluster[0].jwks_uri)
     assert credentials(cluster[0]) == []
+
+
+def test_a_key_set_is_asked_for_in_the_type_that_the_api_server_insists_on():
+    """It answers 406 unless `application/jwk-set+json` is accepted, and other issuers do unless `application/json` is."""
+    with LocalIssuer(served=False) as local:
+        body = json.dumps(local.jwks).encode()
+
+        def converse(connection):
+            is_accepted = b"application/jwk-set+json" in read_head(connection)
+            status = b"200 OK" if is_accepted else b"406 Not Acceptable"
+            connection.sendall(
+                b"HTTP/1.1 %b\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (status, len(body), body)
+            )
+
+        with tcp_server(converse) as port:
+            issuer = Issuer(url=local.url, jwks_uri=f"http://127.0.0.1:{port}/openid/v1/jwks")
+            assert ResourceServer(issuer, audience=SHOPPING_API).verify(local.mint("app-orders")).app_id == "app-orders"
 
 
 def test_the_token_is_in_no_repr(cluster, token_file):
