@@ -98,6 +98,7 @@ def test_an_api_with_the_platforms_default_audience_cannot_be_built(issuer, audi
         ({"iss": "kubernetes/serviceaccount", "kubernetes.io": REMOVED}, (401, "unknown_issuer")),
         ({"aud": ["https://kubernetes.default.svc.cluster.local"]}, (401, "audience")),
         ({"kubernetes.io": {**BOUND, "pod": None}}, (403, "not_a_machine")),
+        ({"kubernetes.io": {**BOUND, "pod": {"name": "my-pod"}}}, (403, "not_a_machine")),
         ({"kubernetes.io": {"namespace": "my-namespace", "serviceaccount": BOUND["serviceaccount"]}}, (403, "not_a_machine")),
         ({"kubernetes.io": {"namespace": "my-namespace", "pod": BOUND["pod"]}}, (403, "not_a_machine")),
         ({"kubernetes.io": {**BOUND, "namespace": "other"}}, (403, "not_a_machine")),
@@ -105,7 +106,7 @@ def test_an_api_with_the_platforms_default_audience_cannot_be_built(issuer, audi
         ({"kubernetes.io": "my-namespace"}, (403, "not_a_machine")),
         ({"sub": "system:node:my-node"}, (403, "not_a_machine")),
     ],
-    ids=["another namespace", "another cluster", "of a Secret", "API server's audience", "no pod", "pod missing", "no account",
+    ids=["another namespace", "another cluster", "of a Secret", "API server's audience", "no pod", "a pod without uid", "pod missing", "no account",
          "contradicting namespace", "contradicting account", "text", "a node"],
 )  # fmt: skip
 def test_another_token_of_a_cluster_is_refused(changes, expected):

@@ -20,9 +20,7 @@ from m2mguard.net._retry_after import http_date_s, retry_after_s
 from m2mguard.net._runtime import Runtime
 from m2mguard.net._shared_fetch import FetchError
 
-_ACCEPT = (
-    "application/json, application/jwk-set+json"  # Kubernetes answers 406 without the second (RFC 7517 section 8.5)
-)
+_ACCEPT = "application/json, application/jwk-set+json"  # Kubernetes answers 406 without the second one
 UNCONDITIONAL_AFTER_S = 3600.0  # a broken cache between us and the issuer can answer 304 for this long at most
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
