@@ -106,7 +106,8 @@ def test_an_api_with_the_platforms_default_audience_cannot_be_built(issuer, audi
         ({"kubernetes.io": "my-namespace"}, (403, "not_a_machine")),
         ({"sub": "system:node:my-node"}, (403, "not_a_machine")),
     ],
-    ids=["another namespace", "another cluster", "of a Secret", "API server's audience", "no pod", "a pod without uid", "pod missing", "no account",
+    ids=["another namespace", "another cluster", "of a Secret", "API server's audience", "no pod", "a pod without uid", "pod missing",
+         "no account",
          "contradicting namespace", "contradicting account", "text", "a node"],
 )  # fmt: skip
 def test_another_token_of_a_cluster_is_refused(changes, expected):
