@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from m2mguard.errors import ConfigurationError
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # RFC 3986 section 2
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 OriginParts = tuple[str, str | None, int | None]
 """Scheme, host and port of a URL."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -71,6 +72,18 @@ def one_or_more(setting: str, value: object, *, what: str) -> tuple[str, ...]:
     if not members:
         raise ConfigurationError(f"{setting} is empty; give at least one of the {what}.")
     return members
+
+
+def scope_names(setting: str, value: object) -> tuple[str, ...]:
+    """Check a list of scopes (RFC 6749 section 3.3), keeping its order and dropping repeats. Raises ConfigurationError."""
+    names = strings(setting, value, what="scopes")
+    for scope in names:
+        if not _SCOPE_TOKEN.fullmatch(scope):
+            raise ConfigurationError(
+                f"{setting}: {scope!r} is no scope: it must be non-empty ASCII without spaces, quotes or backslashes. "
+                "Give several scopes as a list of strings."
+            )
+    return names
 
 
 def endpoint_url(setting: str, value: object, *, allow_http: bool = False) -> SplitResult:

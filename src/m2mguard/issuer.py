@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members
 from m2mguard._token.jws import SUPPORTED_ALGORITHMS
+from m2mguard._token.name_patterns import Grants, name_pattern
 from m2mguard._token.token_profile import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
 from m2mguard._validation import endpoint_url, one_or_more, secure_url, strings
 from m2mguard.errors import ConfigurationError
@@ -52,6 +53,12 @@ class Issuer:
         scope_lists: claims that hold scopes as a list of strings or as one space-separated string, such as `scp` or `permissions`;
             each is counted as a scope. Default none. `scope` is always read, as a string; name it here if the issuer
             writes it as a list. A member of a list that has a space in it grants nothing (RFC 6749 section 3.3).
+        grants: App ID to scopes, for an issuer whose tokens have none: `{"system:serviceaccount:shop:orders": ["read:orders"]}`. Default
+            None: a token has its own scopes. Given, those of a token are not read; a machine has the scopes of all App IDs here that
+            match its own, and none where none matches; a person's token has none. Compared whole; `*` stands for one whole segment between
+            two ":" or "/", as in `system:serviceaccount:shop:*`, never for more and never for a part of one.
+        default_audiences: audiences that the issuer's tokens have if their holder asks for none, so that they say nothing about this API.
+            A server whose `audience` is one of them is refused. Patterns as in `grants`. Default none.
         organization_claim: the claim that limits a token to one organization. Default None: no claim does, whatever it is called.
             `Issuer.logto` sets it to `organization_id`.
         organizations: accept the audience of every Logto organization (`urn:logto:organization:<id>`), default False.
@@ -74,6 +81,8 @@ class Issuer:
     app_id_claim: str = "sub"
     is_machine: Callable[[Claims], bool] = sub_is_client_id
     scope_lists: Collection[str] = ()
+    grants: Mapping[str, Collection[str]] | None = field(default=None, hash=False)
+    default_audiences: Collection[str] = ()
     organization_claim: str | None = None
     organizations: bool = False
 
@@ -101,6 +110,7 @@ class Issuer:
         if not callable(self.is_machine):
             raise ConfigurationError("is_machine must be a callable that takes the claims and returns a bool.")
         self._set("scope_lists", strings("scope_lists", self.scope_lists, what="claim names"))
+        self._check_patterns()
         if self.organization_claim is not None and not (
             isinstance(self.organization_claim, str) and self.organization_claim
         ):
@@ -121,6 +131,18 @@ class Issuer:
             raise ConfigurationError(
                 f"{setting} is the address of the metadata; give the value of its member 'issuer'."
             )
+
+    def _check_patterns(self) -> None:
+        self._set("default_audiences", strings("default_audiences", self.default_audiences, what="audiences"))
+        for audience in self.default_audiences:
+            name_pattern("default_audiences", audience)
+        if self.grants is None:
+            return
+        if self.scope_lists or self.audience_in_scope:
+            raise ConfigurationError(
+                "grants replaces the scopes of tokens, so scope_lists and audience_in_scope have no effect; take them out."
+            )
+        self._set("grants", MappingProxyType(Grants(self.grants).scopes_by_pattern))
 
     def _check_keys(self) -> None:
         if self.jwks_uri is not None:

@@ -193,7 +193,7 @@ def test_the_transport_gets_the_timeout_and_the_size_limit():
         fetcher_with(transport, timeout=4, max_bytes=5000).fetch(None, failed_since=False)
     [(method, url, headers, body, timeout_s, max_bytes)] = transport.requests
     assert (method, url, body, timeout_s, max_bytes) == ("GET", "https://id.example/jwks", None, 4, 5000)
-    assert headers == {"Accept": "application/json"}
+    assert headers == {"Accept": "application/json, application/jwk-set+json"}
 
 
 def test_discovery_and_key_set_share_one_deadline(issuer):

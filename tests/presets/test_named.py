@@ -10,6 +10,7 @@ from m2mguard.presets._named import issuer_named
 
 TENANT = "aaaabbbb-0000-cccc-1111-dddd2222eeee"
 API = "https://shopping.api"
+ROLE = "arn:aws:iam::123456789012:role/Orders"
 SAME = {
     "logto:https://tenant.logto.app": Issuer.logto("https://tenant.logto.app"),
     "auth0:tenant.eu.auth0.com": presets.auth0("tenant.eu.auth0.com"),
@@ -23,6 +24,9 @@ SAME = {
     "keycloak:https://sso.example.com,shop": presets.keycloak("https://sso.example.com", "shop"),
     "zitadel:https://a.zitadel.cloud,7": presets.zitadel("https://a.zitadel.cloud", service_users=["7"]),
     " hydra:https://hydra.example.com ": presets.hydra("https://hydra.example.com"),
+    "kubernetes:https://cluster.example": presets.kubernetes("https://cluster.example"),
+    "github_actions:74,75": presets.github_actions(repository_ids=["74", "75"]),
+    f"aws_outbound:https://a.example,{ROLE}": presets.aws_outbound("https://a.example", role_arns=[ROLE]),
 }
 
 
@@ -41,6 +45,7 @@ def test_a_named_preset_is_the_same_issuer(text):
     named, in_code = issuer_named(text), SAME[text]
     assert (named.url, named.algorithms, named.token_types) == (in_code.url, in_code.algorithms, in_code.token_types)
     assert (named.app_id_claim, named.required_claims) == (in_code.app_id_claim, in_code.required_claims)
+    assert (named.claim_values, named.default_audiences) == (in_code.claim_values, in_code.default_audiences)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,10 @@ def test_a_named_preset_is_the_same_issuer(text):
         (f"entra:{TENANT},v2", "version"),
         ("auth0:tenant.eu.auth0.com,other", "profile"),
         ("okta:https://example.okta.com", "domain"),
+        ("kubernetes", "is written kubernetes:ISSUER"),
+        ("github_actions", "is written github_actions:REPOSITORY_ID"),
+        ("github_actions:octo-org/octo-repo", "numeric ids of repositories"),
+        ("aws_outbound:https://a.example", "is written aws_outbound:ISSUER,ROLE_ARN"),
     ],
 )
 def test_an_invalid_name_is_rejected_with_advice(text, message):
@@ -74,6 +83,22 @@ def test_other_variables_change_the_details_of_a_preset():
     assert (issuer.url, issuer.algorithms) == ("https://sso.example.com/realms/shop", {"ES256"})
     assert issuer.jwks_uri == "https://k.example/"
     assert issuer.app_id_claim == presets.keycloak("https://sso.example.com", "shop").app_id_claim
+
+
+def test_claim_values_add_to_those_of_a_preset_and_never_drop_one():
+    """They keep other tokens of the issuer out: for GitHub, every repository in the world."""
+    [issuer] = server(PRESET="github_actions:74", CLAIM_VALUES='{"environment": ["prod"]}').settings.issuers
+    assert issuer.claim_values["repository_id"] == {"74"}
+    assert issuer.claim_values["environment"] == {"prod"}
+    assert "pull_request" not in issuer.claim_values["event_name"]
+    [issuer] = server(PRESET="github_actions:74", CLAIM_VALUES='{"event_name": ["release"]}').settings.issuers
+    assert issuer.claim_values["event_name"] == {"release"}
+
+
+def test_scopes_are_granted_to_the_workloads_of_a_preset():
+    grants = '{"system:serviceaccount:shop:*": ["read:orders"]}'
+    [issuer] = server(PRESET="kubernetes:https://cluster.example", GRANTS=grants).settings.issuers
+    assert issuer.grants == {"system:serviceaccount:shop:*": {"read:orders"}}
 
 
 def test_there_is_a_variable_for_each_detail_of_an_issuer():

@@ -23,6 +23,7 @@ PROFILE = TokenProfile(
     is_machine=sub_is_client_id,
     machine_only=False,
     scope_lists=(),
+    grants=None,
     leeway=30,
 )
 CLAIMS = {

@@ -145,6 +145,8 @@ def _describe_app_id(context: ExplainContext) -> str:
 
 
 def _format_scope_claims(context: ExplainContext) -> str:
+    if context.issuer is not None and context.issuer.grants is not None:
+        return "not read from the token; granted by the settings (grants)"
     lists = context.issuer.scope_lists if context.issuer else ()
     return ", ".join(_format_claim(context, name) for name in dict.fromkeys(("scope", *lists)))
 

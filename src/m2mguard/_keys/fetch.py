@@ -20,6 +20,7 @@ from m2mguard.net._retry_after import http_date_s, retry_after_s
 from m2mguard.net._runtime import Runtime
 from m2mguard.net._shared_fetch import FetchError
 
+_ACCEPT = "application/json, application/jwk-set+json"  # Kubernetes answers 406 without the second one
 UNCONDITIONAL_AFTER_S = 3600.0  # a broken cache between us and the issuer can answer 304 for this long at most
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age=(\d{1,9})(?:$|[,\s])", re.IGNORECASE)
 _NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)(?:$|[,\s=])", re.IGNORECASE)
@@ -128,7 +129,7 @@ class KeyFetcher:
             left = started_at + self.caching.timeout * share - ages()
             if left <= 0:
                 raise FetchFailed("timeout", "the issuer took too long")
-            headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag else {})
+            headers = {"Accept": _ACCEPT} | ({"If-None-Match": etag} if etag else {})
             last = None
             on_request()
             last = self.runtime.transport.request(

@@ -71,6 +71,8 @@ SETTINGS: Mapping[str, _Setting] = {
         app_id_claim=text,
         organization_claim=text,
         scope_lists=words,
+        grants=json_object,
+        default_audiences=words,
     ),
     **_settings("transport", ca_file=text),
     **_settings("caching", **_NUMBERS),
@@ -183,4 +185,6 @@ def _detailed(
     if details.get("organizations") and issuer.organization_claim is None:
         raise ConfigurationError("ORGANIZATIONS is for Logto's organizations: give LOGTO_ENDPOINT.")
     later = {name: value for name, value in details.items() if name not in first}
+    if isinstance(later.get("claim_values"), Mapping):  # a preset's own stay: they keep other tokens out
+        later["claim_values"] = {**issuer.claim_values, **later["claim_values"]}
     return replace(issuer, **later) if later else issuer

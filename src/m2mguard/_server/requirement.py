@@ -7,13 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
-from m2mguard._validation import is_async, strings
+from m2mguard._validation import is_async, scope_names, strings
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, InsufficientScope
 
 ANY_ORGANIZATION = "*"
 _ORGANIZATION_ID = re.compile(r"[^\s:*]+")
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3
 
 
 @runtime_checkable
@@ -155,18 +154,6 @@ class Requirement:
         asked = tuple(dict.fromkeys((*self.scopes, *self.any_scope)))
         expected = (*self.scopes, *([f"one of {' '.join(self.any_scope)}"] if self.any_scope else []))
         return InsufficientScope("scope", scopes=asked, claim="scope", expected=expected, got=tuple(sorted(granted)))
-
-
-def scope_names(setting: str, value: object) -> tuple[str, ...]:
-    """Check a list of scopes (RFC 6749 section 3.3), keeping its order and dropping repeats. Raises ConfigurationError."""
-    names = strings(setting, value, what="scopes")
-    for scope in names:
-        if not _SCOPE_TOKEN.fullmatch(scope):
-            raise ConfigurationError(
-                f"{setting}: {scope!r} is no scope: it must be non-empty ASCII without spaces, quotes or backslashes. "
-                "Give several scopes as a list of strings."
-            )
-    return names
 
 
 def _issuer_urls(value: object) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from m2mguard._server.answers import Answer, json_answer
-from m2mguard._server.requirement import scope_names
-from m2mguard._validation import endpoint_url
+from m2mguard._validation import endpoint_url, scope_names
 from m2mguard.errors import ConfigurationError
 from m2mguard.paths import unambiguous_path
 

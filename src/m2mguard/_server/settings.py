@@ -10,6 +10,7 @@ from typing import Any
 
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
+from m2mguard._token.name_patterns import name_pattern
 from m2mguard._validation import number, one_or_more, whole_number
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
@@ -51,6 +52,8 @@ class ServerSettings:
             raise ConfigurationError("machine_only must be True or False.")
         if self.on_event is not None and not callable(self.on_event):
             raise ConfigurationError("on_event must be callable.")
+        for issuer in self.issuers:
+            _check_own_audiences(self.audience, issuer)
         whole_number("verdict_cache_size", self.verdict_cache_size, least=0, most=1_000_000, unit="tokens")
 
     def arguments(self) -> dict[str, Any]:
@@ -79,6 +82,17 @@ def checked_audiences(value: object) -> tuple[str, ...]:
                 "give urn:logto:organization:<id>, or Issuer.logto(endpoint, organizations=True) for all of them."
             )
     return audiences
+
+
+def _check_own_audiences(audiences: tuple[str, ...], issuer: Issuer) -> None:
+    """Refuse an audience that tokens of the issuer have without anyone asking for it."""
+    patterns = [name_pattern("default_audiences", text) for text in issuer.default_audiences]
+    for audience in audiences:
+        if any(pattern.fullmatch(audience) for pattern in patterns):
+            raise ConfigurationError(
+                f"audience: {audience} is what tokens of {issuer.url} have if their holder asks for none, so it says nothing "
+                "about this API. Choose an identifier of its own, such as https://shopping.api, and let callers ask for that."
+            )
 
 
 def checked_issuers(value: object) -> tuple[Issuer, ...]:

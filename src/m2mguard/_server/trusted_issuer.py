@@ -9,6 +9,7 @@ from m2mguard._keys.fetch import KeyFetcher
 from m2mguard._keys.key_source import KeySource
 from m2mguard._keys.snapshot import servable
 from m2mguard._server.settings import ServerSettings
+from m2mguard._token.name_patterns import Grants
 from m2mguard._token.token_profile import TokenProfile
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
@@ -144,5 +145,6 @@ def _profile(issuer: Issuer, settings: ServerSettings) -> TokenProfile:
         is_machine=issuer.is_machine,
         machine_only=settings.machine_only,
         scope_lists=tuple(issuer.scope_lists),
+        grants=None if issuer.grants is None else Grants(issuer.grants),
         leeway=settings.leeway,
     )

@@ -62,11 +62,13 @@ def check_claims(claims: dict[str, object], typ: str | None, profile: TokenProfi
     subject = text(claims, "sub")
     text(claims, "client_id")
     token_id = text(claims, "jti")
-    scopes = scopes_of(claims, profile)
+    scopes = scopes_of(claims, profile) if profile.grants is None else frozenset[str]()
     organization_id = organization_id_of(claims, audiences, profile.organization_claim)
     read_only = freeze_claims(claims)  # from here on, lists are tuples
     is_machine = _is_machine(read_only, profile)
     app_id = _app_id(claims, profile, is_machine=is_machine)
+    if profile.grants is not None and is_machine:  # a person's token is never its application
+        scopes = profile.grants.scopes_of(app_id)
     caller = verified_caller(
         app_id=app_id,
         subject=subject or app_id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from m2mguard._token.name_patterns import Grants
+
 Claims = Mapping[str, object]
 RFC9068_CLAIMS = frozenset(("iss", "aud", "exp", "sub", "client_id", "iat", "jti"))  # RFC 9068 section 2.2
 _SIGNS_OF_A_PERSON = frozenset(("acr", "amr", "auth_time", "act"))
@@ -54,6 +56,7 @@ class TokenProfile:
         is_machine: tells from the claims whether the token belongs to a machine.
         machine_only: whether a person's token is refused.
         scope_lists: claims whose scopes may be a list, or a space-separated string; `scope` is read in any case, as a string.
+        grants: the scopes of each App ID, in place of those in tokens; None where tokens have them.
         leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
     """
 
@@ -70,4 +73,5 @@ class TokenProfile:
     is_machine: Callable[[Claims], bool]
     machine_only: bool
     scope_lists: tuple[str, ...]
+    grants: Grants | None
     leeway: float

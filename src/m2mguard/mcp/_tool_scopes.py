@@ -13,8 +13,9 @@ from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replay
 from m2mguard._asgi.scope import ASGIApp, Receive, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import close_websocket, send_answer
 from m2mguard._server.answers import Answer, json_answer
-from m2mguard._server.requirement import Requirement, scope_names
+from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard._validation import scope_names
 from m2mguard.asgi import OnError
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError, ConfigurationError

@@ -100,6 +100,17 @@ def _system_tls_context() -> ssl.SSLContext:
     return _tls_context(None)
 
 
+def private_authority_transport(ca_file: str) -> HttpTransport:
+    """A transport that trusts one private authority, also if its certificates break the rules of form that Python 3.13 and newer check.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    transport = HttpTransport(ca_file)
+    transport._tls().verify_flags &= ~ssl.VERIFY_X509_STRICT  # noqa: SLF001 - a context of its own
+    return transport
+
+
 def transport_for(
     given: Transport | None, *, http_origins: Collection[str] = (), connect_timeout: float = 2.0
 ) -> Transport:

@@ -10,6 +10,7 @@ from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
 from m2mguard.presets._hosted import auth0, cognito, entra, google_service_accounts, okta
 from m2mguard.presets._self_hosted import hydra, keycloak, zitadel
+from m2mguard.presets._workloads import aws_outbound, github_actions, kubernetes
 
 
 class _Preset(NamedTuple):
@@ -45,6 +46,13 @@ _PRESETS: Mapping[str, _Preset] = {
     "keycloak": _Preset("keycloak:ENDPOINT,REALM", 2, 2, keycloak),
     "zitadel": _Preset("zitadel:URL,SERVICE_USER,…", 2, None, lambda url, *users: zitadel(url, service_users=users)),
     "hydra": _Preset("hydra:URL", 1, 1, hydra),
+    "kubernetes": _Preset("kubernetes:ISSUER", 1, 1, kubernetes),
+    "github_actions": _Preset(
+        "github_actions:REPOSITORY_ID,REPOSITORY_ID,…", 1, None, lambda *ids: github_actions(repository_ids=ids)
+    ),
+    "aws_outbound": _Preset(
+        "aws_outbound:ISSUER,ROLE_ARN,…", 2, None, lambda url, *roles: aws_outbound(url, role_arns=roles)
+    ),
 }
 
 

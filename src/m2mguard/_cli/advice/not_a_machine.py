@@ -30,6 +30,15 @@ def advise_on_person(error: AnswerableError, context: ExplainContext) -> Advice:
                 ),
             ),
         )
+    if kind is not None and kind.vocabulary.machine and kind.token_kind == "workload":  # noqa: S105 - no password
+        return Advice(
+            code="machine_mark",
+            wrong="token",
+            cause=f"The token does not show which workload calls. {kind.name} shows that with {kind.vocabulary.machine}.",
+            cures=(
+                Cure.by_caller(f"Send the token that the workload itself gets, {describe_token_request(context)}."),
+            ),
+        )
     if kind is not None and kind.is_application and not is_logto(one):
         if kind.issuer_kind in ("zitadel", "google") and has_preset(context):
             return Advice(

@@ -79,6 +79,8 @@ def advise_on_scope(error: AnswerableError, context: ExplainContext) -> Advice:
         get_trusted_issuer(context),
         sorted(context.requirement.scopes) + sorted(context.requirement.any_scope),
     )
+    if issuer.grants is not None:
+        return _advise_on_grants(required, context)
     scopes = set(_list_scopes(context, ("scope", *issuer.scope_lists)))
     missing = [name for name in required if name not in scopes]
     other_claims = [
@@ -118,6 +120,24 @@ def advise_on_scope(error: AnswerableError, context: ExplainContext) -> Advice:
                     ),
                 )
     return _advise_on_missing_scope(missing, scopes, context)
+
+
+def _advise_on_grants(required: list[str], context: ExplainContext) -> Advice:
+    app_ids, what = (
+        format_values(context.token.texts(get_trusted_issuer(context).app_id_claim)),
+        format_values(required),
+    )
+    return Advice(
+        code="missing_scope",
+        wrong="setting",
+        cause=f"Tokens of this issuer have no scopes, so the settings grant them, and they do not grant {what} to {app_ids}.",
+        cures=(
+            Cure.by_api(
+                f"If that workload may call this route, grant it: M2MGUARD_GRANTS (grants=), with the App ID {app_ids}.",
+                opens="every route that requires these scopes, to that workload",
+            ),
+        ),
+    )
 
 
 def _advise_on_missing_scope(missing: list[str], scopes: set[str], context: ExplainContext) -> Advice:

@@ -6,11 +6,13 @@ from m2mguard._cli.advice.advice_types import Advice, Cure
 from m2mguard._cli.advice.issuer_mismatch import format_preset_option
 from m2mguard._cli.advice.issuer_terms import describe_token_request, is_logto
 from m2mguard._cli.context import ExplainContext
+from m2mguard._cli.recognition import IssuerKind
 from m2mguard._formatting import format_value
 from m2mguard._token.token_profile import sub_is_client_id
 from m2mguard.errors import AnswerableError
 
 SEND_THE_OTHER_ONE = "Send the access_token of the token endpoint's answer, not the id_token."
+_PRESETS = {"kubernetes": "kubernetes", "github_actions": "github_actions", "aws": "aws_outbound"}
 _TYPES = {
     "logout+jwt": "a logout token, which informs an app that a session has ended",
     "secevent+jwt": "a security event token",
@@ -101,12 +103,17 @@ def _advise_on_workload_token(context: ExplainContext) -> Advice | None:
         "and does not follow RFC 9068, as the settings expect.",
         cures=(
             Cure.by_api(
-                "Build the issuer in code for such tokens: Issuer(token_types=..., required_claims=[...], "
-                "is_machine=...), and let each route name the callers by app_ids.",
+                f"{_describe_workload_issuer(kind.issuer_kind)} Grant scopes with grants=, or let each route name the callers by app_ids.",
                 opens=f"every workload of {kind.name} that can name this API's audience: a route without app_ids accepts them all",
             ),
         ),
     )
+
+
+def _describe_workload_issuer(kind: IssuerKind) -> str:
+    if kind in _PRESETS:
+        return f"Use m2mguard.presets.{_PRESETS[kind]} (M2MGUARD_PRESET={_PRESETS[kind]}:...) for such tokens."
+    return "Build the issuer in code for such tokens: Issuer(token_types=..., required_claims=[...], is_machine=...)."
 
 
 def _guess_token_kind(context: ExplainContext) -> str:

@@ -134,7 +134,10 @@ def _match_google(_url: SplitResult, host: str, claims: Claims, _typ: str) -> Is
 
 
 def _match_platform(_url: SplitResult, host: str, claims: Claims, _typ: str) -> IssuerMatch | None:
-    """Match platforms that issue tokens to their workloads, and products with a fixed host. None of them has a preset."""
+    """Match platforms that issue tokens to their workloads, and products with a fixed host.
+
+    No preset is proposed: the token cannot say who may call.
+    """
     if "kubernetes.io" in claims or str(claims.get("sub", "")).startswith("system:serviceaccount:"):
         return IssuerMatch("kubernetes", "sure")
     if "project_path" in claims and "namespace_path" in claims:

@@ -66,6 +66,7 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
     "kubernetes": Vocabulary(
         audience="the audience of the projected token or the TokenRequest",
         how_to_ask="as a projected service account token with audience: {api}",
+        machine="the pod and the service account in its claim kubernetes.io, which a token of kubectl create token does not have",
         how_to_grant="there are no scopes: let the route name the service accounts by app_ids",
     ),
     "github_actions": Vocabulary(
@@ -78,7 +79,12 @@ VOCABULARIES: Mapping[IssuerKind, Vocabulary] = {
         how_to_ask="by id_tokens with aud: {api} in the job",
         how_to_grant="there are no scopes: let the route name the callers by app_ids",
     ),
-    "aws": _NO_SCOPES,
+    "aws": Vocabulary(
+        audience="the audience of the GetWebIdentityToken call",
+        how_to_ask="by sts:GetWebIdentityToken with the audience {api}",
+        how_to_grant="there are no scopes: let the route name the roles by app_ids",
+        machine="a role of the issuer's own account in sub, not a user",
+    ),
     "firebase": _NO_SCOPES,
     "supabase": _NO_SCOPES,
     "clerk": _NO_SCOPES,
