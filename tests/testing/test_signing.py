@@ -46,8 +46,8 @@ def independently_verified(token: str, key: SigningKey, algorithm: str) -> bool:
     return public.Algorithm.verify(signing_input.encode(), public.key, base64url_decode(signature))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_signature_of_every_algorithm_verifies_with_the_public_jwk(keys, algorithm):
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not name.startswith("ML-DSA")])
+def test_a_signature_of_every_algorithm_that_pyjwt_knows_verifies_with_the_public_jwk(keys, algorithm):
     token = keys[algorithm].sign_compact({"alg": algorithm}, {"sub": "app"})
     assert independently_verified(token, keys[algorithm], algorithm)
 
@@ -70,6 +70,7 @@ def test_the_issuer_recognises_its_own_signature_and_no_other(keys, algorithm):
         ("ES512", ["kty", "use", "kid", "alg", "crv", "x", "y"]),
         ("RS256", ["kty", "use", "kid", "e", "n"]),
         ("EdDSA", ["kty", "use", "kid", "alg", "crv", "x"]),
+        ("ML-DSA-44", ["kty", "use", "kid", "alg", "pub"]),
     ],
 )
 def test_a_jwk_has_logtos_members_in_logtos_order(keys, algorithm, members):
@@ -111,7 +112,7 @@ def test_a_pem_of_another_kind_of_key_is_refused():
     pem = x25519.X25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with pytest.raises(TypeError, match="no RSA, EC or Ed25519"):
+    with pytest.raises(TypeError, match="no RSA, EC, Ed25519 or ML-DSA"):
         SigningKey.from_pem(pem, "EdDSA")
 
 

@@ -10,6 +10,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.settings import ServerSettings
 from m2mguard._token.bearer import bearer_token
 from m2mguard._token.jws import Header, parse_compact
+from m2mguard._token.ml_dsa import PARAMETER_SETS
 from m2mguard.errors import AuthError
 from m2mguard.health import IssuerHealth
 from m2mguard.issuer import Issuer
@@ -22,6 +23,7 @@ _SIGNATURE_BYTES = {
     "ES512": (132,),
     "EdDSA": (64,),
     "Ed25519": (64,),
+    **{name: (one.signature_bytes,) for name, one in PARAMETER_SETS.items()},
 }  # RFC 7518 section 3.4
 _RSA_BYTES = (256, 384, 512)  # the length of the key
 
