@@ -123,6 +123,14 @@ def test_health_as_json_is_what_a_service_shows(run, issuer):
     assert json.loads(page)["issuers"][0]["last_error"] == "the key set was answered with status 500"
 
 
+def test_keys_of_ml_dsa_are_shown_like_others(run):
+    with LocalIssuer(algorithm="ML-DSA-44") as issuer:
+        status, page = run("keys", *settings(issuer))
+        kid = issuer.current_key.kid
+        assert status == 0
+        assert f'ok  ML-DSA-44       kid "{kid}", thumbprint {kid}' in page
+
+
 def test_keys_as_json_has_the_usable_keys_and_why_others_are_passed_over(run, issuer):
     issuer.publish({"kty": "oct", "k": "AA"})
     status, page = run("keys", "--json", *settings(issuer))

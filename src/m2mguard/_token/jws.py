@@ -1,6 +1,6 @@
 """The compact form and the signature: strict split, JWK to key, verification (RFC 7515, RFC 7517, RFC 7518, RFC 8725).
 
-The only module that imports PyJWT, which loads the keys except ML-DSA's, of which it knows nothing; `cryptography` checks the signatures, and every rule is here.
+The only module that imports PyJWT, which loads every key but those of ML-DSA; `cryptography` checks the signatures, and every rule is here.
 The token never chooses the algorithm: a key says which it can do, the issuer which are allowed, and the header must agree with both.
 """
 

@@ -17,6 +17,9 @@ _ALGORITHMS = (
     "RS256",
     "PS256",
     "EdDSA",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
 )  # a copy from `m2mguard.testing`, which is not imported for --help
 DEFAULT_PORT = "8630"
 DEFAULT_ISSUER_PORT = "3001"
@@ -26,7 +29,7 @@ m2mguard dev: a local issuer for development
 
   page      {page}
   issuer    {issuer}
-  settings  M2MGUARD_LOGTO_ENDPOINT={endpoint} M2MGUARD_AUDIENCE={audience}
+  settings  {variables}
 {warning}
 Press Ctrl-C to stop.
 """
@@ -111,8 +114,7 @@ def run_dev_command(options: argparse.Namespace) -> int:
     welcome = _WELCOME.format(
         page=f"http://{shown}:{page_port}/",
         issuer=tenant.issuer.url,
-        endpoint=tenant.issuer.endpoint,
-        audience=next(iter(settings.apis)),
+        variables=" ".join(tenant.variables()),
         warning=_WARNING.format(host=options.host) if is_exposed else "",
     )
     sys.stdout.write(welcome)
