@@ -36,7 +36,7 @@ def representative(pub, text, *, hashed=False):
 
 @pytest.mark.parametrize("alg", SETS)
 def test_the_published_examples_verify_and_have_their_thumbprint(alg):
-    """RFC 9964 appendix A.1. One changed bit anywhere in the text or the signature does not verify."""
+    """The examples of RFC 9964. One changed bit anywhere in the text or the signature does not verify."""
     published = PUBLISHED[alg]
     private_key = PARAMETER_SETS[alg].private_key.from_seed_bytes(bytes(32))
     usable = load_key(SigningKey(algorithm=alg, private_key=private_key, kid=published["kid"]).public_jwk)
