@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.utils import base64url_decode
 
-from m2mguard.testing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
+from m2mguard import ConfigurationError
+from m2mguard.testing import ALGORITHMS, SigningKey, _signing, base64url, compact, sign_with_secret, thumbprint
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "logto"
 
@@ -121,6 +122,14 @@ def test_an_unknown_algorithm_is_refused_with_the_known_ones_named():
         SigningKey.generate("HS256")
 
 
+def test_an_algorithm_that_cryptography_was_built_without_is_named(monkeypatch):
+    known = {name: one for name, one in _signing.SIGNING_ALGORITHMS.items() if not name.startswith("ML-DSA")}
+    monkeypatch.setattr(_signing, "SIGNING_ALGORITHMS", known)
+    with pytest.raises(ConfigurationError, match="ML-DSA-44 needs a cryptography that is built with ML-DSA"):
+        SigningKey.generate("ML-DSA-44")
+    assert SigningKey.generate("ES256").algorithm == "ES256"
+
+
 def test_an_rsa_key_may_be_as_short_as_a_test_wants():
     jwk = SigningKey.generate("RS256", rsa_bits=1024).public_jwk
     assert len(base64url_decode(str(jwk["n"]))) == 128
@@ -165,3 +174,5 @@ def test_an_eddsa_name_on_another_kind_of_key_can_neither_sign_nor_verify(ec_key
     with pytest.raises(ValueError, match="needs an Ed25519 key"):
         ec_key.using(algorithm="EdDSA").sign(b"data")
     assert not ec_key.using(algorithm="EdDSA").verify(b"data", ec_key.sign(b"data"))
+    with pytest.raises(ValueError, match="ML-DSA-44 needs an ML-DSA key"):
+        ec_key.using(algorithm="ML-DSA-44").sign(b"data")

@@ -23,7 +23,7 @@ from m2mguard._token.key_strength import UnusableKey
 
 MlDsaPrivateKey = MLDSA44PrivateKey | MLDSA65PrivateKey | MLDSA87PrivateKey
 MlDsaPublicKey = MLDSA44PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
-NEEDED = "a cryptography that is built with ML-DSA, as every wheel from PyPI is"
+NEEDED = "a cryptography that is built with ML-DSA (OpenSSL 3.5 or newer)"
 _SEED_BYTES = 32  # the beginning of a public key; a vector of ten-bit numbers follows
 
 
