@@ -165,9 +165,7 @@ def without_ml_dsa(monkeypatch):
 
 @pytest.mark.usefixtures("without_ml_dsa")
 def test_without_ml_dsa_in_cryptography_to_name_it_is_an_error_and_nothing_else_changes():
-    with pytest.raises(
-        ConfigurationError, match="algorithms: ML-DSA-44, ML-DSA-65 needs a cryptography that is built"
-    ):
+    with pytest.raises(ConfigurationError, match="algorithms: ML-DSA-44, ML-DSA-65 needs a cryptography that is built"):
         Issuer(url=URL, algorithms=["ML-DSA-65", "ES256", "ML-DSA-44"])
     jwk = {"kty": "AKP", "kid": "key-2", "alg": "ML-DSA-44", "pub": base64url(b"x" * 1312)}
     keys = key_set_from_members({"keys": [jwk, key().public_jwk]}, max_keys=9)
