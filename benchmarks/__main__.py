@@ -16,6 +16,7 @@ from benchmarks.report import report
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PARTS: Mapping[str, Callable[[Effort], Any]] = {
     "tokens": tokens.token_times,
+    "ml_dsa": tokens.ml_dsa_times,
     "full_cache": tokens.full_cache_times,
     "requests": http_requests.request_times,
     "served": http_requests.served,

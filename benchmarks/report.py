@@ -33,6 +33,7 @@ def report(results: Mapping[str, Any]) -> str:
         machine=_machine(),
         bars=table(("", "bar", "this run", ""), _bars(results)),
         tokens=_tokens(results["tokens"]),
+        ml_dsa=_tokens(results["ml_dsa"]),
         requests="\n\n".join(_requests(title, times) for title, times in results["requests"].items()),
         served="\n\n".join(_served(title, rates) for title, rates in results["served"].items()),
         mcp="\n\n".join(_requests(title, times) for title, times in results["mcp"].items()),

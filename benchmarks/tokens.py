@@ -13,6 +13,7 @@ from benchmarks.measure import Case, Effort, Measured, interleaved
 from benchmarks.peers import PEERS, SCOPE, NotOffered, minted
 from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._token.base64url import base64url_decode
+from m2mguard._token.ml_dsa import PARAMETER_SETS
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
@@ -23,7 +24,8 @@ CACHE_SIZE, TOKENS = 1_024, 500
 
 def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
     """The server of every benchmark, its keys at hand."""
-    server = ResourceServer(Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri), audience=SHOPPING_API, **settings)
+    trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri, algorithms=[issuer.current_key.algorithm])
+    server = ResourceServer(trusted, audience=SHOPPING_API, **settings)
     server.warm_up()
     return server
 
@@ -31,6 +33,16 @@ def resource_server(issuer: LocalIssuer, **settings: Any) -> ResourceServer:
 def token_times(effort: Effort) -> dict[str, Mapping[str, Measured | str]]:
     """Every way to verify a token, by algorithm; of a peer that cannot be measured, the reason."""
     return {algorithm: _times(algorithm, effort) for algorithm in ALGORITHMS}
+
+
+def ml_dsa_times(effort: Effort) -> dict[str, Mapping[str, Measured]]:
+    """A token first seen beside its signature alone, by parameter set. No peer takes such tokens."""
+    results = {}
+    for algorithm in PARAMETER_SETS:
+        with LocalIssuer(algorithm=algorithm) as issuer:
+            cases = ours(issuer, minted(issuer, TOKENS))
+            results[algorithm] = interleaved({name: cases[name] for name in (FLOOR, FIRST_SEEN)}, rounds=effort.rounds)
+    return results
 
 
 def _times(algorithm: str, effort: Effort) -> dict[str, Measured | str]:
@@ -87,7 +99,7 @@ def signature_arguments(issuer: LocalIssuer, tokens: Sequence[str]) -> list[tupl
     for token in tokens:
         signed, _, encoded = token.rpartition(".")
         message, signature = signed.encode(), base64url_decode(encoded)
-        if algorithm == "EdDSA":
+        if algorithm == "EdDSA" or algorithm in PARAMETER_SETS:
             prepared.append((signature, message))
         elif algorithm == "RS256":
             prepared.append((signature, message, padding.PKCS1v15(), hashing))

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from m2mguard.testing import SigningKey
 
-ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+ALGORITHMS = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "ML-DSA-44")
 A_DAY = dt.timedelta(days=1)
 
 

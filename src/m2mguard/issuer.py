@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members
 from m2mguard._token.jws import SUPPORTED_ALGORITHMS
+from m2mguard._token.ml_dsa import NEEDED, PARAMETER_SETS, is_available
 from m2mguard._token.name_patterns import Grants, name_pattern
 from m2mguard._token.token_profile import RFC9068_CLAIMS, Claims, is_logto_machine, media_type, sub_is_client_id
 from m2mguard._validation import endpoint_url, one_or_more, secure_url, strings
@@ -38,8 +39,9 @@ class Issuer:
             cluster. Anyone who controls that network chooses the keys. Warned of in the log at every start. Default False.
         jwks_uri: the URL of its key set. Default None: found by discovery, and then it must be of the issuer's own origin.
         jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
-        algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512 and
-            Ed25519 (RFC 9864) can be named, too. None of them is symmetric; the key decides which of them it can verify.
+        algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512,
+            Ed25519 (RFC 9864), ML-DSA-44, ML-DSA-65 and ML-DSA-87 (RFC 9964) can be named, too. None of them is symmetric; the key
+            decides which of them it can verify.
         token_types: the `typ` values accepted, compared whole and in any case; default `{"at+jwt"}` (RFC 9068 section 4). A value
             without a slash, here or in a token, means "application/" and that value (RFC 7515 section 4.1.9).
             None in it accepts a token without `typ`.
@@ -234,6 +236,9 @@ def _algorithms(value: object) -> frozenset[str]:
             f"algorithms: {', '.join(unknown)} is not accepted; symmetric algorithms and 'none' never are. "
             f"Choose from {', '.join(sorted(SUPPORTED_ALGORITHMS))}."
         )
+    post_quantum = sorted(algorithms & PARAMETER_SETS.keys())
+    if post_quantum and not is_available():
+        raise ConfigurationError(f"algorithms: {', '.join(post_quantum)} needs {NEEDED}.")
     return algorithms
 
 

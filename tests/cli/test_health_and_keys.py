@@ -123,13 +123,21 @@ def test_health_as_json_is_what_a_service_shows(run, issuer):
     assert json.loads(page)["issuers"][0]["last_error"] == "the key set was answered with status 500"
 
 
+def test_keys_of_ml_dsa_are_shown_like_others(run):
+    with LocalIssuer(algorithm="ML-DSA-44") as issuer:
+        status, page = run("keys", *settings(issuer))
+        kid = issuer.current_key.kid
+        assert status == 0
+        assert f'ok  ML-DSA-44       kid "{kid}", thumbprint {kid}' in page
+
+
 def test_keys_as_json_has_the_usable_keys_and_why_others_are_passed_over(run, issuer):
     issuer.publish({"kty": "oct", "k": "AA"})
     status, page = run("keys", "--json", *settings(issuer))
     [one] = json.loads(page)["issuers"]
     assert status == 0
     assert [key["key_id"] for key in one["keys"]] == [issuer.current_key.kid]
-    assert one["passed_over"] == ['key 1: its kty is "oct", expected RSA, EC or OKP']
+    assert one["passed_over"] == ['key 1: its kty is "oct", expected RSA, EC, OKP or AKP']
     issuer.misbehave("jwks", faults.status(500))
     status, page = run("keys", "--json", *settings(issuer))
     assert (status, json.loads(page)["issuers"][0]["problem"]) == (3, "key_set_status")
@@ -163,7 +171,7 @@ def test_a_set_without_a_usable_key_tells_the_reason_of_each(run, issuer):
     status, page = run("keys", "--issuer", issuer.url)
     assert status == 3
     assert (
-        'no usable key; key 0: its kty is "oct", expected RSA, EC or OKP; key 1: it is a number, expected an object; key 2: '
+        'no usable key; key 0: its kty is "oct", expected RSA, EC, OKP or AKP; key 1: it is a number, expected an object; key 2: '
         in page
     )
     assert "key 4: " in page
@@ -176,7 +184,7 @@ def test_keys_from_a_file_are_shown_alike(run, issuer, tmp_path):
     status, page = run("keys", "--issuer", issuer.url, "--jwks", str(file))
     assert status == 0
     assert page.startswith(f"{issuer.url}: keys configured\nok  ES384 ")
-    assert page.endswith('--  passed over     key 0: its kty is "oct", expected RSA, EC or OKP\n')
+    assert page.endswith('--  passed over     key 0: its kty is "oct", expected RSA, EC, OKP or AKP\n')
     assert run("health", *settings(issuer), "--jwks", str(file))[1].endswith(": 1 usable key configured\n")
     assert issuer.count() == 0
 

@@ -17,6 +17,7 @@ from tests.cli import test_true_causes as table
 
 ISSUER = LocalIssuer(algorithm="ES256")  # never started: its keys are configured
 EC, RSA = SigningKey.generate("ES384", kid="e"), SigningKey.generate("RS256", kid="r")
+ML_DSA = SigningKey.generate("ML-DSA-44", kid="m")
 
 
 def setup(issuer: Issuer | list[Issuer] | None = None) -> CommandSetup:
@@ -47,6 +48,11 @@ CAUSES = {
         settings=other([SigningKey.generate("RS256", kid="r").public_jwk]),
     ),
     "algorithm_of_key": lambda: cause(ISSUER.mint(header={"alg": "ES384"})),
+    "algorithm_not_listed": lambda: cause(ML_DSA.sign_compact({"alg": "ML-DSA-44", "kid": "m"}, {"iss": ISSUER.url})),
+    "cut_off": lambda: cause(
+        ML_DSA.sign_compact({"alg": "ML-DSA-44", "kid": "m"}, {"iss": ISSUER.url})[:-600],
+        settings=other([ML_DSA.public_jwk], algorithms=["ML-DSA-44"]),
+    ),
     "algorithm_not_supported": lambda: cause(ISSUER.mint(header={"alg": "ES256K"})),
     "no_kid": lambda: cause(
         EC.sign_compact({"alg": "ES384", "typ": "at+jwt"}, {"iss": ISSUER.url}),

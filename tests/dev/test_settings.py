@@ -14,11 +14,12 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from m2mguard import ConfigurationError
+from m2mguard import ConfigurationError, ResourceServer
 from m2mguard._cli.arguments import create_parsers
 from m2mguard._cli.command import main
 from m2mguard._cli.dev.dev_command import _ALGORITHMS, add_dev_options, run_dev_command
 from m2mguard._cli.dev.key_store import KeyStore
+from m2mguard._cli.dev.tenant import DevTenant
 from m2mguard._cli.dev.tenant_file import read_tenant
 from m2mguard._validation import is_loopback
 from m2mguard.testing._signing import ALGORITHMS
@@ -162,6 +163,20 @@ def test_the_file_that_the_documentation_shows_is_accepted(config):
 
 def test_each_algorithm_that_is_offered_can_sign():
     assert set(_ALGORITHMS) <= set(ALGORITHMS)
+
+
+@pytest.mark.parametrize("algorithm", _ALGORITHMS)
+def test_the_example_api_accepts_the_tokens_of_each_algorithm_and_the_settings_name_it(algorithm, tmp_path):
+    tenant = DevTenant(read_tenant(None), KeyStore(tmp_path / "keys"), algorithm=algorithm)
+    tenant.start()
+    try:
+        token = tenant.mint("app-orders", "https://shopping.api", [], None)
+        assert tenant.example_api.verify(token).app_id == "app-orders"
+        mine = ResourceServer.from_env(dict(line.split("=", 1) for line in tenant.variables()))
+        assert mine.verify(token).app_id == "app-orders"
+    finally:
+        tenant.close()
+    assert KeyStore(tmp_path / "keys").load(algorithm).kid == tenant.issuer.current_key.kid
 
 
 def test_a_file_that_is_not_there():

@@ -1,5 +1,5 @@
 // A real oidc-provider on loopback, for tests. It prints one JSON line when it is ready and ends when its stdin closes.
-// Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones. The secret of
+// Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones, and so on. The secret of
 // `billing-es384` has every character that is easily sent wrongly. The first argument is a JSON object: `clients` that authenticate
 // without a secret, the public keys of a `platform` whose tokens are exchanged, and the `certificate` and `key` of the server that
 // asks clients for certificates of theirs.
@@ -14,6 +14,7 @@ const RESOURCE = 'https://shopping.api';
 const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
 const SCOPES = 'read:orders write:orders';
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ML_DSA = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
 
 const signingKey = (alg, type, options) => ({
   ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }), alg, use: 'sig',
@@ -28,7 +29,10 @@ const app = (client_id, characters = '') => ({
 });
 
 const { clients, platform, certificate: cert, key } = JSON.parse(process.argv[2]);
-const apps = [app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~')];
+const apps = [
+  app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~'),
+  ...ML_DSA.map((alg) => app(`orders-${alg.toLowerCase()}`)),
+];
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -39,11 +43,14 @@ const tlsUrl = `https://127.0.0.1:${tlsServer.address().port}`;
 const provider = new Provider(issuer, {
   clients: [...apps, ...clients.map((client) => ({ ...app(client.client_id), client_secret: undefined, ...client }))],
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth'],
-  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] },
+  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', ...ML_DSA] },
   discovery: { mtls_endpoint_aliases: { token_endpoint: `${tlsUrl}/token` } },
   scopes: SCOPES.split(' '),
   jwks: {
-    keys: [signingKey('ES384', 'ec', { namedCurve: 'P-384' }), signingKey('RS256', 'rsa', { modulusLength: 2048 })],
+    keys: [
+      signingKey('ES384', 'ec', { namedCurve: 'P-384' }), signingKey('RS256', 'rsa', { modulusLength: 2048 }),
+      ...ML_DSA.map((alg) => signingKey(alg, alg.toLowerCase())),
+    ],
   },
   features: {
     clientCredentials: { enabled: true },
@@ -57,7 +64,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       getResourceServerInfo(ctx, indicator, client) {
         if (indicator !== RESOURCE && !MCP_SERVER.test(indicator)) throw new errors.InvalidTarget();
-        const alg = /RS256/i.test(client.clientId) ? 'RS256' : 'ES384';
+        const alg = ['RS256', ...ML_DSA].find((one) => client.clientId.endsWith(one.toLowerCase())) ?? 'ES384';
         return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg } } };
       },
     },

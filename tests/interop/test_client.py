@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import FastAPI, Security
 
-from m2mguard import Caller, Issuer, ResourceServer
+from m2mguard import Caller, InvalidToken, Issuer, ResourceServer
 from m2mguard.client import TokenRequestRefused, TokenSource
 from m2mguard.fastapi import M2MAuth
 from m2mguard.testing import SHOPPING_API, Application, LocalIssuer
@@ -31,6 +31,18 @@ def test_a_real_provider_issues_a_token_that_we_accept(oidc_provider, app_id):
     caller = ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token.value)
     assert (caller.app_id, caller.scopes) == (app_id, token.scopes) == (app_id, frozenset({"read:orders"}))
     assert token.expires_at == pytest.approx(caller.expires_at, abs=5)
+
+
+@pytest.mark.parametrize("alg", ["ML-DSA-44", "ML-DSA-65", "ML-DSA-87"])
+def test_a_token_of_ml_dsa_is_accepted_where_the_algorithm_is_named(oidc_provider, alg):
+    """Node signs with an OpenSSL of its own."""
+    app_id = f"orders-{alg.lower()}"
+    token = source_at(oidc_provider, app_id).token().value
+    named = ResourceServer(Issuer(url=oidc_provider.issuer, algorithms=[alg]), audience=oidc_provider.resource)
+    assert named.verify(token).app_id == app_id
+    with pytest.raises(InvalidToken) as refused:
+        ResourceServer(oidc_provider.issuer, audience=oidc_provider.resource).verify(token)
+    assert refused.value.reason == "algorithm"
 
 
 async def test_a_real_provider_issues_a_token_on_every_event_loop(oidc_provider):

@@ -165,6 +165,18 @@ def test_the_file_keeps_the_algorithm_of_each_key(issuer, start, directory):
     assert restricted == ("RS256",)
 
 
+def test_the_file_keeps_keys_of_ml_dsa(directory, events):
+    with LocalIssuer(algorithm="ML-DSA-44") as issuer:
+        trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri, algorithms=["ML-DSA-44"])
+        ResourceServer(trusted, SHOPPING_API, key_directory=directory).warm_up()
+        join_key_threads()
+        issuer.misbehave("all", faults.status(503))
+        server = ResourceServer(trusted, SHOPPING_API, key_directory=directory, on_event=events)
+        assert server.verify(issuer.mint()).app_id == "app-orders"
+        assert events.of(KeysLoadedFromFile)
+        join_key_threads()
+
+
 @pytest.mark.parametrize(
     "malformed",
     [

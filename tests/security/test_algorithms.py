@@ -77,7 +77,8 @@ def test_an_rsa_key_without_alg_verifies_the_issuers_algorithms():
 @pytest.mark.parametrize(
     "alg",
     ["none", "None", "nOnE", "NONE", "", " ", "es256", "Es256", "ES256 ", " ES256", "ES256\x00", "ES256K", "ES521", "HS256", "HS384",
-     "HS512", "hs256", "RS1", "dir", "RSA-OAEP", "A128KW", "ECDH-ES", "PBES2-HS256+A128KW", "Ed448", "ML-DSA-65", "\u0045S256\u0301"],
+     "HS512", "hs256", "RS1", "dir", "RSA-OAEP", "A128KW", "ECDH-ES", "PBES2-HS256+A128KW", "Ed448", "\u0045S256\u0301",
+     "ML-DSA-65", "ml-dsa-44", "ML-DSA", "HashML-DSA-44"],
 )  # fmt: skip
 def test_an_alg_outside_the_list_is_refused_without_case_folding(alg):
     assert outcome(GUARD, mint(with_header={"alg": alg})) == ALGORITHM
@@ -99,7 +100,7 @@ def test_an_algorithm_that_the_issuer_does_not_allow_is_refused():
     assert outcome(guard, mint(signer=key("ES256", "key-2"))) == ALGORITHM
 
 
-@pytest.mark.parametrize("of_key", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("of_key", ["RS256", "ES256", "EdDSA", "ML-DSA-44"])
 @pytest.mark.parametrize("alg", ["HS256", "HS384", "HS512"])
 def test_an_hmac_with_the_public_key_is_refused(of_key, alg):
     signer = key(of_key)

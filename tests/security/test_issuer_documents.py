@@ -67,9 +67,9 @@ def test_a_key_with_unset_members_or_padding_is_used(signer, changes):
 SKIPPED = {
     "it holds private or symmetric members (d)": (EC, {"d": "AA"}),
     "it holds private or symmetric members (d, p, k)": (RSA, {"d": "AA", "p": "AA", "q": None, "oth": [], "k": "AA"}),
-    'its kty is "ec", expected RSA, EC or OKP': (EC, {"kty": "ec"}),
-    "its kty is missing, expected RSA, EC or OKP": (EC, {"kty": None}),
-    "its kty is a list, expected RSA, EC or OKP": (EC, {"kty": ["EC"]}),
+    'its kty is "ec", expected RSA, EC, OKP or AKP': (EC, {"kty": "ec"}),
+    "its kty is missing, expected RSA, EC, OKP or AKP": (EC, {"kty": None}),
+    "its kty is a list, expected RSA, EC, OKP or AKP": (EC, {"kty": ["EC"]}),
     'its use is "enc", expected "sig"': (EC, {"use": "enc"}),
     'its use is "", expected "sig"': (EC, {"use": ""}),
     "its use is a boolean, expected \"sig\"": (EC, {"use": True}),

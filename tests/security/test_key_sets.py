@@ -17,6 +17,7 @@ from tests.security.forge import ACCEPTED, REMOVED, changed, key, mint, outcome,
 EC: dict[str, Any] = key("ES256", "bad").public_jwk
 RSA: dict[str, Any] = key("RS256", "bad").public_jwk
 OKP: dict[str, Any] = key("EdDSA", "bad").public_jwk
+AKP: dict[str, Any] = key("ML-DSA-44", "bad").public_jwk
 GOOD = key().public_jwk
 PRIME_OF_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 PRIME_OF_25519 = 2**255 - 19
@@ -44,7 +45,7 @@ UNUSABLE = {
     "kty an object": (EC, {"kty": {"EC": 1}}),
     "kty in another case": (EC, {"kty": "ec"}),
     "kty of another type": (EC, {"kty": "RSA"}),
-    "kty unknown": (EC, {"kty": "AKP"}),
+    "kty unknown": (EC, {"kty": "LMS"}),
     "kty oct": (EC, {"kty": "oct", "k": "AAAA"}),
     "a symmetric key": ({"kty": "oct", "kid": "bad", "alg": "HS256", "k": base64url(bytes(32))}, {}),
     "an EC key with d": (EC, {"d": "AA"}),
@@ -152,6 +153,20 @@ UNUSABLE = {
     "an Ed25519 x of order 8": (OKP, {"x": ORDER_8[0]}),
     "another Ed25519 x of order 8": (OKP, {"x": ORDER_8[1]}),
     "an Ed25519 alg of another type": (OKP, {"alg": "ES256"}),
+    "an EC key with priv": (EC, {"priv": "AA"}),
+    "an AKP key with priv": (AKP, {"priv": base64url(bytes(32))}),
+    "an AKP key with priv a number": (AKP, {"priv": 7}),
+    "an AKP key without alg": (AKP, {"alg": REMOVED}),
+    "an AKP alg of another parameter set": (AKP, {"alg": "ML-DSA-65"}),
+    "an AKP alg of an unknown parameter set": (AKP, {"alg": "ML-DSA-128"}),
+    "an AKP alg of another type": (AKP, {"alg": "ES256"}),
+    "an RSA alg of ML-DSA": (RSA, {"alg": "ML-DSA-44"}),
+    "an EC alg of ML-DSA": (EC, {"alg": "ML-DSA-44"}),
+    "pub missing": (AKP, {"pub": REMOVED}),
+    "pub a list": (AKP, {"pub": [AKP["pub"]]}),
+    "pub of another alphabet": (AKP, {"pub": AKP["pub"][:-2] + "+A"}),
+    "pub a byte short": (AKP, {"pub": base64url(bytes(1311))}),
+    "pub of zeros": (AKP, {"pub": base64url(bytes(1312))}),
 }
 
 
@@ -201,6 +216,10 @@ USABLE = {
     "e with leading zeros": (RSA, {"e": integer(65537, 4)}),
     "an Ed25519 key without alg": (OKP, {"alg": REMOVED}),
     "an Ed25519 key of RFC 9864": (OKP, {"alg": "Ed25519"}),
+    "an AKP key": (AKP, {}),
+    "an AKP key without use": (AKP, {"use": REMOVED}),
+    "an AKP key with an unset priv": (AKP, {"priv": ""}),
+    "an AKP key with a padded pub": (AKP, {"pub": AKP["pub"] + "=="}),
 }
 
 
@@ -213,7 +232,7 @@ def test_a_usable_key_is_used(jwk, change):
 
 
 def test_a_thumbprint_does_not_depend_on_leading_zeros():
-    for jwk in (EC, RSA, OKP):
+    for jwk in (EC, RSA, OKP, AKP):
         assert load_key(jwk).thumbprint == thumbprint(jwk)
     zeros = base64url(b"\x00\x00" + key("RS256", "bad").private_key.public_key().public_numbers().n.to_bytes(256))
     assert load_key({**RSA, "n": zeros}).thumbprint == thumbprint(RSA)

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.utils import base64url_decode
 
-from m2mguard.testing import ALGORITHMS, SigningKey, base64url, compact, sign_with_secret, thumbprint
+from m2mguard import ConfigurationError
+from m2mguard.testing import ALGORITHMS, SigningKey, _signing, base64url, compact, sign_with_secret, thumbprint
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "logto"
 
@@ -46,8 +47,8 @@ def independently_verified(token: str, key: SigningKey, algorithm: str) -> bool:
     return public.Algorithm.verify(signing_input.encode(), public.key, base64url_decode(signature))
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_signature_of_every_algorithm_verifies_with_the_public_jwk(keys, algorithm):
+@pytest.mark.parametrize("algorithm", [name for name in ALGORITHMS if not name.startswith("ML-DSA")])
+def test_a_signature_of_every_algorithm_that_pyjwt_knows_verifies_with_the_public_jwk(keys, algorithm):
     token = keys[algorithm].sign_compact({"alg": algorithm}, {"sub": "app"})
     assert independently_verified(token, keys[algorithm], algorithm)
 
@@ -70,6 +71,7 @@ def test_the_issuer_recognises_its_own_signature_and_no_other(keys, algorithm):
         ("ES512", ["kty", "use", "kid", "alg", "crv", "x", "y"]),
         ("RS256", ["kty", "use", "kid", "e", "n"]),
         ("EdDSA", ["kty", "use", "kid", "alg", "crv", "x"]),
+        ("ML-DSA-44", ["kty", "use", "kid", "alg", "pub"]),
     ],
 )
 def test_a_jwk_has_logtos_members_in_logtos_order(keys, algorithm, members):
@@ -111,13 +113,21 @@ def test_a_pem_of_another_kind_of_key_is_refused():
     pem = x25519.X25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with pytest.raises(TypeError, match="no RSA, EC or Ed25519"):
+    with pytest.raises(TypeError, match="no RSA, EC, Ed25519 or ML-DSA"):
         SigningKey.from_pem(pem, "EdDSA")
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones_named():
     with pytest.raises(ValueError, match="unknown algorithm 'HS256'; known are RS256"):
         SigningKey.generate("HS256")
+
+
+def test_an_algorithm_that_cryptography_was_built_without_is_named(monkeypatch):
+    known = {name: one for name, one in _signing.SIGNING_ALGORITHMS.items() if not name.startswith("ML-DSA")}
+    monkeypatch.setattr(_signing, "SIGNING_ALGORITHMS", known)
+    with pytest.raises(ConfigurationError, match="ML-DSA-44 needs a cryptography that is built with ML-DSA"):
+        SigningKey.generate("ML-DSA-44")
+    assert SigningKey.generate("ES256").algorithm == "ES256"
 
 
 def test_an_rsa_key_may_be_as_short_as_a_test_wants():
@@ -164,3 +174,5 @@ def test_an_eddsa_name_on_another_kind_of_key_can_neither_sign_nor_verify(ec_key
     with pytest.raises(ValueError, match="needs an Ed25519 key"):
         ec_key.using(algorithm="EdDSA").sign(b"data")
     assert not ec_key.using(algorithm="EdDSA").verify(b"data", ec_key.sign(b"data"))
+    with pytest.raises(ValueError, match="ML-DSA-44 needs an ML-DSA key"):
+        ec_key.using(algorithm="ML-DSA-44").sign(b"data")

@@ -10,14 +10,22 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.settings import ServerSettings
 from m2mguard._token.bearer import bearer_token
 from m2mguard._token.jws import Header, parse_compact
+from m2mguard._token.ml_dsa import PARAMETER_SETS
 from m2mguard.errors import AuthError
 from m2mguard.health import IssuerHealth
 from m2mguard.issuer import Issuer
 
 REMOVED_BY_GOOGLE = "SIGNATURE_REMOVED_BY_GOOGLE"  # Cloud Run replaces a signature that it has checked with this text
 
-# RFC 7518 section 3.4, RFC 8037 section 3.1
-_SIGNATURE_BYTES = {"ES256": (64,), "ES384": (96,), "ES512": (132,), "EdDSA": (64,), "Ed25519": (64,)}
+# RFC 7518 section 3.4, RFC 8037 section 3.1, RFC 9964
+_SIGNATURE_BYTES = {
+    "ES256": (64,),
+    "ES384": (96,),
+    "ES512": (132,),
+    "EdDSA": (64,),
+    "Ed25519": (64,),
+    **{name: (one.signature_bytes,) for name, one in PARAMETER_SETS.items()},
+}
 _RSA_BYTES = (256, 384, 512)  # the length of the key
 
 

@@ -27,7 +27,7 @@ from m2mguard.net._runtime import Runtime
 MAX_AHEAD_S = 60.0  # a file dated later than that is not believed: the clock, or the file, is wrong
 _FORMAT = 1
 # Plain strings in every usable key; what it is for was checked.
-_MEMBERS = ("kty", "kid", "alg", "crv", "x", "y", "n", "e")
+_MEMBERS = ("kty", "kid", "alg", "crv", "x", "y", "n", "e", "pub")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 

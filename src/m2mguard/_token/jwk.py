@@ -17,6 +17,7 @@ from m2mguard._token.key_strength import (
     canonical_rsa,
     check_ed25519,
 )
+from m2mguard._token.ml_dsa import PARAMETER_SETS, check_ml_dsa
 
 MAX_KEY_ID_CHARACTERS = 512
 _MAX_SHOWN_CHARACTERS = 40
@@ -28,9 +29,9 @@ _TYPE_NAMES = {
     dict: "an object",
     type(None): "null",
 }
-_TYPES = ("RSA", "EC", "OKP")
+_TYPES = ("RSA", "EC", "OKP", "AKP")
 _CURVES = {"EC": tuple(COORDINATE_BYTES), "OKP": ("Ed25519",)}
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
+_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 _NOT_FOR_SIGNATURES = frozenset(("encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"))
 
 
@@ -38,7 +39,7 @@ class JsonWebKey(NamedTuple):
     """The members of a public key for signatures.
 
     Attributes:
-        kty: `RSA`, `EC` or `OKP`.
+        kty: `RSA`, `EC`, `OKP` or `AKP`.
         kid: its key id, or None.
         alg: the one algorithm it is for, or None; not compared with its type yet.
         numbers: what makes its RFC 7638 thumbprint besides `kty`, in canonical form.
@@ -59,7 +60,7 @@ def read_jwk(jwk: Mapping[str, object]) -> JsonWebKey:
     members = {name: value for name, value in jwk.items() if value is not None}
     kty, alg = members.get("kty"), members.get("alg")
     if not isinstance(kty, str) or kty not in _TYPES:
-        raise UnusableKey(f"its kty {_found(members, 'kty')}, expected RSA, EC or OKP")
+        raise UnusableKey(f"its kty {_found(members, 'kty')}, expected RSA, EC, OKP or AKP")
     # Some serializers write an unset member as an empty string or list, which holds no private key.
     private = [name for name in _PRIVATE_MEMBERS if members.get(name, "") not in ("", [])]
     if private:
@@ -118,6 +119,12 @@ def _numbers(kty: str, members: Mapping[str, object]) -> dict[str, str]:
     if kty == "RSA":
         n, e = canonical_rsa(_number(members, "n"), _number(members, "e"))
         return {"n": n, "e": e}
+    if kty == "AKP":
+        alg, pub = members.get("alg"), _number(members, "pub")
+        if not isinstance(alg, str) or alg not in PARAMETER_SETS:
+            raise UnusableKey(f"its alg {_found(members, 'alg')}, expected {' or '.join(PARAMETER_SETS)}")
+        check_ml_dsa(alg, pub)
+        return {"alg": alg, "pub": pub}
     crv = members.get("crv")
     if not isinstance(crv, str) or crv not in _CURVES[kty]:
         raise UnusableKey(f"its crv {_found(members, 'crv')}, expected {' or '.join(_CURVES[kty])}")

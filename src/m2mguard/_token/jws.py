@@ -1,6 +1,6 @@
 """The compact form and the signature: strict split, JWK to key, verification (RFC 7515, RFC 7517, RFC 7518, RFC 8725).
 
-The only module that imports PyJWT, which loads the keys; `cryptography` checks the signatures, and every rule is here.
+The only module that imports PyJWT, which loads every key but those of ML-DSA; `cryptography` checks the signatures, and every rule is here.
 The token never chooses the algorithm: a key says which it can do, the issuer which are allowed, and the header must agree with both.
 """
 
@@ -23,6 +23,7 @@ from jwt.exceptions import InvalidKeyError
 from m2mguard._token.base64url import base64url_decode, base64url_encode
 from m2mguard._token.jwk import MAX_KEY_ID_CHARACTERS, describe, read_jwk
 from m2mguard._token.key_strength import UnusableKey
+from m2mguard._token.ml_dsa import PARAMETER_SETS, load_ml_dsa
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard.errors import InvalidToken
 
@@ -55,10 +56,16 @@ _FAMILIES: Mapping[str, _Family] = {
     "ES512": _Family("EC", "P-521", 132, (ECDSA(SHA512()),)),
     "EdDSA": _Family("OKP", "Ed25519", 64),
     "Ed25519": _Family("OKP", "Ed25519", 64),  # RFC 9864
+    **{name: _Family("AKP", None, sizes.signature_bytes) for name, sizes in PARAMETER_SETS.items()},  # RFC 9964
 }
 SUPPORTED_ALGORITHMS = frozenset(_FAMILIES)
 
-_LOADERS = {"RSA": RSAAlgorithm.from_jwk, "EC": ECAlgorithm.from_jwk, "OKP": OKPAlgorithm.from_jwk}
+_LOADERS: Mapping[str, Callable[[dict[str, str]], Any]] = {
+    "RSA": RSAAlgorithm.from_jwk,
+    "EC": ECAlgorithm.from_jwk,
+    "OKP": OKPAlgorithm.from_jwk,
+    "AKP": lambda jwk: load_ml_dsa(jwk["alg"], jwk["pub"]),
+}
 
 
 class Header(NamedTuple):

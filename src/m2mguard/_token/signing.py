@@ -1,4 +1,4 @@
-"""Makes signatures: the algorithms of RFC 7518 section 3 and RFC 8037 with private keys of `cryptography`. Pure."""
+"""Makes signatures: the algorithms of RFC 7518 section 3, RFC 8037 and RFC 9964 with private keys of `cryptography`. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
 from m2mguard._token.base64url import base64url_encode
+from m2mguard._token.ml_dsa import PARAMETER_SETS, MlDsaPrivateKey, is_available
 
-PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
+PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | MlDsaPrivateKey
 
 
 class SigningAlgorithm(NamedTuple):
-    """What an algorithm needs: a digest, except Ed25519; a curve, if it is one of ECDSA; PSS or not, if it is one of RSA."""
+    """What an algorithm needs: a digest, except Ed25519 and ML-DSA; a curve, if it is one of ECDSA; PSS or not, if it is one of RSA."""
 
     digest: HashAlgorithm | None = None
     curve: EllipticCurve | None = None
@@ -45,6 +46,7 @@ SIGNING_ALGORITHMS: Final[Mapping[str, SigningAlgorithm]] = {
     "ES512": SigningAlgorithm(SHA512(), SECP521R1()),
     "EdDSA": SigningAlgorithm(),
     "Ed25519": SigningAlgorithm(),  # RFC 9864
+    **(dict.fromkeys(PARAMETER_SETS, SigningAlgorithm()) if is_available() else {}),
 }
 
 
@@ -52,9 +54,16 @@ def algorithms_of(key: PrivateKey) -> tuple[str, ...]:
     """The algorithms that a key can sign with, the usual one first."""
     if isinstance(key, Ed25519PrivateKey):
         return "EdDSA", "Ed25519"
+    if isinstance(key, MlDsaPrivateKey):
+        return (parameter_set_of(key),)
     if isinstance(key, EllipticCurvePrivateKey):
         return tuple(name for name, one in SIGNING_ALGORITHMS.items() if one.curve and one.curve.name == key.curve.name)
     return tuple(name for name, one in SIGNING_ALGORITHMS.items() if one.digest and one.curve is None)
+
+
+def parameter_set_of(key: MlDsaPrivateKey) -> str:
+    """The parameter set of an ML-DSA key, which is its only algorithm."""
+    return next(name for name, one in PARAMETER_SETS.items() if isinstance(key, one.private_key))
 
 
 def sign(key: PrivateKey, alg: str, data: bytes) -> bytes:
@@ -64,10 +73,10 @@ def sign(key: PrivateKey, alg: str, data: bytes) -> bytes:
         ValueError: the key cannot sign with this algorithm.
     """
     known = SIGNING_ALGORITHMS[alg]
-    if isinstance(key, Ed25519PrivateKey):
+    if isinstance(key, Ed25519PrivateKey | MlDsaPrivateKey):
         return key.sign(data)
     if known.digest is None:
-        raise ValueError(f"{alg} needs an Ed25519 key")
+        raise ValueError(f"{alg} needs an {'ML-DSA' if alg in PARAMETER_SETS else 'Ed25519'} key")
     if isinstance(key, EllipticCurvePrivateKey):
         size = (key.key_size + 7) // 8
         r, s = decode_dss_signature(key.sign(data, ECDSA(known.digest)))

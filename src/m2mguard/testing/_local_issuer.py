@@ -143,9 +143,11 @@ class LocalIssuer(TokenMint):
     def trusted(self) -> Issuer:
         """This issuer as a resource server's setting: `ResourceServer(issuer.trusted, audience=..., transport=issuer.transport)`.
 
-        Without the transport, a server fetches the keys over HTTP.
+        It accepts Logto's algorithms and that of the current key. Without the transport, a server fetches the keys over HTTP.
         """
-        return dataclasses.replace(Issuer.logto(UNSERVED_ENDPOINT), url=self.url, jwks_uri=self.jwks_uri)
+        logto = Issuer.logto(UNSERVED_ENDPOINT)
+        algorithms = {*logto.algorithms, self.current_key.algorithm}
+        return dataclasses.replace(logto, url=self.url, jwks_uri=self.jwks_uri, algorithms=algorithms)
 
     def start(self) -> None:
         """Answer from now on; blocks until it does. After a `stop`, on the same port."""

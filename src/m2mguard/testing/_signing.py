@@ -16,7 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from m2mguard._token.base64url import base64url_encode
-from m2mguard._token.signing import SIGNING_ALGORITHMS, PrivateKey, SigningAlgorithm, rsa_padding, sign
+from m2mguard._token.ml_dsa import NEEDED, PARAMETER_SETS, MlDsaPrivateKey
+from m2mguard._token.signing import (
+    SIGNING_ALGORITHMS,
+    PrivateKey,
+    SigningAlgorithm,
+    parameter_set_of,
+    rsa_padding,
+    sign,
+)
+from m2mguard.errors import ConfigurationError
 
 base64url = base64url_encode
 """Encode without padding (RFC 7515 §2)."""
@@ -26,7 +35,7 @@ Segment = Mapping[str, object] | bytes
 
 _CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 ALGORITHMS: Final = tuple(SIGNING_ALGORITHMS)
-"""Every algorithm a `SigningKey` can have: RFC 7518, RFC 8037 and the RFC 9864 name Ed25519."""
+"""Every algorithm a `SigningKey` can have: RFC 7518, RFC 8037, the RFC 9864 name Ed25519, and ML-DSA of RFC 9964."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +64,7 @@ class SigningKey:
             rsa_bits: the length of an RSA modulus, at least 1024; default 2048, which takes some 100 ms.
 
         Raises:
-            ValueError: the algorithm is not one of `ALGORITHMS`.
+            ValueError: the algorithm is not one of `ALGORITHMS`; a `ConfigurationError` if this build of cryptography lacks it.
         """
         curve = _algorithm(algorithm).curve
         private_key: PrivateKey
@@ -63,6 +72,8 @@ class SigningKey:
             private_key = ec.generate_private_key(curve)
         elif algorithm in ("EdDSA", "Ed25519"):
             private_key = ed25519.Ed25519PrivateKey.generate()
+        elif algorithm in PARAMETER_SETS:
+            private_key = PARAMETER_SETS[algorithm].private_key.generate()
         else:
             private_key = rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
         return cls._named(algorithm, private_key, kid)
@@ -72,13 +83,13 @@ class SigningKey:
         """Read an unencrypted private key, so that a test has the same key on every run.
 
         Raises:
-            TypeError: it is no RSA, EC or Ed25519 private key.
+            TypeError: it is no RSA, EC, Ed25519 or ML-DSA private key.
             ValueError: it is no PEM, or the algorithm is unknown.
         """
         _algorithm(algorithm)
         private_key = serialization.load_pem_private_key(pem, password=None)
         if not isinstance(private_key, PrivateKey):
-            raise TypeError("the PEM holds no RSA, EC or Ed25519 private key")
+            raise TypeError("the PEM holds no RSA, EC, Ed25519 or ML-DSA private key")
         return cls._named(algorithm, private_key, kid)
 
     @classmethod
@@ -115,7 +126,7 @@ class SigningKey:
         """Say whether this key made the signature. For the issuer's own use, no model of a verifier."""
         key, digest = self.private_key, _algorithm(self.algorithm).digest
         try:
-            if isinstance(key, ed25519.Ed25519PrivateKey):
+            if isinstance(key, ed25519.Ed25519PrivateKey | MlDsaPrivateKey):
                 key.public_key().verify(signature, data)
             elif digest is None:
                 return False
@@ -148,12 +159,15 @@ def sign_with_secret(header: Segment, payload: Segment, secret: bytes) -> str:
 
 
 def thumbprint(jwk: Mapping[str, object]) -> str:
-    """Return the RFC 7638 SHA-256 thumbprint of a public JWK of type EC, RSA or OKP."""
-    required = {name: jwk[name] for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk}
+    """Return the RFC 7638 SHA-256 thumbprint of a public JWK of type EC, RSA, OKP or AKP."""
+    names = ("alg", "kty", "pub") if jwk["kty"] == "AKP" else ("crv", "e", "kty", "n", "x", "y")
+    required = {name: jwk[name] for name in names if name in jwk}
     return base64url(hashlib.sha256(_json(required)).digest())
 
 
 def _algorithm(name: str) -> SigningAlgorithm:
+    if name in PARAMETER_SETS and name not in SIGNING_ALGORITHMS:
+        raise ConfigurationError(f"{name} needs {NEEDED}.")
     if name not in SIGNING_ALGORITHMS:
         raise ValueError(f"unknown algorithm {name!r}; known are {', '.join(ALGORITHMS)}")
     return SIGNING_ALGORITHMS[name]
@@ -171,7 +185,10 @@ def _public_members(private_key: PrivateKey) -> dict[str, object]:
             "x": _integer(point.x, size),
             "y": _integer(point.y, size),
         }
-    return {"kty": "OKP", "crv": "Ed25519", "x": base64url(private_key.public_key().public_bytes_raw())}
+    pub = base64url(private_key.public_key().public_bytes_raw())
+    if isinstance(private_key, MlDsaPrivateKey):
+        return {"kty": "AKP", "alg": parameter_set_of(private_key), "pub": pub}
+    return {"kty": "OKP", "crv": "Ed25519", "x": pub}
 
 
 def _coordinate_bytes(private_key: ec.EllipticCurvePrivateKey) -> int:

@@ -11,7 +11,17 @@ from m2mguard._validation import is_loopback, split_url
 from m2mguard.errors import ConfigurationError
 
 # Some of those of `m2mguard.testing`, which is not imported for --help.
-_ALGORITHMS = ("ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA")
+_ALGORITHMS = (
+    "ES256",
+    "ES384",
+    "ES512",
+    "RS256",
+    "PS256",
+    "EdDSA",
+    "ML-DSA-44",
+    "ML-DSA-65",
+    "ML-DSA-87",
+)
 DEFAULT_PORT = "8630"
 DEFAULT_ISSUER_PORT = "3001"
 _EXTRA = 'm2mguard dev needs Starlette and uvicorn: pip install "m2mguard[dev]".'
@@ -20,7 +30,7 @@ m2mguard dev: a local issuer for development
 
   page      {page}
   issuer    {issuer}
-  settings  M2MGUARD_LOGTO_ENDPOINT={endpoint} M2MGUARD_AUDIENCE={audience}
+  settings  {variables}
 {warning}
 Press Ctrl-C to stop.
 """
@@ -105,8 +115,7 @@ def run_dev_command(options: argparse.Namespace) -> int:
     welcome = _WELCOME.format(
         page=f"http://{shown}:{page_port}/",
         issuer=tenant.issuer.url,
-        endpoint=tenant.issuer.endpoint,
-        audience=next(iter(settings.apis)),
+        variables=" ".join(tenant.variables()),
         warning=_WARNING.format(host=options.host) if is_exposed else "",
     )
     sys.stdout.write(welcome)

@@ -65,6 +65,5 @@ def _has_result(view: View) -> bool:
 
 
 def _render_settings(tenant: DevTenant) -> str:
-    audience = next(iter(tenant.settings.apis))
-    lines = f"M2MGUARD_LOGTO_ENDPOINT={tenant.issuer.endpoint}\nM2MGUARD_AUDIENCE={audience}"
-    return render_copyable("Settings of your own API", "settings", lines, rows=2)
+    lines = tenant.variables()
+    return render_copyable("Settings of your own API", "settings", "\n".join(lines), rows=len(lines))

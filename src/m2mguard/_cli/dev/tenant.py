@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from m2mguard._cli.command_setup import CommandSetup
@@ -71,6 +71,7 @@ class DevTenant:
     ) -> None:
         self.settings = settings
         self._keys = keys
+        self._algorithm = algorithm
         self._lock = new_lock()
         self._active_fault: str | None = None
         self._withdrawn: set[str] = set()
@@ -167,11 +168,20 @@ class DevTenant:
         """Create the requirement of the example route. Raises ConfigurationError if the scope is invalid."""
         return Requirement(scopes=[scope] if scope else [])
 
+    def variables(self) -> list[str]:
+        """Return the settings of an API that accepts these tokens, as variables of its environment."""
+        of_logto = Issuer.logto(self.issuer.endpoint, allow_http=True).algorithms
+        return [
+            f"M2MGUARD_LOGTO_ENDPOINT={self.issuer.endpoint}",
+            f"M2MGUARD_AUDIENCE={next(iter(self.settings.apis))}",
+            *([] if self._algorithm in of_logto else [f"M2MGUARD_ALGORITHMS={self._algorithm}"]),
+        ]
+
     def _create_api(self) -> ResourceServer:
         caching = KeyCaching(timeout=2, connect_timeout=1, max_wait=1)
-        return ResourceServer(
-            Issuer.logto(self.issuer.endpoint, allow_http=True), audience=list(self.settings.apis), caching=caching
-        )
+        logto = Issuer.logto(self.issuer.endpoint, allow_http=True)
+        trusted = replace(logto, algorithms={*logto.algorithms, self._algorithm})
+        return ResourceServer(trusted, audience=list(self.settings.apis), caching=caching)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

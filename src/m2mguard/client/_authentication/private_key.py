@@ -28,8 +28,9 @@ class PrivateKeyJwt:
 
     Args:
         key: the path of a PEM file, its content as bytes, or a private key of `cryptography`: RSA of at least 2048 bits, EC on P-256,
-            P-384 or P-521, or Ed25519.
-        algorithm: the `alg`; default RS256, ES256, ES384, ES512 or EdDSA, by the key. RSA keys can also do RS384, RS512 and PS256 to PS512.
+            P-384 or P-521, Ed25519, or ML-DSA.
+        algorithm: the `alg`; default RS256, ES256, ES384, ES512, EdDSA or ML-DSA's, by the key. RSA keys can also do RS384, RS512 and
+            PS256 to PS512.
         key_id: the `kid` by which the issuer finds the public key. Default none.
         certificate: the path of a PEM certificate of this key, or its content as bytes, for `x5t#S256` (RFC 7515 section 4.1.8), by which
             Entra finds the key. Read as the key is. Default none.

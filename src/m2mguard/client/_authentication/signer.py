@@ -16,10 +16,11 @@ from cryptography.x509 import load_pem_x509_certificate
 
 from m2mguard._token.base64url import base64url_encode
 from m2mguard._token.key_strength import RSA_BITS, UnusableKey
+from m2mguard._token.ml_dsa import MlDsaPrivateKey
 from m2mguard._token.signing import PrivateKey, algorithms_of, sign_jwt
 from m2mguard.net._credential_files import UnreadableFile, read_credential_file
 
-_KINDS = "expected a key of RSA, Ed25519, or EC on P-256, P-384 or P-521"
+_KINDS = "expected a key of RSA, Ed25519, ML-DSA, or EC on P-256, P-384 or P-521"
 Content = str | os.PathLike[str] | bytes
 
 
@@ -75,7 +76,9 @@ def _load_key(given: Content | PrivateKey, password: str | bytes | None) -> Priv
         if key.key_size not in RSA_BITS:
             raise UnusableKey(f"it has {key.key_size} bits, expected {RSA_BITS[0]} to {RSA_BITS[-1]}")
         return key
-    if isinstance(key, Ed25519PrivateKey) or (isinstance(key, EllipticCurvePrivateKey) and algorithms_of(key)):
+    if isinstance(key, Ed25519PrivateKey | MlDsaPrivateKey) or (
+        isinstance(key, EllipticCurvePrivateKey) and algorithms_of(key)
+    ):
         return key
     raise UnusableKey(_KINDS)
 
