@@ -28,7 +28,7 @@ from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method
-from m2mguard.paths import plain_path
+from m2mguard.paths import below_root, plain_path
 
 __all__ = ["JWKS_PATH", "READINESS_PATH", "ForwardAuth", "OriginalRequest", "identity_issuer"]
 
@@ -180,7 +180,8 @@ class ForwardAuth:
 
     def _own_answer(self, scope: Scope) -> Answer | None:
         """The answer to a request to this service itself, or None."""
-        path, metadata = scope["path"].removeprefix(scope.get("root_path", "")), self._server.resource_metadata
+        path = below_root(scope.get("root_path", ""), scope["path"]) or scope["path"]
+        metadata = self._server.resource_metadata
         if not path.startswith(_OWN_PATHS):
             return None
         if scope.get("method") in ("GET", "HEAD"):

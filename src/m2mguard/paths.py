@@ -99,7 +99,7 @@ class PublicPaths:
         elif raw_path is None and not path.isascii():
             return False
         sent = None if raw_path is None else raw_path.partition(b"?")[0]
-        routed = _below(root_path, path)
+        routed = below_root(root_path, path)
         if routed is None or not self._opens(routed, method, sent):
             return False
         return _is_canonical(routed) and (sent is None or _SENT.fullmatch(sent) is not None)
@@ -123,7 +123,7 @@ class PublicPaths:
 
 def unambiguous_path(path: str, root_path: str, raw_path: bytes | None) -> str | None:
     """The path below `root_path`, or None where a router may see another one. Arguments as for `PublicPaths.match`."""
-    return None if raw_path is not None and b"%" in raw_path else _below(root_path, path)
+    return None if raw_path is not None and b"%" in raw_path else below_root(root_path, path)
 
 
 def plain_path(raw_path: bytes) -> str | None:
@@ -139,7 +139,8 @@ def plain_path(raw_path: bytes) -> str | None:
     return path if raw_path == b"/" or (_is_canonical(path) and _SENT.fullmatch(raw_path)) else None
 
 
-def _below(root_path: str, path: str) -> str | None:
+def below_root(root_path: str, path: str) -> str | None:
+    """The path below `root_path`, taken off as whole segments; None where a router may see another one."""
     if root_path and path.startswith(root_path) and path[len(root_path) : len(root_path) + 1] in ("", "/"):
         return path[len(root_path) :]
     if root_path and root_path in path:  # Litestar strips the first occurrence of root_path anywhere in the path

@@ -250,6 +250,20 @@ def test_not_ready_without_keys(issuer):
     assert client.get(READINESS_PATH).status_code == 503
 
 
+@pytest.mark.parametrize("root_path", ["", "/m2m", "/auth"])
+@pytest.mark.parametrize("mounted", [True, False], ids=["with the prefix", "prefix removed"])
+def test_the_readiness_of_a_mounted_service_has_an_address(server, root_path, mounted):
+    """`root_path` is taken off as whole segments: "/m2m" is no prefix of "/m2mguard/readyz"."""
+    server.warm_up()
+
+    async def app(scope, receive, send):
+        path = (root_path if mounted else "") + READINESS_PATH
+        await ForwardAuth(server)({**scope, "path": path, "root_path": root_path}, receive, send)
+
+    client = TestClient(app)
+    assert client.get("/").json() == {"status": "ready"}
+
+
 def test_keys_are_fetched_at_startup(issuer):
     server = ResourceServer(Issuer.logto(issuer.endpoint), SHOPPING_API)
     with TestClient(ForwardAuth(server)) as client:
