@@ -163,3 +163,14 @@ def test_outside_a_pod_it_cannot_be_built(cluster, token_file, tmp_path):
     ):
         with pytest.raises(ConfigurationError, match="api_server"):
             InClusterTransport(api_server=api_server, token_file=token_file, ca_file=cluster[1])
+
+
+def test_an_authority_that_goes_away_is_a_failed_fetch(cluster, token_file):
+    transport = transport_to(cluster, token_file)
+    content = cluster[1].read_bytes()
+    cluster[1].unlink()
+    with pytest.raises(TransportError, match="authority cannot be read"):
+        get(transport, cluster[0].jwks_uri)
+    assert credentials(cluster[0]) == []
+    cluster[1].write_bytes(content)
+    assert get(transport, cluster[0].jwks_uri).status == 200
