@@ -167,10 +167,11 @@ def test_outside_a_pod_it_cannot_be_built(cluster, token_file, tmp_path):
 
 def test_an_authority_that_goes_away_is_a_failed_fetch(cluster, token_file):
     transport = transport_to(cluster, token_file)
-    content = cluster[1].read_bytes()
-    cluster[1].unlink()
+    authority = Path(cluster[1])
+    content = authority.read_bytes()
+    authority.unlink()
     with pytest.raises(TransportError, match="authority cannot be read"):
         get(transport, cluster[0].jwks_uri)
     assert credentials(cluster[0]) == []
-    cluster[1].write_bytes(content)
+    authority.write_bytes(content)
     assert get(transport, cluster[0].jwks_uri).status == 200
