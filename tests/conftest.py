@@ -5,6 +5,7 @@ import gc
 import re
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,24 @@ def no_thread_remains() -> Iterator[None]:
     # The single-thread executors of asgiref end when they are garbage-collected; frames of an exception may still refer to them.
     for generation, longest_wait_s in ((1, 0.1), (2, 5)):
         if any(thread.is_alive() for thread in started):
-            gc.collect(generation)
+            collect_quietly(generation)
         for thread in started:
             thread.join(timeout=longest_wait_s)
     alive = [thread.name for thread in started if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
+
+
+def collect_quietly(generation: int = 2) -> None:
+    """Collect garbage, without a word of sockets that earlier tests have left to the collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect(generation)
+
+
+@pytest.fixture
+def no_garbage() -> None:
+    """For a test that collects garbage: what earlier tests have left is no fault of this one."""
+    collect_quietly()
 
 
 @pytest.fixture

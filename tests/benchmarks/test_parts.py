@@ -14,6 +14,7 @@ from benchmarks.report import report
 
 pytestmark = [
     pytest.mark.benchmark,
+    pytest.mark.usefixtures("no_garbage"),
     pytest.mark.filterwarnings("ignore"),  # what peers warn of is theirs to mend
 ]
 

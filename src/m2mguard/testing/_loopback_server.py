@@ -89,7 +89,9 @@ class LoopbackServer:
         with contextlib.suppress(OSError):  # ends the listening in forked children too
             listener.shutdown(socket.SHUT_RDWR)
         server.close()
-        for _ in range(3):  # what asyncio needs until a connection just accepted has a conversation, which can end it
+        for _ in range(
+            10
+        ):  # more than asyncio needs until a connection just accepted has a conversation, which can end it
             await asyncio.sleep(0)
         for writer in self._conversations:  # a task that is cancelled before it began closes nothing
             writer.transport.abort()
