@@ -1,6 +1,7 @@
 """What is given instead of a file with a key, a certificate or an assertion: nobody waits for it, and no message quotes it."""
 
 import base64
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from m2mguard import ConfigurationError
 from m2mguard.client import AssertionFile, MutualTls, PrivateKeyJwt, TokenEndpointUnavailable, TokenSource
+from m2mguard.client._authentication.proof import Client
 from m2mguard.net import HttpTransport
 from m2mguard.net._credential_files import MAX_BYTES
 from m2mguard.testing import SigningKey
@@ -18,6 +20,16 @@ KEY = SigningKey.generate("ES256")
 PEM = private_pem(KEY)
 CERTIFICATE = Certificate.make()
 JWT = KEY.sign_compact({"alg": "ES256"}, {"sub": "app"})
+
+
+def sent_by(authentication) -> str:
+    """The assertion that a token request would carry."""
+    client = Client(client_id="app", authentication=authentication)
+    return client.proof(issuer="https://issuer.example", now_s=0).parameters["client_assertion"]
+
+
+def header_of(authentication) -> dict[str, str]:
+    return json.loads(base64.urlsafe_b64decode(sent_by(authentication).partition(".")[0] + "=="))
 
 
 def assertion_file(path) -> None:
@@ -97,7 +109,7 @@ def test_files_and_links_to_files_are_read(tmp_path):
     token.write_bytes(JWT.encode() + b"\r\n")
     for file in (key, both, token):
         file.with_suffix(".link").symlink_to(file)
-    PrivateKeyJwt(key.with_suffix(".link"))
-    PrivateKeyJwt(both, certificate=both.with_suffix(".link"))
-    MutualTls(both.with_suffix(".link"))
-    AssertionFile(token.with_suffix(".link"))
+    assert header_of(PrivateKeyJwt(key.with_suffix(".link"))) == {"alg": "ES256", "typ": "JWT"}
+    assert "x5t#S256" in header_of(PrivateKeyJwt(both, certificate=both.with_suffix(".link")))
+    assert MutualTls(both.with_suffix(".link")).transport()
+    assert sent_by(AssertionFile(token.with_suffix(".link"))) == JWT

@@ -173,6 +173,7 @@ def test_pictures(page, dev):
         press(page, "Explain")
         page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0) }")
         page.screenshot(path=IMAGES / f"dev-explain-{scheme}.png", clip={"x": 0, "y": 0, "width": 1180, "height": 760})
+        assert min((IMAGES / f"{name}-{scheme}.png").stat().st_size for name in ("dev", "dev-explain")) > 10_000
 
 
 def luminance(colour: str) -> float:

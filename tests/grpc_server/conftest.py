@@ -59,8 +59,9 @@ class Handlers:
         self.test_is_over = threading.Event()
         self.big = b"x" * 300_000
 
-    def hold_ended(self):
-        assert self.ended.acquire(timeout=10)
+    def has_ended(self):
+        """Whether a handler has ended, within ten seconds."""
+        return self.ended.acquire(timeout=10)
 
     @contextlib.contextmanager
     def noted(self):
@@ -167,7 +168,7 @@ def rest_of(responses) -> Outcome:
     return Outcome(responses.code(), responses.details(), list(responses.trailing_metadata()), messages)
 
 
-def hold_end(outcome: Outcome, *codes: grpc.StatusCode) -> None:
+def assert_end(outcome: Outcome, *codes: grpc.StatusCode) -> None:
     assert outcome.code in codes
     if outcome.code is grpc.StatusCode.UNAUTHENTICATED:
         assert outcome.details == "The access token is expired, malformed, or invalid for other reasons"

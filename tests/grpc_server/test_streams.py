@@ -11,7 +11,7 @@ import pytest
 
 from m2mguard import Requirement
 from m2mguard.testing import TestServer, calling_as, fake_caller
-from tests.grpc_server.conftest import BUSY, IDLE, Requests, expire, guarding, hold_end, open_call, rest_of
+from tests.grpc_server.conftest import BUSY, IDLE, Requests, assert_end, expire, guarding, open_call, rest_of
 from tests.grpc_servers import GUARDS, STACKS, bearer, call, seen_caller, service, serving
 
 OK, CANCELLED, UNAUTHENTICATED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAUTHENTICATED
@@ -41,7 +41,7 @@ def test_a_plain_handler_that_reads_on_after_the_end_learns_of_it(stack, server,
         expire(server, token)
         assert future.code() is {"sync": CANCELLED, "aio": UNAUTHENTICATED}[stack]
         handlers.test_is_over.set()
-        handlers.hold_ended()
+        assert handlers.has_ended()
         requests.stopped.set()
     assert len(raised) == 1
     assert [record for record in caplog.records if record.name.startswith("grpc")] == []
@@ -88,7 +88,7 @@ def test_a_coroutine_that_hides_the_end_is_ended_all_the_same(kind, server, toke
         responses = method(b"", metadata=bearer(token), timeout=20)
         assert next(responses) == b"1"
         expire(server, token)
-        hold_end(rest_of(responses), UNAUTHENTICATED)
+        assert_end(rest_of(responses), UNAUTHENTICATED)
 
 
 @pytest.mark.parametrize(("stack", "handler"), [*BUSY, *(one[:2] for one in IDLE)])
@@ -101,7 +101,7 @@ def test_a_stream_goes_on_if_it_may(stack, handler, server, token, handlers):
         assert not handlers.ended.acquire(timeout=0.8)
         responses.cancel()
         handlers.test_is_over.set()
-        handlers.hold_ended()
+        assert handlers.has_ended()
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -143,7 +143,7 @@ def test_a_request_that_comes_after_the_expiry_is_not_served(stack, functions, s
         return call(channel, "stream_unary", method=method, metadata=metadata, requests=requests)
 
     with guarding(stack, server, unary_unary={"sync": serve, "aio": aio_serve}[functions]) as channel:
-        hold_end(send(late()), UNAUTHENTICATED)
+        assert_end(send(late()), UNAUTHENTICATED)
         assert reached == []
         assert send([b"1"]).code is OK
 
@@ -158,7 +158,7 @@ def test_a_caller_of_calling_as_whose_time_is_over_keeps_its_stream(stack, serve
         while time.monotonic() < end:
             next(responses)
         responses.cancel()
-        handlers.hold_ended()
+        assert handlers.has_ended()
 
 
 @pytest.mark.parametrize(("stack", "handler", "code"), IDLE)
@@ -177,9 +177,9 @@ def test_a_withdrawn_key_ends_a_stream_and_an_outage_does_not(stack, handler, co
             issuer.withdraw(kid)
             server.clock.advance(seconds=60)
             server.refresh()
-            hold_end(rest_of(responses), code)
+            assert_end(rest_of(responses), code)
             handlers.test_is_over.set()
-            handlers.hold_ended()
+            assert handlers.has_ended()
 
 
 @pytest.mark.parametrize(("stack", "handler"), BUSY)
@@ -201,7 +201,7 @@ def test_what_an_organization_raises_ends_no_stream_but_the_expiry_does(stack, h
             assert asked.acquire(timeout=10)
         next(responses)
         server.clock.advance(hours=2)
-        hold_end(rest_of(responses), UNAUTHENTICATED)
+        assert_end(rest_of(responses), UNAUTHENTICATED)
 
 
 @pytest.mark.parametrize("stack", STACKS)

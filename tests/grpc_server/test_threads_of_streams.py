@@ -17,12 +17,14 @@ from tests.grpc_servers import STACKS, bearer, call, registered, service, servin
 OK, CANCELLED, UNAUTHENTICATED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAUTHENTICATED
 
 
-def hold_threads(number):
-    """Those of earlier tests may take a moment to end."""
+def has_threads(number):
+    """Whether there are so many threads that look at streams. Those of earlier tests may take a moment to end."""
     end = time.monotonic() + 10
     while [thread.name for thread in threading.enumerate()].count("m2mguard-grpc-streams") != number:
-        assert time.monotonic() < end, threading.enumerate()
+        if time.monotonic() > end:
+            return False
         time.sleep(0.02)
+    return True
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -33,13 +35,13 @@ def test_a_stream_that_ends_early_leaves_nothing(stack, server, token, handlers)
         calls = [open_call(channel, token) for _ in range(5)]
         for responses in calls:
             next(responses)
-        hold_threads(1 if stack == "sync" else 0)
+        assert has_threads(1 if stack == "sync" else 0)
         for responses in calls:
             responses.cancel()
-            handlers.hold_ended()
+            assert handlers.has_ended()
         assert rest_of(open_call(channel, token, iter([b"1", b"2"]))).messages == [b"1", b"2"]
-        handlers.hold_ended()
-        hold_threads(0)
+        assert handlers.has_ended()
+        assert has_threads(0)
 
 
 def test_a_handler_that_sends_by_itself_ends(server):
@@ -80,7 +82,7 @@ def test_a_handler_that_sends_by_itself_to_nobody_leaves_nothing(server):
     watch.experimental_non_blocking = True
     guarded = Guard(server).intercept_service(lambda _: grpc.unary_stream_rpc_method_handler(watch), Details())
     guarded.unary_stream(b"", Gone(), print)
-    hold_threads(0)
+    assert has_threads(0)
 
 
 def test_a_handler_keeps_the_pool_that_it_brings(server, token):
@@ -146,4 +148,4 @@ def test_one_thread_looks_at_all_streams_however_they_come():
             for thing in things:
                 sweeper.remove(thing)
             assert count == 1
-            hold_threads(0)
+            assert has_threads(0)

@@ -56,8 +56,14 @@ class TestIdsOfSeveralIssuers:
         assert outcome(BOTH, mint({**claims, "iss": PARTNER}), requirement) == (403, "issuer")
 
     def test_with_one_issuer_a_requirement_need_not_name_it(self, ids):
-        server_of(OURS).check_requirement(Requirement(**ids))
-        server_of(trusted(aliases=[ALIAS])).check_requirement(Requirement(**ids))
+        requirement = Requirement(**ids)
+        decided = {
+            ACCEPTED,
+            (403, "organization"),
+        }  # by the token, which is limited to none; with several issuers it is an error
+        for server in (server_of(OURS), server_of(trusted(aliases=[ALIAS]))):
+            server.check_requirement(requirement)
+            assert outcome(server, mint(), requirement) in decided
 
 
 @pytest.mark.parametrize(

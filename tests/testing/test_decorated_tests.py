@@ -44,6 +44,7 @@ def called_in_fixture():
 
 
 def test_a_decorated_fixture_lasts_as_long_as_the_test(called_in_fixture):
+    assert called_by() == "app-fixture"
     called_in_fixture.append(called_by())
 
 

@@ -15,6 +15,9 @@ from m2mguard.net._credential_files import FilePath, UnreadableFile, read_creden
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_ASSERTION_BYTES = 65_536
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_JSON_WITHIN = re.compile(
+    f"(?=.*eyJ){_JWT.pattern}"
+)  # a JWT with a part that begins as JSON does; a file name has three parts, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class AssertionFile:
     def __post_init__(self) -> None:
         if not isinstance(self.path, str | os.PathLike) or not str(self.path):
             raise ConfigurationError("AssertionFile needs the path of a file.")
-        if _JWT.fullmatch(str(self.path).strip()) and "eyJ" in str(self.path):
+        if _JSON_WITHIN.fullmatch(str(self.path).strip()):
             raise ConfigurationError("AssertionFile needs the path of a file, and was given a token.")
 
     def proof(self, request: ProofRequest) -> Proof:
