@@ -79,7 +79,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         module = getattr(item, "module", None)
         starts_a_process = (
-            SLOW_FOLDERS & set(item.path.parts) or hasattr(module, "subprocess") or hasattr(module, "running")
+            SLOW_FOLDERS & set(item.path.parts)
+            or hasattr(module, "subprocess")
+            or hasattr(module, "running")
+            or hasattr(module, "running_command")
         )
         if starts_a_process or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

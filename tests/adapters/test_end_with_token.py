@@ -16,7 +16,7 @@ from m2mguard import Requirement, ResourceServer
 from m2mguard._asgi import streams
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.docs.test_quick_starts import free_port
+from tests.commands import free_port
 from tests.manual_clock import ManualClock
 
 

@@ -1,6 +1,5 @@
 """`m2mguard forward-auth`: the command as it is run, its settings, and what it refuses."""
 
-import subprocess
 import sys
 import time
 
@@ -12,8 +11,8 @@ from m2mguard._cli.forward_auth.rules_file import read_rules
 from m2mguard.forward_auth import JWKS_PATH, READINESS_PATH, identity_issuer
 from m2mguard.testing import SHOPPING_API
 from tests.cli.test_command import environment
+from tests.commands import free_port, running_command
 from tests.contract.forward_auth_harness import IDENTITY_KEY
-from tests.docs.test_quick_starts import free_port, wait_until_answering
 
 RULES = """
 public = ["/healthz", "GET /reports/"]
@@ -52,14 +51,10 @@ def service(files, issuer):
         "M2MGUARD_FORWARD_AUTH_PORT": str(port),
     }
     command = [sys.executable, "-W", "error", "-m", "m2mguard", "forward-auth"]
-    with (files / "output").open("wb") as output:
-        process = subprocess.Popen(command, env=environment(**variables), stdout=output, stderr=output)
-        try:
-            wait_until_answering(f"http://127.0.0.1:{port}{READINESS_PATH}", process)
-            yield f"http://127.0.0.1:{port}", files / "output"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running_command(
+        command, f"http://127.0.0.1:{port}{READINESS_PATH}", env=environment(**variables), output=files / "output"
+    ):
+        yield f"http://127.0.0.1:{port}", files / "output"
     assert "Traceback" not in (files / "output").read_text()
 
 

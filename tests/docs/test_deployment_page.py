@@ -1,16 +1,16 @@
 """docs/guides/deployment.md: each version of `orders.py` is served in an empty folder by the page's own commands, with two workers."""
 
+import contextlib
 import re
-import shutil
-import subprocess
 import time
 
 import pytest
 import urllib3
 
 from m2mguard.testing import SHOPPING_API
+from tests.commands import PATH, free_port, running_command
 from tests.docs.test_pages import ROOT, blocks_of
-from tests.docs.test_quick_starts import PATH, fenced, free_port, wait_until_answering
+from tests.docs.test_quick_starts import fenced
 
 PAGE = "docs/guides/deployment.md"
 TEXT = (ROOT / PAGE).read_text()
@@ -33,7 +33,6 @@ def version_of(framework: str) -> str:
 @pytest.fixture
 def serve(tmp_path, issuer):
     """Serve files by a command; gives the URL of the API once its port answers."""
-    started = []
 
     def start(command, files):
         port = free_port()
@@ -45,18 +44,13 @@ def serve(tmp_path, issuer):
             "M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint,
             "M2MGUARD_AUDIENCE": SHOPPING_API,
         }
-        words = [shutil.which(command[0], path=PATH) or command[0], *command[1:]]
-        words = [str(port) if word == "8000" else word for word in words]
-        with (tmp_path / "output").open("wb") as output:
-            server = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=output, stderr=output)
-        started.append(server)
-        wait_until_answering(f"http://127.0.0.1:{port}/livez", server)
-        return f"http://127.0.0.1:{port}"
+        words = [port if word == "8000" else word for word in command]
+        url = f"http://127.0.0.1:{port}"
+        stack.enter_context(running_command(words, f"{url}/livez", folder=tmp_path, env=environment))
+        return url
 
-    yield start
-    for server in started:
-        server.terminate()
-        server.wait(20)
+    with contextlib.ExitStack() as stack:
+        yield start
 
 
 def get(url, **fields):

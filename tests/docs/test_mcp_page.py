@@ -1,39 +1,19 @@
 """docs/guides/mcp.md: "Try it" is followed word for word: the local issuer of `m2mguard dev`, the server, and the calls."""
 
-import contextlib
 import json
 import re
 import shlex
-import shutil
 import subprocess
 
 import pytest
 
+from tests.commands import PATH, free_port, running_command
 from tests.docs.test_pages import ROOT, blocks_of
-from tests.docs.test_quick_starts import PATH, as_urllib3, fenced, free_port, wait_until_answering
+from tests.docs.test_quick_starts import as_urllib3, fenced
 
 PAGE = "docs/guides/mcp.md"
 TEXT = (ROOT / PAGE).read_text()
 ROW = re.compile(r"^\| `\w+` with [^|]+ \| (?P<status>\d{3}) \| `(?P<body>[^|]+)` \|$", re.MULTILINE)
-
-
-@contextlib.contextmanager
-def running(line, folder, environment, url, *options):
-    """Run a command of the page until the block ends, once it answers at the URL."""
-    command = [*shlex.split(line), *options]
-    with subprocess.Popen(
-        [shutil.which(command[0], path=PATH) or command[0], *command[1:]],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        try:
-            wait_until_answering(url, process)
-            yield
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 @pytest.mark.parametrize("app", ["app", "fast_app"])
@@ -52,8 +32,10 @@ def test_the_page_can_be_followed_in_an_empty_folder(app, tmp_path):
     )
     ports = ("--port", str(dev), "--issuer-port", str(issuer))
     with (
-        running(issuer_line, tmp_path, environment, f"http://127.0.0.1:{dev}/", *ports),
-        running(serve_line, tmp_path, environment, f"http://127.0.0.1:{port}/mcp"),
+        running_command(
+            [*shlex.split(issuer_line), *ports], f"http://127.0.0.1:{dev}/", folder=tmp_path, env=environment
+        ),
+        running_command(shlex.split(serve_line), f"http://127.0.0.1:{port}/mcp", folder=tmp_path, env=environment),
     ):
         done = subprocess.run(
             ["sh", "-c", as_urllib3(call)],

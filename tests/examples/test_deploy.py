@@ -15,7 +15,7 @@ import websockets.sync.client
 import yaml
 
 from m2mguard.testing import LocalIssuer
-from tests.docs.test_quick_starts import PATH, free_port, wait_until_answering
+from tests.commands import PATH, free_port, running_command, wait_until_answering
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 MANIFEST: list[dict[str, Any]] = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
@@ -57,17 +57,11 @@ def api(issuer):
     command = json.loads(re.search(r"^CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)[1])
     assert CONTAINER["ports"][0]["containerPort"] == int(command[command.index("--port") + 1])
     port = free_port()
-    command = [shutil.which(command[0], path=PATH), *command[1:]]
     command[command.index("--port") + 1], command[command.index("--host") + 1] = str(port), "127.0.0.1"
     command[command.index("--workers") + 1] = "1"  # all probes then reach the same worker
     environ = {"PATH": PATH, **MANIFEST[0]["data"], "M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint}
-    with subprocess.Popen(command, cwd=DEPLOY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
-        try:
-            wait_until_answering(f"http://127.0.0.1:{port}/livez", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(20)
+    with running_command(command, f"http://127.0.0.1:{port}/livez", folder=DEPLOY, env=environ):
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_the_image_is_linted():

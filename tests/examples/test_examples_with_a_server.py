@@ -1,7 +1,6 @@
 """Each example whose framework has a server of its own runs and is called."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import urllib3
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.docs.test_quick_starts import free_port, wait_until_answering
+from tests.commands import free_port, running_command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -20,21 +19,14 @@ def test_the_example_names_its_caller_and_refuses_others(name):
     url = f"http://127.0.0.1:{port}"
     with LocalIssuer() as issuer:
         environ = {"M2MGUARD_LOGTO_ENDPOINT": issuer.endpoint, "M2MGUARD_AUDIENCE": SHOPPING_API, "PORT": str(port)}
-        with subprocess.Popen(
-            [sys.executable, EXAMPLES / name], env=os.environ | environ, stdout=subprocess.PIPE
-        ) as server:
-            try:
-                wait_until_answering(f"{url}/healthz", server)
+        with running_command([sys.executable, EXAMPLES / name], f"{url}/healthz", env=os.environ | environ):
 
-                def get(path, **claims):
-                    fields = {"Authorization": f"Bearer {issuer.mint('app-orders', **claims)}"} if claims else {}
-                    return urllib3.request("GET", url + path, headers=fields, retries=False, timeout=20)
+            def get(path, **claims):
+                fields = {"Authorization": f"Bearer {issuer.mint('app-orders', **claims)}"} if claims else {}
+                return urllib3.request("GET", url + path, headers=fields, retries=False, timeout=20)
 
-                assert get("/orders", scopes=["read:orders"]).json() == {"hello": "app-orders"}
-                assert get("/orders").status == 401
-                refused = get("/orders", scopes=["other"])
-                assert (refused.status, 'scope="read:orders"' in refused.headers["WWW-Authenticate"]) == (403, True)
-                assert get("/healthz").json() == "up"
-            finally:
-                server.terminate()
-                server.wait(20)
+            assert get("/orders", scopes=["read:orders"]).json() == {"hello": "app-orders"}
+            assert get("/orders").status == 401
+            refused = get("/orders", scopes=["other"])
+            assert (refused.status, 'scope="read:orders"' in refused.headers["WWW-Authenticate"]) == (403, True)
+            assert get("/healthz").json() == "up"

