@@ -1,9 +1,11 @@
 """The server itself: its port, its life, its connections, and what it makes of broken requests."""
 
+import gc
 import http.client
 import socket
 import ssl
 import threading
+import time
 
 import pytest
 
@@ -184,3 +186,16 @@ def test_closing_twice_is_harmless(issuer):
     server.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", issuer.port), timeout=10)
+
+
+def test_connections_that_are_accepted_in_the_moment_of_the_stop_are_closed(issuer, caplog, recwarn):
+    """asyncio sets up a connection one turn after it accepted it, and cannot any more once the server is closed."""
+    issuer._server._loop.call_soon_threadsafe(time.sleep, 0.5)  # what follows happens in one turn of the loop
+    connections = [socket.create_connection(("127.0.0.1", issuer.port), timeout=10) for _ in range(20)]
+    issuer.stop()
+    gc.collect()
+    assert [connection.recv(1) for connection in connections] == [b""] * 20
+    for connection in connections:
+        connection.close()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+    assert [str(one.message) for one in recwarn if issubclass(one.category, ResourceWarning)] == []

@@ -86,13 +86,15 @@ class LoopbackServer:
         )
         started.set_result(None)
         await self._stopping.wait()
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # of another kind of event loop
+            self._loop.remove_reader(listener)
+        await (
+            _some_turns()
+        )  # asyncio accepts in one turn and sets up in the next, for which the server must not be closed yet
         with contextlib.suppress(OSError):  # ends the listening in forked children too
             listener.shutdown(socket.SHUT_RDWR)
         server.close()
-        for _ in range(
-            10
-        ):  # more than asyncio needs until a connection just accepted has a conversation, which can end it
-            await asyncio.sleep(0)
+        await _some_turns()  # so that every connection has a conversation, which can end it
         for writer in self._conversations:  # a task that is cancelled before it began closes nothing
             writer.transport.abort()
         for conversation in self._conversations.values():
@@ -128,3 +130,8 @@ class LoopbackServer:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((self._listen, port))
         return bound
+
+
+async def _some_turns() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
