@@ -5,7 +5,6 @@ import gc
 import re
 import socket
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ SLOW_FOLDERS = {
     "servers",
     "grpc_server",
 }
+STARTING = ("subprocess", "running", "running_command")  # names in a module that starts processes
 SLOW_FIXTURES = {"pytester", "serve", "served"}
 MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # if the vectors are not available
 
@@ -78,12 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test as slow that starts a process or a server of a framework."""
     for item in items:
         module = getattr(item, "module", None)
-        starts_a_process = (
-            SLOW_FOLDERS & set(item.path.parts)
-            or hasattr(module, "subprocess")
-            or hasattr(module, "running")
-            or hasattr(module, "running_command")
-        )
+        starts_a_process = SLOW_FOLDERS & set(item.path.parts) or any(hasattr(module, name) for name in STARTING)
         if starts_a_process or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
@@ -105,24 +100,11 @@ def no_thread_remains() -> Iterator[None]:
     # The single-thread executors of asgiref end when they are garbage-collected; frames of an exception may still refer to them.
     for generation, longest_wait_s in ((1, 0.1), (2, 5)):
         if any(thread.is_alive() for thread in started):
-            collect_quietly(generation)
+            gc.collect(generation)
         for thread in started:
             thread.join(timeout=longest_wait_s)
     alive = [thread.name for thread in started if thread.is_alive()]
     assert not alive, f"threads still running after the test: {alive}"
-
-
-def collect_quietly(generation: int = 2) -> None:
-    """Collect garbage, without a word of sockets that earlier tests have left to the collector."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect(generation)
-
-
-@pytest.fixture
-def no_garbage() -> None:
-    """For a test that collects garbage: what earlier tests have left is no fault of this one."""
-    collect_quietly()
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from benchmarks.http_requests import CONNECTIONS, load
 from benchmarks.measure import Case, interleaved
 from m2mguard.testing import faults
 
-pytestmark = pytest.mark.usefixtures("no_garbage")
-
 
 def test_a_load_counts_the_answers_and_takes_no_refusal_for_one(m2m_issuer):
     answered, took_s = asyncio.run(load(m2m_issuer.jwks_uri, {"X-Load": "yes"}, 0.05))

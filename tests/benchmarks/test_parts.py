@@ -14,7 +14,6 @@ from benchmarks.report import report
 
 pytestmark = [
     pytest.mark.benchmark,
-    pytest.mark.usefixtures("no_garbage"),
     pytest.mark.filterwarnings("ignore"),  # what peers warn of is theirs to mend
 ]
 

@@ -16,8 +16,6 @@ import trio
 
 from m2mguard.net._flight import CannotStart, Flight, Wait, after_fork_in_child, run_async, run_sync
 
-pytestmark = pytest.mark.usefixtures("no_garbage")
-
 BACKENDS = ["asyncio", "trio"]
 
 

@@ -11,8 +11,6 @@ from m2mguard.errors import MissingToken
 from m2mguard.testing import LocalIssuer, TestServer, calling_as, fake_caller, trusting
 from tests.refusals import reason_of
 
-pytestmark = pytest.mark.usefixtures("no_garbage")
-
 AUDIENCE = "https://mine.api"
 
 
