@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from m2mguard import ConfigurationError, ResourceServer
-from m2mguard.client import TokenSource
+from m2mguard.client import Assertion, ClientSecret, TokenSource
 from m2mguard.client._environment import READERS
 from m2mguard.testing import SHOPPING_API, SigningKey
 from tests.client.conftest import APP_ID, APP_SECRET
@@ -146,3 +146,27 @@ def test_the_page_names_every_variable():
     page = (Path(__file__).parents[2] / "docs/guides/client.md").read_text()
     section = page.partition("## Settings from the environment")[2].partition("\n## ")[0]
     assert set(re.findall(r"`([A-Z_]+)`", section)) >= set(READERS)
+
+
+@pytest.mark.parametrize(
+    ("names", "overrides"),
+    [
+        ({"LOGTO_ENDPOINT": "https://t.logto.app", "ID": APP_ID}, {"client_secret": "s", "resource": SHOPPING_API}),
+        ({"ISSUER": "https://issuer.example", "SECRET": "s"}, {"client_id": APP_ID}),
+        ({"ID": APP_ID, "SECRET": "s"}, {"issuer": "https://issuer.example"}),
+        (ENDPOINT | {"SECRET": "s"}, {"authentication": ClientSecret("other")}),
+        (ENDPOINT, {"authentication": Assertion(lambda: JWT)}),
+        (ENDPOINT | {"ASSERTION_FILE": "/no/such/file"}, {"client_secret": "s"}),
+    ],
+    ids=["secret", "id", "issuer", "another way", "a way", "a secret instead"],
+)
+def test_an_argument_takes_precedence_also_where_the_variable_is_missing(names, overrides):
+    variables = {f"M2MGUARD_CLIENT_{name}": value for name, value in names.items()}
+    assert TokenSource.from_env(variables, **overrides)
+
+
+def test_an_argument_replaces_the_way_of_the_variables():
+    variables = {f"M2MGUARD_CLIENT_{name}": value for name, value in (ENDPOINT | {"SECRET": "s"}).items()}
+    recorder = Recorder()
+    source = TokenSource.from_env(variables, authentication=Assertion(lambda: JWT), transport=recorder)
+    assert recorder.record(source).form["client_assertion"] == [JWT]

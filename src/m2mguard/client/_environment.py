@@ -81,8 +81,12 @@ class SecretFile:
         return read_credential_file(self.path).decode().strip()
 
 
-def source_arguments(environ: Mapping[str, str]) -> dict[str, Any]:
+def source_arguments(environ: Mapping[str, str], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `TokenSource`, with `logto_endpoint` for one of Logto's.
+
+    Args:
+        environ: the variables.
+        overrides: arguments that take precedence. Another way to authenticate takes the place of that of the variables.
 
     Raises:
         ConfigurationError: a variable that does not exist, cannot be read, is missing, or contradicts another.
@@ -97,15 +101,18 @@ def source_arguments(environ: Mapping[str, str]) -> dict[str, Any]:
     arguments = {name.lower(): given[name] for name in _SAME_NAME if name in given}
     if "ID" in given:
         arguments["client_id"] = given["ID"]
-    arguments |= _proof(given)
-    platform = _entra_workload(environ)
-    names_issuer = given.keys() & {"ISSUER", "LOGTO_ENDPOINT", "TOKEN_ENDPOINT"}
-    if platform is not None and not names_issuer and not given.keys() & set(_WAYS):
+    way = overrides.keys() & {"client_secret", "authentication"}
+    arguments |= ({} if way else _proof(given)) | dict(overrides)
+    names_issuer = arguments.keys() & {"issuer", "logto_endpoint", "token_endpoint"}
+    platform = None if names_issuer or way or given.keys() & set(_WAYS) else _entra_workload(environ)
+    if platform is not None:
         return platform | arguments
     if not names_issuer:
         raise ConfigurationError(f"{PREFIX}ISSUER is missing: give the issuer's URL, or {PREFIX}LOGTO_ENDPOINT.")
     if "client_id" not in arguments:
         raise ConfigurationError(f"{PREFIX}ID is missing: give the client id; in Logto, the App ID.")
+    if "logto_endpoint" in arguments and "client_secret" not in arguments:
+        raise ConfigurationError(f"{PREFIX}SECRET is missing: give the App Secret, or {PREFIX}SECRET_FILE.")
     return arguments
 
 
@@ -120,8 +127,6 @@ def _check(given: Mapping[str, Any]) -> None:
                 f"{', '.join(needless)} cannot be given with {PREFIX}LOGTO_ENDPOINT: Logto takes a secret, {PREFIX}SECRET or "
                 f"{PREFIX}SECRET_FILE, by its own rules."
             )
-        if not ways:
-            raise ConfigurationError(f"{PREFIX}SECRET is missing: give the App Secret, or {PREFIX}SECRET_FILE.")
     for detail, owners in _DETAILS.items():
         if detail in given and not given.keys() & set(owners):
             needed = " or ".join(f"{PREFIX}{owner}" for owner in owners)

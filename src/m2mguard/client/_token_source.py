@@ -130,7 +130,7 @@ class TokenSource:
         """
         from m2mguard.client._environment import source_arguments
 
-        arguments = source_arguments(os.environ if environ is None else environ) | overrides
+        arguments = source_arguments(os.environ if environ is None else environ, overrides)
         endpoint = arguments.pop("logto_endpoint", None)
         if endpoint is None:
             return cls(**arguments)
