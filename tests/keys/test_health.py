@@ -55,7 +55,8 @@ def test_health_shows_the_last_error_until_a_fetch_succeeds(issuer, server):
 
 
 def test_readiness_is_503_before_and_200_after_the_first_keys(issuer, server):
-    answer = server.readiness()
+    with issuer.hold("jwks"):  # the first probe starts a fetch in the background
+        answer = server.readiness()
     assert (answer.status, json.loads(answer.body)) == (503, {"status": "not ready"})
     assert answer.headers["Retry-After"] == "1"
     server.warm_up()
