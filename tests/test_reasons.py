@@ -9,7 +9,14 @@ from m2mguard import events
 from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons import codes as c
 from m2mguard._reasons.difference import small_difference
-from m2mguard.errors import InsufficientScope, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken
+from m2mguard.errors import (
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+)
 
 ENTRIES = [*REFUSALS.values(), *FETCH_PROBLEMS.values(), *TOKEN_REQUESTS.values(), *EVENT_NAMES.values()]
 ERRORS = {
@@ -17,6 +24,7 @@ ERRORS = {
     InvalidRequest: c.InvalidRequestReason,
     InvalidToken: c.InvalidTokenReason,
     InsufficientScope: c.InsufficientScopeReason,
+    InsufficientUserAuthentication: c.InsufficientUserAuthenticationReason,
     KeysUnavailable: c.KeysUnavailableReason,
 }
 

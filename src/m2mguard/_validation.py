@@ -86,6 +86,18 @@ def scope_names(setting: str, value: object) -> tuple[str, ...]:
     return names
 
 
+def acr_values(setting: str, value: object) -> tuple[str, ...]:
+    """Check one value of `acr` (OpenID Connect Core section 2), or a list, as a challenge can name them. Raises ConfigurationError."""
+    values = strings(setting, (value,) if isinstance(value, str) else value, what="values of acr")
+    for one in values:
+        if not _SCOPE_TOKEN.fullmatch(one):
+            raise ConfigurationError(
+                f"{setting}: {one!r} cannot be named in a challenge: give non-empty ASCII without spaces, quotes or backslashes. "
+                "Give several values as a list of strings."
+            )
+    return values
+
+
 def endpoint_url(setting: str, value: object, *, allow_http: bool = False) -> SplitResult:
     """Check a URL that may be asked: as `secure_url`, and without a query or path segments that can be read in two ways."""
     parts = secure_url(setting, value, allow_http=allow_http)

@@ -106,6 +106,8 @@ def requires(
     app_ids: Collection[str] = (),
     organization: Organization = None,
     issuers: Collection[str | HasUrl] = (),
+    max_age: int | None = None,
+    acr: str | Collection[str] = (),
     server: ResourceServer | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Protect a handler, or a method of a `web.View`: `@requires("read:orders")`, below `@routes.get(...)`.
@@ -118,13 +120,21 @@ def requires(
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the request, with its `match_info`.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
         server: verifies tokens where no middleware of ours is above the handler. Default None: that of the middleware.
 
     Raises:
         ConfigurationError: an invalid value; or, for each request, no middleware and no server.
     """
     requirement = Requirement(
-        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        scopes=scopes,
+        any_scope=any_scope,
+        app_ids=app_ids,
+        organization=organization,
+        issuers=issuers,
+        max_age=max_age,
+        acr=acr,
     )
     if server is not None:
         server.check_requirement(requirement)

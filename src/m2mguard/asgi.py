@@ -72,7 +72,8 @@ class BearerAuthMiddleware:
             Needless where a CORS middleware is above this one.
         end_with_token: True ends what outlives its token, within a second of `exp` and the leeway: a WebSocket is closed with 1008, an
             event stream ends, any other streaming answer breaks off. So does a withdrawn key, within 15 seconds of the server's
-            knowing it (`KeyCaching.ttl`). An outage ends nothing. Default False: the application looks at `Caller.expires_at` itself.
+            knowing it (`KeyCaching.ttl`). An outage ends nothing, nor does `max_age`, which counts when a connection is opened. Default
+            False: the application looks at `Caller.expires_at` itself.
         on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
             `Answer` to be sent instead; None sends the standard one. What it raises passes through, and nothing is let in.
 
@@ -127,7 +128,7 @@ class BearerAuthMiddleware:
             await self.app(without_caller(scope), without_body(receive), without_answer_body(send))
             return
         try:
-            caller = await self._authenticate(scope)
+            caller = await self._authenticate(scope, self._requires)
         except AnswerableError as error:
             await self._refuse(error, scope, send)
             return
@@ -137,9 +138,9 @@ class BearerAuthMiddleware:
         else:
             await self.app(authenticated, receive, send)
 
-    async def _authenticate(self, scope: Scope) -> Caller:
+    async def _authenticate(self, scope: Scope, requirement: Requirement | None) -> Caller:
         return await self._server.aauthenticate(
-            authorization_fields(scope), self._requires, request=scope, route=route_of(scope)
+            authorization_fields(scope), requirement, request=scope, route=route_of(scope)
         )
 
     async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,7 +149,7 @@ class BearerAuthMiddleware:
             send,
             kind=scope["type"],
             remaining_s=lambda: self._server.remaining(caller),
-            authenticate=lambda: self._authenticate(scope),
+            authenticate=lambda: self._authenticate(scope, self._requires and self._requires.for_open_connection()),
         )
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:

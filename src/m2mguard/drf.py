@@ -155,6 +155,8 @@ def HasScopes(  # noqa: N802  # used where Django REST framework asks for a clas
     app_ids: Collection[str] = (),
     organization: str | Callable[[Request], str | None] | None = None,
     issuers: Collection[str | HasUrl] = (),
+    max_age: int | None = None,
+    acr: str | Collection[str] = (),
 ) -> type[BasePermission]:
     """A permission class: `permission_classes = [HasScopes("read:orders")]`. It combines with others by `&`, `|` and `~`.
 
@@ -164,12 +166,20 @@ def HasScopes(  # noqa: N802  # used where Django REST framework asks for a clas
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the request, whose `parser_context["kwargs"]` are the route's.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
     requirement = Requirement(
-        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        scopes=scopes,
+        any_scope=any_scope,
+        app_ids=app_ids,
+        organization=organization,
+        issuers=issuers,
+        max_age=max_age,
+        acr=acr,
     )
     return cast("type[BasePermission]", type("HasScopes", (_MeetsRequirement,), {"requirement": requirement}))
 

@@ -11,6 +11,7 @@ from m2mguard._reasons import REFUSALS
 from m2mguard._reasons.codes import (
     FetchProblem,
     InsufficientScopeReason,
+    InsufficientUserAuthenticationReason,
     InvalidRequestReason,
     InvalidTokenReason,
     KeysUnavailableReason,
@@ -26,6 +27,8 @@ __all__ = [
     "FetchProblem",
     "InsufficientScope",
     "InsufficientScopeReason",
+    "InsufficientUserAuthentication",
+    "InsufficientUserAuthenticationReason",
     "InvalidRequest",
     "InvalidRequestReason",
     "InvalidToken",
@@ -62,7 +65,8 @@ class AnswerableError(M2MGuardError):
 
     Attributes:
         status: the HTTP status, an int.
-        error: the error code of RFC 6750 section 3.1 (for a 503, of RFC 6749 section 4.1.2.1), or None where the challenge has no code.
+        error: the error code of RFC 6750 section 3.1 or RFC 9470 section 3 (for a 503, of RFC 6749 section 4.1.2.1), or None where the
+            challenge has no code.
         description: one fixed sentence that may be told to the caller.
         reason: one code of `Reason`, for programs, logs and metrics; never told to the caller.
         problem: the more exact code, or None.
@@ -150,7 +154,7 @@ class InvalidToken(AuthError):
 class InsufficientScope(AuthError):
     """The token is good, but not for this: 403 `insufficient_scope`.
 
-    `reason` is an `InsufficientScopeReason`: `not_a_machine`, `issuer`, `organization`, `application` or `scope`.
+    `reason` is an `InsufficientScopeReason`: `not_a_machine`, `issuer`, `organization`, `application`, `not_a_person` or `scope`.
 
     Attributes:
         scopes: the scopes the route asks for, as the challenge names them; empty where another token with more scopes would not help.
@@ -174,6 +178,44 @@ class InsufficientScope(AuthError):
     ) -> None:
         super().__init__(reason, detail, claim=claim, expected=expected, got=got)
         self.args: tuple[object, ...] = (reason, self.detail, scopes)
+        self.scopes = scopes
+
+
+class InsufficientUserAuthentication(AuthError):
+    """The token is good, and the person must sign in again for this: 401 `insufficient_user_authentication` (RFC 9470 section 3).
+
+    `reason` is an `InsufficientUserAuthenticationReason`: `max_age` or `acr`, the first of the two that is not met. The challenge names
+    all that the route asks for, so that one sign-in is enough.
+
+    Attributes:
+        acr_values: the values of `acr` that the route accepts, the preferred one first; empty for any.
+        max_age: the greatest age of the sign-in, in seconds, or None for any.
+        scopes: the scopes that the route asks for, if the token lacks some of them, too; else empty.
+    """
+
+    status = 401
+    error: ClassVar[str | None] = "insufficient_user_authentication"
+    description = "The person must sign in again to access this resource"
+
+    reason: InsufficientUserAuthenticationReason
+
+    def __init__(
+        self,
+        reason: InsufficientUserAuthenticationReason,
+        detail: str = "",
+        acr_values: tuple[str, ...] = (),
+        max_age: int | None = None,
+        scopes: tuple[str, ...] = (),
+        *,
+        problem: TokenProblem | None = None,
+        claim: str | None = None,
+        expected: tuple[str, ...] = (),
+        got: tuple[str, ...] | None = None,
+    ) -> None:
+        super().__init__(reason, detail, problem=problem, claim=claim, expected=expected, got=got)
+        self.args: tuple[object, ...] = (reason, self.detail, acr_values, max_age, scopes)
+        self.acr_values = acr_values
+        self.max_age = max_age
         self.scopes = scopes
 
 

@@ -170,6 +170,8 @@ class M2MAuth(_Dependency):
         app_ids: Collection[str] = (),
         organization: Organization = None,
         issuers: Collection[str | HasUrl] = (),
+        max_age: int | None = None,
+        acr: str | Collection[str] = (),
     ) -> "RequiresCaller":
         """A dependency that asks for more: `Depends(auth.requires(app_ids=["app-orders"]))`. Equal arguments give equal objects.
 
@@ -179,12 +181,20 @@ class M2MAuth(_Dependency):
             app_ids: as for `Requirement`.
             organization: as for `Requirement`. A callable is given the Request or WebSocket, with its `path_params`.
             issuers: as for `Requirement`.
+            max_age: as for `Requirement`.
+            acr: as for `Requirement`.
 
         Raises:
             ConfigurationError: an invalid value.
         """
         requirement = Requirement(
-            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+            scopes=scopes,
+            any_scope=any_scope,
+            app_ids=app_ids,
+            organization=organization,
+            issuers=issuers,
+            max_age=max_age,
+            acr=acr,
         )
         self._server.check_requirement(requirement)
         return RequiresCaller(self, self._server, requirement)

@@ -64,6 +64,8 @@ class M2MAuth(AuthBase):
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the HttpRequest, with its `resolver_match`.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -81,9 +83,17 @@ class M2MAuth(AuthBase):
         app_ids: Collection[str] = (),
         organization: str | Callable[[HttpRequest], str | None] | None = None,
         issuers: Collection[str | HasUrl] = (),
+        max_age: int | None = None,
+        acr: str | Collection[str] = (),
     ) -> None:
         requirement = Requirement(
-            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+            scopes=scopes,
+            any_scope=any_scope,
+            app_ids=app_ids,
+            organization=organization,
+            issuers=issuers,
+            max_age=max_age,
+            acr=acr,
         )
         check_arguments(server, requires=requirement)
         super().__init__()

@@ -46,6 +46,8 @@ def requires(
     app_ids: Collection[str] = (),
     organization: str | Callable[[HTTPConnection[Any]], str | None] | None = None,
     issuers: Collection[str | HasUrl] = (),
+    max_age: int | None = None,
+    acr: str | Collection[str] = (),
 ) -> Middleware:
     """Protect one route, mount or router: `Route("/orders", orders, middleware=[requires(server, scopes=["read:orders"])])`.
 
@@ -58,12 +60,20 @@ def requires(
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
     requirement = Requirement(
-        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        scopes=scopes,
+        any_scope=any_scope,
+        app_ids=app_ids,
+        organization=organization,
+        issuers=issuers,
+        max_age=max_age,
+        acr=acr,
     )
     server.check_requirement(requirement)
     if callable(organization):

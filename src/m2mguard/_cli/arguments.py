@@ -94,6 +94,12 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
     )
     explain.add_argument("--organization", metavar="ID", help="the organization the route is about, or '*' for any")
     explain.add_argument(
+        "--max-age", type=int, metavar="SECONDS", help="the greatest age of the person's sign-in that the route accepts"
+    )
+    explain.add_argument(
+        "--acr", action="append", default=[], help="a value of acr that the route accepts; may be repeated"
+    )
+    explain.add_argument(
         "--at", type=parse_time, metavar="TIME", help="verify as of this time: ISO 8601, or seconds since 1970"
     )
     explain.add_argument("--json", action="store_true", help="print the same as JSON, for programs")

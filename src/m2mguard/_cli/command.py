@@ -88,7 +88,13 @@ def _run_explain(command: argparse.ArgumentParser, options: argparse.Namespace, 
             "the token is read from standard input: other processes can see the command line. Treat it as leaked."
         )
     settings = read_setup(options, os.environ, needs_audience=True)
-    requirement = Requirement(scopes=options.scope, app_ids=options.app_id, organization=options.organization)
+    requirement = Requirement(
+        scopes=options.scope,
+        app_ids=options.app_id,
+        organization=options.organization,
+        max_age=options.max_age,
+        acr=options.acr,
+    )
     found = explain(_read_token(command), settings, requirement, at=options.at)
     if options.json:
         output.line(format_explanation_json(found))

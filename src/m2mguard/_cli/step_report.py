@@ -35,6 +35,9 @@ _STEP_BY_REASON: Mapping[Reason, str] = {
     "not_a_machine": "machine",
     "organization": "route org",
     "application": "route app",
+    "not_a_person": "route sign-in",
+    "max_age": "route sign-in",
+    "acr": "route sign-in",
     "scope": "route scopes",
 }
 _STEP_BY_PROBLEM: Mapping[tuple[Reason, str], str] = {

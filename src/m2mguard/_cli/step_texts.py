@@ -182,6 +182,24 @@ def _describe_route_application(context: ExplainContext) -> str:
     return f"the route requires: {format_values(context.requirement.app_ids, none='any')}"
 
 
+def _describe_route_sign_in(context: ExplainContext) -> str | None:
+    max_age, acr = context.requirement.max_age, context.requirement.acr
+    if not context.requirement.asks_for_person:
+        return None
+    found, required = [], []
+    if max_age is not None:
+        found.append(f"auth_time is {_format_time_claim(context, 'auth_time', _format_sign_in)}")
+        required.append(f"at most {max_age} s ago")
+    if acr:
+        found.append(_format_claim(context, "acr"))
+        required.append(f"acr {' or '.join(format_value(one) for one in acr)}")
+    return f"{'; '.join(found)}; the route requires: a person's sign-in, {', '.join(required)}"
+
+
+def _format_sign_in(ago: float) -> str:
+    return f"{format_duration(ago)} ago" if ago >= 0 else f"{format_duration(-ago)} in the future"
+
+
 def _describe_route_scopes(context: ExplainContext) -> str:
     return f"the route requires: {format_values(context.requirement.scopes)}"
 
@@ -208,6 +226,7 @@ STEPS: tuple[tuple[str, Callable[[ExplainContext], str | None]], ...] = (
     ("machine", _describe_machine),
     ("route org", _describe_route_organization),
     ("route app", _describe_route_application),
+    ("route sign-in", _describe_route_sign_in),
     ("route scopes", _describe_route_scopes),
 )
 """The steps in the library's order: the name and the text of each. The text is None if the settings do not use the step."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from m2mguard._cli.why_command import PARTS
 from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, TOKEN_REQUESTS, Entry
-from m2mguard._reasons.insufficient_scope import ACCESS
+from m2mguard._reasons.access import ACCESS
 from m2mguard._reporting.log_lines import line_for
 from m2mguard.events import Event, KeysUnavailableEvent, RefreshFailed, RenewalFailed, TokenRefused
 
@@ -29,6 +29,7 @@ If you have the token, `m2mguard explain` finds the reason, and shows which side
 | 400 | `invalid_request` | the request does not have exactly one well-formed token |
 | 401 | none | the request has no token |
 | 401 | `invalid_token` | the token is invalid; another token may be valid |
+| 401 | `insufficient_user_authentication` | the token is valid, and the person must sign in again for this route |
 | 403 | `insufficient_scope` | the token is valid, but not sufficient for this route |
 | 503 | `temporarily_unavailable` | the token cannot be checked now, because keys are not available |
 """
@@ -114,5 +115,7 @@ _EXAMPLES = {
     "issuer": _Example("iss", ("https://partner.example/oidc",), (_ISSUER,)),
     "organization": _Example("organization_id", ("org-1",), ("org-2",)),
     "application": _Example(None, ("app-billing",), ("app-orders",)),
+    "max_age": _Example("auth_time", ("at most 300 s ago",), ("2026-11-26T08:00:00Z",)),
+    "acr": _Example("acr", ("mfa",), ("pwd",)),
     "scope": _Example("scope", ("write:orders",), ("read:orders",)),
 }

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from m2mguard._reasons.access import ACCESS
 from m2mguard._reasons.credentials import CREDENTIALS
 from m2mguard._reasons.entry import Entry
 from m2mguard._reasons.event_names import EVENT_NAMES
 from m2mguard._reasons.fetching import FETCH_PROBLEMS
-from m2mguard._reasons.insufficient_scope import ACCESS
 from m2mguard._reasons.keys import KEYS
 from m2mguard._reasons.token_requests import TOKEN_REQUESTS
 from m2mguard._reasons.tokens import TOKENS

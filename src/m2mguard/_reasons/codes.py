@@ -19,14 +19,22 @@ InvalidTokenReason = Literal[
 ]  # fmt: skip
 """Every `reason` of an `InvalidToken`: 401 `invalid_token`."""
 
-InsufficientScopeReason = Literal["not_a_machine", "issuer", "organization", "application", "scope"]
+InsufficientScopeReason = Literal["not_a_machine", "issuer", "organization", "application", "not_a_person", "scope"]
 """Every `reason` of an `InsufficientScope`: 403 `insufficient_scope`."""
+
+InsufficientUserAuthenticationReason = Literal["max_age", "acr"]
+"""Every `reason` of an `InsufficientUserAuthentication`: 401 `insufficient_user_authentication`."""
 
 KeysUnavailableReason = Literal["keys_unavailable", "key_not_fetched"]
 """Every `reason` of a `KeysUnavailable`: 503."""
 
 Reason = (
-    MissingTokenReason | InvalidRequestReason | InvalidTokenReason | InsufficientScopeReason | KeysUnavailableReason
+    MissingTokenReason
+    | InvalidRequestReason
+    | InvalidTokenReason
+    | InsufficientScopeReason
+    | InsufficientUserAuthenticationReason
+    | KeysUnavailableReason
 )
 """Every `reason` of an error that has an answer."""
 

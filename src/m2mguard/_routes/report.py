@@ -184,6 +184,10 @@ def asked(requirements: Iterable[Requirement]) -> str:
         ):
             if values:
                 words.append(f"{text} {format_values(sorted(values))}")
+        if one.max_age is not None:
+            words.append(f"a person's sign-in at most {one.max_age} s ago")
+        if one.acr:
+            words.append(f"a person's sign-in by acr {' or '.join(format_values([value]) for value in one.acr)}")
         if callable(one.organization):
             words.append("the organization that the request names")
         elif one.organization not in (None, "*"):

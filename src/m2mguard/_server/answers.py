@@ -1,6 +1,6 @@
 """One table from error to answer: status, headers, JSON body. The same for all frameworks, and nothing of the token in it.
 
-Pure: no framework, no logging, no clock. RFC 6750 section 3 for the challenge, RFC 9110 section 10.2.3 for Retry-After.
+Pure: no framework, no logging, no clock. RFC 6750 and RFC 9470, section 3 of each, for the challenge, RFC 9110 section 10.2.3 for Retry-After.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from typing import Any, Final
 
 from m2mguard._formatting import round_up_seconds
 from m2mguard._validation import secure_url
-from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientScope, KeysUnavailable
+from m2mguard.errors import (
+    AnswerableError,
+    ConfigurationError,
+    InsufficientScope,
+    InsufficientUserAuthentication,
+    KeysUnavailable,
+)
 
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
 DEFAULT_REALM = "api"
@@ -75,6 +81,12 @@ class Challenge:
         if error.error is not None:
             parameters["error"] = error.error
             parameters["error_description"] = error.description
+        if isinstance(error, InsufficientUserAuthentication):
+            scopes = error.scopes or scopes
+            if error.acr_values:
+                parameters["acr_values"] = " ".join(error.acr_values)
+            if error.max_age is not None:
+                parameters["max_age"] = str(error.max_age)
         named = error.scopes if isinstance(error, InsufficientScope) else scopes if error.status == UNAUTHORIZED else ()
         if named:
             parameters["scope"] = " ".join(named)

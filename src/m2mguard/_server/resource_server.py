@@ -25,7 +25,7 @@ from m2mguard._server.settings import (
 from m2mguard._server.trusted_issuer import http_origins, trusted_issuers
 from m2mguard._server.verifier import Verifier
 from m2mguard.caller import Caller
-from m2mguard.errors import AnswerableError, ConfigurationError, InsufficientScope
+from m2mguard.errors import AnswerableError, AuthError, ConfigurationError
 from m2mguard.events import Event
 from m2mguard.health import Health
 from m2mguard.issuer import Issuer
@@ -190,6 +190,7 @@ class ResourceServer:
         Raises:
             InvalidToken: 401, the token is bad; `reason` says why.
             InsufficientScope: 403, the token is a person's and `machine_only` is on, or the requirement is not met.
+            InsufficientUserAuthentication: 401, the person must sign in again, see `Requirement(max_age=..., acr=...)`.
             KeysUnavailable: 503, the issuer's keys are not available.
             ConfigurationError: as `check_requirement`.
         """
@@ -225,7 +226,7 @@ class ResourceServer:
         Raises:
             MissingToken: 401, no bearer token was sent.
             InvalidRequest: 400, the field is malformed or there are several.
-            InvalidToken, InsufficientScope, KeysUnavailable, ConfigurationError: as `verify`.
+            InvalidToken, InsufficientScope, InsufficientUserAuthentication, KeysUnavailable, ConfigurationError: as `verify`.
         """
         return self._accept(self._verifier.authenticate, headers, requirement, request, route)
 
@@ -252,6 +253,7 @@ class ResourceServer:
 
         Raises:
             InsufficientScope: 403, the requirement is not met.
+            InsufficientUserAuthentication: 401, the person must sign in again.
         """
         self._accept(lambda caller: caller, caller, requirement, request, route)
 
@@ -270,8 +272,13 @@ class ResourceServer:
 
         Raises:
             ConfigurationError: it names App IDs or an organization, several issuers are trusted, and it does not name `issuers`; or it
-                names an issuer that is not trusted.
+                names an issuer that is not trusted; or it is for persons (`max_age`, `acr`), and this server is `machine_only`.
         """
+        if requirement.asks_for_person and self.settings.machine_only:
+            raise ConfigurationError(
+                "max_age and acr ask how a person signed in, and this server refuses persons: build it with machine_only=False "
+                "(M2MGUARD_MACHINE_ONLY=false), or leave them out."
+            )
         for name in requirement.issuers:
             if name not in self._trusted:
                 raise ConfigurationError(f"issuers: {name} is none of the issuers that this server trusts.")
@@ -376,11 +383,17 @@ class ResourceServer:
             if requirement is None:
                 _GLOBAL.check(caller, own_organization=own_organization)
                 return
-            if requirement.issuers or len(self._issuers) > 1:
+            if requirement.issuers or requirement.asks_for_person or len(self._issuers) > 1:
                 self.check_requirement(requirement)
             names = self._trusted[caller.issuer].issuer.aliases if caller.issuer in self._trusted else ()
-            requirement.for_request(request).check(caller, own_organization=own_organization, issuer_names=names)
-        except InsufficientScope as error:
+            requirement.for_request(request).check(
+                caller,
+                own_organization=own_organization,
+                issuer_names=names,
+                now=0.0 if requirement.max_age is None else self._runtime.clocks.wall(),
+                leeway=self.settings.leeway,
+            )
+        except AuthError as error:
             error.app_id, error.issuer = caller.app_id, caller.issuer
             raise
 

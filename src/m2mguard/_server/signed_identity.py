@@ -71,6 +71,10 @@ class IdentitySigner:
             "exp": int(now) + LIFETIME_S,
             "jti": secrets.token_urlsafe(12),
         }
+        for name in ("auth_time", "acr"):  # so that the API itself may ask how the person signed in (RFC 9470)
+            value = caller.claims.get(name)
+            if isinstance(value, str | int | float):
+                claims[name] = value
         if caller.organization_id is not None:
             claims["organization_id"] = caller.organization_id
         return sign_jwt(self._key, self._header, claims)

@@ -24,6 +24,8 @@ def requires(
     app_ids: Collection[str] = (),
     organization: str | Callable[[HttpRequest], str | None] | None = None,
     issuers: Collection[str | HasUrl] = (),
+    max_age: int | None = None,
+    acr: str | Collection[str] = (),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Protect a view, sync or async: the Caller is at `request.auth`, or the view is not called.
 
@@ -37,12 +39,20 @@ def requires(
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the HttpRequest, with its `resolver_match`.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value.
     """
     requirement = Requirement(
-        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        scopes=scopes,
+        any_scope=any_scope,
+        app_ids=app_ids,
+        organization=organization,
+        issuers=issuers,
+        max_age=max_age,
+        acr=acr,
     )
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:

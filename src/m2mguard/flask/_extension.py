@@ -84,6 +84,8 @@ class M2MGuard:
         app_ids: Collection[str] = (),
         organization: Organization = None,
         issuers: Collection[str | HasUrl] = (),
+        max_age: int | None = None,
+        acr: str | Collection[str] = (),
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Protect a view function, sync or async, or each view of a class: `decorators = [guard.requires("read:orders")]`.
 
@@ -97,12 +99,20 @@ class M2MGuard:
             app_ids: as for `Requirement`.
             organization: as for `Requirement`. A callable is given the Flask request, with its `view_args`.
             issuers: as for `Requirement`.
+            max_age: as for `Requirement`.
+            acr: as for `Requirement`.
 
         Raises:
             ConfigurationError: an invalid value; or, when decorating, a class.
         """
         requirement = self._requirement(
-            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+            scopes=scopes,
+            any_scope=any_scope,
+            app_ids=app_ids,
+            organization=organization,
+            issuers=issuers,
+            max_age=max_age,
+            acr=acr,
         )
 
         def decorate(view: Callable[P, R]) -> Callable[P, R]:
@@ -139,6 +149,8 @@ class M2MGuard:
         app_ids: Collection[str] = (),
         organization: Organization = None,
         issuers: Collection[str | HasUrl] = (),
+        max_age: int | None = None,
+        acr: str | Collection[str] = (),
         public: Iterable[str] = (),
     ) -> None:
         """Protect every request to a blueprint, nested ones included, or to a whole app, unknown paths and static files included.
@@ -152,6 +164,8 @@ class M2MGuard:
             app_ids: as for `requires`.
             organization: as for `requires`.
             issuers: as for `requires`.
+            max_age: as for `requires`.
+            acr: as for `requires`.
             public: the paths below `SCRIPT_NAME` that need no token here, default none. An entry that ends in "/" opens all paths
                 below it, any other one exact path; methods may come before it, as in "GET /reports/". See `PublicPaths`.
 
@@ -159,7 +173,13 @@ class M2MGuard:
             ConfigurationError: an invalid value.
         """
         requirement = self._requirement(
-            scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+            scopes=scopes,
+            any_scope=any_scope,
+            app_ids=app_ids,
+            organization=organization,
+            issuers=issuers,
+            max_age=max_age,
+            acr=acr,
         )
         exemptions = Exemptions(public=public)
 

@@ -60,31 +60,40 @@ class Policy:
         own = [one for one in (self.default, self.methods.get(method)) if one is not None]
         return own or [Requirement()]
 
-    def authenticate(self, details: grpc.HandlerCallDetails) -> Caller:
-        """Verify the token of a call, and check what it asks for. Blocks where keys must be fetched."""
-        first, *others = self.requirements(details.method)
+    def authenticate(self, details: grpc.HandlerCallDetails, *, is_open: bool = False) -> Caller:
+        """Verify the token of a call, and check what it asks for. Blocks where keys must be fetched.
+
+        Args:
+            details: of the call.
+            is_open: whether the call was let in before: `max_age` then no longer counts.
+        """
+        first, *others = self._asked(details.method, is_open=is_open)
         caller = self.server.authenticate(_authorization(details), first, request=details, route=_route(details))
         self._authorize(caller, others, details)
         return caller
 
-    async def aauthenticate(self, details: grpc.HandlerCallDetails) -> Caller:
+    async def aauthenticate(self, details: grpc.HandlerCallDetails, *, is_open: bool = False) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
-        first, *others = self.requirements(details.method)
+        first, *others = self._asked(details.method, is_open=is_open)
         caller = await self.server.aauthenticate(_authorization(details), first, request=details, route=_route(details))
         self._authorize(caller, others, details)
         return caller
 
     def is_accepted(self, details: grpc.HandlerCallDetails) -> bool:
         """Tell whether a call that is open would still be let in."""
-        return is_still_accepted(lambda: self.authenticate(details))
+        return is_still_accepted(lambda: self.authenticate(details, is_open=True))
 
     async def ais_accepted(self, details: grpc.HandlerCallDetails) -> bool:
         """As `is_accepted`, awaiting instead of blocking."""
-        return await ais_still_accepted(lambda: self.aauthenticate(details))
+        return await ais_still_accepted(lambda: self.aauthenticate(details, is_open=True))
 
     def is_limited(self, caller: Caller) -> bool:
         """Tell whether a stream ends with its token. One of `calling_as` may have expired long ago, and is accepted nevertheless."""
         return self.ends_streams and self.server.remaining(caller) > 0
+
+    def _asked(self, method: str, *, is_open: bool) -> list[Requirement]:
+        asked = self.requirements(method)
+        return [one.for_open_connection() for one in asked] if is_open else asked
 
     def _authorize(self, caller: Caller, requirements: list[Requirement], details: grpc.HandlerCallDetails) -> None:
         for requirement in requirements:

@@ -45,6 +45,8 @@ def requires(
     app_ids: Collection[str] = (),
     organization: Organization = None,
     issuers: Collection[str | HasUrl] = (),
+    max_age: int | None = None,
+    acr: str | Collection[str] = (),
 ) -> Callable[[Connection, BaseRouteHandler], Any]:
     """A guard for a handler, router, controller or application that has the plugin: `guards=[requires("read:orders")]`.
 
@@ -57,12 +59,20 @@ def requires(
         app_ids: as for `Requirement`.
         organization: as for `Requirement`. A callable is given the connection, with its `path_params`.
         issuers: as for `Requirement`.
+        max_age: as for `Requirement`.
+        acr: as for `Requirement`.
 
     Raises:
         ConfigurationError: an invalid value; or, for each request, no plugin.
     """
     requirement = Requirement(
-        scopes=scopes, any_scope=any_scope, app_ids=app_ids, organization=organization, issuers=issuers
+        scopes=scopes,
+        any_scope=any_scope,
+        app_ids=app_ids,
+        organization=organization,
+        issuers=issuers,
+        max_age=max_age,
+        acr=acr,
     )
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:

@@ -12,6 +12,7 @@ from m2mguard._cli.advice.keys import advise_on_algorithm, advise_on_signature, 
 from m2mguard._cli.advice.malformed import advise_on_authorization_field, advise_on_malformed_token
 from m2mguard._cli.advice.not_a_machine import advise_on_person
 from m2mguard._cli.advice.requirement import advise_on_application, advise_on_organization, advise_on_scope
+from m2mguard._cli.advice.sign_in import advise_on_application_for_persons, advise_on_sign_in
 from m2mguard._cli.advice.time_claims import advise_on_expired, advise_on_not_yet_valid
 from m2mguard._cli.advice.token_type import advise_on_token_type
 from m2mguard._cli.context import ExplainContext
@@ -39,6 +40,9 @@ ADVICE: Mapping[Reason, Callable[[AnswerableError, ExplainContext], Advice]] = {
     "issuer": advise_on_route_issuer,
     "organization": advise_on_organization,
     "application": advise_on_application,
+    "not_a_person": advise_on_application_for_persons,
+    "max_age": advise_on_sign_in,
+    "acr": advise_on_sign_in,
     "scope": advise_on_scope,
 }
 """The function that advises on each reason. Reasons of a 503 are not in it: `fetch_advice` explains why keys are not available."""

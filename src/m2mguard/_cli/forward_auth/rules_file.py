@@ -10,7 +10,7 @@ from m2mguard._cli.toml_files import check_members, read_toml
 from m2mguard._server.requirement import Requirement
 from m2mguard.errors import ConfigurationError
 
-_REQUIREMENT = ("scopes", "any_scope", "app_ids", "issuers", "organization")
+_REQUIREMENT = ("scopes", "any_scope", "app_ids", "issuers", "organization", "max_age", "acr")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

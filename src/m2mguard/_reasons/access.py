@@ -1,4 +1,7 @@
-"""Why a good token is refused with 403 `insufficient_scope`: one entry for each `InsufficientScopeReason`. Data only."""
+"""Why a good token is refused by what a route asks for: 403 `insufficient_scope`, or 401 `insufficient_user_authentication`. Data only.
+
+One entry for each `InsufficientScopeReason` and each `InsufficientUserAuthenticationReason`.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +66,70 @@ ACCESS = table(
         cures=("API: if this application may call the route, add its App ID to the requirement's `app_ids=`.",),
     ),
     Entry(
+        code="not_a_person",
+        status=403,
+        sentence="the token belongs to an application, and this route asks how a person signed in",
+        meaning=(
+            "The token is good, and no person signed in for it. The route asks how recently or by which means a person signed in "
+            "(`max_age=`, `acr=`), which no token of an application can meet."
+        ),
+        causes=(
+            "A service calls a route that is for persons.",
+            "The calling service sends its own token where it should pass on that of the person who uses it.",
+        ),
+        cures=(
+            "Caller: let a person sign in, and send that token.",
+            "API: give applications a route of their own, with scopes or `app_ids=` and without `max_age=` and `acr=`.",
+        ),
+    ),
+    Entry(
+        code="max_age",
+        status=401,
+        sentence="the person signed in too long ago for this route",
+        problems={
+            "missing": "the token does not say when the person signed in",
+            "wrong_type": "the token's auth_time is not a number",
+            "contradiction": "the person signed in in the future",
+        },
+        meaning=(
+            "The token is good, and the route asks for a sign-in that is more recent (`max_age=`). The challenge says so (RFC 9470), "
+            "and a client that knows it lets the person sign in again."
+        ),
+        causes=(
+            "The person signed in earlier, which is no error: the client is expected to ask again.",
+            "The client got its token by a refresh token, which keeps the time of the sign-in.",
+            "The issuer does not write `auth_time` into access tokens. Logto does from 1.46; others need a setting or a script.",
+            "This machine's clock is not that of the issuer.",
+        ),
+        cures=(
+            "Caller: let the person sign in again, with the `max_age` of the challenge in the authorization request.",
+            "Issuer: write `auth_time` into the access tokens for this API (RFC 9068 section 2.2.1).",
+        ),
+    ),
+    Entry(
+        code="acr",
+        status=401,
+        sentence="the person signed in by means that this route does not accept",
+        problems={
+            "missing": "the token does not say by which means the person signed in",
+            "wrong_type": "the token's acr is not a string",
+        },
+        meaning=(
+            "The token is good, and the route asks for a sign-in by other means, such as a second factor (`acr=`). The challenge says so "
+            "(RFC 9470), and a client that knows it lets the person sign in again."
+        ),
+        causes=(
+            "The person signed in by a password alone, which is no error: the client is expected to ask again.",
+            "The issuer names the same means by another value of `acr` than the route does.",
+            "The issuer does not write `acr` into access tokens. Logto does from 1.46; others need a setting or a script.",
+        ),
+        cures=(
+            "Caller: let the person sign in again, with the `acr_values` of the challenge in the authorization request.",
+            "Issuer: write `acr` into the access tokens for this API (RFC 9068 section 2.2.1).",
+            "API: name the values that the issuer lists in `acr_values_supported` of its metadata.",
+        ),
+    ),
+    Entry(
         code="scope",
         status=403,
         sentence="the token lacks a scope that this route asks for",
@@ -80,4 +147,4 @@ ACCESS = table(
         ),
     ),
 )
-"""Each `reason` of an `InsufficientScope`, in the order in which a Caller is checked."""
+"""Each `reason` of an `InsufficientScope` or `InsufficientUserAuthentication`, in the order in which a Caller is checked."""
