@@ -107,7 +107,7 @@ class AiohttpHandlers:
         requirement: Any = protection.requirement
         guard = requires(
             *requirement.scopes, any_scope=requirement.any_scope, app_ids=requirement.app_ids, organization=requirement.organization,
-            issuers=requirement.issuers, server=protection.server,
+            issuers=requirement.issuers, max_age=requirement.max_age, acr=requirement.acr, server=protection.server,
         )  # fmt: skip
         failures: list[ApplicationFailure] = []
         inner, app = web.Application(), web.Application(middlewares=[recording_failures(failures)])

@@ -126,6 +126,8 @@ class FastAPIHarness:
             any_scope=requirement.any_scope,
             app_ids=requirement.app_ids,
             organization=requirement.organization,
+            max_age=requirement.max_age,
+            acr=requirement.acr,
         )
         who = APIRouter()
 

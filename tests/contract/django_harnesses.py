@@ -155,6 +155,8 @@ def _others(protection: Protection) -> dict[str, Any]:
         "any_scope": requirement.any_scope,
         "app_ids": requirement.app_ids,
         "organization": requirement.organization,
+        "max_age": requirement.max_age,
+        "acr": requirement.acr,
     }
 
 

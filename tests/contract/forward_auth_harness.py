@@ -59,7 +59,9 @@ class ForwardAuthHarness:
 
     def _verified(self, identity: str, protection: Protection, jwks: Any) -> Caller:
         settings = protection.server.settings
-        upstream = ResourceServer(identity_issuer(jwks=jwks), settings.audience, clock=settings.clock)
+        upstream = ResourceServer(
+            identity_issuer(jwks=jwks), settings.audience, clock=settings.clock, machine_only=settings.machine_only
+        )
         return upstream.verify(identity, ANY)
 
     def _upstream(self, caller: Caller | None) -> Any:

@@ -114,7 +114,7 @@ class LitestarGuards:
         requirement: Any = protection.requirement
         guard = requires(
             *requirement.scopes, any_scope=requirement.any_scope, app_ids=requirement.app_ids,
-            organization=requirement.organization, issuers=requirement.issuers,
+            organization=requirement.organization, issuers=requirement.issuers, max_age=requirement.max_age, acr=requirement.acr,
         )  # fmt: skip
         plugin = M2MGuardPlugin(
             protection.server, requires=Requirement(organization="*"), public=["/healthz", "/docs/"]

@@ -22,7 +22,7 @@ class NinjaOperations(DjangoViews):
         requirement: Any = protection.requirement
         auth = M2MAuth(
             protection.server, *requirement.scopes, any_scope=requirement.any_scope, app_ids=requirement.app_ids,
-            organization=requirement.organization, issuers=requirement.issuers,
+            organization=requirement.organization, issuers=requirement.issuers, max_age=requirement.max_age, acr=requirement.acr,
         )  # fmt: skip
         return lambda _: auth
 

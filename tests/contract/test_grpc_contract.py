@@ -37,6 +37,7 @@ DETAILS = {
     "unauthorized": "A bearer token is required",
     "invalid_request": "The request must carry exactly one well-formed bearer token",
     "invalid_token": "The access token is expired, malformed, or invalid for other reasons",
+    "insufficient_user_authentication": "The person must sign in again to access this resource",
     "insufficient_scope": "The access token does not grant access to this resource",
     "temporarily_unavailable": "The access token cannot be checked at the moment",
 }
@@ -94,8 +95,9 @@ def hold(case: Case, outcome: Outcome, kind: str) -> None:
         if expected.error == "unauthorized"
         else f', error="{expected.error}", error_description="{DETAILS[expected.error]}"'
     )
+    sign_in = f", {expected.sign_in}" if expected.sign_in else ""
     scope = f', scope="{expected.scope}"' if expected.scope else ""
-    assert outcome.trailing == [("www-authenticate", f'Bearer realm="api"{code}{scope}')]
+    assert outcome.trailing == [("www-authenticate", f'Bearer realm="api"{code}{sign_in}{scope}')]
     assert "canary" not in repr(outcome)
 
 
@@ -106,7 +108,7 @@ CHOSEN = [case for case in CASES if concerns_grpc(case) and case.name not in NOT
 @pytest.mark.parametrize("on", SERVERS)
 def test_the_guard_fulfils_the_contract_for_every_kind_of_call(on, case, environment):
     stack, methods = SERVERS[on]
-    server = environment.server_without_keys() if case.issuer_is_down else environment.server
+    server = case.server(environment)
     values = case.credentials(environment.absent_issuer if case.issuer_is_down else environment.issuer)
     requirement, metadata = case.requirement, [("authorization", value.decode()) for value in values]
     if case.organization_from_route:

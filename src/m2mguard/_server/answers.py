@@ -1,6 +1,7 @@
 """One table from error to answer: status, headers, JSON body. The same for all frameworks, and nothing of the token in it.
 
-Pure: no framework, no logging, no clock. RFC 6750 and RFC 9470, section 3 of each, for the challenge, RFC 9110 section 10.2.3 for Retry-After.
+Pure: no framework, no logging, no clock. The challenge is that of RFC 6750 section 3 and RFC 9470 section 3, Retry-After that of RFC 9110
+section 10.2.3.
 """
 
 from __future__ import annotations

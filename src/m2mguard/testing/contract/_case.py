@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from m2mguard._reporting.log_lines import printable
 from m2mguard._server.requirement import Requirement
+from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.testing._calling_as import calling_as
 from m2mguard.testing.contract._credentials import Credentials, none
@@ -31,6 +32,7 @@ class Case:
         requirement: what the protected routes ask for.
         public: the paths that need no token.
         organization_from_route: whether the organization asked for is the route's `{tenant}`.
+        admits_persons: whether the server takes persons' tokens, too.
         issuer_is_down: whether the server has no keys and cannot get any.
         caller: who calls, without a token, as `calling_as` makes it; default nobody.
         about_public_paths: skip it unless the adapter matches public paths itself.
@@ -43,6 +45,7 @@ class Case:
     requirement: Requirement = dataclasses.field(default_factory=Requirement)
     public: tuple[str, ...] = PUBLIC
     organization_from_route: bool = False
+    admits_persons: bool = False
     issuer_is_down: bool = False
     caller: Caller | None = None
     about_public_paths: bool = False
@@ -51,6 +54,12 @@ class Case:
         """Tell whether this row is to be checked with this harness."""
         return harness.matches_public_paths or not self.about_public_paths
 
+    def server(self, environment: Environment) -> ResourceServer:
+        """The server that protects the application."""
+        if self.issuer_is_down:
+            return environment.server_without_keys()
+        return environment.server_for_persons if self.admits_persons else environment.server
+
     def check(self, harness: Harness, environment: Environment) -> None:
         """Send the request through the harness and hold the answer to the table.
 
@@ -58,7 +67,7 @@ class Case:
             ContractBroken: the answer is another one.
         """
         issuer = environment.absent_issuer if self.issuer_is_down else environment.issuer
-        server = environment.server_without_keys() if self.issuer_is_down else environment.server
+        server = self.server(environment)
         requirement = self.requirement
         if self.organization_from_route:
             requirement = dataclasses.replace(requirement, organization=harness.tenant)

@@ -21,7 +21,8 @@ class Environment:
 
     Attributes:
         issuer: runs, and mints the rows' tokens.
-        server: trusts `issuer`.
+        server: trusts `issuer`, and takes tokens of applications only.
+        server_for_persons: trusts `issuer`, and takes persons' tokens, too.
         absent_issuer: mints, but refuses every connection.
         without_route: how many refusals were told without the method and path of their request.
     """
@@ -30,6 +31,7 @@ class Environment:
         self.issuer: Final = LocalIssuer(clock=_now)
         self.absent_issuer: Final = LocalIssuer(clock=_now)
         self.server: Final = self._server(self.issuer)
+        self.server_for_persons: Final = self._server(self.issuer, machine_only=False)
         self._told: list[TokenRefused] = []
         self.without_route: int = 0
         self._running = contextlib.ExitStack()
@@ -50,9 +52,14 @@ class Environment:
         refusals, self._told = self._told, []
         return refusals
 
-    def _server(self, issuer: LocalIssuer) -> ResourceServer:
+    def _server(self, issuer: LocalIssuer, *, machine_only: bool = True) -> ResourceServer:
         return ResourceServer(
-            Issuer.logto(issuer.endpoint), audience=SHOPPING_API, leeway=LEEWAY_S, clock=_now, on_event=self._hear
+            Issuer.logto(issuer.endpoint),
+            audience=SHOPPING_API,
+            leeway=LEEWAY_S,
+            clock=_now,
+            on_event=self._hear,
+            machine_only=machine_only,
         )
 
     def _hear(self, event: Event) -> None:

@@ -16,6 +16,7 @@ _DESCRIPTIONS: Final = (
     ("unauthorized", "A bearer token is required"),
     ("invalid_request", "The request must carry exactly one well-formed bearer token"),
     ("invalid_token", "The access token is expired, malformed, or invalid for other reasons"),
+    ("insufficient_user_authentication", "The person must sign in again to access this resource"),
     ("insufficient_scope", "The access token does not grant access to this resource"),
     ("temporarily_unavailable", "The access token cannot be checked at the moment"),
 )
@@ -66,12 +67,14 @@ class Refused:
         status: of the answer.
         error: in the body; in the challenge, too, but for `unauthorized`.
         scope: in the challenge, when not empty.
+        sign_in: what the challenge says of the sign-in, as it is written there.
         reasons: the one of these that the log names; the answer names none.
     """
 
     status: int
     error: str
     scope: str = ""
+    sign_in: str = ""
     reasons: tuple[str, ...] = ()
 
     def with_scopes(self, scopes: tuple[str, ...]) -> Refused:
@@ -103,10 +106,16 @@ class Refused:
     def _challenges(self) -> list[str]:
         if self.status == 503:
             return []
+        return [self.challenge]
+
+    @property
+    def challenge(self) -> str:
+        """The challenge of a 400, 401 or 403."""
         scope = f', scope="{self.scope}"' if self.scope else ""
         if self.error == "unauthorized":
-            return [f'Bearer realm="api"{scope}']
-        return [f'Bearer realm="api", error="{self.error}", error_description="{self._description()}"{scope}']
+            return f'Bearer realm="api"{scope}'
+        sign_in = f", {self.sign_in}" if self.sign_in else ""
+        return f'Bearer realm="api", error="{self.error}", error_description="{self._description()}"{sign_in}{scope}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +168,13 @@ def invalid(reason: str) -> Refused:
 def insufficient(reason: str, scope: str = "") -> Refused:
     """A good token that is not for this."""
     return Refused(status=403, error="insufficient_scope", reasons=(reason,), scope=scope)
+
+
+def insufficient_user_authentication(reason: str, sign_in: str, scope: str = "") -> Refused:
+    """A good token of a person who must sign in again."""
+    return Refused(
+        status=401, error="insufficient_user_authentication", reasons=(reason,), sign_in=sign_in, scope=scope
+    )
 
 
 ANONYMOUS: Final = SeenByRoute(app_id=None)
