@@ -202,11 +202,15 @@ class M2MAuth(_Dependency):
     @property
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """The refusals, for OpenAPI: `FastAPI(responses=auth.responses)`, or on a router or route."""
-        challenge = {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 section 3"}}
+        challenge = {
+            "WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750 section 3, RFC 9470 section 3"}
+        }
         retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
         return {
             400: _documented("The request carries several credentials, or one that is malformed", challenge),
-            401: _documented("No bearer token, or one that is not accepted", challenge),
+            401: _documented(
+                "No bearer token, one that is not accepted, or that of a person who must sign in again", challenge
+            ),
             403: _documented("The token does not grant access to this", challenge),
             503: _documented("The token cannot be checked at the moment", retry),
         }

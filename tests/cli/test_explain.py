@@ -436,7 +436,14 @@ def test_what_is_no_date_is_not_called_one(explain, issuer):
 
 
 def test_every_reason_the_library_knows_has_its_step_and_its_hint():
-    errors = {"MissingToken", "InvalidRequest", "InvalidToken", "InsufficientScope", "KeysUnavailable"}
+    errors = {
+        "MissingToken",
+        "InvalidRequest",
+        "InvalidToken",
+        "InsufficientScope",
+        "InsufficientUserAuthentication",
+        "KeysUnavailable",
+    }
     package = Path(m2mguard.__file__).parent
     calls = [
         node

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
-from m2mguard._server.user_authentication import check_user_authentication
+from m2mguard._server.user_authentication import AskedSignIn, shortfall
 from m2mguard._validation import acr_values, is_async, scope_names, strings, whole_number
 from m2mguard.caller import Caller
 from m2mguard.errors import ConfigurationError, InsufficientScope
@@ -179,14 +179,10 @@ class Requirement:
     def _check_sign_in(self, caller: Caller, now: float, leeway: float) -> None:
         granted = caller.scopes
         lacks = not granted.issuperset(self.scopes) or (self.any_scope and granted.isdisjoint(self.any_scope))
-        check_user_authentication(
-            caller,
-            max_age=self.max_age,
-            acr=tuple(self.acr),
-            lacking=self._named_scopes() if lacks else (),
-            now=now,
-            leeway=leeway,
-        )
+        asked = AskedSignIn(self.max_age, tuple(self.acr), self._named_scopes() if lacks else ())
+        error = shortfall(caller, asked, now=now, leeway=leeway)
+        if error is not None:
+            raise error
 
     def _fits_organization(self, organization_id: str | None, own_organization: str | None) -> bool:
         wanted = self.organization
