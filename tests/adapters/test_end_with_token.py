@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from m2mguard import Requirement, ResourceServer
 from m2mguard._asgi import streams
 from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.events import TokenRefused
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.commands import free_port
 from tests.manual_clock import ManualClock
@@ -157,6 +158,42 @@ async def test_what_an_organization_raises_ends_no_stream_but_the_expiry_does(se
             await was_asked_again.wait()
         assert len(connection.sent) == 2
         clock.advance(3_700)
+    assert connection.is_complete
+
+
+async def test_a_sign_in_that_grows_old_ends_no_stream_but_the_expiry_does(issuer, clock):
+    """`max_age` counts when a request comes. Who then has a stream keeps it, and no refusal is reported."""
+    events, asked_again = [], anyio.Event()
+    server = ResourceServer(
+        issuer.trusted, audience=SHOPPING_API, clock=clock, machine_only=False, on_event=events.append
+    )
+    asked = []
+
+    def organization(_scope):
+        asked.append(True)
+        if len(asked) == 4:
+            asked_again.set()
+        return "org-blue"
+
+    requires = Requirement(max_age=300, acr="mfa", organization=organization)
+    claims = {"auth_time": int(clock()), "acr": "mfa"}
+    connection = Connection(server, issuer)
+    token = issuer.mint_user_token(organization_id="org-blue", issued_at=int(clock()), claims=claims)
+    connection.scope["headers"] = [(b"authorization", f"Bearer {token}".encode())]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: connection.run(streaming(b"text/event-stream"), requires=requires))
+        await connection.has_sent(2)
+        clock.advance(331)
+        asked.clear()
+        with anyio.fail_after(20):
+            await asked_again.wait()
+        assert not connection.is_complete
+        assert [one for one in events if isinstance(one, TokenRefused)] == []
+        another = Connection(server, issuer)
+        another.scope["headers"] = connection.scope["headers"]
+        await another.run(streaming(b"text/event-stream"), requires=requires)
+        assert another.sent[0]["status"] == 401  # who comes now must sign in again
+        clock.advance(3_400)
     assert connection.is_complete
 
 

@@ -1,6 +1,7 @@
 """`m2mguard explain`: the library's verdict, the step that gave it, and what to change."""
 
 import ast
+import functools
 import json
 import re
 import time
@@ -98,6 +99,48 @@ def test_a_refusal_is_shown_at_its_step_with_its_reason_and_what_to_change(expla
     before, after = page.split("\nNO ") if not page.startswith("NO ") else ("", page)
     assert all(line.startswith("ok ") for line in before.splitlines())
     assert "\nok " not in after
+
+
+SIGN_INS = {
+    # what is wrong: (the claims, the reason, words of the step, words of the advice)
+    "too old": ({"auth_time": 1_790_000_000 - 3600}, "max_age", "60 minutes ago", "with max_age=300"),
+    "no time": ({}, "max_age", "auth_time is missing", "Write auth_time into access tokens"),
+    "text for a time": ({"auth_time": "now"}, "max_age", 'auth_time is "now"', "cannot be used"),
+    "ahead": (
+        {"auth_time": 1_790_000_000 + 3600},
+        "max_age",
+        "60 minutes in the future",
+        "Compare this machine's clock",
+    ),
+    "other means": ({"auth_time": 1_790_000_000, "acr": "pwd"}, "acr", 'acr "pwd"', 'acr_values="phr mfa"'),
+    "no means": ({"auth_time": 1_790_000_000}, "acr", "no acr", "Write acr into access tokens"),
+}
+
+
+@pytest.mark.parametrize("what", SIGN_INS)
+def test_a_sign_in_that_is_not_good_enough_is_explained(explain, issuer, monkeypatch, what):
+    monkeypatch.setenv("M2MGUARD_MACHINE_ONLY", "false")
+    claims, reason, found, advice = SIGN_INS[what]
+    asked = ("--max-age", "300", "--acr", "phr", "--acr", "mfa", "--at", "1790000000")
+    mint = functools.partial(issuer.mint_user_token, issued_at=1_790_000_000)
+    status, page = explain(mint(claims=claims), *asked)
+    [step] = re.findall(r"^NO  route sign-in +(.+)$", page, re.MULTILINE)
+    assert (status, f"Refused, {reason}: " in page) == (1, True)
+    assert found in step
+    assert step.endswith('the route requires: a person\'s sign-in, at most 300 s ago, acr "phr" or "mfa"')
+    assert advice in page.partition("\nCause: ")[2]
+    assert 'acr_values="phr mfa", max_age="300"' in page
+    status, page = explain(mint(claims={"auth_time": 1_790_000_000, "acr": "mfa"}), *asked)
+    assert (status, re.findall(r"^(..)  route sign-in ", page, re.MULTILINE)) == (0, ["ok"])
+
+
+def test_a_sign_in_is_asked_of_persons_only(explain, issuer, monkeypatch):
+    status, page = explain(issuer.mint_user_token(), "--max-age", "300")
+    assert (status, "M2MGUARD_MACHINE_ONLY=false" in page) == (2, True)
+    monkeypatch.setenv("M2MGUARD_MACHINE_ONLY", "false")
+    status, page = explain(issuer.mint(), "--max-age", "300")
+    assert (status, "Refused, not_a_person: " in page) == (1, True)
+    assert "route sign-in" not in explain(issuer.mint())[1]
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -106,6 +106,15 @@ def test_rules_are_read_from_toml(files):
     }
 
 
+def test_rules_may_ask_how_a_person_signed_in(tmp_path):
+    (tmp_path / "rules.toml").write_text(
+        '[requires]\nacr = "mfa"\n[paths."/refunds/"]\nmax_age = 300\nacr = ["phr", "mfa"]'
+    )
+    rules = read_rules(str(tmp_path / "rules.toml"))
+    assert rules.requires == Requirement(acr="mfa")
+    assert rules.paths == {"/refunds/": Requirement(max_age=300, acr=["phr", "mfa"])}
+
+
 WRONG = {
     "no TOML": ("public =", "this is not TOML"),
     "unknown table": ("[require]", "require is unknown. Did you mean requires?"),
@@ -114,6 +123,9 @@ WRONG = {
     "public is text": ('public = "/healthz"', "public must be a list"),
     "paths is a list": ('paths = ["/admin/"]', "paths must be tables"),
     "a path is text": ('[paths]\n"/admin/" = "admin"', "must be a table"),
+    "max_age is text": ('[requires]\nmax_age = "300"', r"\[requires\]: max_age"),
+    "max_age below 0": ("[requires]\nmax_age = -1", r"\[requires\]: max_age"),
+    "acr with a space": ('[requires]\nacr = "phr mfa"', r"\[requires\]: acr"),
     "scopes is text": ('[requires]\nscopes = "a"', r"\[requires\]: scopes"),
 }
 

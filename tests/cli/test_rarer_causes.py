@@ -18,6 +18,7 @@ from tests.cli import test_true_causes as table
 ISSUER = LocalIssuer(algorithm="ES256")  # never started: its keys are configured
 EC, RSA = SigningKey.generate("ES384", kid="e"), SigningKey.generate("RS256", kid="r")
 ML_DSA = SigningKey.generate("ML-DSA-44", kid="m")
+RECENT, STRONG = Requirement(max_age=300), Requirement(acr=["phr", "mfa"])
 
 
 def setup(issuer: Issuer | list[Issuer] | None = None) -> CommandSetup:
@@ -68,7 +69,22 @@ CAUSES = {
     ),
     "own_function": lambda: cause(ISSUER.mint(), settings=setup(Issuer(url=ISSUER.url, jwks=ISSUER.jwks, is_machine=own_rule))),
     "route_issuer": lambda: cause(ISSUER.mint(), requirement=Requirement(issuers=["https://other.example"]), settings=_two()),
+    "not_a_person": lambda: cause(ISSUER.mint(), requirement=RECENT, settings=_persons()),
+    "no_auth_time": lambda: cause(ISSUER.mint_user_token(), requirement=RECENT, settings=_persons()),
+    "auth_time_ahead": lambda: cause(_person(auth_time=time.time() + 600), requirement=RECENT, settings=_persons()),
+    "old_sign_in": lambda: cause(_person(auth_time=time.time() - 600), requirement=RECENT, settings=_persons()),
+    "no_acr": lambda: cause(_person(acr=["mfa"]), requirement=STRONG, settings=_persons()),
+    "other_acr": lambda: cause(_person(acr="pwd"), requirement=STRONG, settings=_persons()),
 }  # fmt: skip
+
+
+def _person(**claims: object) -> str:
+    return ISSUER.mint_user_token(claims=claims)
+
+
+def _persons() -> CommandSetup:
+    own = Issuer(url=ISSUER.url, jwks=ISSUER.jwks)
+    return CommandSetup(settings=ResourceServer(own, audience=SHOPPING_API, machine_only=False).settings, origins={})
 
 
 def _two() -> CommandSetup:

@@ -39,10 +39,18 @@ def test_each_event_is_explained(run, name):
     ("word", "codes"),
     [
         ("400", get_args(c.InvalidRequestReason)),
-        ("401", (*get_args(c.MissingTokenReason), *get_args(c.InvalidTokenReason))),
+        (
+            "401",
+            (
+                *get_args(c.MissingTokenReason),
+                *get_args(c.InvalidTokenReason),
+                *get_args(c.InsufficientUserAuthenticationReason),
+            ),
+        ),
         ("403", get_args(c.InsufficientScopeReason)),
         ("503", get_args(c.KeysUnavailableReason)),
         ("invalid_token", get_args(c.InvalidTokenReason)),
+        ("insufficient_user_authentication", get_args(c.InsufficientUserAuthenticationReason)),
     ],
 )
 def test_a_status_or_an_error_code_lists_its_reasons(run, word, codes):

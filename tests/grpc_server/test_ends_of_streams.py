@@ -3,14 +3,16 @@
 How long an end takes is printed, and held to a generous bound, beside the 20 seconds that a call lasts if nothing ends it.
 """
 
+import threading
 import time
 
 import grpc
 import pytest
 
+from m2mguard import Requirement
 from m2mguard.testing import TestServer
 from tests.grpc_server.conftest import BUSY, IDLE, Requests, assert_end, expire, guarding, open_call, rest_of
-from tests.grpc_servers import bearer
+from tests.grpc_servers import GUARDS, bearer, service, serving
 
 CANCELLED, UNAUTHENTICATED = grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAUTHENTICATED
 BOUND_S = 10.0
@@ -157,3 +159,34 @@ def test_the_leeway_is_the_servers_and_the_end_comes_after_it(stack, handler, ha
         assert received > 0
         server.clock.move_to(expires_at + 120)
         assert_end(rest_of(responses), UNAUTHENTICATED)
+
+
+@pytest.mark.parametrize(("stack", "handler"), BUSY)
+def test_a_sign_in_that_grows_old_ends_no_stream_but_the_expiry_does(stack, handler, handlers):
+    """`max_age` counts when a call begins. That the open call is looked at again is seen by what its organization is asked."""
+    looked_at = threading.Semaphore(0)
+
+    def organization(_details):
+        looked_at.release()
+        return "org-blue"
+
+    with TestServer(machine_only=False) as server:
+        auth_time = int(server.clock())
+        token = server.issuer.mint_user_token(organization_id="org-blue", claims={"auth_time": auth_time})
+        recent = Requirement(max_age=300, organization="*")
+        methods = {"/shop.Orders/unary_stream": Requirement(organization=organization)}
+        guard = GUARDS[stack](server, requires=recent, methods=methods)
+        with serving(stack, [guard], service("shop.Orders", unary_stream=getattr(handlers, handler))) as channel:
+            responses = open_call(channel, token)
+            next(responses)
+            server.clock.advance(seconds=331)
+            while looked_at.acquire(blocking=False):
+                pass
+            is_looked_at = [looked_at.acquire(timeout=20) for _ in range(2)]
+            next(responses)  # raises, if the call has ended
+            refused = rest_of(open_call(channel, token))
+            server.clock.move_to(server.verify(token, Requirement(organization="*")).expires_at + 30)
+            assert_end(rest_of(responses), UNAUTHENTICATED)
+            assert handlers.has_ended()
+    assert is_looked_at == [True, True]
+    assert (refused.code, 'max_age="300"' in refused.trailing[0][1]) == (UNAUTHENTICATED, True)

@@ -134,6 +134,18 @@ def test_an_unknown_application_is_never_fine_unless_all_of_it_is_guarded():
     assert (guarded.severity, guarded.is_protected) == ("fine", True)
 
 
+def test_a_route_that_asks_for_a_sign_in_says_so():
+    server = ResourceServer("https://tenant.example/oidc", audience="https://shopping.api", machine_only=False)
+    auth, app = M2MAuth(server), FastAPI(openapi_url=None)
+    app.get("/refunds", dependencies=[Depends(auth.requires(max_age=300))])(view)
+    app.get("/keys", dependencies=[Depends(auth.requires(acr=["phr", "mfa"], scopes=["write"]))])(view)
+    app.get("/orders", dependencies=[Depends(auth)])(view)
+    found = {one.path: (one.severity, one.text) for one in survey(app)}
+    assert found["/refunds"] == ("fine", "asks for a person's sign-in at most 300 s ago")
+    assert found["/keys"] == ("fine", 'asks for scope "write", a person\'s sign-in by acr "phr" or "mfa"')
+    assert found["/orders"][0] == "warning"
+
+
 def test_a_guard_above_the_route_is_named():
     app = Flask("shop")
     guard = M2MGuard(app, SERVER)

@@ -56,6 +56,9 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
         setup: the settings.
         requirement: the requirement of the route.
         at: seconds since the epoch, or None for now.
+
+    Raises:
+        ConfigurationError: no caller of this server can meet the requirement.
     """
     pasted = read_pasted_text(text)
     text_advice = advise_on_text(pasted, setup.settings)
@@ -64,6 +67,7 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
     now = time.time() if at is None else at
     field_value = f"Bearer {pasted.token}"
     server, transport = setup.create_server(clock=lambda: now)
+    server.check_requirement(requirement)
     caller: Caller | None = None
     error: AnswerableError | None = None
     try:

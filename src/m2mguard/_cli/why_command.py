@@ -7,11 +7,17 @@ from typing import Any, get_args
 
 from m2mguard._cli.output import Output
 from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
-from m2mguard._reasons.codes import InsufficientScopeReason, InvalidRequestReason, InvalidTokenReason
+from m2mguard._reasons.codes import (
+    InsufficientScopeReason,
+    InsufficientUserAuthenticationReason,
+    InvalidRequestReason,
+    InvalidTokenReason,
+)
 
 _ERROR_CODES: Mapping[str, Any] = {
     "invalid_request": InvalidRequestReason,
     "invalid_token": InvalidTokenReason,
+    "insufficient_user_authentication": InsufficientUserAuthenticationReason,
     "insufficient_scope": InsufficientScopeReason,
 }
 _NEXT = "`m2mguard why CODE` explains one code."
