@@ -60,6 +60,9 @@ def asked_of(response) -> str:
     return response.headers["WWW-Authenticate"].rpartition('this resource", ')[2]
 
 
+async def bare(_scope, _receive, _send): ...
+
+
 async def up(_):
     return PlainTextResponse("up")
 
@@ -175,7 +178,7 @@ def of_litestar(server):
 
 
 BUILT = {
-    "asgi": lambda server: BearerAuthMiddleware(up, server, requires=RECENT),
+    "asgi": lambda server: BearerAuthMiddleware(bare, server, requires=RECENT),
     "wsgi": lambda server: WSGIMiddleware(lambda *_: [], server, requires=RECENT),
     "starlette": lambda server: starlette_requires(server, max_age=300),
     "fastapi": lambda server: M2MAuth(server).requires(acr="mfa"),
@@ -187,7 +190,7 @@ BUILT = {
     "litestar, plugin": lambda server: M2MGuardPlugin(server, requires=RECENT),
     "grpc": lambda server: Guard(server, requires=RECENT),
     "grpc.aio": lambda server: AioGuard(server, methods={"/shop.Orders/Refund": RECENT}),
-    "mcp": lambda server: protect(up, server, requires=RECENT),
+    "mcp": lambda server: protect(bare, server, requires=RECENT),
     "fastmcp": lambda server: FastMCPAuth(server, requires=RECENT),
     "forward-auth": lambda server: ForwardAuth(server, RECENT),
     "forward-auth, path": lambda server: ForwardAuth(server, paths={"/refunds/": RECENT}),

@@ -3,6 +3,7 @@
 How long an end takes is printed, and held to a generous bound, beside the 20 seconds that a call lasts if nothing ends it.
 """
 
+import contextlib
 import threading
 import time
 
@@ -176,7 +177,11 @@ def test_a_sign_in_that_grows_old_ends_no_stream_but_the_expiry_does(stack, hand
         recent = Requirement(max_age=300, organization="*")
         methods = {"/shop.Orders/unary_stream": Requirement(organization=organization)}
         guard = GUARDS[stack](server, requires=recent, methods=methods)
-        with serving(stack, [guard], service("shop.Orders", unary_stream=getattr(handlers, handler))) as channel:
+        with (
+            serving(stack, [guard], service("shop.Orders", unary_stream=getattr(handlers, handler))) as channel,
+            contextlib.ExitStack() as at_end,
+        ):
+            at_end.callback(handlers.test_is_over.set)  # also if this fails: the server waits for its handlers
             responses = open_call(channel, token)
             next(responses)
             server.clock.advance(seconds=331)
