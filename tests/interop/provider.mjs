@@ -2,13 +2,14 @@
 // Which key signs is the client's choice: the app `orders-es384` gets ES384 tokens, `orders-rs256` RS256 ones, and so on. The secret of
 // `billing-es384` has every character that is easily sent wrongly. The first argument is a JSON object: `clients` that authenticate
 // without a secret, the public keys of a `platform` whose tokens are exchanged, and the `certificate` and `key` of the server that
-// asks clients for certificates of theirs.
+// asks clients for certificates of theirs. A person signs in to the app `web` without a page: by "mfa" if the request names it in
+// `acr_values`, else by "pwd"; at the time in `login_hint`, else now.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { Provider, errors } from 'oidc-provider';
+import { Provider, errors, interactionPolicy } from 'oidc-provider';
 
 const RESOURCE = 'https://shopping.api';
 const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
@@ -28,11 +29,24 @@ const app = (client_id, characters = '') => ({
   scope: SCOPES,
 });
 
+const web = {
+  client_id: 'web',
+  client_secret: randomBytes(24).toString('base64url'),
+  grant_types: ['authorization_code'],
+  redirect_uris: ['https://web.example/callback'],
+  response_types: ['code'],
+  scope: `openid ${SCOPES}`,
+};
 const { clients, platform, certificate: cert, key } = JSON.parse(process.argv[2]);
 const apps = [
   app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~'),
   ...ML_DSA.map((alg) => app(`orders-${alg.toLowerCase()}`)),
 ];
+const policy = interactionPolicy.base();
+policy.get('login').checks.add(new interactionPolicy.Check('other_acr', 'the person signed in by other means', (ctx) => {
+  const asked = ctx.oidc.params.acr_values?.split(' ') ?? [];
+  return asked.length > 0 && !asked.includes(ctx.oidc.session.acr);
+}));
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -41,11 +55,19 @@ await new Promise((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
 const tlsUrl = `https://127.0.0.1:${tlsServer.address().port}`;
 
 const provider = new Provider(issuer, {
-  clients: [...apps, ...clients.map((client) => ({ ...app(client.client_id), client_secret: undefined, ...client }))],
+  clients: [web, ...apps, ...clients.map((client) => ({ ...app(client.client_id), client_secret: undefined, ...client }))],
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth'],
   enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', ...ML_DSA] },
   discovery: { mtls_endpoint_aliases: { token_endpoint: `${tlsUrl}/token` } },
-  scopes: SCOPES.split(' '),
+  scopes: ['openid', ...SCOPES.split(' ')],
+  acrValues: ['pwd', 'mfa'],
+  cookies: { keys: [randomBytes(24).toString('base64url')] },
+  findAccount: (ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  interactions: { policy, url: (ctx, interaction) => `/interaction/${interaction.uid}` },
+  extraTokenClaims({ oidc }) {
+    const code = oidc.entities.AuthorizationCode;
+    return code && { auth_time: code.authTime, acr: code.acr };
+  },
   jwks: {
     keys: [
       signingKey('ES384', 'ec', { namedCurve: 'P-384' }), signingKey('RS256', 'rsa', { modulusLength: 2048 }),
@@ -85,12 +107,30 @@ provider.registerGrantType(EXCHANGE, async (ctx) => {
   };
 }, ['subject_token', 'subject_token_type', 'requested_token_type', 'resource', 'scope']);
 
-server.on('request', provider.callback());
+const interact = async (request, response) => {
+  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  let result;
+  if (prompt.name === 'login') {
+    const acr = params.acr_values?.split(' ').includes('mfa') ? 'mfa' : 'pwd';
+    const ts = Number(params.login_hint ?? Math.floor(Date.now() / 1000));
+    result = { login: { accountId: 'user-alice', acr, ts } };
+  } else {
+    const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope(`openid ${SCOPES}`);
+    grant.addResourceScope(RESOURCE, SCOPES);
+    result = { consent: { grantId: await grant.save() } };
+  }
+  await provider.interactionFinished(request, response, result);
+};
+const answer = provider.callback();
+server.on('request', (request, response) => (
+  request.url.startsWith('/interaction/') ? interact(request, response) : answer(request, response)
+));
 tlsServer.on('request', provider.callback());
 
 process.stdin.on('close', () => process.exit(0)).resume();
 console.log(JSON.stringify({
   issuer,
   resource: RESOURCE,
-  clients: Object.fromEntries(apps.map((client) => [client.client_id, client.client_secret])),
+  clients: Object.fromEntries([web, ...apps].map((client) => [client.client_id, client.client_secret])),
 }));
