@@ -10,6 +10,7 @@ from m2mguard import (
     Event,
     Health,
     InsufficientScope,
+    InsufficientUserAuthentication,
     InvalidToken,
     Issuer,
     KeyCaching,
@@ -19,7 +20,7 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
-from m2mguard.errors import InsufficientScopeReason, InvalidTokenReason
+from m2mguard.errors import InsufficientScopeReason, InsufficientUserAuthenticationReason, InvalidTokenReason
 from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
 
 
@@ -52,6 +53,8 @@ default_transport: Transport = HttpTransport(connect_timeout=1, http_origins=["h
 assert_type(TransportError("one sentence").code, TransportProblem)
 version: str = __version__
 requirement = Requirement(scopes=["read:orders"], any_scope=("a", "b"), app_ids={"app"}, organization=of_tenant)
+of_persons = Requirement(max_age=300, acr=["phr", "mfa"])
+assert_type(Requirement(acr="mfa").max_age, int | None)
 
 assert_type(ResourceServer.from_env(), ResourceServer)
 assert_type(server.verify("a.b.c"), Caller)
@@ -82,6 +85,11 @@ def refused(error: M2MGuardError) -> Answer | None:
             assert_type(error.status, int)
             assert_type(error.reason, InvalidTokenReason | InsufficientScopeReason)
             assert_type(error.got, tuple[str, ...] | None)
+            return server.answer(error)
+        case InsufficientUserAuthentication():
+            assert_type(error.reason, InsufficientUserAuthenticationReason)
+            assert_type(error.max_age, int | None)
+            assert_type(error.acr_values, tuple[str, ...])
             return server.answer(error)
         case AuthError():
             assert_type(error.error, str | None)

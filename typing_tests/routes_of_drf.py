@@ -40,4 +40,5 @@ def refused(error: RefusedRequest, machine: Machine) -> None:
 
 
 assert_type(HasScopes("read:orders", any_scope=["a"], app_ids=["app-orders"]), type[BasePermission])
+assert_type(HasScopes(max_age=300, acr="mfa"), type[BasePermission])
 HasScopes(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
