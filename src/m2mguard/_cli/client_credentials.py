@@ -11,18 +11,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from m2mguard._cli.command_setup import NO_AUDIENCE, CommandSetup
+from m2mguard._cli.recording_transport import RecordingTransport
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._authentication.assertion import AssertionFile
 from m2mguard.client._authentication.choice import ClientAuthentication
+from m2mguard.client._authentication.mutual_tls import MutualTls
 from m2mguard.client._authentication.private_key import PrivateKeyJwt
 from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
 from m2mguard.net._protocol import Transport
+from m2mguard.net._transport import plain_http_origins, transport_for
 
 MAX_SECRET_BYTES = 4_096
 _TIMEOUT_S = 10.0
+
+
+class UnusableCredential(ConfigurationError):
+    """A key or a certificate that cannot be used. The message holds nothing of it.
+
+    Attributes:
+        code: "client_key" or "client_certificate".
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +46,7 @@ class TokenRequest:
 
     Attributes:
         app_id: the App ID of the application.
-        authentication: how it proves who it is: its App Secret, a key, or an assertion.
+        authentication: how it proves who it is: its App Secret, a key, an assertion, or a certificate.
         resource: the API identifier to request a token for, or None to use `parameters` only.
         scopes: the scopes to request.
         organization_id: the Logto organization, or None.
@@ -64,6 +79,14 @@ def add_client_options(parser: argparse.ArgumentParser, *, required: bool) -> No
         metavar="FILE",
         help="instead of a secret: the file into which the platform writes an assertion",
     )
+    parser.add_argument(
+        "--tls-certificate-file",
+        metavar="FILE",
+        help="instead of a secret: the PEM file of a client certificate, which the issuer knows",
+    )
+    parser.add_argument(
+        "--tls-key-file", metavar="FILE", help="the private key of --tls-certificate-file; default: in the same file"
+    )
     parser.add_argument("--app-secret", "--client-secret", "--secret", dest="leaked_secret", help=argparse.SUPPRESS)
     parser.add_argument(
         "--resource", metavar="API", help="the API identifier to request the token for; default: the audience"
@@ -85,6 +108,7 @@ def read_token_request(options: argparse.Namespace, environ: Mapping[str, str], 
 
     Raises:
         ConfigurationError: there is no secret, or it is on the command line.
+        UnusableCredential: a key or a certificate cannot be used.
     """
     audiences = [one for one in setup.settings.audience if one != NO_AUDIENCE]
     parameters = dict(_split_parameter(text) for text in options.parameter)
@@ -97,6 +121,17 @@ def read_token_request(options: argparse.Namespace, environ: Mapping[str, str], 
         parameters=parameters,
         token_endpoint=options.token_endpoint,
     )
+
+
+def create_token_transport(request: TokenRequest, setup: CommandSetup) -> RecordingTransport:
+    """Create the transport of a token request: with the client certificate, if the application has one."""
+    issuer, way = setup.settings.issuers[0], request.authentication
+    http_origins = plain_http_origins(issuer.url, issuer.jwks_uri) if issuer.allow_http else ()
+    connect_timeout = setup.settings.caching.connect_timeout
+    if isinstance(way, MutualTls):
+        return RecordingTransport(way.transport(http_origins=http_origins, connect_timeout=connect_timeout))
+    given = setup.settings.transport
+    return RecordingTransport(transport_for(given, http_origins=http_origins, connect_timeout=connect_timeout))
 
 
 def fetch_token(request: TokenRequest, issuer: Issuer, transport: Transport) -> AccessToken:
@@ -135,14 +170,25 @@ def _read_authentication(options: argparse.Namespace, environ: Mapping[str, str]
         "--secret-file": options.secret_file,
         "--key-file": options.key_file,
         "--assertion-file": options.assertion_file,
+        "--tls-certificate-file": options.tls_certificate_file,
     }
     given = [name for name, value in ways.items() if value is not None]
     if len(given) > 1:
         raise ConfigurationError(f"{' and '.join(given)}: give one of them.")
     if options.key_id is not None and options.key_file is None:
         raise ConfigurationError("--key-id has no effect without --key-file.")
+    if options.tls_key_file is not None and options.tls_certificate_file is None:
+        raise ConfigurationError("--tls-key-file has no effect without --tls-certificate-file.")
     if options.key_file is not None:
-        return PrivateKeyJwt(options.key_file, key_id=options.key_id)
+        try:
+            return PrivateKeyJwt(options.key_file, key_id=options.key_id)
+        except ConfigurationError as error:
+            raise UnusableCredential("client_key", f"--key-file: {error}") from None
+    if options.tls_certificate_file is not None:
+        try:
+            return MutualTls(options.tls_certificate_file, options.tls_key_file)
+        except ConfigurationError as error:
+            raise UnusableCredential("client_certificate", f"--tls-certificate-file: {error}") from None
     if options.assertion_file is not None:
         return AssertionFile(options.assertion_file)
     return ClientSecret(_read_secret(options, environ))

@@ -6,14 +6,12 @@ import argparse
 import json
 from collections.abc import Mapping
 
-from m2mguard._cli.client_credentials import fetch_token, read_token_request
+from m2mguard._cli.client_credentials import create_token_transport, fetch_token, read_token_request
 from m2mguard._cli.command_setup import read_setup
 from m2mguard._cli.doctor.credential_checks import report_missing_token
 from m2mguard._cli.output import Output, Status
-from m2mguard._cli.recording_transport import RecordingTransport
 from m2mguard._formatting import format_time
 from m2mguard.client._errors import TokenRequestError, TokenRequestRefused
-from m2mguard.net._transport import plain_http_origins, transport_for
 
 _EXIT_OK, _EXIT_REFUSED, _EXIT_NO_ANSWER = 0, 1, 3
 
@@ -28,16 +26,9 @@ def run_token_command(output: Output, errors: Output, options: argparse.Namespac
         environ: the environment, for settings and the App Secret.
     """
     setup = read_setup(options, environ, needs_audience=False)
-    issuer = setup.settings.issuers[0]
-    transport = RecordingTransport(
-        transport_for(
-            setup.settings.transport,
-            http_origins=plain_http_origins(issuer.url, issuer.jwks_uri) if issuer.allow_http else (),
-            connect_timeout=setup.settings.caching.connect_timeout,
-        )
-    )
+    request = read_token_request(options, environ, setup)
     try:
-        token = fetch_token(read_token_request(options, environ, setup), issuer, transport)
+        token = fetch_token(request, setup.settings.issuers[0], create_token_transport(request, setup))
     except TokenRequestError as error:
         finding = report_missing_token(error)
         errors.row(Status.REFUSED, "no token", f"{error.reason}: {finding.text}")

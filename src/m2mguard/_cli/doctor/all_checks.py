@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator, Mapping
 
-from m2mguard._cli.client_credentials import TokenRequest, fetch_token
+from m2mguard._cli.client_credentials import (
+    TokenRequest,
+    UnusableCredential,
+    create_token_transport,
+    fetch_token,
+)
 from m2mguard._cli.command_setup import PREFIX, CommandSetup, read_setup
+from m2mguard._cli.doctor.authentication_checks import check_assertion, check_supported, report_unusable_credential
 from m2mguard._cli.doctor.credential_checks import check_fetched_token, report_missing_token
 from m2mguard._cli.doctor.finding import Finding
 from m2mguard._cli.doctor.issuer_checks import check_issuer
@@ -15,6 +22,7 @@ from m2mguard._cli.doctor.machine_checks import check_log, check_proxy
 from m2mguard._cli.doctor.route_checks import check_routes
 from m2mguard._cli.doctor.settings_checks import check_settings, check_variable_names, report_invalid_settings
 from m2mguard._server.environment import SETTINGS
+from m2mguard.client._authentication.assertion import AssertionFile
 from m2mguard.client._errors import TokenRequestError
 from m2mguard.errors import AnswerableError, ConfigurationError
 
@@ -58,7 +66,12 @@ def run_all_checks(
         yield from check_routes(options.app, options.open)
     yield from check_log()
     if setup is not None and request is not None:
-        yield from _check_credentials(setup, request(setup), progress)
+        try:
+            asked = request(setup)
+        except UnusableCredential as error:
+            yield report_unusable_credential(error)
+            return
+        yield from _check_credentials(setup, asked, progress)
 
 
 def _read_setup_without_audience(options: argparse.Namespace, environ: Mapping[str, str]) -> CommandSetup | None:
@@ -83,14 +96,22 @@ def _check_issuers(setup: CommandSetup, progress: Progress) -> Iterator[Finding]
 
 
 def _check_credentials(setup: CommandSetup, request: TokenRequest, progress: Progress) -> Iterator[Finding]:
-    issuer = setup.settings.issuers[0]
+    issuer, way = setup.settings.issuers[0], request.authentication
+    if isinstance(way, AssertionFile):
+        findings = list(check_assertion(way, issuer.names, request.token_endpoint, now=time.time()))
+        yield from findings
+        if any(one.code == "assertion_file" for one in findings):
+            return
     progress(f"asking {issuer.url} for a token")
-    server, transport = setup.create_server()
+    transport = create_token_transport(request, setup)
     try:
         token = fetch_token(request, issuer, transport)
     except TokenRequestError as error:
+        yield from check_supported(way, issuer.url, transport.exchanges)
         yield report_missing_token(error)
         return
+    yield from check_supported(way, issuer.url, transport.exchanges)
+    server, _ = setup.create_server()
     refusal: AnswerableError | None = None
     try:
         server.verify(token.value)
