@@ -62,7 +62,7 @@ def is_sendable(case: Case) -> bool:
         case.requirement == Requirement()
         and case.caller is None
         and case.public == PUBLIC
-        and not (case.organization_from_route or case.issuer_is_down or case.request.mounted_at)
+        and not (case.organization_from_route or case.issuer_is_down or case.admits_persons or case.request.mounted_at)
         and case.request.path not in ("/failure", "/mounted/caller")
         and "100 kB" not in case.name
     )

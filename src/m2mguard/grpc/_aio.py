@@ -38,7 +38,8 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
         public: what needs no token: "/pkg.Service/" opens a service, "/pkg.Service/Method" one method. Default: the health service. The
             reflection service tells anybody what there is; name it here to open it.
         streams: "end", the default, ends a streaming call within a second of the token's `exp` and the leeway, and when its key was
-            withdrawn, within 15 seconds of the server's knowing it. An outage ends nothing. "keep" lets it go on.
+            withdrawn, within 15 seconds of the server's knowing it. An outage ends nothing, nor does `max_age`, which counts when a call
+            begins. "keep" lets it go on.
 
     Raises:
         ConfigurationError: an invalid argument.
