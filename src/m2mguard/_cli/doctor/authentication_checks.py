@@ -5,7 +5,7 @@ An assertion's claims are read without being verified, and only some are shown: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from m2mguard._cli.client_credentials import UnusableCredential
 from m2mguard._cli.doctor.credential_checks import SECTION
@@ -30,6 +30,11 @@ _CURES = {
         "P-521, Ed25519, or ML-DSA, without a password."
     ),
     "client_certificate": "Give the PEM file of the certificate, and the PEM file of its private key, without a password.",
+}
+_NAMES: Mapping[type, frozenset[str]] = {
+    PrivateKeyJwt: frozenset(("private_key_jwt",)),
+    AssertionFile: frozenset(("private_key_jwt",)),
+    MutualTls: frozenset(("tls_client_auth", "self_signed_tls_client_auth")),
 }
 _METHODS = "token_endpoint_auth_methods_supported"
 _ALGORITHMS = "token_endpoint_auth_signing_alg_values_supported"
@@ -153,15 +158,8 @@ def _algorithm_of(way: PrivateKeyJwt) -> str | None:
 
 
 def _methods_of(way: ClientAuthentication) -> frozenset[str]:
-    match way:
-        case ClientSecret():
-            return frozenset((way.method,))
-        case PrivateKeyJwt() | AssertionFile():
-            return frozenset(("private_key_jwt",))
-        case MutualTls():
-            return frozenset(("tls_client_auth", "self_signed_tls_client_auth"))
-        case _:
-            return frozenset()
+    """The names of a way in metadata; none for one that the options of the command do not make."""
+    return frozenset((way.method,)) if isinstance(way, ClientSecret) else _NAMES.get(type(way), frozenset())
 
 
 def _is_for(audiences: Sequence[str], accepted: set[str], issuer_names: Sequence[str]) -> bool:
