@@ -12,12 +12,14 @@ from m2mguard._reasons.codes import (
     FetchProblem,
     InsufficientScopeReason,
     InsufficientUserAuthenticationReason,
+    InvalidDpopProofReason,
     InvalidRequestReason,
     InvalidTokenReason,
     KeysUnavailableReason,
     MissingTokenReason,
     Reason,
     TokenProblem,
+    UseDpopNonceReason,
 )
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "InsufficientScopeReason",
     "InsufficientUserAuthentication",
     "InsufficientUserAuthenticationReason",
+    "InvalidDpopProof",
+    "InvalidDpopProofReason",
     "InvalidRequest",
     "InvalidRequestReason",
     "InvalidToken",
@@ -41,6 +45,8 @@ __all__ = [
     "Reason",
     "Refusal",
     "TokenProblem",
+    "UseDpopNonce",
+    "UseDpopNonceReason",
 ]
 
 
@@ -219,10 +225,43 @@ class InsufficientUserAuthentication(AuthError):
         self.scopes = scopes
 
 
-class KeysUnavailable(AnswerableError):
-    """The issuer's keys are not available, so the token cannot be checked: 503 with Retry-After.
+class InvalidDpopProof(AuthError):
+    """The token is good, and the request brings no good proof that its sender has the token's key: 401 `invalid_dpop_proof` (RFC 9449).
 
-    `reason` is a `KeysUnavailableReason`: `keys_unavailable` or `key_not_fetched`.
+    `reason` is an `InvalidDpopProofReason`: `dpop_proof` or `dpop_replayed`. No attribute holds anything of the proof.
+    """
+
+    status = 401
+    error: ClassVar[str | None] = "invalid_dpop_proof"
+    description = "The request needs exactly one DPoP proof that is made for it, with the key of the access token"
+    reason: InvalidDpopProofReason
+
+
+class UseDpopNonce(AuthError):
+    """The proof is good, and lacks this server's nonce: 401 `use_dpop_nonce`, with one in the field `DPoP-Nonce` (RFC 9449 section 9).
+
+    `reason` is `dpop_nonce`. The client is expected to try once more, with the nonce in a new proof.
+
+    Attributes:
+        nonce: for the client's next proofs.
+    """
+
+    status = 401
+    error: ClassVar[str | None] = "use_dpop_nonce"
+    description = "The DPoP proof must carry the nonce of this answer"
+    reason: UseDpopNonceReason
+
+    def __init__(self, reason: UseDpopNonceReason, detail: str = "", nonce: str = "") -> None:
+        super().__init__(reason, detail, claim="nonce")
+        self.args: tuple[object, ...] = (reason, self.detail, nonce)
+        self.nonce = nonce
+
+
+class KeysUnavailable(AnswerableError):
+    """We could not tell whether the token may be accepted: 503 with Retry-After. Nearly always the issuer's keys are not available.
+
+    `reason` is a `KeysUnavailableReason`: `keys_unavailable`, `key_not_fetched`, or `replay_store` where a DPoP proof cannot be checked
+    against those that were used before.
 
     Attributes:
         problem: why the last fetch failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before a fetch has

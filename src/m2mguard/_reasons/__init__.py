@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from m2mguard._reasons.access import ACCESS
 from m2mguard._reasons.credentials import CREDENTIALS
+from m2mguard._reasons.dpop import DPOP
 from m2mguard._reasons.entry import Entry
 from m2mguard._reasons.event_names import EVENT_NAMES
 from m2mguard._reasons.fetching import FETCH_PROBLEMS
@@ -19,5 +20,5 @@ from m2mguard._reasons.tokens import TOKENS
 
 __all__ = ["EVENT_NAMES", "FETCH_PROBLEMS", "REFUSALS", "TOKEN_REQUESTS", "Entry"]
 
-REFUSALS: Mapping[str, Entry] = MappingProxyType({**CREDENTIALS, **TOKENS, **ACCESS, **KEYS})
+REFUSALS: Mapping[str, Entry] = MappingProxyType({**CREDENTIALS, **TOKENS, **DPOP, **ACCESS, **KEYS})
 """Each `reason` of an error that has an answer, in the order in which a request is checked."""

@@ -25,7 +25,13 @@ InsufficientScopeReason = Literal["not_a_machine", "issuer", "organization", "ap
 InsufficientUserAuthenticationReason = Literal["max_age", "acr"]
 """Every `reason` of an `InsufficientUserAuthentication`: 401 `insufficient_user_authentication`."""
 
-KeysUnavailableReason = Literal["keys_unavailable", "key_not_fetched"]
+InvalidDpopProofReason = Literal["dpop_proof", "dpop_replayed"]
+"""Every `reason` of an `InvalidDpopProof`: 401 `invalid_dpop_proof`."""
+
+UseDpopNonceReason = Literal["dpop_nonce"]
+"""Every `reason` of a `UseDpopNonce`: 401 `use_dpop_nonce`."""
+
+KeysUnavailableReason = Literal["keys_unavailable", "key_not_fetched", "replay_store"]
 """Every `reason` of a `KeysUnavailable`: 503."""
 
 Reason = (
@@ -34,6 +40,8 @@ Reason = (
     | InvalidTokenReason
     | InsufficientScopeReason
     | InsufficientUserAuthenticationReason
+    | InvalidDpopProofReason
+    | UseDpopNonceReason
     | KeysUnavailableReason
 )
 """Every `reason` of an error that has an answer."""
@@ -45,6 +53,8 @@ TokenProblem = Literal[
     "not_published", "no_kid", "kid_too_long",
     "missing", "wrong_type", "wrong_value", "bound", "contradiction", "is_machine_failed",
     "throttled",
+    "not_bound", "no_proof", "several_proofs", "private_key", "unusable_key", "other_key", "signature", "too_old", "in_future",
+    "store_full", "store_failed",
 ]  # fmt: skip
 """What exactly is wrong, where one reason has several ways to be wrong."""
 

@@ -40,5 +40,25 @@ KEYS = table(
             "API: if it lasts, run `m2mguard doctor` on the machine where the API runs.",
         ),
     ),
+    Entry(
+        code="replay_store",
+        status=503,
+        sentence="whether the DPoP proof was used before cannot be told",
+        problems={
+            "store_full": "there is no room to remember another DPoP proof of this application",
+            "store_failed": "what remembers used DPoP proofs failed",
+        },
+        meaning=(
+            "Token and proof are good. Each proof may be used once, and this API cannot remember this one, so it does not accept it either."
+        ),
+        causes=(
+            "One application, or all together, send more requests than the store has room for.",
+            "A `replay_store` of your own raised an error, such as for a server that is down.",
+        ),
+        cures=(
+            "API: give the store more room (`max_proofs_per_application` of `MemoryReplayStore`), or a shorter `max_age`.",
+            "Caller: try again after the seconds in `Retry-After`, with a new proof.",
+        ),
+    ),
 )
 """Each `reason` of a `KeysUnavailable`."""

@@ -134,6 +134,7 @@ TOKENS = table(
             "wrong_type": "the claim {claim} does not have the type that it must have",
             "wrong_value": "the claim {claim} is not what this issuer's access tokens have",
             "bound": "the token is bound to a key (cnf), which a bearer request does not prove",
+            "not_bound": "the token is not bound to a key (cnf.jkt), as the scheme DPoP needs",
             "contradiction": "the token names more than one organization",
             "is_machine_failed": "the function is_machine failed with these claims",
         },

@@ -31,7 +31,7 @@ _TYPE_NAMES = {
 }
 _TYPES = ("RSA", "EC", "OKP", "AKP")
 _CURVES = {"EC": tuple(COORDINATE_BYTES), "OKP": ("Ed25519",)}
-_PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
+PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 _NOT_FOR_SIGNATURES = frozenset(("encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"))
 
 
@@ -62,7 +62,7 @@ def read_jwk(jwk: Mapping[str, object]) -> JsonWebKey:
     if not isinstance(kty, str) or kty not in _TYPES:
         raise UnusableKey(f"its kty {_found(members, 'kty')}, expected RSA, EC, OKP or AKP")
     # Some serializers write an unset member as an empty string or list, which holds no private key.
-    private = [name for name in _PRIVATE_MEMBERS if members.get(name, "") not in ("", [])]
+    private = [name for name in PRIVATE_MEMBERS if members.get(name, "") not in ("", [])]
     if private:
         raise UnusableKey(f"it holds private or symmetric members ({', '.join(private)})")
     if alg is not None and not isinstance(alg, str):
