@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from m2mguard._introspection.introspection import Introspection
     from m2mguard._keys.key_caching import KeyCaching
     from m2mguard._server.answers import Answer
     from m2mguard._server.requirement import Requirement
@@ -37,6 +38,7 @@ __all__ = [
     "Event",
     "Health",
     "InsufficientScope",
+    "Introspection",
     "InvalidRequest",
     "InvalidToken",
     "Issuer",
@@ -68,6 +70,7 @@ _MODULES: Final = MappingProxyType(
         "events": ("Event",),
         "health": ("Health",),
         "issuer": ("Issuer",),
+        "_introspection.introspection": ("Introspection",),
         "_keys.key_caching": ("KeyCaching",),
         "_server.resource_server": ("ResourceServer",),
     }
