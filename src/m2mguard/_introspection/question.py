@@ -21,6 +21,8 @@ from m2mguard.net._retry_after import retry_after_s
 from m2mguard.net._runtime import Runtime
 
 MAX_BYTES = 65_536
+_LEAVE_ALONE = (429, 503)  # RFC 6585 section 4, RFC 9110 section 15.6.4: of the endpoint, not of one token
+_MAX_RETRY_AFTER_S = 60.0  # there is nothing old to serve in the meantime
 _MAX_METADATA_BYTES = 262_144
 
 
@@ -95,7 +97,9 @@ class Asker:
         )
         if len(response.body) > MAX_BYTES:
             raise TransportError(f"the answer is longer than {MAX_BYTES} bytes", code="too_long")
-        wait = retry_after_s(response.headers, now_s=clocks.wall())
+        wait = 0.0
+        if response.status in _LEAVE_ALONE:
+            wait = retry_after_s(response.headers, now_s=clocks.wall(), most_s=_MAX_RETRY_AFTER_S)
         document = document_of(response, signed=self.signed is not None, retry_after_s=wait)
         if self.signed is None:
             return active_members(members_of(document))

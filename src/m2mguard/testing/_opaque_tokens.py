@@ -57,10 +57,10 @@ class OpaqueTokens:
         """What is said of the token in the form to the application that asks."""
         [token] = form.get("token", [""])
         now = int(self._mint.clock() + self._mint.clock_error)
-        members = self._members.get(token, {})
-        expires_at = members.get("exp", 0)
-        is_active = bool(members) and (not isinstance(expires_at, int | float) or now < expires_at)
-        document = {"active": True, **members} if is_active else {"active": False}
+        members = self._members.get(token)
+        expires_at = None if members is None else members.get("exp")
+        is_over = type(expires_at) in (int, float) and now >= expires_at  # type: ignore[operator]
+        document = {"active": False} if members is None or is_over else {"active": True, **members}
         if request.headers.get("accept") != SIGNED:
             return json_reply(200, document, {"Cache-Control": "no-store"})
         key = self._mint.current_key
