@@ -72,6 +72,7 @@ class World:
         return ResourceServer(issuer, arguments.pop("audience", self.audience), **arguments)
 
     def with_introspection(self, **changes) -> Issuer:
+        assert self.issuer.introspection is not None
         return replace(self.issuer, introspection=replace(self.issuer.introspection, **changes))
 
 

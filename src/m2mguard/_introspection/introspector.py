@@ -210,7 +210,7 @@ class Introspector:
             )
 
     def _keep(self, question: Question, outcome: Outcome, size_bytes: int) -> None:
-        """Called under the lock, and before the question is no longer in flight: a request that comes between finds the one or the other."""
+        """Called under the lock, before the question leaves `_in_flight`: a request that comes between finds the one or the other."""
         now = self._clocks.ages()
         if isinstance(outcome, FetchFailure):
             backoff_s = 0.0

@@ -18,6 +18,7 @@ from m2mguard._token.name_patterns import Grants
 from m2mguard._token.token_profile import TokenProfile
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
+from m2mguard.net._protocol import Transport
 from m2mguard.net._runtime import Runtime
 from m2mguard.net._transport import plain_http_origins
 
@@ -125,14 +126,22 @@ def _trusted(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> Trus
     )
 
 
+def certificate_transport(issuer: Issuer) -> Transport | None:
+    """The transport that shows the certificate by which the issuer knows us, if it introspects and knows us by one."""
+    if issuer.introspection is None or not isinstance(issuer.introspection.authentication, MutualTls):
+        return None
+    return issuer.introspection.authentication.transport(http_origins=http_origins(issuer))
+
+
 def _introspector(
     issuer: Issuer, settings: ServerSettings, runtime: Runtime, source: KeySource, profile: TokenProfile
 ) -> Introspector | None:
     ours = issuer.introspection
     if ours is None:
         return None
-    if isinstance(ours.authentication, MutualTls) and settings.transport is None:
-        runtime = replace(runtime, transport=ours.authentication.transport(http_origins=http_origins(issuer)))
+    transport = certificate_transport(issuer)
+    if transport is not None and settings.transport is None:
+        runtime = replace(runtime, transport=transport)
     signed = SignedAnswers(
         source=source,
         issuer_names=profile.issuer_names,

@@ -9,6 +9,7 @@ from m2mguard._cli.client_credentials import TokenRequest, fetch_token
 from m2mguard._cli.command_setup import PREFIX, CommandSetup, read_setup
 from m2mguard._cli.doctor.credential_checks import check_fetched_token, report_missing_token
 from m2mguard._cli.doctor.finding import Finding
+from m2mguard._cli.doctor.introspection_checks import check_introspection
 from m2mguard._cli.doctor.issuer_checks import check_issuer
 from m2mguard._cli.doctor.key_checks import check_keys
 from m2mguard._cli.doctor.machine_checks import check_log, check_proxy
@@ -80,6 +81,9 @@ def _check_issuers(setup: CommandSetup, progress: Progress) -> Iterator[Finding]
             issuer, health, exchanges, max_wait_s=settings.caching.max_wait, leeway_s=settings.leeway
         )
         yield from check_keys(issuer, health, exchanges)
+        if issuer.introspection is not None:
+            progress(f"asking {issuer.url} about a made-up token, for at most {issuer.introspection.timeout:g} s")
+            yield from check_introspection(issuer, server, exchanges)
 
 
 def _check_credentials(setup: CommandSetup, request: TokenRequest, progress: Progress) -> Iterator[Finding]:
