@@ -142,7 +142,7 @@ class InvalidToken(AuthError):
     """The token is expired, forged, malformed, or for another API: 401 `invalid_token`.
 
     `reason` is an `InvalidTokenReason`: `malformed`, `unknown_issuer`, `algorithm`, `unknown_key`, `signature`, `token_type`, `claim`,
-    `audience`, `expired` or `not_yet_valid`. The answer shows none of them.
+    `audience`, `expired`, `not_yet_valid` or `inactive`. The answer shows none of them.
     """
 
     status = 401
@@ -220,13 +220,13 @@ class InsufficientUserAuthentication(AuthError):
 
 
 class KeysUnavailable(AnswerableError):
-    """The issuer's keys are not available, so the token cannot be checked: 503 with Retry-After.
+    """The issuer's keys are not available, or it could not be asked about the token, which cannot be checked: 503 with Retry-After.
 
-    `reason` is a `KeysUnavailableReason`: `keys_unavailable` or `key_not_fetched`.
+    `reason` is a `KeysUnavailableReason`: `keys_unavailable`, `key_not_fetched` or, for an opaque token, `introspection_unavailable`.
 
     Attributes:
-        problem: why the last fetch failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before a fetch has
-            ended.
+        problem: why the last fetch or question failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before
+            a fetch has ended.
         retry_after: seconds until asking again makes sense, a float above 0.
     """
 

@@ -16,6 +16,7 @@ TOKENS = table(
             "json": "a part of the token is not one strict JSON object",
             "header": "the token's header is not valid: its {claim}",
             "not_text": "the token is neither str nor bytes",
+            "credential": "the token holds a character that no bearer token has",
         },
         meaning="What was sent cannot be read as a signed JWT (three base64url parts; the first two are JSON objects).",
         causes=(
@@ -27,6 +28,7 @@ TOKENS = table(
         cures=(
             "Caller: ask the token endpoint for a token for this API (Logto: `resource=`, Auth0: `audience=`), and send it whole.",
             "API: run `m2mguard explain` with what was sent; it says what it is.",
+            "API: to accept opaque tokens, let the issuer be asked about them: `Issuer(introspection=Introspection(...))`.",
         ),
     ),
     Entry(
@@ -197,6 +199,24 @@ TOKENS = table(
         ),
         cures=(
             "API: compare this machine's clock with the issuer's (`m2mguard doctor` does), and keep both right by NTP.",
+        ),
+    ),
+    Entry(
+        code="inactive",
+        status=401,
+        sentence="the issuer says that this opaque token is not active",
+        meaning=(
+            "The token is no JWT, so the issuer was asked (`Introspection`, RFC 7662), and it says that the token is not active. It "
+            "does not say why. The answer is used for 10 seconds."
+        ),
+        causes=(
+            "The token was revoked, or has expired.",
+            "The token is another issuer's, was cut off, or is invented.",
+            "The issuer does not let this API know about tokens for others: it then says the same.",
+        ),
+        cures=(
+            "Caller: get a new token, from the issuer that this API trusts, and send it whole.",
+            "API: if the token is new and right, check at the issuer which tokens this API's client may introspect.",
         ),
     ),
 )

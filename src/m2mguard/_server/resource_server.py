@@ -320,7 +320,7 @@ class ResourceServer:
     def purge(self) -> None:
         """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
         for trusted in self._issuers:
-            trusted.source.purge()
+            trusted.purge()
         self._verifier.forget()
 
     def health(self) -> Health:

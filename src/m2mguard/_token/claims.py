@@ -39,7 +39,7 @@ def check_claims(claims: dict[str, object], typ: str | None, profile: TokenProfi
     """
     if typ not in profile.token_types:  # RFC 9068 section 4
         _check_spelling(typ, profile)
-    issuer = claims.get("iss")
+    issuer = claims.get("iss", profile.implied_issuer)
     if not isinstance(issuer, str) or issuer not in profile.issuer_names:  # RFC 9068 section 4: character for character
         raise InvalidToken(
             "unknown_issuer",
