@@ -92,4 +92,4 @@ def show_codes(output: Output) -> None:
 
 def _show_list(output: Output, entries: Iterable[Entry]) -> None:
     for entry in entries:
-        output.line(f"  {entry.code:<24}{entry.sentence}")
+        output.line(f"  {entry.code:<27}{entry.sentence}")
