@@ -77,7 +77,7 @@ def test_an_answer_is_used_until_ttl_or_exp(make_api, issuer, clock, ttl, lifeti
 
 
 def test_an_answer_is_as_old_as_its_question(make_api, issuer, clock):
-    """A token that is revoked while the answer is under way is refused a ttl after the question began."""
+    """A token that is revoked while the answer is in flight is refused a ttl after the question began."""
     api, token = make_api(), issuer.mint_opaque()
     with issuer.hold("introspection") as gate, ThreadPoolExecutor(1) as pool:
         call = pool.submit(api.verify, token)

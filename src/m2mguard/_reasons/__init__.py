@@ -18,7 +18,7 @@ from m2mguard._reasons.keys import KEYS
 from m2mguard._reasons.token_requests import TOKEN_REQUESTS
 from m2mguard._reasons.tokens import TOKENS
 
-__all__ = ["EVENT_NAMES", "FETCH_PROBLEMS", "REFUSALS", "TOKEN_REQUESTS", "Entry"]
+__all__ = ["EVENT_NAMES", "FETCH_PROBLEMS", "INTROSPECTION_PROBLEMS", "REFUSALS", "TOKEN_REQUESTS", "Entry"]
 
 FETCH_PROBLEMS: Mapping[str, Entry] = MappingProxyType({**_OF_FETCHES, **INTROSPECTION_PROBLEMS})
 """Each `FetchProblem`."""
