@@ -16,6 +16,7 @@ InvalidRequestReason = Literal["several_credentials", "credential_grammar"]
 InvalidTokenReason = Literal[
     "malformed", "unknown_issuer", "algorithm", "unknown_key", "signature",
     "token_type", "claim", "audience", "expired", "not_yet_valid", "inactive",
+    "certificate",
 ]  # fmt: skip
 """Every `reason` of an `InvalidToken`: 401 `invalid_token`."""
 
@@ -45,6 +46,7 @@ TokenProblem = Literal[
     "not_published", "no_kid", "kid_too_long",
     "missing", "wrong_type", "wrong_value", "bound", "contradiction", "is_machine_failed",
     "throttled",
+    "no_certificate", "other_certificate", "certificate_field", "undeclared_proxy", "certificate_failed",
 ]  # fmt: skip
 """What exactly is wrong, where one reason has several ways to be wrong."""
 

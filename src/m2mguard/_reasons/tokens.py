@@ -202,6 +202,34 @@ TOKENS = table(
         ),
     ),
     Entry(
+        code="certificate",
+        status=401,
+        sentence="the request does not prove that its sender holds the certificate to which the token is bound",
+        problems={
+            "no_certificate": "the request came without a client certificate, and the token is bound to one (cnf)",
+            "other_certificate": "the token is bound to another certificate (cnf) than the one with which the request came",
+            "certificate_field": "the field with the client certificate cannot be read: it is there twice, or in another form",
+            "undeclared_proxy": "the field with the client certificate came from an address that is none of the declared proxies",
+            "certificate_failed": "the function certificate failed",
+        },
+        meaning=(
+            "The token is good, and bound to a certificate of its owner (RFC 8705). It is accepted only from a client that shows this "
+            "certificate by mutual TLS; a copy of the token is worth nothing."
+        ),
+        causes=(
+            "The caller sends the token without its certificate, or with a new one: a token keeps the thumbprint of the old one.",
+            "The token was stolen, and somebody else sends it.",
+            "The proxy that ends TLS does not ask for a client certificate on this path, or does not pass it on.",
+            "The adapter has the reader of another proxy, or of another field.",
+            "`undeclared_proxy`: uvicorn or a middleware puts the client's address in place of the proxy's (`X-Forwarded-For`), or "
+            "somebody goes around the proxy.",
+        ),
+        cures=(
+            "Caller: send the request with the certificate with which the token was got, and get a new token after a change of it.",
+            "API: compare the proxy's configuration with the guide Certificate-bound tokens, and give the reader `proxies=`.",
+        ),
+    ),
+    Entry(
         code="inactive",
         status=401,
         sentence="the issuer says that this opaque token is not active",
