@@ -164,6 +164,11 @@ EVENTS = [
     e.PlainHttpAllowed(origins=("http://logto:3001",)),
     e.KeyWithdrawn(issuer="i", key_id="a", thumbprint="t"),
     e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5, remaining_s=0),
+    e.IntrospectionFailed(issuer="i", problem="introspection_credentials", error="x", failures=2, retry_in_s=1.5),
+    e.IntrospectionFailed(issuer="i", problem="introspection_status", error="x", failures=2, retry_in_s=0),
+    e.KeysUnavailableEvent(
+        issuer="i", reason="introspection_unavailable", detail="x", problem="introspection_budget", retry_after_s=1
+    ),
     e.KeysLoadedFromFile(issuer="i", key_ids=("a",), age_s=7),
     e.KeyFileRejected(issuer="i", error="x"),
     e.StaleServed(issuer="i", age_s=400, remaining_s=3000),

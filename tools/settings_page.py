@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from m2mguard import Issuer, KeyCaching, ResourceServer
+from m2mguard import Introspection, Issuer, KeyCaching, ResourceServer
 from m2mguard._server.environment import SETTINGS
 from m2mguard.client import TokenSource
 from m2mguard.net import HttpTransport
@@ -76,6 +76,7 @@ Name the issuer in one of three ways; two of them together are an error.
 | `M2MGUARD_LOGTO_ENDPOINT`, Django `LOGTO_ENDPOINT` | the endpoint of a Logto tenant: `Issuer.logto(...)` |
 | `M2MGUARD_PRESET`, Django `PRESET` | another product, such as `entra:TENANT`: see [other issuers](ISSUERS_PAGE) |
 """
+IN_CODE_ONLY = "\nIn code only: see [opaque tokens](../guides/introspection.md).\n"
 FRAMEWORKS = """
 ## Only in a framework
 
@@ -101,6 +102,7 @@ class Section:
 SECTIONS = (
     Section(title="The resource server: `ResourceServer`", made_by=ResourceServer, part="server"),
     Section(title="An issuer: `Issuer`", made_by=Issuer, part="issuer", before=WAYS_TO_NAME_AN_ISSUER),
+    Section(title="Opaque tokens: `Introspection`", made_by=Introspection, part="introspection", before=IN_CODE_ONLY),
     Section(title="The key cache: `KeyCaching`", made_by=KeyCaching, part="caching"),
     Section(title="HTTP to the issuer: `m2mguard.net.HttpTransport`", made_by=HttpTransport, part="transport"),
 )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from m2mguard._introspection.introspection import Introspection
     from m2mguard._keys.key_caching import KeyCaching
     from m2mguard._server.answers import Answer
     from m2mguard._server.requirement import Requirement
@@ -39,6 +40,7 @@ __all__ = [
     "Health",
     "InsufficientScope",
     "InsufficientUserAuthentication",
+    "Introspection",
     "InvalidRequest",
     "InvalidToken",
     "Issuer",
@@ -71,6 +73,7 @@ _MODULES: Final = MappingProxyType(
         "events": ("Event",),
         "health": ("Health",),
         "issuer": ("Issuer",),
+        "_introspection.introspection": ("Introspection",),
         "_keys.key_caching": ("KeyCaching",),
         "_server.resource_server": ("ResourceServer",),
     }

@@ -16,12 +16,13 @@ try:
 except ImportError as _missing:
     raise ImportError('m2mguard.aiohttp needs aiohttp: pip install "m2mguard[aiohttp]"') from _missing
 
-from m2mguard._server.adapter_arguments import check_arguments
+from m2mguard._server.adapter_arguments import check_arguments, check_certificate
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions
 
@@ -34,6 +35,7 @@ OnError = Callable[[AnswerableError, web.Request], Answer | None]
 
 CALLER: Final[web.RequestKey[Caller]] = web.RequestKey("m2mguard.caller", Caller)
 """The key of the application that sent a request: `request[CALLER]`."""
+_CERTIFICATE: Final[web.RequestKey[Any]] = web.RequestKey("m2mguard.certificate", object)
 _SERVER: Final[web.RequestKey[ResourceServer]] = web.RequestKey("m2mguard.server", ResourceServer)
 _EXCEPTIONS: Final[dict[int, type[web.HTTPException]]] = {
     400: web.HTTPBadRequest,
@@ -51,6 +53,7 @@ def bearer_auth_middleware(
     public: Iterable[str] = (),
     preflight: Literal["protect", "exempt"] = "protect",
     on_error: OnError | None = None,
+    certificate: CertificateReader | None = None,
 ) -> Middleware:
     """Protect an application, unknown paths included: `web.Application(middlewares=[bearer_auth_middleware(server)])`.
 
@@ -66,17 +69,20 @@ def bearer_auth_middleware(
         preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" passes CORS preflights on as browsers
             send them (Fetch standard, section 3.3.2), and the status and fields of their answers.
         on_error: called with the refusal and the request, on the event loop. It may return another `Answer` to be sent instead.
+        certificate: reads the client's certificate, for tokens that are bound to one (RFC 8705): `certificates.from_nginx("X-Client-Cert")`
+            and the like. Default None: such tokens are refused.
 
     Raises:
         ConfigurationError: an invalid argument.
     """
-    check_arguments(server, requires=requires, on_error=on_error)
+    check_arguments(server, requires=requires, on_error=on_error, certificate=certificate)
     exemptions = Exemptions(public=public, preflight=preflight)
     metadata = server.resource_metadata
 
     @web.middleware
     async def bearer_auth(request: web.Request, handler: Handler) -> web.StreamResponse:
         request[_SERVER] = server
+        request[_CERTIFICATE] = certificate
         head = _Head(request)
         if metadata is not None and metadata.is_asked_for(head.method, request.path, raw_path=head.raw_path):
             return web.Response(
@@ -87,7 +93,7 @@ def bearer_auth_middleware(
         if exemptions.is_exempt_preflight(head):
             return _without_body(await handler(request))
         try:
-            await _authenticate(server, request, requires)
+            await _authenticate(server, request, requires, certificate)
         except AnswerableError as error:
             answer = None if on_error is None else on_error(error, request)
             _refuse(answer or server.answer(error), error)
@@ -109,6 +115,7 @@ def requires(
     max_age: int | None = None,
     acr: str | Collection[str] = (),
     server: ResourceServer | None = None,
+    certificate: CertificateReader | None = None,
 ) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
     """Protect a handler, or a method of a `web.View`: `@requires("read:orders")`, below `@routes.get(...)`.
 
@@ -123,6 +130,7 @@ def requires(
         max_age: as for `Requirement`.
         acr: as for `Requirement`.
         server: verifies tokens where no middleware of ours is above the handler. Default None: that of the middleware.
+        certificate: as for `bearer_auth_middleware`. Default None: that of the middleware.
 
     Raises:
         ConfigurationError: an invalid value; or, for each request, no middleware and no server.
@@ -136,6 +144,7 @@ def requires(
         max_age=max_age,
         acr=acr,
     )
+    check_certificate(certificate)
     if server is not None:
         server.check_requirement(requirement)
 
@@ -159,7 +168,7 @@ def requires(
                         request[CALLER], requirement, request=request, route=(request.method, request.path)
                     )
                 else:
-                    await _authenticate(verifies, request, requirement)
+                    await _authenticate(verifies, request, requirement, certificate or request.get(_CERTIFICATE))
             except AnswerableError as error:
                 _refuse(verifies.answer(error), error)
             return await handler(*args, **kwargs)
@@ -186,10 +195,20 @@ def readiness(server: ResourceServer) -> Handler:
     return ready
 
 
-async def _authenticate(server: ResourceServer, request: web.Request, requirement: Requirement | None) -> None:
+async def _authenticate(
+    server: ResourceServer,
+    request: web.Request,
+    requirement: Requirement | None,
+    certificate: CertificateReader | None,
+) -> None:
     fields = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
     request[CALLER] = await server.aauthenticate(
-        fields, requirement, request=request, route=(request.method, request.path)
+        fields,
+        requirement,
+        request=request,
+        route=(request.method, request.path),
+        head=_Head(request),
+        certificate=certificate,
     )
 
 
@@ -238,6 +257,10 @@ class _Head:
     @property
     def query(self) -> str:
         return self.raw_path.partition(b"?")[2].decode("latin-1")
+
+    @property
+    def peer(self) -> str | None:
+        return self._request.remote
 
 
 def __dir__() -> list[str]:

@@ -28,6 +28,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions
 
@@ -76,6 +77,8 @@ class BearerAuthMiddleware:
             False: the application looks at `Caller.expires_at` itself.
         on_error: called with the refusal and the ASGI scope, on the event loop, so it must be quick. It may return another
             `Answer` to be sent instead; None sends the standard one. What it raises passes through, and nothing is let in.
+        certificate: reads the client's certificate, for tokens that are bound to one (RFC 8705): `certificates.from_nginx("X-Client-Cert")`
+            and the like. Default None: such tokens are refused.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -91,10 +94,11 @@ class BearerAuthMiddleware:
         preflight: Literal["protect", "exempt"] = "protect",
         end_with_token: bool = False,
         on_error: OnError | None = None,
+        certificate: CertificateReader | None = None,
     ) -> None:
         if not callable(app):
             raise ConfigurationError("app must be an ASGI application.")
-        check_arguments(server, requires=requires, on_error=on_error)
+        check_arguments(server, requires=requires, on_error=on_error, certificate=certificate)
         exemptions = Exemptions(public=public, preflight=preflight)
         self.app = app
         self._server = server
@@ -106,6 +110,7 @@ class BearerAuthMiddleware:
             RouteGuard(requirement=requires, server=server, public=exemptions.public, preflights=exemptions.preflights),
         )
         self._on_error = on_error
+        self._certificate = certificate
         self._end_with_token = end_with_token
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -140,7 +145,12 @@ class BearerAuthMiddleware:
 
     async def _authenticate(self, scope: Scope, requirement: Requirement | None) -> Caller:
         return await self._server.aauthenticate(
-            authorization_fields(scope), requirement, request=scope, route=route_of(scope)
+            authorization_fields(scope),
+            requirement,
+            request=scope,
+            route=route_of(scope),
+            head=RequestHead(scope),
+            certificate=self._certificate,
         )
 
     async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:

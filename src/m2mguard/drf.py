@@ -22,9 +22,11 @@ except ImportError as _missing:
 from m2mguard._server.requirement import ANY_ORGANIZATION, HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.django import resource_server
+from m2mguard.django._settings import current
 from m2mguard.errors import AnswerableError, ConfigurationError, MissingToken
-from m2mguard.wsgi import authorization_fields, route_of
+from m2mguard.wsgi import Head, authorization_fields, route_of
 
 __all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest", "caller_of"]
 
@@ -114,9 +116,11 @@ class M2MAuthentication(BaseAuthentication):
 
     Attributes:
         server: verifies tokens. Default None: the site's, from the setting `M2MGUARD`.
+        certificate: as for `BearerAuthMiddleware`. Default None: that of the setting `M2MGUARD`, if the server is the setting's, too.
     """
 
     server: ResourceServer | None = None
+    certificate: CertificateReader | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         """Let a request in that carries a good token. Django REST framework calls this."""
@@ -130,7 +134,12 @@ class M2MAuthentication(BaseAuthentication):
         try:
             route = route_of(request.META)
             caller = server.authenticate(
-                authorization_fields(request.META), _ANY_ORGANIZATION, request=request, route=route
+                authorization_fields(request.META),
+                _ANY_ORGANIZATION,
+                request=request,
+                route=route,
+                head=Head(request.META),
+                certificate=_certificate(self),
             )
             found = Machine(caller=caller), caller
             settled = caller.organization_id is not None and _settles_organizations(view, request, found)
@@ -229,6 +238,11 @@ def requirements_of(view: Any) -> list[Requirement]:
 
 def _server(authenticator: object) -> ResourceServer:
     return getattr(authenticator, "server", None) or resource_server()
+
+
+def _certificate(authenticator: M2MAuthentication) -> CertificateReader | None:
+    given = type(authenticator).certificate  # of the class, since a function of an instance would be a method
+    return current().certificate if given is None and authenticator.server is None else given
 
 
 def _required_scopes(view: Any) -> Collection[str]:

@@ -148,7 +148,7 @@ class InvalidToken(AuthError):
     """The token is expired, forged, malformed, or for another API: 401 `invalid_token`.
 
     `reason` is an `InvalidTokenReason`: `malformed`, `unknown_issuer`, `algorithm`, `unknown_key`, `signature`, `token_type`, `claim`,
-    `audience`, `expired` or `not_yet_valid`. The answer shows none of them.
+    `audience`, `expired`, `not_yet_valid` or `inactive`. The answer shows none of them.
     """
 
     status = 401
@@ -258,14 +258,14 @@ class UseDpopNonce(AuthError):
 
 
 class KeysUnavailable(AnswerableError):
-    """We could not tell whether the token may be accepted: 503 with Retry-After. Nearly always the issuer's keys are not available.
+    """We could not tell whether the token may be accepted, nearly always since the issuer's keys are not available: 503 with Retry-After.
 
-    `reason` is a `KeysUnavailableReason`: `keys_unavailable`, `key_not_fetched`, or `replay_store` where a DPoP proof cannot be checked
-    against those that were used before.
+    `reason` is a `KeysUnavailableReason`: `keys_unavailable`, `key_not_fetched`, for an opaque token `introspection_unavailable`, or
+    `replay_store` where it cannot be told whether a DPoP proof was used before.
 
     Attributes:
-        problem: why the last fetch failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before a fetch has
-            ended.
+        problem: why the last fetch or question failed, a `FetchProblem`; `throttled` where the issuer may not be asked yet; None before
+            a fetch has ended.
         retry_after: seconds until asking again makes sense, a float above 0.
     """
 

@@ -16,6 +16,7 @@ from m2mguard._reasons.codes import (
 
 __all__ = [
     "Event",
+    "IntrospectionFailed",
     "KeyFileRejected",
     "KeyWithdrawn",
     "KeysLoadedFromFile",
@@ -91,6 +92,19 @@ class RefreshFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntrospectionFailed(Event):
+    """The issuer gave no answer about an opaque token that can be relied on; what is remembered stays in use until it is `ttl` old.
+
+    `problem` is the code, `error` a sentence in our own words, `failures` counts those in a row. For `retry_in_s` seconds it is not asked.
+    """
+
+    problem: FetchProblem
+    error: str
+    failures: int
+    retry_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeysLoadedFromFile(Event):
     """Keys were read from the key-set file, because there were none yet. `age_s` in seconds since they were fetched."""
 
@@ -115,10 +129,10 @@ class StaleServed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysUnavailableEvent(Event):
-    """A token could not be checked, because the issuer's keys are not available: the answer was 503.
+    """A token could not be checked, because the issuer's keys are not available or it could not be asked: the answer was 503.
 
-    `problem` is why the last fetch failed, or None before one has ended; `retry_after_s` is in seconds; `method` and `path` as in
-    `TokenRefused`.
+    `problem` is why the last fetch or question failed, or None before one has ended; `retry_after_s` is in seconds; `method` and `path`
+    as in `TokenRefused`.
     """
 
     reason: KeysUnavailableReason

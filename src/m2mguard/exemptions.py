@@ -29,6 +29,7 @@ class RequestHead(Protocol):
         path: the arguments of `PublicPaths.match` that say which path is asked for: `path`, and `root_path` and `raw_path` if known.
         fields: names and values of the header fields, in any case; a WSGI environ's underscores count as hyphens.
         query: as sent, without the question mark.
+        peer: the address of the other end of the connection, as the server tells it. None or empty: it has none, as a Unix socket.
     """
 
     @property
@@ -39,6 +40,8 @@ class RequestHead(Protocol):
     def fields(self) -> Iterable[tuple[str, str]]: ...  # noqa: D102
     @property
     def query(self) -> str: ...  # noqa: D102
+    @property
+    def peer(self) -> str | None: ...  # noqa: D102
 
 
 class Exemptions:

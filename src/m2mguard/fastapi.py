@@ -19,13 +19,14 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
-from m2mguard._asgi.scope import authorization_fields, route_of
+from m2mguard._asgi.scope import RequestHead, authorization_fields, route_of
 from m2mguard._asgi.sending import POLICY_VIOLATION, is_answerable
 from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, ConfigurationError
 
 __all__ = ["M2MAuth", "RefusedRequest", "RequiresCaller", "resource_metadata"]
@@ -76,8 +77,9 @@ class _Dependency(SecurityBase):
 
     __signature__: Any = _SignatureOfDependency()
 
-    def __init__(self, server: ResourceServer, requirement: Requirement) -> None:
+    def __init__(self, server: ResourceServer, requirement: Requirement, certificate: CertificateReader | None) -> None:
         self._server = server
+        self._certificate = certificate
         self._requirement = requirement
         self._by_scopes: dict[tuple[str, ...], Requirement] = {}
         mark(self, RouteGuard(requirement=requirement, server=server))
@@ -88,7 +90,12 @@ class _Dependency(SecurityBase):
         requirement = self.check_scopes(security_scopes.scopes)
         try:
             caller = await self._server.aauthenticate(
-                authorization_fields(scope), requirement, request=connection, route=route_of(scope)
+                authorization_fields(scope),
+                requirement,
+                request=connection,
+                route=route_of(scope),
+                head=RequestHead(scope),
+                certificate=self._certificate,
             )
         except AnswerableError as error:
             self._refuse(error, scope)
@@ -138,6 +145,7 @@ class M2MAuth(_Dependency):
         token_url: given, OpenAPI offers the `clientCredentials` flow at this URL instead of a field for a token. The page's form
             sends no `resource`, which Logto asks for: leave it out for Logto.
         token_scopes: scope to description, offered with `token_url`. Default none.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -151,11 +159,12 @@ class M2MAuth(_Dependency):
         description: str | None = None,
         token_url: str | None = None,
         token_scopes: Mapping[str, str] | None = None,
+        certificate: CertificateReader | None = None,
     ) -> None:
-        check_arguments(server)
+        check_arguments(server, certificate=certificate)
         if token_scopes is not None and token_url is None:
             raise ConfigurationError("token_scopes are offered with a token_url only; give both or neither.")
-        super().__init__(server, Requirement())
+        super().__init__(server, Requirement(), certificate)
         self.model: Scheme = HTTPBearer(bearerFormat="JWT", description=description)
         if token_url is not None:
             flow = OAuthFlowClientCredentials(tokenUrl=token_url, scopes=dict(token_scopes or {}))
@@ -220,7 +229,7 @@ class RequiresCaller(_Dependency):
     """What `M2MAuth.requires` returns: a dependency that gives the Caller, or refuses. Equal to any other of the same arguments."""
 
     def __init__(self, auth: M2MAuth, server: ResourceServer, requirement: Requirement) -> None:
-        super().__init__(server, requirement)
+        super().__init__(server, requirement, auth._certificate)  # noqa: SLF001  # of its own kind
         self.model: Scheme = auth.model
         self.scheme_name: str = auth.scheme_name
         self._identity = (auth, requirement)

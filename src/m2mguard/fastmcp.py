@@ -13,6 +13,7 @@ from m2mguard._asgi.scope import no_application
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import OnError
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AuthError, KeysUnavailable
 
 try:
@@ -53,6 +54,7 @@ class M2MAuth(AuthProvider):
         end_with_token: as for `BearerAuthMiddleware`.
         on_error: as for `BearerAuthMiddleware`.
         max_body: in bytes, default 4 MiB.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -70,6 +72,7 @@ class M2MAuth(AuthProvider):
         end_with_token: bool = False,
         on_error: OnError | None = None,
         max_body: int = MAX_BODY_BYTES,
+        certificate: CertificateReader | None = None,
     ) -> None:
         self._requirement = requirement_of(scopes, requires)
         self._server = server
@@ -82,6 +85,7 @@ class M2MAuth(AuthProvider):
                 preflight=preflight,
                 end_with_token=end_with_token,
                 on_error=on_error,
+                certificate=certificate,
             ),
             Middleware(
                 ToolScopes,
@@ -91,6 +95,7 @@ class M2MAuth(AuthProvider):
                 on_error=on_error,
                 max_body=max_body,
                 token_type=BearerToken,
+                certificate=certificate,
             ),
         ]
         for one in self._middleware:  # an invalid argument is found now, and not when the server starts

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from m2mguard._asgi.scope import Receive, Scope, Send, authorization_fields, route_of
+from m2mguard._asgi.scope import Receive, RequestHead, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import send_answer
 from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.answers import NO_STORE, Answer, json_answer
@@ -26,6 +26,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._server.signed_identity import IdentitySigner, identity_issuer
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError
 from m2mguard.exemptions import Exemptions, may_run_as_another_method
 from m2mguard.paths import below_root, plain_path
@@ -61,12 +62,14 @@ class OriginalRequest:
         raw_path: the path as it was sent, without the query; empty where the proxy does not tell.
         query: as it was sent, without the question mark.
         fields: names and values of the header fields, as far as the proxy passes them on.
+        peer: the address of the proxy; None or empty where it has none.
     """
 
     method: str
     raw_path: bytes
     query: str
     fields: tuple[tuple[str, str], ...]
+    peer: str | None = None
 
     @cached_property
     def plain_path(self) -> str | None:
@@ -108,6 +111,7 @@ class ForwardAuth:
         identity_key: signs the identity: a private key of the curve P-256, as PEM. Default None: no `X-M2M-Identity`. Given, this field
             holds a token (ES256, valid for 60 s), which the API verifies by a `ResourceServer` that trusts `identity_issuer`, or by any
             other JWT library with the key at `JWKS_PATH`.
+        certificate: as for `BearerAuthMiddleware`; the proxy must pass the field on in its question.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -121,8 +125,10 @@ class ForwardAuth:
         *,
         paths: Mapping[str, Requirement] = MappingProxyType({}),
         identity_key: str | bytes | None = None,
+        certificate: CertificateReader | None = None,
     ) -> None:
-        check_arguments(server, requires=requires)
+        check_arguments(server, requires=requires, certificate=certificate)
+        self._certificate = certificate
         self._server = server
         self._requires = requires
         self._exemptions = Exemptions(public=public)
@@ -156,7 +162,12 @@ class ForwardAuth:
         method = None if may_run_as_another_method(asked.fields, asked.query) else asked.method or None
         try:
             caller = await self._server.aauthenticate(
-                authorization_fields(scope), self._requires, request=asked, route=route
+                authorization_fields(scope),
+                self._requires,
+                request=asked,
+                route=route,
+                head=asked,
+                certificate=self._certificate,
             )
             for requirement in self._paths.of(asked.raw_path, method):
                 self._server.authorize(caller, requirement, request=asked, route=route)
@@ -217,6 +228,7 @@ def _original(scope: Scope, method: bytes, uri: bytes) -> OriginalRequest:
         raw_path=raw_path,
         query=query.decode("latin-1"),
         fields=fields,
+        peer=RequestHead(scope).peer,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from m2mguard._reasons.codes import FetchProblem
 
-__all__ = ["Health", "IssuerHealth", "KeyHealth", "VerdictHealth"]
+__all__ = ["Health", "IntrospectionHealth", "IssuerHealth", "KeyHealth", "VerdictHealth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,27 @@ class KeyHealth:
     key_id: str
     thumbprint: str
     algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntrospectionHealth:
+    """The questions to one issuer about opaque tokens, in this process.
+
+    Attributes:
+        remembered: how many good answers are remembered.
+        refused: how many refusals are remembered.
+        in_flight: how many questions are in flight.
+        failures: failed questions in a row.
+        last_error: why the last question failed, in our own words; None after a good one.
+        last_problem: the same as a code, a `FetchProblem`.
+    """
+
+    remembered: int = 0
+    refused: int = 0
+    in_flight: int = 0
+    failures: int = 0
+    last_error: str | None = None
+    last_problem: FetchProblem | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +55,7 @@ class IssuerHealth:
         failures: failed attempts in a row.
         last_error: why the last fetch failed, in our own words; None after a good one.
         last_problem: the same as a code, a `FetchProblem`.
+        introspection: the questions about opaque tokens; None for an issuer without `Introspection`.
     """
 
     issuer: str
@@ -47,6 +69,7 @@ class IssuerHealth:
     failures: int = 0
     last_error: str | None = None
     last_problem: FetchProblem | None = None
+    introspection: IntrospectionHealth | None = None
 
     @property
     def key_ids(self) -> tuple[str, ...]:

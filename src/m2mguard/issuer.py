@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from m2mguard._introspection.introspection import Introspection
 from m2mguard._keys.key_set import KeySet, UnusableKeySet, key_set_from_members
 from m2mguard._token.jws import SUPPORTED_ALGORITHMS
 from m2mguard._token.ml_dsa import NEEDED, PARAMETER_SETS, is_available
@@ -38,7 +39,8 @@ class Issuer:
         allow_http: accept plain http for `url`, `aliases` and `jwks_uri` also off loopback, such as `http://logto:3001` inside a
             cluster. Anyone who controls that network chooses the keys. Warned of in the log at every start. Default False.
         jwks_uri: the URL of its key set. Default None: found by discovery, and then it must be of the issuer's own origin.
-        jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None.
+        jwks: its key set itself, as parsed JSON, for an issuer that cannot be asked; keys then never change. Default None. With
+            `introspection` it may be empty, `{"keys": []}`: the issuer signs no tokens, and no keys are fetched.
         algorithms: the signature algorithms accepted, default RS256, PS256, ES256, ES384, ES512 and EdDSA. RS384, RS512, PS384, PS512,
             Ed25519 (RFC 9864), ML-DSA-44, ML-DSA-65 and ML-DSA-87 (RFC 9964) can be named, too. None of them is symmetric; the key
             decides which of them it can verify.
@@ -65,6 +67,7 @@ class Issuer:
             `Issuer.logto` sets it to `organization_id`.
         organizations: accept the audience of every Logto organization (`urn:logto:organization:<id>`), default False.
             A `Requirement` must then name the organization.
+        introspection: ask the issuer about each token that is no JWT (RFC 7662). Default None: such a token is refused.
 
     Raises:
         ConfigurationError: an invalid value; the message says what to change.
@@ -87,6 +90,7 @@ class Issuer:
     default_audiences: Collection[str] = ()
     organization_claim: str | None = None
     organizations: bool = False
+    introspection: Introspection | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("organizations", "audience_in_scope", "allow_http"):
@@ -98,6 +102,7 @@ class Issuer:
             self._check_url("aliases", alias)
         if self.url in self.aliases:
             raise ConfigurationError("aliases must hold other names of the issuer than its url.")
+        self._check_introspection()
         self._check_keys()
         self._set("algorithms", _algorithms(self.algorithms))
         self._set("token_types", _token_types(self.token_types))
@@ -153,6 +158,20 @@ class Issuer:
             raise ConfigurationError("Give jwks or jwks_uri, not both: keys are either fixed or fetched.")
         self.static_keys()
 
+    def _check_introspection(self) -> None:
+        if self.introspection is None:
+            return
+        if not isinstance(self.introspection, Introspection):
+            raise ConfigurationError("introspection must be an Introspection of m2mguard.")
+        if self.introspection.endpoint is not None:
+            secure_url("endpoint", self.introspection.endpoint, allow_http=self.allow_http)
+        if self._signs_nothing and self.introspection.jwt:
+            raise ConfigurationError("jwks is empty, and Introspection(jwt=True) needs keys to verify signed answers.")
+
+    @property
+    def _signs_nothing(self) -> bool:
+        return isinstance(self.jwks, Mapping) and self.jwks.get("keys") in ([], ())
+
     @classmethod
     def logto(
         cls,
@@ -198,6 +217,8 @@ class Issuer:
             return None
         if not isinstance(self.jwks, Mapping):
             raise ConfigurationError("jwks must be a JWK Set as parsed JSON: a dict with a list of keys.")
+        if self.introspection is not None and self._signs_nothing:
+            return KeySet([])
         try:
             return key_set_from_members(self.jwks, max_keys=_MAX_STATIC_KEYS)
         except UnusableKeySet as error:

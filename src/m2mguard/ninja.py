@@ -24,8 +24,10 @@ from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.django._guard import response_of
 from m2mguard.errors import AnswerableError
+from m2mguard.wsgi import Head
 
 __all__ = ["M2MAuth", "RefusedRequest"]
 
@@ -66,6 +68,7 @@ class M2MAuth(AuthBase):
         issuers: as for `Requirement`.
         max_age: as for `Requirement`.
         acr: as for `Requirement`.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -85,6 +88,7 @@ class M2MAuth(AuthBase):
         issuers: Collection[str | HasUrl] = (),
         max_age: int | None = None,
         acr: str | Collection[str] = (),
+        certificate: CertificateReader | None = None,
     ) -> None:
         requirement = Requirement(
             scopes=scopes,
@@ -95,11 +99,12 @@ class M2MAuth(AuthBase):
             max_age=max_age,
             acr=acr,
         )
-        check_arguments(server, requires=requirement)
+        check_arguments(server, requires=requirement, certificate=certificate)
         super().__init__()
         self.is_async = True  # Ninja then calls this on the event loop; in sync operations it takes a plain result, too
         self._server = server
         self._requirement = requirement
+        self._certificate = certificate
         mark(self, RouteGuard(requirement=requirement, server=server))
 
     def __call__(self, request: HttpRequest) -> Caller | Awaitable[Caller]:
@@ -113,7 +118,12 @@ class M2MAuth(AuthBase):
     def _authenticate(self, request: HttpRequest) -> Caller:
         try:
             return self._server.authenticate(
-                _fields(request), self._requirement, request=request, route=_route(request)
+                _fields(request),
+                self._requirement,
+                request=request,
+                route=_route(request),
+                head=Head(request.META),
+                certificate=self._certificate,
             )
         except AnswerableError as error:
             raise self._refused(error) from error
@@ -121,7 +131,12 @@ class M2MAuth(AuthBase):
     async def _aauthenticate(self, request: HttpRequest) -> Caller:
         try:
             return await self._server.aauthenticate(
-                _fields(request), self._requirement, request=request, route=_route(request)
+                _fields(request),
+                self._requirement,
+                request=request,
+                route=_route(request),
+                head=Head(request.META),
+                certificate=self._certificate,
             )
         except AnswerableError as error:
             raise self._refused(error) from error

@@ -11,9 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from m2mguard import asgi
+from m2mguard._server.adapter_arguments import check_certificate
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import ConfigurationError
 
 try:
@@ -48,6 +50,7 @@ def requires(
     issuers: Collection[str | HasUrl] = (),
     max_age: int | None = None,
     acr: str | Collection[str] = (),
+    certificate: CertificateReader | None = None,
 ) -> Middleware:
     """Protect one route, mount or router: `Route("/orders", orders, middleware=[requires(server, scopes=["read:orders"])])`.
 
@@ -62,6 +65,7 @@ def requires(
         issuers: as for `Requirement`.
         max_age: as for `Requirement`.
         acr: as for `Requirement`.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid value.
@@ -78,7 +82,8 @@ def requires(
     server.check_requirement(requirement)
     if callable(organization):
         requirement = replace(requirement, organization=_of_scope(organization))
-    return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement)
+    check_certificate(certificate)
+    return Middleware(asgi.BearerAuthMiddleware, server=server, requires=requirement, certificate=certificate)
 
 
 def resource_metadata(server: ResourceServer) -> Route:

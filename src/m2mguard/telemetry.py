@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from m2mguard.events import (
     Event,
+    IntrospectionFailed,
     KeyFileRejected,
     KeysLoadedFromFile,
     KeysRefreshed,
@@ -30,12 +31,13 @@ __all__ = ["COUNTERS", "Metrics"]
 
 COUNTERS: Mapping[str, str] = {
     "m2mguard.tokens": "Tokens that were checked",
-    "m2mguard.tokens.unchecked": "Tokens that could not be checked, because the issuer's keys are not available",
+    "m2mguard.tokens.unchecked": "Tokens that could not be checked, because the issuer's keys are not available or it could not be asked",
     "m2mguard.keys.refreshes": "Attempts to fetch an issuer's keys",
     "m2mguard.keys.withdrawn": "Keys that an issuer has ended trust in",
     "m2mguard.keys.stale_served": "Tokens that were checked with keys past their ttl",
     "m2mguard.keys.throttled": "Tokens of an unknown key about which the issuer was not asked",
     "m2mguard.keys.file": "Uses of the key-set file",
+    "m2mguard.introspection.failures": "Questions about opaque tokens that brought no answer",
     "m2mguard.client.renewals": "Attempts to get our own access token",
 }
 
@@ -59,6 +61,7 @@ _TABLE: Mapping[type[Event], _Counted] = {
     UnknownKeyThrottled: _Counted("m2mguard.keys.throttled"),
     KeysLoadedFromFile: _Counted("m2mguard.keys.file", {"outcome": "recalled"}),
     KeyFileRejected: _Counted("m2mguard.keys.file", {"outcome": "ignored"}),
+    IntrospectionFailed: _Counted("m2mguard.introspection.failures", {}, ("problem",)),
     TokenRenewed: _Counted("m2mguard.client.renewals", {"outcome": "good"}),
     RenewalFailed: _Counted("m2mguard.client.renewals", {"outcome": "failed"}),
 }

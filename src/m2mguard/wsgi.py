@@ -17,6 +17,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.exemptions import Exemptions
 
@@ -59,6 +60,8 @@ class BearerAuthMiddleware:
             browsers send them (Fetch standard, section 3.3.2), without a body, and the status and fields of their answers.
         on_error: called with the refusal and the WSGI environ. It may return another `Answer` to be sent instead; None sends
             the standard one. What it raises passes through, and nothing is let in.
+        certificate: reads the client's certificate, for tokens that are bound to one (RFC 8705): `certificates.from_nginx("X-Client-Cert")`
+            and the like. Default None: such tokens are refused.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -73,10 +76,11 @@ class BearerAuthMiddleware:
         public: Iterable[str] = (),
         preflight: Literal["protect", "exempt"] = "protect",
         on_error: OnError | None = None,
+        certificate: CertificateReader | None = None,
     ) -> None:
         if not callable(app):
             raise ConfigurationError("app must be a WSGI application.")
-        check_arguments(server, requires=requires, on_error=on_error)
+        check_arguments(server, requires=requires, on_error=on_error, certificate=certificate)
         self.app = app
         self._server = server
         self._metadata = server.resource_metadata
@@ -88,6 +92,7 @@ class BearerAuthMiddleware:
             RouteGuard(requirement=requires, server=server, public=exemptions.public, preflights=exemptions.preflights),
         )
         self._on_error = on_error
+        self._certificate = certificate
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one WSGI request."""
@@ -101,7 +106,12 @@ class BearerAuthMiddleware:
             return _pass_preflight(self.app, environ, start_response)
         try:
             caller = self._server.authenticate(
-                authorization_fields(environ), self._requires, request=environ, route=route_of(environ)
+                authorization_fields(environ),
+                self._requires,
+                request=environ,
+                route=route_of(environ),
+                head=head,
+                certificate=self._certificate,
             )
         except AnswerableError as error:
             return self._refuse(error, environ, start_response)
@@ -198,6 +208,16 @@ class Head:
         """As sent."""
         query: str = self._environ.get("QUERY_STRING", "")
         return query
+
+    @property
+    def peer(self) -> str | None:
+        """The server's `REMOTE_ADDR`."""
+        return self._environ.get("REMOTE_ADDR")
+
+    @property
+    def environ(self) -> WSGIEnvironment:
+        """Itself, for what only a WSGI server knows."""
+        return self._environ
 
     def asks_for(self, metadata: ResourceMetadata) -> bool:
         """Tell whether it asks for the API's metadata."""

@@ -490,7 +490,7 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     package = Path(m2mguard.__file__).parent
     calls = [
         node
-        for folder in ("_token", "_server", "_keys")
+        for folder in ("_token", "_server", "_keys", "_introspection")
         for file in (package / folder).glob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
@@ -498,7 +498,7 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     reasons = {one.value for call in calls for one in ast.walk(call.args[0]) if isinstance(one, ast.Constant)}
     assert len(reasons) > 15
     assert reasons == set(_STEP_BY_REASON)
-    assert reasons - {"keys_unavailable", "key_not_fetched"} == set(ADVICE)
+    assert reasons - {"keys_unavailable", "key_not_fetched", "introspection_unavailable"} == set(ADVICE)
 
 
 @pytest.mark.parametrize("audience", ["https://[", "https://shopping.api/"])

@@ -127,6 +127,7 @@ def test_a_token_of_a_withdrawn_key_is_told_from_one_of_an_unknown_key():
 def test_every_cause_has_a_test():
     told = {row.cause for row in table.ROWS.values()} | set(CAUSES)
     elsewhere = {"clock_ahead", "clock_behind", "withdrawn_key", "unknown_key"}  # above
+    elsewhere |= {"inactive", "introspected"}  # test_introspection.py
     unreachable = {
         "not_one_credential",
         "other_scheme",

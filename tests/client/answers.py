@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from m2mguard._authentication.proof import Client
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard.client import TokenRequestError
-from m2mguard.client._authentication.proof import Client
-from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._refusals import read_refusal
 from m2mguard.client._token_request import TokenTarget

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, x25519
 
 from m2mguard import ConfigurationError
+from m2mguard._authentication.proof import Client
 from m2mguard.client import (
     Assertion,
     AssertionFile,
@@ -23,7 +24,6 @@ from m2mguard.client import (
     TokenExchange,
     TokenSource,
 )
-from m2mguard.client._authentication.proof import Client
 from m2mguard.testing import ALGORITHMS, SigningKey
 from tests.client.answers import failure, grant, response
 from tests.client.conftest import APP_ID

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from m2mguard import ConfigurationError
+from m2mguard._authentication.proof import Client
 from m2mguard.client import AssertionFile, MutualTls, PrivateKeyJwt, TokenEndpointUnavailable, TokenSource
-from m2mguard.client._authentication.proof import Client
 from m2mguard.net import HttpTransport
 from m2mguard.net._credential_files import MAX_BYTES
 from m2mguard.testing import SigningKey

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m2mguard.client._authentication.proof import Client
-from m2mguard.client._authentication.secret import ClientSecret
+from m2mguard._authentication.proof import Client
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard.client._issuer_text import MAX_LENGTH, REDACTED, safe_text
 
 SECRET = 'p:a ss/w+\u00f6rd&=%<"x'

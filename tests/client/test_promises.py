@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from m2mguard._authentication.proof import Client
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard._clocks import JUMP_S, clocks_from
 from m2mguard._reporting.reporter import Reporter
 from m2mguard.client import AccessToken, TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
-from m2mguard.client._authentication.proof import Client
-from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._cached_token import CachedToken, TokenFetch
 from m2mguard.client._policy import JUST_FETCHED_S, REPLACEMENT_WAIT_S
 from m2mguard.client._token_request import TokenTarget

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, unquote_plus
 import pytest
 
 from m2mguard import ConfigurationError
+from m2mguard._authentication.proof import Client, Proof
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard.client import TokenSource
-from m2mguard.client._authentication.proof import Client, Proof
-from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._token_request import encoded, token_target
 
 CANARY = "p:a ss/w+\u00f6rd&=%"

@@ -15,36 +15,47 @@ import urllib3
 
 from m2mguard.testing import SigningKey
 from tests.client_keys import ALGORITHMS, Certificate
+from tests.processes import running
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcProvider:
-    """A running oidc-provider: its issuer URL, its only resource, and its applications with their secrets, keys and certificates."""
+    """A running oidc-provider: its issuer URL, its resources, and its applications with their secrets, keys and certificates."""
 
     issuer: str
     resource: str
+    opaque_resource: str
     clients: dict[str, str]
     keys: dict[str, SigningKey]
     platform: SigningKey
     certificate: Certificate
     ca: bytes
 
-    def token(self, app_id: str, *, scope: str = "") -> str:
-        """Request an access token with client_credentials and Basic authentication."""
+    def token(self, app_id: str, *, scope: str = "", resource: str | None = None, grant: str = "") -> str:
+        """Request an access token with client_credentials, or another grant, and Basic authentication."""
+        form = {"grant_type": grant or "client_credentials", "resource": resource or self.resource, "scope": scope}
+        return json.loads(self.post("token", app_id, form))["access_token"]
+
+    def revoke(self, app_id: str, token: str) -> None:
+        """Revoke a token (RFC 7009)."""
+        self.post("token/revocation", app_id, {"token": token})
+
+    def post(self, path: str, app_id: str, form: dict[str, str]) -> bytes:
+        """Send a form as one of the applications; returns the body of the answer."""
         answer = urllib3.request(
             "POST",
-            f"{self.issuer}/token",
+            f"{self.issuer}/{path}",
             headers={
                 **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
                 "Content-Type": "application/x-www-form-urlencoded",
             },
-            body=urlencode({"grant_type": "client_credentials", "resource": self.resource, "scope": scope}),
+            body=urlencode(form),
             timeout=10,
         )
         assert answer.status == 200, answer.data
-        return answer.json()["access_token"]
+        return answer.data
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +119,48 @@ def node_modules() -> Path:
 def _installed(name: str) -> str | None:
     manifest = HERE / "node_modules" / name / "package.json"
     return json.loads(manifest.read_text())["version"] if manifest.exists() else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuthToolkit:
+    """A running authorization server of django-oauth-toolkit: its issuer URL, and its applications with their secrets."""
+
+    issuer: str
+    clients: dict[str, str]
+
+    def token(self, app_id: str, *, scope: str = "", **more: str) -> str:
+        """Request an access token with client_credentials, or as `more` says."""
+        form = {"grant_type": "client_credentials", "scope": scope} | more
+        return json.loads(self.post("o/token/", app_id, form))["access_token"]
+
+    def revoke(self, app_id: str, token: str) -> None:
+        """Revoke a token (RFC 7009)."""
+        self.post("o/revoke_token/", app_id, {"token": token})
+
+    def post(self, path: str, app_id: str, form: dict[str, str]) -> bytes:
+        """Send a form as one of the applications; returns the body of the answer."""
+        answer = urllib3.request(
+            "POST",
+            f"{self.issuer}/{path}",
+            headers={
+                **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode(form),
+            timeout=30,
+        )
+        assert answer.status == 200, answer.data
+        return answer.data
+
+
+@pytest.fixture(scope="session")
+def oauth_toolkit(tmp_path_factory) -> Iterator[OAuthToolkit]:
+    applications = {
+        "orders": ("secret-of-orders", "client-credentials"),
+        "web-shop": ("secret-of-web-shop", "password"),
+        "shopping-api": ("secret-of-shopping-api", "client-credentials"),
+    }
+    given = {"database": str(tmp_path_factory.mktemp("toolkit") / "db.sqlite3"), "applications": applications}
+    command = "gunicorn -b fd://{fd} --threads 8 tests.interop.oauth_toolkit:application"
+    with running(*command.split(), env={"OAUTH_TOOLKIT": json.dumps(given)}) as url:
+        yield OAuthToolkit(issuer=url, clients={name: secret for name, (secret, _) in applications.items()})

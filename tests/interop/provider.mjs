@@ -13,8 +13,10 @@ import { Provider, errors, interactionPolicy } from 'oidc-provider';
 
 const RESOURCE = 'https://shopping.api';
 const MCP_SERVER = /^http:\/\/127\.0\.0\.1:\d+\/mcp$/;
+const OPAQUE_RESOURCE = 'https://opaque.api'; // its access tokens are opaque
 const SCOPES = 'read:orders write:orders';
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const PERSON = 'urn:m2mguard:test:person'; // a grant that gives a person's opaque access token
 const ML_DSA = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
 
 const signingKey = (alg, type, options) => ({
@@ -23,7 +25,7 @@ const signingKey = (alg, type, options) => ({
 const app = (client_id, characters = '') => ({
   client_id,
   client_secret: characters + randomBytes(24).toString('base64url'),
-  grant_types: ['client_credentials', EXCHANGE],
+  grant_types: ['client_credentials', EXCHANGE, PERSON],
   redirect_uris: [],
   response_types: [],
   scope: SCOPES,
@@ -40,6 +42,7 @@ const web = {
 const { clients, platform, certificate: cert, key } = JSON.parse(process.argv[2]);
 const apps = [
   app('orders-es384'), app('orders-rs256'), app('billing-es384', 'p:a ss/w+%&=~'),
+  { ...app('shopping-api'), introspection_signed_response_alg: 'ES384' },
   ...ML_DSA.map((alg) => app(`orders-${alg.toLowerCase()}`)),
 ];
 const policy = interactionPolicy.base();
@@ -57,7 +60,7 @@ const tlsUrl = `https://127.0.0.1:${tlsServer.address().port}`;
 const provider = new Provider(issuer, {
   clients: [web, ...apps, ...clients.map((client) => ({ ...app(client.client_id), client_secret: undefined, ...client }))],
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'self_signed_tls_client_auth'],
-  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', ...ML_DSA] },
+  enabledJWA: { clientAuthSigningAlgValues: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519', ...ML_DSA], introspectionSigningAlgValues: ['ES384', 'RS256'] },
   discovery: { mtls_endpoint_aliases: { token_endpoint: `${tlsUrl}/token` } },
   scopes: ['openid', ...SCOPES.split(' ')],
   acrValues: ['pwd', 'mfa'],
@@ -76,6 +79,9 @@ const provider = new Provider(issuer, {
   },
   features: {
     clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    jwtIntrospection: { enabled: true },
+    revocation: { enabled: true },
     devInteractions: { enabled: false },
     mTLS: {
       enabled: true,
@@ -85,6 +91,7 @@ const provider = new Provider(issuer, {
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(ctx, indicator, client) {
+        if (indicator === OPAQUE_RESOURCE) return { scope: SCOPES, accessTokenFormat: 'opaque', accessTokenTTL: 600 };
         if (indicator !== RESOURCE && !MCP_SERVER.test(indicator)) throw new errors.InvalidTarget();
         const alg = ['RS256', ...ML_DSA].find((one) => client.clientId.endsWith(one.toLowerCase())) ?? 'ES384';
         return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: 600, jwt: { sign: { alg } } };
@@ -106,6 +113,17 @@ provider.registerGrantType(EXCHANGE, async (ctx) => {
     issued_token_type: params.requested_token_type ?? 'urn:ietf:params:oauth:token-type:access_token',
   };
 }, ['subject_token', 'subject_token_type', 'requested_token_type', 'resource', 'scope']);
+
+provider.registerGrantType(PERSON, async (ctx) => {
+  const { client } = ctx.oidc;
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: 'alice' });
+  grant.addResourceScope(OPAQUE_RESOURCE, SCOPES);
+  const token = new provider.AccessToken({
+    client, accountId: 'alice', grantId: await grant.save(), gty: PERSON, scope: 'read:orders',
+  });
+  token.resourceServer = new provider.ResourceServer(OPAQUE_RESOURCE, { scope: SCOPES, accessTokenFormat: 'opaque' });
+  ctx.body = { access_token: await token.save(), token_type: 'Bearer', expires_in: 600 };
+}, []);
 
 const interact = async (request, response) => {
   const { prompt, params, session } = await provider.interactionDetails(request, response);
@@ -132,5 +150,6 @@ process.stdin.on('close', () => process.exit(0)).resume();
 console.log(JSON.stringify({
   issuer,
   resource: RESOURCE,
+  opaque_resource: OPAQUE_RESOURCE,
   clients: Object.fromEntries([web, ...apps].map((client) => [client.client_id, client.client_secret])),
 }));

@@ -48,6 +48,11 @@ class RequestHead:
         query: bytes = self._scope.get("query_string", b"")
         return query.decode("latin-1")
 
+    @property
+    def peer(self) -> str | None:
+        client = self._scope.get("client")
+        return client[0] if client else None
+
 
 def authorization_fields(scope: Scope) -> list[bytes]:
     """The value of every Authorization field of a request, in order."""

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2mguard._authentication.assertion import AssertionFile
+from m2mguard._authentication.choice import ClientAuthentication
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.private_key import PrivateKeyJwt
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard._cli.command_setup import NO_AUDIENCE, CommandSetup
 from m2mguard._cli.recording_transport import RecordingTransport
 from m2mguard.client._access_token import AccessToken
-from m2mguard.client._authentication.assertion import AssertionFile
-from m2mguard.client._authentication.choice import ClientAuthentication
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer

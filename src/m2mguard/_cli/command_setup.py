@@ -19,10 +19,11 @@ from m2mguard._cli.recording_transport import RecordingTransport
 from m2mguard._server.environment import SETTINGS, server_arguments, server_variables
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.settings import ServerSettings
+from m2mguard._server.trusted_issuer import certificate_transport, http_origins
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer
-from m2mguard.net._transport import plain_http_origins, transport_for
+from m2mguard.net._transport import transport_for
 
 PREFIX = "M2MGUARD_"
 NO_AUDIENCE = "urn:m2mguard:no-audience"  # for commands that only fetch keys
@@ -51,8 +52,8 @@ class CommandSetup:
         """
         selected = issuers or self.settings.issuers
         inner = transport_for(
-            self.settings.transport,
-            http_origins=[origin for one in selected for origin in plain_http_origins(one.url, one.jwks_uri)],
+            self.settings.transport or next(filter(None, map(certificate_transport, selected)), None),
+            http_origins=[origin for one in selected for origin in http_origins(one)],
             connect_timeout=self.settings.caching.connect_timeout,
         )
         transport = RecordingTransport(inner)

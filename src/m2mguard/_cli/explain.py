@@ -12,6 +12,12 @@ from m2mguard._cli.advice import Advice, advise_on_refusal
 from m2mguard._cli.advice.not_a_token import advise_on_text
 from m2mguard._cli.command_setup import CommandSetup
 from m2mguard._cli.context import ExplainContext, UnverifiedToken, read_token
+from m2mguard._cli.opaque_steps import (
+    advise_on_opaque,
+    health_of_introspection,
+    introspecting_issuer,
+    list_opaque_steps,
+)
 from m2mguard._cli.pasted import PastedText, read_pasted_text
 from m2mguard._cli.recognition import recognise_token
 from m2mguard._cli.recording_transport import Exchange, measure_clock_offset_s
@@ -62,10 +68,12 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
     """
     pasted = read_pasted_text(text)
     text_advice = advise_on_text(pasted, setup.settings)
-    if pasted.token is None:
+    introspecting = introspecting_issuer(setup.settings)
+    is_opaque = pasted.token is None and pasted.word is not None and introspecting is not None
+    if pasted.token is None and not is_opaque:
         return Explanation(pasted=pasted, advice=text_advice)
     now = time.time() if at is None else at
-    field_value = f"Bearer {pasted.token}"
+    field_value = f"Bearer {pasted.token or pasted.word}"
     server, transport = setup.create_server(clock=lambda: now)
     server.check_requirement(requirement)
     caller: Caller | None = None
@@ -75,15 +83,16 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
     except AnswerableError as refused:
         error = refused
     token = read_token(field_value)
-    issuer = _find_named_issuer(token, setup)
+    issuer = introspecting if is_opaque else _find_named_issuer(token, setup)
     health = {one.issuer: one for one in server.health().issuers}
+    keys = None if issuer is None else health_of_introspection(health, issuer) if is_opaque else health[issuer.url]
     is_static = issuer is not None and issuer.jwks is not None
     context = ExplainContext(
         token=token,
         recognised=recognise_token(pasted.header or {}, pasted.claims or {}),
         settings=setup.settings,
         issuer=issuer,
-        keys=None if issuer is None else health[issuer.url],
+        keys=keys,
         keys_from="configured" if is_static or not transport.exchanges else f"found at {transport.exchanges[-1].url}",
         requirement=requirement,
         now=now,
@@ -97,8 +106,14 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
         error=error,
         answer=None if error is None else server.answer(error),
         context=context,
-        steps=tuple(list_steps(context, error)),
-        advice=None if error is None else text_advice or advise_on_refusal(error, context),
+        steps=tuple(
+            list_opaque_steps(context, error, transport.exchanges) if is_opaque else list_steps(context, error)
+        ),
+        advice=advise_on_opaque(error, context)
+        if is_opaque
+        else None
+        if error is None
+        else text_advice or advise_on_refusal(error, context),
         exchanges=tuple(transport.exchanges),
     )
 

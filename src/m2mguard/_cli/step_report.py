@@ -25,6 +25,8 @@ _STEP_BY_REASON: Mapping[Reason, str] = {
     "unknown_key": "key",
     "keys_unavailable": "key",
     "key_not_fetched": "key",
+    "introspection_unavailable": "introspection",
+    "inactive": "introspection",
     "issuer": "issuer",
     "signature": "signature",
     "token_type": "type",

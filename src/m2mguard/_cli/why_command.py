@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from m2mguard._cli.output import Output
-from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
+from m2mguard._reasons import EVENT_NAMES, INTROSPECTION_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
 from m2mguard._reasons.codes import (
     InsufficientScopeReason,
     InsufficientUserAuthenticationReason,
     InvalidRequestReason,
     InvalidTokenReason,
 )
+from m2mguard._reasons.fetching import FETCH_PROBLEMS
 
 _ERROR_CODES: Mapping[str, Any] = {
     "invalid_request": InvalidRequestReason,
@@ -27,6 +28,11 @@ PARTS = (
         "Why an issuer's keys could not be fetched",
         FETCH_PROBLEMS,
         "Codes of `problem` in `KeysUnavailable`, in the event `RefreshFailed` and in `health()`.",
+    ),
+    (
+        "Why an issuer could not be asked about an opaque token",
+        INTROSPECTION_PROBLEMS,
+        "Codes of `problem` in `KeysUnavailable`, in the event `IntrospectionFailed` and in `health()`, beside those above.",
     ),
     (
         "Why a service has no token of its own",
@@ -92,4 +98,4 @@ def show_codes(output: Output) -> None:
 
 def _show_list(output: Output, entries: Iterable[Entry]) -> None:
     for entry in entries:
-        output.line(f"  {entry.code:<24}{entry.sentence}")
+        output.line(f"  {entry.code:<27}{entry.sentence}")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from m2mguard._cli.why_command import PARTS
-from m2mguard._reasons import EVENT_NAMES, FETCH_PROBLEMS, TOKEN_REQUESTS, Entry
+from m2mguard._reasons import EVENT_NAMES, INTROSPECTION_PROBLEMS, REFUSALS, TOKEN_REQUESTS, Entry
 from m2mguard._reasons.access import ACCESS
+from m2mguard._reasons.fetching import FETCH_PROBLEMS
 from m2mguard._reporting.log_lines import line_for
-from m2mguard.events import Event, KeysUnavailableEvent, RefreshFailed, RenewalFailed, TokenRefused
+from m2mguard.events import Event, IntrospectionFailed, KeysUnavailableEvent, RefreshFailed, RenewalFailed, TokenRefused
 
 _ISSUER = "https://tenant.logto.app/oidc"
 _API = "https://shopping.api"
@@ -31,7 +32,7 @@ If you have the token, `m2mguard explain` finds the reason, and shows which side
 | 401 | `invalid_token` | the token is invalid; another token may be valid |
 | 401 | `insufficient_user_authentication` | the token is valid, and the person must sign in again for this route |
 | 403 | `insufficient_scope` | the token is valid, but not sufficient for this route |
-| 503 | `temporarily_unavailable` | the token cannot be checked now, because keys are not available |
+| 503 | `temporarily_unavailable` | the token cannot be checked now, because keys are not available or the issuer could not be asked |
 """
 
 
@@ -66,6 +67,13 @@ def _capitalize(sentence: str) -> str:
 
 def _create_example_event(entry: Entry, table: Mapping[str, Entry]) -> Event:
     code: Any = entry.code  # a code of this table; a test checks that
+    if code == "introspection_budget":
+        return KeysUnavailableEvent(
+            issuer=_ISSUER, reason="introspection_unavailable", detail=REFUSALS["introspection_unavailable"].sentence, problem=code,
+            retry_after_s=1.0, **_GET
+        )  # fmt: skip
+    if table is INTROSPECTION_PROBLEMS:
+        return IntrospectionFailed(issuer=_ISSUER, problem=code, error=entry.sentence, failures=1, retry_in_s=1.0)
     if table is FETCH_PROBLEMS:
         return RefreshFailed(
             issuer=_ISSUER,

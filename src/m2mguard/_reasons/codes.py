@@ -15,7 +15,8 @@ InvalidRequestReason = Literal["several_credentials", "credential_grammar"]
 
 InvalidTokenReason = Literal[
     "malformed", "unknown_issuer", "algorithm", "unknown_key", "signature",
-    "token_type", "claim", "audience", "expired", "not_yet_valid",
+    "token_type", "claim", "audience", "expired", "not_yet_valid", "inactive",
+    "certificate",
 ]  # fmt: skip
 """Every `reason` of an `InvalidToken`: 401 `invalid_token`."""
 
@@ -31,7 +32,7 @@ InvalidDpopProofReason = Literal["dpop_proof", "dpop_replayed"]
 UseDpopNonceReason = Literal["dpop_nonce"]
 """Every `reason` of a `UseDpopNonce`: 401 `use_dpop_nonce`."""
 
-KeysUnavailableReason = Literal["keys_unavailable", "key_not_fetched", "replay_store"]
+KeysUnavailableReason = Literal["keys_unavailable", "key_not_fetched", "introspection_unavailable", "replay_store"]
 """Every `reason` of a `KeysUnavailable`: 503."""
 
 Reason = (
@@ -48,11 +49,12 @@ Reason = (
 
 TokenProblem = Literal[
     "no_field", "empty_field",
-    "too_long", "segments", "base64url", "json", "header", "not_text",
+    "too_long", "segments", "base64url", "json", "header", "not_text", "credential",
     "not_accepted", "not_for_key",
     "not_published", "no_kid", "kid_too_long",
     "missing", "wrong_type", "wrong_value", "bound", "contradiction", "is_machine_failed",
     "throttled",
+    "no_certificate", "other_certificate", "certificate_field", "undeclared_proxy", "certificate_failed",
     "not_bound", "no_proof", "several_proofs", "private_key", "unusable_key", "other_key", "signature", "too_old", "in_future",
     "store_full", "store_failed",
 ]  # fmt: skip
@@ -75,8 +77,16 @@ KeySetProblem = Literal[
 ]
 """Why the answer is not a key set that can be used."""
 
-FetchProblem = TransportProblem | DiscoveryProblem | KeySetProblem | Literal["overdue", "not_started"]
-"""Why keys could not be fetched."""
+IntrospectionProblem = Literal[
+    "introspection_credentials", "introspection_proof", "introspection_status", "introspection_answer", "introspection_signature",
+    "introspection_audience", "introspection_budget",
+]  # fmt: skip
+"""Why an issuer could not say whether a token is good."""
+
+FetchProblem = (
+    TransportProblem | DiscoveryProblem | KeySetProblem | IntrospectionProblem | Literal["overdue", "not_started"]
+)
+"""Why keys could not be fetched, or an issuer not be asked about a token."""
 
 TokenRequestReason = Literal[
     "client_authentication", "unauthorized_client", "grant_type", "denied", "resource", "scope", "malformed_request", "other",

@@ -15,7 +15,8 @@ EVENT_NAMES = table(
     entry_without_status(
         "KeysUnavailableEvent",
         "a request was answered 503, since its token cannot be checked",
-        "The issuer's keys are not available. The line has a code (`problem`) that says why the last fetch failed.",
+        "The issuer's keys are not available, or it could not be asked about an opaque token. The line has a code (`problem`) that "
+        "says why.",
         ("The issuer is down or not reachable, and this process has no keys, or only keys that are too old.",),
         (
             "Here: run `m2mguard why` with the `problem` of the line, such as `m2mguard why no_connection`.",
@@ -66,6 +67,17 @@ EVENT_NAMES = table(
         (
             "Here: find out who sends such tokens; from a token whose signature is not verified nothing is logged.",
             "Here: run `m2mguard keys` and compare the key ids with those of your tokens.",
+        ),
+    ),
+    entry_without_status(
+        "IntrospectionFailed",
+        "the issuer could not be asked about an opaque token",
+        "Good answers at hand stay in use until they are 60 seconds old (`ttl` of `Introspection`). Then requests are answered 503. The "
+        "line has a code (`problem`) that says why.",
+        ("The issuer is down or not reachable.", "The issuer does not accept the credentials of this API."),
+        (
+            "Here: run `m2mguard why` with the `problem` of the line, such as `m2mguard why introspection_credentials`.",
+            "Here: run `m2mguard doctor` where the API runs; it asks about a made-up token.",
         ),
     ),
     entry_without_status(

@@ -1,4 +1,4 @@
-"""Why an issuer's keys, or another document of it, could not be fetched: one entry for each `FetchProblem`. Data only."""
+"""Why an issuer's keys, or another document of it, could not be fetched: entries for each `FetchProblem` but introspection's. Data only."""
 
 from __future__ import annotations
 
@@ -241,4 +241,4 @@ FETCH_PROBLEMS = table(
         ("Here: raise the limit of threads or memory of this process.",),
     ),
 )
-"""Each `FetchProblem`: first those of the connection, then those of the metadata, then those of the key set."""
+"""First those of the connection, then those of the metadata, then those of the key set."""

@@ -41,6 +41,24 @@ KEYS = table(
         ),
     ),
     Entry(
+        code="introspection_unavailable",
+        status=503,
+        sentence="the issuer could not be asked about this opaque token",
+        meaning=(
+            "Only the issuer can say whether an opaque token is good (`Introspection`), and it gave no answer that can be "
+            "relied on. So we could not tell."
+        ),
+        causes=(
+            "The issuer is down or slow, or this machine cannot reach it.",
+            "The issuer does not accept the credentials of this API.",
+            "Too many questions are in flight, because a caller sends invented tokens.",
+        ),
+        cures=(
+            "API: run `m2mguard doctor` on the machine where the API runs; it asks about a made-up token and names the cause.",
+            "Caller: try again after the seconds in `Retry-After`.",
+        ),
+    ),
+    Entry(
         code="replay_store",
         status=503,
         sentence="whether the DPoP proof was used before cannot be told",

@@ -16,6 +16,7 @@ TOKENS = table(
             "json": "a part of the token is not one strict JSON object",
             "header": "the token's header is not valid: its {claim}",
             "not_text": "the token is neither str nor bytes",
+            "credential": "the token holds a character that no bearer token has",
         },
         meaning="What was sent cannot be read as a signed JWT (three base64url parts; the first two are JSON objects).",
         causes=(
@@ -27,6 +28,7 @@ TOKENS = table(
         cures=(
             "Caller: ask the token endpoint for a token for this API (Logto: `resource=`, Auth0: `audience=`), and send it whole.",
             "API: run `m2mguard explain` with what was sent; it says what it is.",
+            "API: to accept opaque tokens, let the issuer be asked about them: `Issuer(introspection=Introspection(...))`.",
         ),
     ),
     Entry(
@@ -198,6 +200,52 @@ TOKENS = table(
         ),
         cures=(
             "API: compare this machine's clock with the issuer's (`m2mguard doctor` does), and keep both right by NTP.",
+        ),
+    ),
+    Entry(
+        code="certificate",
+        status=401,
+        sentence="the request does not prove that its sender holds the certificate to which the token is bound",
+        problems={
+            "no_certificate": "the request came without a client certificate, and the token is bound to one (cnf)",
+            "other_certificate": "the token is bound to another certificate (cnf) than the one with which the request came",
+            "certificate_field": "the field with the client certificate cannot be read: it is there twice, or in another form",
+            "undeclared_proxy": "the field with the client certificate came from an address that is none of the declared proxies",
+            "certificate_failed": "the function certificate failed",
+        },
+        meaning=(
+            "The token is good, and bound to a certificate of its owner (RFC 8705). It is accepted only from a client that shows this "
+            "certificate by mutual TLS; a copy of the token is worth nothing."
+        ),
+        causes=(
+            "The caller sends the token without its certificate, or with a new one: a token keeps the thumbprint of the old one.",
+            "The token was stolen, and somebody else sends it.",
+            "The proxy that ends TLS does not ask for a client certificate on this path, or does not pass it on.",
+            "The adapter has the reader of another proxy, or of another field.",
+            "`undeclared_proxy`: uvicorn or a middleware puts the client's address in place of the proxy's (`X-Forwarded-For`), or "
+            "somebody goes around the proxy.",
+        ),
+        cures=(
+            "Caller: send the request with the certificate with which the token was got, and get a new token after a change of it.",
+            "API: compare the proxy's configuration with the guide Certificate-bound tokens, and give the reader `proxies=`.",
+        ),
+    ),
+    Entry(
+        code="inactive",
+        status=401,
+        sentence="the issuer says that this opaque token is not active",
+        meaning=(
+            "The token is no JWT, so the issuer was asked (`Introspection`, RFC 7662), and it says that the token is not active. It "
+            "does not say why. The answer is used for 10 seconds."
+        ),
+        causes=(
+            "The token was revoked, or has expired.",
+            "The token is another issuer's, was cut off, or is invented.",
+            "The issuer does not let this API know about tokens for others: it then says the same.",
+        ),
+        cures=(
+            "Caller: get a new token, from the issuer that this API trusts, and send it whole.",
+            "API: if the token is new and right, check at the issuer which tokens this API's client may introspect.",
         ),
     ),
 )

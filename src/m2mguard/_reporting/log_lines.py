@@ -14,6 +14,7 @@ from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons.difference import small_difference
 from m2mguard.events import (
     Event,
+    IntrospectionFailed,
     KeyFileRejected,
     KeysLoadedFromFile,
     KeysRefreshed,
@@ -90,7 +91,8 @@ def _values(event: TokenRefused) -> str:
 
 def _keys_missing(event: KeysUnavailableEvent) -> _Words:
     entry = FETCH_PROBLEMS.get(event.problem or "")
-    why = "" if entry is None else f" The last fetch failed: {entry.sentence} (problem {entry.code}). {entry.cures[0]}"
+    what = "Cause" if event.reason == "introspection_unavailable" else "The last fetch failed"
+    why = "" if entry is None else f" {what}: {entry.sentence} (problem {entry.code}). {entry.cures[0]}"
     where = _where(event.method, event.path)
     sentence = (
         f"503{where}: {printable(event.detail)} (reason {event.reason}). Issuer: {printable(event.issuer)}.{why} "
@@ -109,6 +111,16 @@ def _refresh_failed(event: RefreshFailed) -> _Words:
     sentence = (
         f"the keys of {printable(event.issuer)} could not be fetched: {printable(event.error)} (problem {event.problem}). "
         f"{entry.cures[0]} Failures in a row: {event.failures}. {_next_try(event.retry_in_s, 'request')} {held}"
+    )
+    return event.problem, sentence
+
+
+def _introspection_failed(event: IntrospectionFailed) -> _Words:
+    entry = FETCH_PROBLEMS[event.problem]
+    sentence = (
+        f"{printable(event.issuer)} could not be asked about an opaque token: {printable(event.error)} (problem {event.problem}). "
+        f"{entry.cures[0]} Failures in a row: {event.failures}. {_next_try(event.retry_in_s, 'request')} Until it answers, tokens that are "
+        "not remembered are answered 503."
     )
     return event.problem, sentence
 
@@ -222,6 +234,7 @@ _TABLE: Mapping[type[Event], _Row] = {
     KeysLoadedFromFile: _Row(logging.WARNING, _from_cache),
     KeyFileRejected: _Row(logging.WARNING, _file_ignored),
     RefreshFailed: _Row(logging.WARNING, _refresh_failed),
+    IntrospectionFailed: _Row(logging.WARNING, _introspection_failed),
     StaleServed: _Row(logging.WARNING, _stale),
     KeysUnavailableEvent: _Row(logging.ERROR, _keys_missing),
     UnknownKeyThrottled: _Row(logging.WARNING, _throttled),

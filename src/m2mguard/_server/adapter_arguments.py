@@ -8,13 +8,16 @@ from m2mguard._validation import is_async
 from m2mguard.errors import ConfigurationError
 
 
-def check_arguments(server: object, *, requires: object = None, on_error: object = None) -> None:
+def check_arguments(
+    server: object, *, requires: object = None, on_error: object = None, certificate: object = None
+) -> None:
     """Check what an adapter was given.
 
     Args:
         server: must be a ResourceServer.
         requires: must be a Requirement that this server can check, or None.
         on_error: must be a plain function, or None.
+        certificate: must be a plain function, or None.
 
     Raises:
         ConfigurationError: it is not.
@@ -28,4 +31,14 @@ def check_arguments(server: object, *, requires: object = None, on_error: object
     if on_error is not None and (not callable(on_error) or is_async(on_error)):
         raise ConfigurationError(
             "on_error must be a plain (not async) callable that takes two arguments: the error and the request."
+        )
+    check_certificate(certificate)
+
+
+def check_certificate(certificate: object) -> None:
+    """Check a reader of certificates, or None. Raises ConfigurationError."""
+    if certificate is not None and (not callable(certificate) or is_async(certificate)):
+        raise ConfigurationError(
+            'certificate must be a reader, such as m2mguard.certificates.from_nginx("X-Client-Cert"), or a plain (not async) callable '
+            "that takes the head of a request."
         )

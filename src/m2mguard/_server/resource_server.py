@@ -22,11 +22,14 @@ from m2mguard._server.settings import (
     checked_issuers,
     own_organizations,
 )
+from m2mguard._server.token_binding import check_binding
 from m2mguard._server.trusted_issuer import http_origins, trusted_issuers
 from m2mguard._server.verifier import Verifier
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, AuthError, ConfigurationError
 from m2mguard.events import Event
+from m2mguard.exemptions import RequestHead
 from m2mguard.health import Health
 from m2mguard.issuer import Issuer
 from m2mguard.net._flight import Flight, Resumable, Wait, run_async, run_sync
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from m2mguard._server.resource_metadata import ResourceMetadata
 
 _GLOBAL = Requirement()
+_Sender = tuple[RequestHead | None, CertificateReader | None]
+_NOBODY: _Sender = (None, None)  # there is a token alone, so that one that is bound is refused
 
 
 class ResourceServer:
@@ -214,6 +219,8 @@ class ResourceServer:
         *,
         request: object = None,
         route: Route | None = None,
+        head: RequestHead | None = None,
+        certificate: CertificateReader | None = None,
     ) -> Caller:
         """Take the bearer token out of a request, verify it, and check what the route asks for.
 
@@ -222,13 +229,17 @@ class ResourceServer:
             requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
             request: passed to a requirement whose organization is a callable.
             route: the request's method and path, for the log. Default None: the log names no route.
+            head: the head of the request, looked at only if the token is bound to a certificate (RFC 8705). Default None: a bound token
+                is refused.
+            certificate: reads the client's certificate from the head, such as `m2mguard.certificates.from_nginx()`; it must not block.
+                Default None: a bound token is refused.
 
         Raises:
             MissingToken: 401, no bearer token was sent.
             InvalidRequest: 400, the field is malformed or there are several.
             InvalidToken, InsufficientScope, InsufficientUserAuthentication, KeysUnavailable, ConfigurationError: as `verify`.
         """
-        return self._accept(self._verifier.authenticate, headers, requirement, request, route)
+        return self._accept(self._verifier.authenticate, headers, requirement, request, route, (head, certificate))
 
     async def aauthenticate(
         self,
@@ -237,9 +248,13 @@ class ResourceServer:
         *,
         request: object = None,
         route: Route | None = None,
+        head: RequestHead | None = None,
+        certificate: CertificateReader | None = None,
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
-        return await self._accept_async(self._verifier.authenticate, headers, requirement, request, route)
+        return await self._accept_async(
+            self._verifier.authenticate, headers, requirement, request, route, (head, certificate)
+        )
 
     def authorize(
         self,
@@ -255,7 +270,7 @@ class ResourceServer:
             InsufficientScope: 403, the requirement is not met.
             InsufficientUserAuthentication: 401, the person must sign in again.
         """
-        self._accept(lambda caller: caller, caller, requirement, request, route)
+        self._accept(lambda caller: caller, caller, requirement, request, route, None)
 
     def remaining(self, caller: Caller) -> float:
         """For how many seconds the token of a Caller is still accepted, the leeway included; negative once it has expired. Pure CPU.
@@ -320,7 +335,7 @@ class ResourceServer:
     def purge(self) -> None:
         """Forget all keys and all remembered tokens now, for an emergency withdrawal at the issuer. The next request fetches keys."""
         for trusted in self._issuers:
-            trusted.source.purge()
+            trusted.purge()
         self._verifier.forget()
 
     def health(self) -> Health:
@@ -347,10 +362,13 @@ class ResourceServer:
         requirement: Requirement | None,
         request: object,
         route: Route | None,
+        sender: _Sender | None = _NOBODY,
     ) -> Caller:
-        """Verify credentials and check the requirement; report a refusal."""
+        """Verify credentials, who sent them if they are bound to that, and the requirement; report a refusal."""
         try:
             caller = run_sync(verify(credentials))
+            if sender is not None and "cnf" in caller.claims:
+                check_binding(caller, *sender)
             self._check(caller, requirement, request)
         except AnswerableError as error:
             self._report(error, route)
@@ -364,10 +382,13 @@ class ResourceServer:
         requirement: Requirement | None,
         request: object,
         route: Route | None,
+        sender: _Sender | None = _NOBODY,
     ) -> Caller:
         """As `_accept`, awaiting instead of blocking."""
         try:
             caller = await run_async(verify(credentials))
+            if sender is not None and "cnf" in caller.claims:
+                check_binding(caller, *sender)
             self._check(caller, requirement, request)
         except AnswerableError as error:
             self._report(error, route)

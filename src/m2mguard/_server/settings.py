@@ -54,6 +54,7 @@ class ServerSettings:
             raise ConfigurationError("on_event must be callable.")
         for issuer in self.issuers:
             _check_own_audiences(self.audience, issuer)
+            _check_unnamed_audience(self.audience, issuer)
         whole_number("verdict_cache_size", self.verdict_cache_size, least=0, most=1_000_000, unit="tokens")
 
     def arguments(self) -> dict[str, Any]:
@@ -95,6 +96,16 @@ def _check_own_audiences(audiences: tuple[str, ...], issuer: Issuer) -> None:
             )
 
 
+def _check_unnamed_audience(audiences: tuple[str, ...], issuer: Issuer) -> None:
+    """Refuse to take a token without an audience for one of an organization."""
+    if issuer.introspection is None or issuer.introspection.audience_required:
+        return
+    if issuer.organizations or own_organizations(audiences):
+        raise ConfigurationError(
+            "audience_required=False takes a token without aud for this API's, which cannot be where the audience names an organization."
+        )
+
+
 def checked_issuers(value: object) -> tuple[Issuer, ...]:
     """Check the trusted issuers: an `Issuer`, an issuer URL, or a list of either. Raises ConfigurationError."""
     given = [value] if isinstance(value, Issuer | str) else value
@@ -106,6 +117,12 @@ def checked_issuers(value: object) -> tuple[Issuer, ...]:
     names = [name for issuer in issuers for name in issuer.names]
     if len(set(names)) < len(names):
         raise ConfigurationError("issuers: the same issuer URL is given twice; give each issuer, and each alias, once.")
+    introspecting = [issuer.url for issuer in issuers if issuer.introspection is not None]
+    if len(introspecting) > 1:
+        raise ConfigurationError(
+            f"issuers: {' and '.join(introspecting)} have introspection, and an opaque token does not say whose it is. "
+            "One issuer can have it."
+        )
     return tuple(issuers)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._introspection.active_token import active_token_profile
+from m2mguard._introspection.introspector import Introspector
+from m2mguard._introspection.question import Asker
+from m2mguard._introspection.signed_answer import SignedAnswers
 from m2mguard._keys.fetch import KeyFetcher
 from m2mguard._keys.key_source import KeySource
 from m2mguard._keys.snapshot import servable
@@ -13,6 +18,7 @@ from m2mguard._token.name_patterns import Grants
 from m2mguard._token.token_profile import TokenProfile
 from m2mguard.health import IssuerHealth, KeyHealth
 from m2mguard.issuer import Issuer
+from m2mguard.net._protocol import Transport
 from m2mguard.net._runtime import Runtime
 from m2mguard.net._transport import plain_http_origins
 
@@ -43,15 +49,26 @@ class KnownApplications:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustedIssuer:
-    """An issuer, its keys, and how its tokens for this API look."""
+    """An issuer, its keys, how its tokens for this API look, and who asks about its opaque ones, if anybody."""
 
     issuer: Issuer
     source: KeySource
     profile: TokenProfile
     applications: KnownApplications
+    introspector: Introspector | None = None
 
     def health(self, wall_clock_s: float) -> IssuerHealth:
-        """The state of its keys, with times on the wall clock, which shows `wall_clock_s` now. No I/O."""
+        """The state of its keys, with times on the wall clock, which shows `wall_clock_s` now, and of its introspection. No I/O."""
+        keys = self._key_health(wall_clock_s)
+        return keys if self.introspector is None else replace(keys, introspection=self.introspector.health())
+
+    def purge(self) -> None:
+        """Forget its keys, and what it said about opaque tokens."""
+        self.source.purge()
+        if self.introspector is not None:
+            self.introspector.forget()
+
+    def _key_health(self, wall_clock_s: float) -> IssuerHealth:
         status = self.source.status()
         snapshot, now, failure = status.snapshot, status.now, status.last_failure
         if snapshot is None:
@@ -86,21 +103,58 @@ class TrustedIssuer:
 
 def trusted_issuers(settings: ServerSettings, runtime: Runtime) -> dict[str, TrustedIssuer]:
     """Build the trusted issuers, by each of their names. Nothing is fetched."""
-    trusted = [
-        TrustedIssuer(
-            issuer=issuer,
-            source=_source(issuer, settings, runtime),
-            profile=_profile(issuer, settings),
-            applications=KnownApplications(),
-        )
-        for issuer in settings.issuers
-    ]
+    trusted = [_trusted(issuer, settings, runtime) for issuer in settings.issuers]
     return {name: one for one in trusted for name in one.issuer.names}
 
 
 def http_origins(issuer: Issuer) -> tuple[str, ...]:
     """The origins that `allow_http` lets us ask over plain http; none where nothing is fetched."""
-    return () if issuer.jwks is not None else plain_http_origins(issuer.url, issuer.jwks_uri)
+    urls = [] if issuer.jwks is not None else [issuer.url, issuer.jwks_uri]
+    if issuer.introspection is not None:
+        urls.append(issuer.introspection.endpoint or issuer.url)
+    return plain_http_origins(*urls)
+
+
+def _trusted(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> TrustedIssuer:
+    source, profile = _source(issuer, settings, runtime), _profile(issuer, settings)
+    return TrustedIssuer(
+        issuer=issuer,
+        source=source,
+        profile=profile,
+        applications=KnownApplications(),
+        introspector=_introspector(issuer, settings, runtime, source, profile),
+    )
+
+
+def certificate_transport(issuer: Issuer) -> Transport | None:
+    """The transport that shows the certificate by which the issuer knows us, if it introspects and knows us by one."""
+    if issuer.introspection is None or not isinstance(issuer.introspection.authentication, MutualTls):
+        return None
+    return issuer.introspection.authentication.transport(http_origins=http_origins(issuer))
+
+
+def _introspector(
+    issuer: Issuer, settings: ServerSettings, runtime: Runtime, source: KeySource, profile: TokenProfile
+) -> Introspector | None:
+    ours = issuer.introspection
+    if ours is None:
+        return None
+    transport = certificate_transport(issuer)
+    if transport is not None and settings.transport is None:
+        runtime = replace(runtime, transport=transport)
+    signed = SignedAnswers(
+        source=source,
+        issuer_names=profile.issuer_names,
+        algorithms=frozenset(issuer.algorithms),
+        client_id=ours.client_id,
+        leeway=settings.leeway,
+        clocks=runtime.clocks,
+    )
+    return Introspector(
+        asker=Asker(issuer=issuer.url, settings=ours, signed=signed if ours.jwt else None, runtime=runtime),
+        profile=active_token_profile(profile, audience_required=ours.audience_required),
+        max_cached=settings.verdict_cache_size,
+    )
 
 
 def _source(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> KeySource:

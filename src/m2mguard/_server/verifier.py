@@ -10,12 +10,12 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from m2mguard._keys.key_set import KeySet
+from m2mguard._keys.signing_key import Candidates, find_signing_key, key_request, signing_key
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard._server.trusted_issuer import TrustedIssuer
 from m2mguard._token.bearer import bearer_token, plain_credential
 from m2mguard._token.claims import Verdict, app_id_claim, check_claims, named_app_id
 from m2mguard._token.jws import Header, ParsedToken, VerificationKey, parse_compact
-from m2mguard._token.token_profile import Claims
 from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
 from m2mguard.caller import Caller
 from m2mguard.errors import AuthError, InvalidToken
@@ -26,7 +26,7 @@ from m2mguard.net._runtime import Runtime
 
 VERDICT_CACHE_BYTES = 64 * 2**20
 MAX_KNOWN_HEADERS = 256
-Candidates = tuple[VerificationKey, ...]
+_DOTS_OF_A_JWT = 2
 
 
 class _Token(NamedTuple):
@@ -38,14 +38,10 @@ class _Token(NamedTuple):
 
     def key_request(self, tried: Candidates = ()) -> KeyRequest:
         """What it says about its key, and which keys were tried already."""
-        claims, profile, alg = self.parsed.claims, self.trusted.profile, self.parsed.header.alg
+        claims, profile = self.parsed.claims, self.trusted.profile
         app_ids = (claims.get(app_id_claim(profile, is_machine=is_machine)) for is_machine in (True, False))
-        return _key_request(
-            self.parsed.header,
-            claims,
-            is_known=any(app_id in self.trusted.applications for app_id in app_ids),
-            rejected=frozenset(key.identity(alg) if alg in key.algorithms else key.thumbprint for key in tried),
-        )
+        is_known = any(app_id in self.trusted.applications for app_id in app_ids)
+        return key_request(self.parsed.header, claims, is_known=is_known, tried=tried)
 
 
 class Verifier:
@@ -65,6 +61,7 @@ class Verifier:
         runtime: Runtime,
     ) -> None:
         self._trusted = trusted
+        self._introspector = next((one.introspector for one in trusted.values() if one.introspector is not None), None)
         self._max_cached = max_cached
         self._now = runtime.clocks.wall
         self._ages = runtime.clocks.ages
@@ -76,7 +73,9 @@ class Verifier:
 
     def forget(self) -> None:
         """Forget every cached token."""
-        self._cache = VerifiedTokenCache(max_entries=self._max_cached, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock())
+        self._cache = VerifiedTokenCache[CacheEntry](
+            max_entries=self._max_cached, max_bytes=VERDICT_CACHE_BYTES, lock=new_lock()
+        )
         self._known_headers: dict[bytes, Header] = {}
 
     def health(self) -> VerdictHealth:
@@ -119,6 +118,8 @@ class Verifier:
             return self._from_cache(entry, now_s) or self._revalidate(token, entry)
         if unchecked is not None and (checked := bearer_token(unchecked)) != token:
             return self._verify(checked)  # there is more than one space before it, or white space after it
+        if self._introspector is not None and token.count(b".") != _DOTS_OF_A_JWT:
+            return self._introspector.verify(token, digest)
         return self._verify_new(token, digest, now_s)
 
     def _from_cache(self, entry: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
@@ -139,7 +140,7 @@ class Verifier:
         parsed = parse_compact(raw, self._known_headers)
         token = _Token(digest, parsed, self._trusted_issuer(parsed))
         keys = token.trusted.source.fresh_keys(now_s)
-        if keys is not None and (key := _signing_key(parsed, keys.candidates(parsed.header.kid, parsed.header.alg))):
+        if keys is not None and (key := signing_key(parsed, keys.candidates(parsed.header.kid, parsed.header.alg))):
             return self._check(token, key)
         return self._verify_after_refresh(token, keys)
 
@@ -150,28 +151,13 @@ class Verifier:
             token: the token.
             fresh: fresh keys, none of which has signed it; None if the keys are not fresh.
         """
-        source, header, since = token.trusted.source, token.parsed.header, self._ages()
-        keys, asks = fresh, source.fresh_keys(since) is None
-        if keys is None:
-            keys = yield from source.key_set_for(token.key_request(), since)
-            key = _signing_key(token.parsed, keys.candidates(header.kid, header.alg))
-            if key is not None:
-                return self._check(token, key)
-        tried = keys.candidates(header.kid, header.alg)
-        try:
-            keys = yield from source.key_set_for(token.key_request(tried), since, again=asks)
-        except InvalidToken:
-            raise _refusal(header, tried, keys) from None
-        candidates = keys.candidates(header.kid, header.alg)
-        key = _signing_key(token.parsed, candidates)
-        if key is None:
-            raise _refusal(header, candidates, keys)
-        return self._check(token, key)
+        work = find_signing_key(token.trusted.source, token.parsed, token.key_request, since=self._ages(), fresh=fresh)
+        return self._check(token, (yield from work))
 
     def _revalidate(self, raw: bytes, entry: CacheEntry) -> Resumable[Caller]:
         """Verify a cached token whose keys are due to be refreshed: its signature need not be checked again."""
         trusted = self._trusted[entry.verdict.caller.issuer]
-        keys = yield from trusted.source.key_set_for(_key_request(entry.header, entry.verdict.caller.claims))
+        keys = yield from trusted.source.key_set_for(key_request(entry.header, entry.verdict.caller.claims))
         caller = self._from_cache(entry, self._ages(), keys)
         if caller is not None:
             return caller
@@ -213,37 +199,3 @@ class Verifier:
             accepted = tuple(sorted(trusted.issuer.algorithms))
             raise InvalidToken("algorithm", problem="not_accepted", claim="alg", expected=accepted)
         return trusted
-
-
-def _key_request(
-    header: Header, claims: Claims, *, is_known: bool = True, rejected: frozenset[str] = frozenset()
-) -> KeyRequest:
-    issued_at = claims.get("iat")
-    return KeyRequest(
-        kid=header.kid,
-        alg=header.alg,
-        issued_at=issued_at if isinstance(issued_at, int | float) else None,
-        is_known=is_known,
-        rejected=rejected,
-    )
-
-
-def _signing_key(parsed: ParsedToken, candidates: Candidates) -> VerificationKey | None:
-    """The key whose signature the token carries. A key decides which algorithm it verifies, not the token (RFC 8725 section 3.1)."""
-    alg = parsed.header.alg
-    for key in candidates:
-        if alg in key.algorithms and key.verify(alg, parsed.signing_input, parsed.signature):
-            return key
-    return None
-
-
-def _refusal(header: Header, candidates: Candidates, keys: KeySet | None) -> InvalidToken:
-    """Why no key of an issuer has signed a token."""
-    if any(header.alg in key.algorithms for key in candidates):
-        return InvalidToken("signature")
-    if candidates:
-        accepted = tuple(sorted(frozenset[str]().union(*(key.algorithms for key in candidates))))
-        return InvalidToken("algorithm", problem="not_for_key", claim="alg", expected=accepted)
-    if header.kid is None and keys is not None and keys.is_ambiguous(header.alg):
-        return InvalidToken("unknown_key", problem="no_kid", claim="kid")
-    return InvalidToken("unknown_key", claim="kid")

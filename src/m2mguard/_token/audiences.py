@@ -17,6 +17,8 @@ def audiences_of(claims: Claims, profile: TokenProfile) -> tuple[str, ...]:
     """RFC 7519 section 4.1.3: a string or a list of strings. Where an issuer writes none, its scopes name the audience."""
     if profile.audience_in_scope and "aud" not in claims:
         return tuple(scope.rpartition("/")[0] for scope in scopes_of(claims, profile))
+    if not profile.audience_required and "aud" not in claims:
+        return profile.audiences[:1]
     value = claims.get("aud")
     if isinstance(value, str):
         return (value,)

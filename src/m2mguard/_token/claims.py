@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from m2mguard._token.audiences import accepted_audience, audiences_of, organization_id_of
 from m2mguard._token.claim_values import moment, numeric_date, shown, text
+from m2mguard._token.confirmation import check_confirmation
 from m2mguard._token.scopes import scopes_of
 from m2mguard._token.token_profile import Claims, TokenProfile, media_type
 from m2mguard.caller import Caller, freeze_claims, verified_caller
@@ -39,7 +40,7 @@ def check_claims(claims: dict[str, object], typ: str | None, profile: TokenProfi
     """
     if typ not in profile.token_types:  # RFC 9068 section 4
         _check_spelling(typ, profile)
-    issuer = claims.get("iss")
+    issuer = claims.get("iss", profile.implied_issuer)
     if not isinstance(issuer, str) or issuer not in profile.issuer_names:  # RFC 9068 section 4: character for character
         raise InvalidToken(
             "unknown_issuer",
@@ -54,7 +55,7 @@ def check_claims(claims: dict[str, object], typ: str | None, profile: TokenProfi
     if profile.claim_values:
         _check_values(claims, profile)
     if "cnf" in claims:  # RFC 9449 section 7.2, RFC 8705 section 3
-        raise InvalidToken("claim", problem="bound", claim="cnf")
+        check_confirmation(claims)
     audiences = audiences_of(claims, profile)
     audience = accepted_audience(audiences, profile)
     expires_at = _unexpired(claims, profile, now)

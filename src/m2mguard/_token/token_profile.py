@@ -24,7 +24,12 @@ def is_logto_machine(claims: Claims) -> bool:
     A person may be given an id that equals an App ID. Client credentials never bring `acr`, `amr` or `auth_time` (RFC 9068 section
     2.2.1), nor `act`, which tells of a token exchange (RFC 8693 section 4.1).
     """
-    return sub_is_client_id(claims) and _SIGNS_OF_A_PERSON.isdisjoint(claims)
+    return sub_is_client_id(claims) and not has_signs_of_a_person(claims)
+
+
+def has_signs_of_a_person(claims: Claims) -> bool:
+    """Tell whether a claim is there that client credentials never bring."""
+    return not _SIGNS_OF_A_PERSON.isdisjoint(claims)
 
 
 def media_type(typ: str) -> str:
@@ -58,6 +63,8 @@ class TokenProfile:
         scope_lists: claims whose scopes may be a list, or a space-separated string; `scope` is read in any case, as a string.
         grants: the scopes of each App ID, in place of those in tokens; None where tokens have them.
         leeway: seconds of difference between the clocks, for `exp`, `nbf` and `iat`.
+        implied_issuer: the issuer of claims without `iss`; None where they must name it.
+        audience_required: whether claims without `aud` are refused; if not, they count as for the first of `audiences`.
     """
 
     issuer: str
@@ -75,3 +82,5 @@ class TokenProfile:
     scope_lists: tuple[str, ...]
     grants: Grants | None
     leeway: float
+    implied_issuer: str | None = None
+    audience_required: bool = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict, deque
 from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
 
 from m2mguard._token.claims import Verdict
 from m2mguard._token.jws import Header
@@ -19,31 +20,46 @@ _CONTAINER_BYTES = 75  # what an object or array takes more than that, without i
 _BACKSLASH, _OPENING_BRACKET = b"\\["
 
 
-class CacheEntry:
-    """A good verdict, what it depends on, and its place in the order of use.
+class CachedVerdict:
+    """A good verdict, and its place in the order of use.
 
     Attributes:
         verdict: the Caller, and from when until when it is valid.
-        header: the token's header, by which its key was found.
-        key_identity: the identity of the key that signed the token, for the token's algorithm.
         size_bytes: what it takes in memory.
         used_s: when it was used last.
         noted: whether that use is already noted.
     """
 
-    __slots__ = ("digest", "header", "key_identity", "noted", "size_bytes", "used_s", "verdict")
+    __slots__ = ("digest", "noted", "size_bytes", "used_s", "verdict")
 
-    def __init__(self, verdict: Verdict, header: Header, key_identity: str, digest: bytes, size_bytes: int) -> None:
+    def __init__(self, verdict: Verdict, digest: bytes, size_bytes: int) -> None:
         self.verdict: Verdict = verdict
-        self.header: Header = header
-        self.key_identity: str = key_identity
         self.digest: bytes = digest
         self.size_bytes: int = size_bytes
         self.used_s: float = -math.inf
         self.noted: bool = False
 
 
-class _Entries(OrderedDict[bytes, CacheEntry]):
+class CacheEntry(CachedVerdict):
+    """A good verdict about a JWT, and what it depends on.
+
+    Attributes:
+        header: the token's header, by which its key was found.
+        key_identity: the identity of the key that signed the token, for the token's algorithm.
+    """
+
+    __slots__ = ("header", "key_identity")
+
+    def __init__(self, verdict: Verdict, header: Header, key_identity: str, digest: bytes, size_bytes: int) -> None:
+        super().__init__(verdict, digest, size_bytes)
+        self.header: Header = header
+        self.key_identity: str = key_identity
+
+
+E = TypeVar("E", bound=CachedVerdict)
+
+
+class _Entries(OrderedDict[bytes, E]):
     """Verdicts by digest, least recently used first; a missing one is None.
 
     They are looked up as `entries[digest]`: where threads run at once, a dict's `get` may wait for those that look, too.
@@ -55,7 +71,7 @@ class _Entries(OrderedDict[bytes, CacheEntry]):
         return None
 
 
-class VerifiedTokenCache:
+class VerifiedTokenCache(Generic[E]):
     """Good verdicts by the SHA-256 of the whole token, least recently used out first.
 
     Safe to share between threads and tasks; `get` takes no lock.
@@ -72,13 +88,13 @@ class VerifiedTokenCache:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._lock = lock
-        self._entries = _Entries()
+        self._entries: _Entries[E] = _Entries()
         self._size_bytes = 0
-        self._used: deque[CacheEntry] = deque()  # at most one note per entry; appending needs no lock
+        self._used: deque[E] = deque()  # at most one note per entry; appending needs no lock
 
-    def get(self, digest: bytes, now_s: float) -> CacheEntry | None:
+    def get(self, digest: bytes, now_s: float) -> E | None:
         """Look a token up. The caller must still check time and key; `now_s` is on the monotonic clock."""
-        found: CacheEntry | None = self._entries[digest]
+        found: E | None = self._entries[digest]
         if found is not None:
             found.used_s = now_s
             if not found.noted:
@@ -86,7 +102,7 @@ class VerifiedTokenCache:
                 self._used.append(found)
         return found
 
-    def put(self, entry: CacheEntry) -> None:
+    def put(self, entry: E) -> None:
         """Keep a good verdict. The least recently used ones make room."""
         if not self._max_entries or entry.size_bytes > self._max_bytes:
             return
@@ -117,7 +133,7 @@ class VerifiedTokenCache:
         return len(self._entries)
 
 
-def _last_used(entry: CacheEntry) -> float:
+def _last_used(entry: CachedVerdict) -> float:
     return entry.used_s
 
 

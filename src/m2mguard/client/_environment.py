@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from m2mguard._authentication.assertion import AssertionFile
+from m2mguard._authentication.choice import ClientAuthentication
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.private_key import PrivateKeyJwt
 from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
 from m2mguard._validation import did_you_mean
-from m2mguard.client._authentication.assertion import AssertionFile
-from m2mguard.client._authentication.choice import ClientAuthentication
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
 from m2mguard.errors import ConfigurationError
 from m2mguard.net._credential_files import read_credential_file
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.proof import Client, Proof, ProofUnavailable
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.proof import Client, Proof, ProofUnavailable
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError
 from m2mguard.client._token_request import TokenTarget, encoded
 from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, parse_token_response

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from cachetools import LRUCache
 
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.proof import Client
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url, number
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.proof import Client
 from m2mguard.client._cached_token import CachedToken
 from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._token_request import TokenTarget

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from m2mguard._authentication.proof import Proof
 from m2mguard._validation import split_url, strings
-from m2mguard.client._authentication.proof import Proof
 from m2mguard.errors import ConfigurationError
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 section 3.3

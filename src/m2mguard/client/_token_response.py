@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from m2mguard._authentication.proof import Proof
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard._token.strict_json import NotStrictJson, parse_object
 from m2mguard._validation import strings
-from m2mguard.client._authentication.proof import Proof
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError, TokenRequestRefused
 from m2mguard.client._issuer_text import MAX_LENGTH, safe_text
 from m2mguard.client._refusals import OUTAGES, ReadRefusal, RefusedRequest, read_refusal

@@ -9,12 +9,12 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
+from m2mguard._authentication.choice import ClientAuthentication, choose_authentication
+from m2mguard._authentication.proof import Client
+from m2mguard._authentication.secret import ClientSecret, SecretMethod
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url
 from m2mguard.client._access_token import AccessToken
-from m2mguard.client._authentication.choice import ClientAuthentication, choose_authentication
-from m2mguard.client._authentication.proof import Client
-from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._token_pool import TokenPool, new_pool
 from m2mguard.client._token_request import TokenTarget, token_target

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Required, TypedDict, Unpack
 
 from m2mguard import presets
+from m2mguard._authentication.choice import ClientAuthentication
+from m2mguard._authentication.private_key import PrivateKeyJwt
+from m2mguard._authentication.secret import SecretMethod
 from m2mguard._clocks import Clock
 from m2mguard._validation import one_or_more, strings, text
-from m2mguard.client._authentication.choice import ClientAuthentication
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.secret import SecretMethod
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event

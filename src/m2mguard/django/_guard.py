@@ -8,8 +8,9 @@ from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.django._settings import current
 from m2mguard.errors import AnswerableError
-from m2mguard.wsgi import authorization_fields, route_of
+from m2mguard.wsgi import Head, authorization_fields, route_of
 
 
 class MachineRequest(HttpRequest):
@@ -24,7 +25,12 @@ def authenticate_request(
     """Put the Caller at `request.auth`, or return the refusal. May block for as long as `KeyCaching` allows."""
     try:
         request.auth = server.authenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META), requirement, request=request, route=route_of(request.META)
+            authorization_fields(request.META),
+            requirement,
+            request=request,
+            route=route_of(request.META),
+            head=Head(request.META),
+            certificate=current().certificate,
         )
     except AnswerableError as error:
         return response_of(server.answer(error), request)
@@ -37,7 +43,12 @@ async def aauthenticate_request(
     """As `authenticate_request`, awaiting instead of blocking."""
     try:
         request.auth = await server.aauthenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META), requirement, request=request, route=route_of(request.META)
+            authorization_fields(request.META),
+            requirement,
+            request=request,
+            route=route_of(request.META),
+            head=Head(request.META),
+            certificate=current().certificate,
         )
     except AnswerableError as error:
         return response_of(server.answer(error), request)

@@ -13,22 +13,25 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
+from m2mguard._server.adapter_arguments import check_certificate
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import ConfigurationError
 from m2mguard.exemptions import Exemptions
 
 SETTING: Final = "M2MGUARD"
-MIDDLEWARE_KEYS: Final = frozenset(("PUBLIC", "PREFLIGHT", "REQUIRES"))
+MIDDLEWARE_KEYS: Final = frozenset(("PUBLIC", "PREFLIGHT", "REQUIRES", "CERTIFICATE"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DjangoSettings:
-    """What the setting says: the server, and what the middleware asks for and exempts."""
+    """What the setting says: the server, what the middleware asks for and exempts, and how a client's certificate is read."""
 
     server: ResourceServer
     requires: Requirement | None
     exemptions: Exemptions
+    certificate: CertificateReader | None
 
 
 _PLACEHOLDER: Final = "https://placeholder.invalid"
@@ -96,8 +99,10 @@ def read_setting(setting: Any) -> DjangoSettings:
         raise ConfigurationError('REQUIRES must be a Requirement, such as Requirement(scopes=["read:orders"]).')
     if requires is not None:
         server.check_requirement(requires)
+    certificate = setting.get("CERTIFICATE")
+    check_certificate(certificate)
     exemptions = Exemptions(public=setting.get("PUBLIC", ()), preflight=setting.get("PREFLIGHT", "protect"))
-    return DjangoSettings(server=server, requires=requires, exemptions=exemptions)
+    return DjangoSettings(server=server, requires=requires, exemptions=exemptions, certificate=certificate)
 
 
 @receiver(setting_changed)

@@ -9,13 +9,14 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, cast
 
 from flask import Blueprint, Flask, Request, current_app, request
 
-from m2mguard._server.adapter_arguments import check_arguments
+from m2mguard._server.adapter_arguments import check_arguments, check_certificate
 from m2mguard._server.requirement import HasUrl, Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, guards_of, mark
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import ConfigurationError
 from m2mguard.exemptions import Exemptions
-from m2mguard.flask._request import EXTENSION, aauthenticate, authenticate
+from m2mguard.flask._request import CERTIFICATE, EXTENSION, aauthenticate, authenticate
 from m2mguard.flask._views import commands, resource_metadata
 from m2mguard.wsgi import Head
 
@@ -39,6 +40,7 @@ class M2MGuard:
             `M2MGUARD_LOGTO_ENDPOINT`, `M2MGUARD_AUDIENCE` and a key for every other setting of `ResourceServer.from_env`.
         preflight: "protect", the default, asks for a token on OPTIONS as on any method; "exempt" lets CORS preflights pass as
             browsers send them (Fetch standard, section 3.3.2), but to no view: one that handles OPTIONS itself needs a token.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: as `init_app`.
@@ -50,10 +52,13 @@ class M2MGuard:
         server: ResourceServer | None = None,
         *,
         preflight: Literal["protect", "exempt"] = "protect",
+        certificate: CertificateReader | None = None,
     ) -> None:
         if server is not None:
             check_arguments(server)
+        check_certificate(certificate)
         self._server = server
+        self._certificate = certificate
         self._preflights = Exemptions(preflight=preflight)
         self._guarded: dict[int, object] = {}  # by identity, the functions that `requires` has wrapped
         if app is not None:
@@ -71,6 +76,8 @@ class M2MGuard:
             raise ConfigurationError("this app has a guard already; one ResourceServer can take several issuers.")
         server = self._server or ResourceServer.from_settings(app.config, prefix="M2MGUARD_")
         app.extensions[EXTENSION] = server
+        if self._certificate is not None:
+            app.extensions[CERTIFICATE] = self._certificate
         if server.resource_metadata is not None:
             app.add_url_rule(server.resource_metadata.path, METADATA_ENDPOINT, resource_metadata)
         app.before_request(self._find_unguarded_views(app))

@@ -10,12 +10,13 @@ from werkzeug.exceptions import default_exceptions
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.errors import AnswerableError
-from m2mguard.wsgi import CALLER, authorization_fields, route_of
+from m2mguard.wsgi import CALLER, Head, authorization_fields, route_of
 
 if TYPE_CHECKING:
     from werkzeug.local import LocalProxy
 
 EXTENSION: Final = "m2mguard"
+CERTIFICATE: Final = "m2mguard.certificate"
 
 
 def server_of_app() -> ResourceServer:
@@ -30,7 +31,12 @@ def authenticate(requirement: Requirement) -> None:
     server, environ = server_of_app(), request.environ
     try:
         caller = server.authenticate(
-            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
+            authorization_fields(environ),
+            requirement,
+            request=_plain_request(),
+            route=route_of(environ),
+            head=Head(environ),
+            certificate=current_app.extensions.get(CERTIFICATE),
         )
     except AnswerableError as error:
         _refuse(server, error)
@@ -41,7 +47,12 @@ async def aauthenticate(requirement: Requirement) -> None:
     server, environ = server_of_app(), request.environ
     try:
         caller = await server.aauthenticate(
-            authorization_fields(environ), requirement, request=_plain_request(), route=route_of(environ)
+            authorization_fields(environ),
+            requirement,
+            request=_plain_request(),
+            route=route_of(environ),
+            head=Head(environ),
+            certificate=current_app.extensions.get(CERTIFICATE),
         )
     except AnswerableError as error:
         _refuse(server, error)

@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, WebSocketException
 from litestar.handlers import BaseRouteHandler
 
-from m2mguard._asgi.scope import authorization_fields
+from m2mguard._asgi.scope import RequestHead, authorization_fields
 from m2mguard._asgi.sending import POLICY_VIOLATION
 from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import HasUrl, Requirement
@@ -86,7 +86,12 @@ def requires(
                 passage.server.authorize(caller, requirement, request=connection, route=passage.route)
             else:
                 scope["auth"] = scope["user"] = await passage.server.aauthenticate(
-                    authorization_fields(scope), requirement, request=connection, route=passage.route
+                    authorization_fields(scope),
+                    requirement,
+                    request=connection,
+                    route=passage.route,
+                    head=RequestHead(scope),
+                    certificate=passage.certificate,
                 )
         except AnswerableError as error:
             answer = passage.server.answer(error)

@@ -16,6 +16,7 @@ from m2mguard._server.answers import Answer
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.certificates import CertificateReader
 
 PASSAGE: Final = "m2mguard.litestar"
 """In the scope of a connection that has passed the middleware: its `Passage`."""
@@ -26,10 +27,11 @@ _ROUTED: Final = "m2mguard.litestar.routed"
 class Passage:
     """What a guard must know of the middleware that a connection has passed, and of the refusal of a handshake the other way round."""
 
-    __slots__ = ("refusal", "route", "server")
+    __slots__ = ("certificate", "refusal", "route", "server")
 
-    def __init__(self, server: ResourceServer, route: tuple[str, str]) -> None:
+    def __init__(self, server: ResourceServer, route: tuple[str, str], certificate: CertificateReader | None) -> None:
         self.server = server
+        self.certificate = certificate
         self.route = route
         self.refusal: Answer | None = None
 
@@ -62,6 +64,7 @@ class _Middleware:
     def __init__(self, app: ASGIApp, server: ResourceServer, options: dict[str, Any]) -> None:
         self.app = app
         self._server = server
+        self._certificate: CertificateReader | None = options["certificate"]
         self._middleware = BearerAuthMiddleware(self._enter, server, **options)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -73,7 +76,7 @@ class _Middleware:
             scope.pop(name, None)
             if name in entered:
                 scope[name] = entered[name]
-        passage = scope[PASSAGE] = Passage(self._server, route_of(entered))
+        passage = scope[PASSAGE] = Passage(self._server, route_of(entered), self._certificate)
         await self.app(scope, receive, passage.sending(scope, send) if scope["type"] == "websocket" else send)
 
 

@@ -21,6 +21,7 @@ from m2mguard._server.resource_metadata import ResourceMetadata
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import guards_of, mark
 from m2mguard.asgi import BearerAuthMiddleware, OnError
+from m2mguard.certificates import CertificateReader
 from m2mguard.litestar._guards import RefusedRequest, guards_of_handler, respond
 from m2mguard.litestar._middleware import MiddlewareFactory, requirement_of_scope
 
@@ -42,6 +43,7 @@ class M2MGuardPlugin(InitPlugin, ReceiveRoutePlugin):
         public: the paths that need no token, as for `BearerAuthMiddleware`; below a mounted application the whole path. Default none.
         preflight: "protect" (default) or "exempt", as for `BearerAuthMiddleware`. Needless with Litestar's `cors_config`.
         on_error: as for `BearerAuthMiddleware`: called with the refusal and the ASGI scope. The refusals of guards are exceptions instead.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -55,6 +57,7 @@ class M2MGuardPlugin(InitPlugin, ReceiveRoutePlugin):
         public: Iterable[str] = (),
         preflight: Literal["protect", "exempt"] = "protect",
         on_error: OnError | None = None,
+        certificate: CertificateReader | None = None,
     ) -> None:
         self._server = server
         self._options: dict[str, Any] = {
@@ -62,6 +65,7 @@ class M2MGuardPlugin(InitPlugin, ReceiveRoutePlugin):
             "public": list(public) if isinstance(public, Iterator) else public,
             "preflight": preflight,
             "on_error": on_error,
+            "certificate": certificate,
         }
         (guard,) = guards_of(BearerAuthMiddleware(no_application, server, **self._options))
         self._guard = replace(guard, requirement=requires)

@@ -17,6 +17,7 @@ except ImportError as _missing:
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.asgi import ASGIApp, BearerAuthMiddleware, OnError
+from m2mguard.certificates import CertificateReader
 from m2mguard.mcp._identity import current_caller
 from m2mguard.mcp._requirement import ScopesInChallenges, requirement_of
 from m2mguard.mcp._tool_scopes import MAX_BODY_BYTES, ToolScopes
@@ -36,6 +37,7 @@ def protect(
     end_with_token: bool = False,
     on_error: OnError | None = None,
     max_body: int = MAX_BODY_BYTES,
+    certificate: CertificateReader | None = None,
 ) -> BearerAuthMiddleware:
     """Protect an MCP server over HTTP: `protect(mcp.streamable_http_app(), server, ["read:orders"], {"delete_order": ["delete:orders"]})`.
 
@@ -58,12 +60,21 @@ def protect(
         end_with_token: as for `BearerAuthMiddleware`: ends the event streams of a session with the token that opened them.
         on_error: as for `BearerAuthMiddleware`.
         max_body: in bytes, default 4 MiB, the SDK's own limit.
+        certificate: as for `BearerAuthMiddleware`.
 
     Raises:
         ConfigurationError: an invalid argument.
     """
     requirement = requirement_of(scopes, requires)
-    below = ToolScopes(app, server=server, requirement=requirement, tools=tools, on_error=on_error, max_body=max_body)
+    below = ToolScopes(
+        app,
+        server=server,
+        requirement=requirement,
+        tools=tools,
+        on_error=on_error,
+        max_body=max_body,
+        certificate=certificate,
+    )
     return ScopesInChallenges(
         below,
         server,
@@ -72,6 +83,7 @@ def protect(
         preflight=preflight,
         end_with_token=end_with_token,
         on_error=on_error,
+        certificate=certificate,
     )
 
 

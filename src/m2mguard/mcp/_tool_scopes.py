@@ -10,7 +10,7 @@ from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.provider import AccessToken
 
 from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replayed_body
-from m2mguard._asgi.scope import ASGIApp, Receive, Scope, Send, authorization_fields, route_of
+from m2mguard._asgi.scope import ASGIApp, Receive, RequestHead, Scope, Send, authorization_fields, route_of
 from m2mguard._asgi.sending import close_websocket, send_answer
 from m2mguard._server.answers import Answer, json_answer
 from m2mguard._server.requirement import Requirement
@@ -18,6 +18,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard._validation import scope_names
 from m2mguard.asgi import OnError
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, ConfigurationError
 from m2mguard.mcp._identity import BearerToken, CallingApplication
 from m2mguard.mcp._json_rpc import NotJsonRpc, called_tools, is_json
@@ -64,6 +65,7 @@ class ToolScopes:
         on_error: OnError | None = None,
         max_body: int = MAX_BODY_BYTES,
         token_type: type[AccessToken] = BearerToken,
+        certificate: CertificateReader | None = None,
     ) -> None:
         if not isinstance(tools, Mapping):
             raise ConfigurationError('tools must be a mapping, such as {"delete_order": ["delete:orders"]}.')
@@ -76,6 +78,7 @@ class ToolScopes:
         self._on_error = on_error
         self._max_body = max_body
         self._token_type = token_type
+        self._certificate = certificate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -113,7 +116,12 @@ class ToolScopes:
         """The Caller, who meets the requirement. Where the path is public, the token is verified now."""
         if not isinstance(caller, Caller):
             return await self._server.aauthenticate(
-                authorization_fields(scope), requirement, request=scope, route=route_of(scope)
+                authorization_fields(scope),
+                requirement,
+                request=scope,
+                route=route_of(scope),
+                head=RequestHead(scope),
+                certificate=self._certificate,
             )
         self._server.authorize(caller, requirement, request=scope, route=route_of(scope))
         return caller

@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import dataclasses
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Final, Literal, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, Self
 
+from m2mguard._introspection.introspection import Introspection
 from m2mguard._server.resource_server import ResourceServer
+from m2mguard.client import ClientSecret
 from m2mguard.issuer import Issuer
 from m2mguard.net import Transport
 from m2mguard.testing import _metadata_documents as documents
@@ -21,8 +23,9 @@ from m2mguard.testing._in_process import InProcessTransport
 from m2mguard.testing._loopback_server import LoopbackServer
 from m2mguard.testing._management_api import ManagementApi
 from m2mguard.testing._messages import Reply, Request
-from m2mguard.testing._minting import TokenMint
+from m2mguard.testing._minting import SHOPPING_API, TokenMint, checked_app_id, joined_scopes
 from m2mguard.testing._movable_clock import MovableClock
+from m2mguard.testing._opaque_tokens import OpaqueTokens
 from m2mguard.testing._request_log import AnyEndpoint, Endpoint, RequestLog, RequestRecord
 from m2mguard.testing._signing import SigningKey
 from m2mguard.testing._tenant import DEFAULT_APPLICATIONS, DEFAULT_RESOURCES, Application, Resource
@@ -40,7 +43,7 @@ class LocalIssuer(TokenMint):
     Every method may be called from any thread, also while requests run, but `start` and `stop` by one at a time.
 
     Attributes:
-        endpoint: the Logto endpoint; `jwks_uri` and `token_endpoint` are below it.
+        endpoint: the Logto endpoint; `jwks_uri`, `token_endpoint` and `introspection_endpoint` are below it.
         transport: reaches the issuer without HTTP: `ResourceServer(issuer.trusted, audience=..., transport=issuer.transport)`.
         trouble: what the fixture `chaos` does to the issuer, or None.
 
@@ -89,6 +92,7 @@ class LocalIssuer(TokenMint):
         self.endpoint: Final = UNSERVED_ENDPOINT if not served else self._bind(port, listen, host, ssl_context)
         self.jwks_uri: Final = f"{self.endpoint}{path}/jwks"
         self.token_endpoint: Final = f"{self.endpoint}{path}/token"
+        self.introspection_endpoint: Final = f"{self.token_endpoint}/introspection"
         super().__init__(
             issuer=issuer or self.endpoint + path,
             key=key or SigningKey.generate(algorithm),
@@ -102,6 +106,8 @@ class LocalIssuer(TokenMint):
             "inserted_openid": (f"/.well-known/openid-configuration{path}",),
         }[metadata_form]
         self._tokens = TokenEndpoint(mint=self, applications=applications, resources=resources)
+        self._opaque = OpaqueTokens(self)
+        self._applications = applications
         self._management = ManagementApi(mint=self, applications=applications)
         self._faults = FaultControl()
         self._log = RequestLog()
@@ -149,6 +155,56 @@ class LocalIssuer(TokenMint):
         algorithms = {*logto.algorithms, self.current_key.algorithm}
         return dataclasses.replace(logto, url=self.url, jwks_uri=self.jwks_uri, algorithms=algorithms)
 
+    def introspecting(self, client_id: str = "app-orders", **options: Any) -> Issuer:
+        """This issuer as `trusted`, which is also asked about opaque tokens, by one of its applications.
+
+        Args:
+            client_id: the App ID of the application that asks.
+            options: of `Introspection`.
+        """
+        secret = self._applications[client_id].secret
+        options = {"endpoint": self.introspection_endpoint, "authentication": ClientSecret(secret), **options}
+        return dataclasses.replace(self.trusted, introspection=Introspection(client_id=client_id, **options))
+
+    def mint_opaque(
+        self,
+        app_id: str = "app-orders",
+        *,
+        audience: str | list[str] = SHOPPING_API,
+        scopes: Iterable[str] = (),
+        user_id: str | None = None,
+        lifetime: float | None = None,
+        claims: Mapping[str, object] | None = None,
+    ) -> str:
+        """Return an opaque access token that this issuer calls active when it is asked, see `introspecting`.
+
+        Args:
+            app_id: the `client_id`.
+            audience: the API identifier.
+            scopes: what was granted, default nothing.
+            user_id: given, the token is a person's.
+            lifetime: seconds until it expires; default the issuer's.
+            claims: members of the answer to set or, with `REMOVED`, to leave out.
+
+        Raises:
+            TypeError, ValueError: as `mint`, for scopes and the App ID.
+        """
+        token = self.mint_opaque_token()
+        self._opaque.add(
+            token,
+            checked_app_id(app_id),
+            audience=audience,
+            scope=joined_scopes(scopes),
+            user_id=user_id,
+            lifetime=lifetime,
+            claims={} if claims is None else claims,
+        )
+        return token
+
+    def revoke(self, token: str) -> None:
+        """Revoke a token of `mint_opaque`: from now on this issuer says that it is not active."""
+        self._opaque.revoke(token)
+
     def start(self) -> None:
         """Answer from now on; blocks until it does. After a `stop`, on the same port."""
         if self._server is not None:
@@ -165,7 +221,7 @@ class LocalIssuer(TokenMint):
         """Answer wrongly until `behave`, or `times` times; replaces an earlier fault of the same endpoint.
 
         Args:
-            endpoint: `discovery`, `jwks`, `token`, `applications`, `other`, or `all`.
+            endpoint: `discovery`, `jwks`, `token`, `introspection`, `applications`, `other`, or `all`.
             fault: see `m2mguard.testing.faults`.
             times: how many requests of each endpoint it applies to, 1 or more; default all.
 
@@ -246,6 +302,7 @@ class LocalIssuer(TokenMint):
         known: dict[str, Endpoint] = {
             f"{self._path}/jwks": "jwks",
             f"{self._path}/token": "token",
+            f"{self._path}/token/introspection": "introspection",
             "/api/applications": "applications",
         }
         return known.get(path, "other")
@@ -259,6 +316,10 @@ class LocalIssuer(TokenMint):
                 return documents.key_set_document(self.jwks)
             case "token", "POST":
                 return self._tokens.answer(request)
+            case "introspection", "POST":
+                return self._tokens.authenticated(
+                    request, lambda app_id, form: self._opaque.answer(app_id, form, request)
+                )
             case "applications", "GET":
                 return self._management.answer(request)
             case _:

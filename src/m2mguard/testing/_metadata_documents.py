@@ -40,6 +40,7 @@ def metadata_document(*, issuer: str, base: str, algorithm: str) -> Reply:
             "urn:ietf:params:oauth:grant-type:device_code",
             "urn:ietf:params:oauth:grant-type:token-exchange",
         ],
+        "introspection_endpoint": f"{base}/token/introspection",
         "issuer": issuer,
         "jwks_uri": f"{base}/jwks",
         "response_modes_supported": ["form_post", "fragment", "query"],

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from m2mguard.testing._messages import Request
 
-Endpoint = Literal["discovery", "jwks", "token", "applications", "other"]
+Endpoint = Literal["discovery", "jwks", "token", "introspection", "applications", "other"]
 """A part of the issuer; `other` is everything that it answers with 404."""
 AnyEndpoint = Endpoint | Literal["all"]
 

@@ -6,7 +6,7 @@ A request goes in, a `Reply` comes out; statuses and sentences are those recorde
 import base64
 import binascii
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -57,10 +57,13 @@ class TokenEndpoint:
 
     def answer(self, request: Request) -> Reply:
         """Return the access token response, or the refusal."""
+        return self.authenticated(request, lambda app_id, form: json_reply(200, self._grant(app_id, form), _NO_STORE))
+
+    def authenticated(self, request: Request, answer: Callable[[str, Mapping[str, Sequence[str]]], Reply]) -> Reply:
+        """Return the answer to an application that has authenticated, given its App ID and the form, or the refusal."""
         try:
             form = _form(request)
-            app_id = self._authenticate(request, form)
-            return json_reply(200, self._grant(app_id, form), _NO_STORE)
+            return answer(self._authenticate(request, form), form)
         except _RefusalError as refusal:
             body = {
                 "code": f"oidc.{refusal.error}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
@@ -29,6 +29,7 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         server: verifies the tokens, such as a `TestServer`.
         handler: called with the request and the Caller; returns the response. Default: 200 and `{"app_id": ...}`.
         requires: what each request must meet. Default None: `Requirement()`.
+        certificate: with which all requests come, in DER form, for tokens that are bound to one (RFC 8705). Default None.
 
     Attributes:
         requests: every request, in order, also those that were refused.
@@ -36,11 +37,17 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     """
 
     def __init__(
-        self, server: ResourceServer, handler: Handler | None = None, *, requires: Requirement | None = None
+        self,
+        server: ResourceServer,
+        handler: Handler | None = None,
+        *,
+        requires: Requirement | None = None,
+        certificate: bytes | None = None,
     ) -> None:
         self._server = server
         self._handler = handler or _app_id
         self._requires = requires
+        self._certificate = certificate
         self.requests: Final[list[httpx2.Request]] = []
         self.callers: Final[list[Caller]] = []
 
@@ -49,7 +56,14 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         request.read()
         self.requests.append(request)
         try:
-            caller = self._server.authenticate(_fields(request), self._requires, request=request, route=_route(request))
+            caller = self._server.authenticate(
+                _fields(request),
+                self._requires,
+                request=request,
+                route=_route(request),
+                head=_Head(request),
+                certificate=lambda _: self._certificate,
+            )
         except AnswerableError as error:
             return self._refused(error)
         return self._let_in(request, caller)
@@ -60,7 +74,12 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         self.requests.append(request)
         try:
             caller = await self._server.aauthenticate(
-                _fields(request), self._requires, request=request, route=_route(request)
+                _fields(request),
+                self._requires,
+                request=request,
+                route=_route(request),
+                head=_Head(request),
+                certificate=lambda _: self._certificate,
             )
         except AnswerableError as error:
             return self._refused(error)
@@ -73,6 +92,20 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     def _refused(self, error: AnswerableError) -> httpx2.Response:
         answer = self._server.answer(error)
         return httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+class _Head:
+    """The head of a request, as a server's adapter reads it."""
+
+    def __init__(self, request: httpx2.Request) -> None:
+        self.method: str = request.method
+        self.path: dict[str, Any] = {
+            "path": request.url.path.encode(),
+            "raw_path": request.url.raw_path.partition(b"?")[0],
+        }
+        self.fields: list[tuple[str, str]] = request.headers.multi_items()
+        self.query: str = request.url.query.decode("latin-1")
+        self.peer: str | None = None
 
 
 def _fields(request: httpx2.Request) -> list[bytes]:

@@ -11,6 +11,7 @@ from m2mguard._cli.advice.issuers import advise_on_route_issuer, advise_on_unkno
 from m2mguard._cli.advice.keys import advise_on_algorithm, advise_on_signature, advise_on_unknown_key
 from m2mguard._cli.advice.malformed import advise_on_authorization_field, advise_on_malformed_token
 from m2mguard._cli.advice.not_a_machine import advise_on_person
+from m2mguard._cli.advice.opaque import advise_on_introspected
 from m2mguard._cli.advice.requirement import advise_on_application, advise_on_organization, advise_on_scope
 from m2mguard._cli.advice.sign_in import advise_on_application_for_persons, advise_on_sign_in
 from m2mguard._cli.advice.time_claims import advise_on_expired, advise_on_not_yet_valid
@@ -37,6 +38,7 @@ ADVICE: Mapping[Reason, Callable[[AnswerableError, ExplainContext], Advice]] = {
     "expired": advise_on_expired,
     "not_yet_valid": advise_on_not_yet_valid,
     "not_a_machine": advise_on_person,
+    "inactive": advise_on_introspected,
     "issuer": advise_on_route_issuer,
     "organization": advise_on_organization,
     "application": advise_on_application,

@@ -109,6 +109,8 @@ CauseCode = Literal[
     "too_much",
     "machine_mark",
     "workload_token",
+    "inactive",
+    "introspected",
 ]
 """The causes, for programs."""
 

@@ -6,6 +6,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from m2mguard._authentication.assertion import AssertionFile
 from m2mguard._cli.client_credentials import (
     TokenRequest,
     UnusableCredential,
@@ -16,13 +17,13 @@ from m2mguard._cli.command_setup import PREFIX, CommandSetup, read_setup
 from m2mguard._cli.doctor.authentication_checks import check_assertion, check_supported, report_unusable_credential
 from m2mguard._cli.doctor.credential_checks import check_fetched_token, report_missing_token
 from m2mguard._cli.doctor.finding import Finding
+from m2mguard._cli.doctor.introspection_checks import check_introspection
 from m2mguard._cli.doctor.issuer_checks import check_issuer
 from m2mguard._cli.doctor.key_checks import check_keys
 from m2mguard._cli.doctor.machine_checks import check_log, check_proxy
 from m2mguard._cli.doctor.route_checks import check_routes
 from m2mguard._cli.doctor.settings_checks import check_settings, check_variable_names, report_invalid_settings
 from m2mguard._server.environment import SETTINGS
-from m2mguard.client._authentication.assertion import AssertionFile
 from m2mguard.client._errors import TokenRequestError
 from m2mguard.errors import AnswerableError, ConfigurationError
 
@@ -93,6 +94,9 @@ def _check_issuers(setup: CommandSetup, progress: Progress) -> Iterator[Finding]
             issuer, health, exchanges, max_wait_s=settings.caching.max_wait, leeway_s=settings.leeway
         )
         yield from check_keys(issuer, health, exchanges)
+        if issuer.introspection is not None:
+            progress(f"asking {issuer.url} about a made-up token, for at most {issuer.introspection.timeout:g} s")
+            yield from check_introspection(issuer, server, exchanges)
 
 
 def _check_credentials(setup: CommandSetup, request: TokenRequest, progress: Progress) -> Iterator[Finding]:

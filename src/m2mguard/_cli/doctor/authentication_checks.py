@@ -7,6 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from m2mguard._authentication.assertion import AssertionFile
+from m2mguard._authentication.choice import ClientAuthentication
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.private_key import PrivateKeyJwt
+from m2mguard._authentication.proof import ProofUnavailable
+from m2mguard._authentication.secret import ClientSecret
+from m2mguard._authentication.signer import load_signer
 from m2mguard._cli.client_credentials import UnusableCredential
 from m2mguard._cli.doctor.credential_checks import SECTION
 from m2mguard._cli.doctor.finding import Finding, Severity, create_ok_finding
@@ -14,13 +21,6 @@ from m2mguard._cli.pasted.token_segments import decode_json_segment
 from m2mguard._cli.recording_transport import Exchange
 from m2mguard._formatting import format_duration, format_value, format_values, join_names, read_number
 from m2mguard._token.key_strength import UnusableKey
-from m2mguard.client._authentication.assertion import AssertionFile
-from m2mguard.client._authentication.choice import ClientAuthentication
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.proof import ProofUnavailable
-from m2mguard.client._authentication.secret import ClientSecret
-from m2mguard.client._authentication.signer import load_signer
 
 _ENTRA = "api://AzureADTokenExchange"
 _END_OF_TIME_S = 10**12

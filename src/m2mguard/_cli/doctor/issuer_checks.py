@@ -32,6 +32,9 @@ def check_issuer(
     section = f"Issuer {issuer.url}"
     if issuer.jwks is not None:
         yield create_ok_finding(section, "keys", "given in the settings; nothing is fetched")
+        if issuer.introspection is not None and not health.keys:
+            yield create_ok_finding(section, "opaque", "the settings have no keys: all its tokens are opaque")
+            return
     for exchange in exchanges:
         yield from _report_exchange(section, exchange)
     if health.ready:

@@ -15,7 +15,7 @@ from m2mguard.issuer import Issuer
 def check_keys(issuer: Issuer, health: IssuerHealth, exchanges: list[Exchange]) -> Iterator[Finding]:
     """Report for each key whether it is usable for this issuer's algorithms, and if not, why."""
     section = f"Keys of {issuer.url}"
-    if not health.ready:
+    if not health.ready or (issuer.introspection is not None and not health.keys):
         return
     usable = 0
     for key in health.keys:

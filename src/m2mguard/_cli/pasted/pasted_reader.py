@@ -40,6 +40,7 @@ _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?![A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.|\u2026)"
 )
 _MAX_LAYERS = 8
+_MAYBE_OPAQUE = ("opaque", "encrypted", "app_secret", "app_id")  # an issuer's opaque tokens may look like these
 
 
 def read_pasted_text(text: str | bytes) -> PastedText:
@@ -196,7 +197,9 @@ def _classify_words(text: str, notes: list[NoteCode]) -> PastedText:
     if whole:
         notes.append("surroundings")
         return whole[0]
-    return joined if len(words) == 1 else PastedText(kind="text")
+    if len(words) > 1:
+        return PastedText(kind="text")
+    return dataclasses.replace(joined, word=words[0]) if joined.kind in _MAYBE_OPAQUE else joined
 
 
 def _find_missing_part(text: str) -> str:

@@ -58,6 +58,7 @@ class PastedText:
     Attributes:
         kind: the kind of the text.
         token: the token as a client sends it, or None if there is nothing to verify. A secret.
+        word: the text itself if it may be an opaque token, or None. A secret.
         header: its header, parsed leniently; None if it cannot be parsed.
         claims: its claims, parsed leniently; None if they cannot be parsed.
         notes: what was removed or decoded.
@@ -66,6 +67,7 @@ class PastedText:
 
     kind: PastedKind
     token: str | None = field(default=None, repr=False)
+    word: str | None = field(default=None, repr=False)
     header: Mapping[str, object] | None = field(default=None, repr=False)
     claims: Mapping[str, object] | None = field(default=None, repr=False)
     notes: tuple[PastedNote, ...] = ()

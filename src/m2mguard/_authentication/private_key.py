@@ -7,19 +7,19 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from m2mguard._authentication.assertion import assertion_proof
+from m2mguard._authentication.proof import EndpointAuthentication, Proof, ProofRequest, ProofUnavailable
 from m2mguard._token.key_strength import UnusableKey
 from m2mguard._validation import number, text
-from m2mguard.client._authentication.assertion import assertion_proof
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from m2mguard._authentication.signer import Signer
     from m2mguard._token.signing import PrivateKey
-    from m2mguard.client._authentication.signer import Signer
 
 
 @dataclass(frozen=True, slots=True)
-class PrivateKeyJwt:
+class PrivateKeyJwt(EndpointAuthentication):
     """A key pair instead of a secret: the issuer knows the public half. The repr leaves the key out.
 
     Each token request carries a new assertion: `iss` and `sub` are the client id, `jti` is random, and it is valid for a minute. A file is
@@ -83,7 +83,7 @@ class PrivateKeyJwt:
 
     def _signer(self) -> Signer:
         """The key as it is now. `cryptography` is loaded here, so that a service with a secret does not need it."""
-        from m2mguard.client._authentication.signer import load_signer
+        from m2mguard._authentication.signer import load_signer
 
         return load_signer(
             self.key, self.password, algorithm=self.algorithm, key_id=self.key_id, certificate=self.certificate

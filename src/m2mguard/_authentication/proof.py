@@ -65,6 +65,16 @@ class Authentication(Protocol):
         ...
 
 
+class EndpointAuthentication:
+    """An `Authentication` for any endpoint of an issuer: what it sends says who asks, and nothing of what is asked for."""
+
+    __slots__ = ()
+
+    def proof(self, request: ProofRequest) -> Proof:
+        """As `Authentication.proof`."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """The application that asks: its id, and its way to prove it.

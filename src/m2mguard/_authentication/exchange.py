@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from m2mguard._authentication.assertion import Assertion, AssertionFile, secrets_of
+from m2mguard._authentication.private_key import PrivateKeyJwt
+from m2mguard._authentication.proof import Proof, ProofRequest
+from m2mguard._authentication.secret import ClientSecret
 from m2mguard._validation import text
-from m2mguard.client._authentication.assertion import Assertion, AssertionFile, secrets_of
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.proof import Proof, ProofRequest
-from m2mguard.client._authentication.secret import ClientSecret
 from m2mguard.errors import ConfigurationError
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"

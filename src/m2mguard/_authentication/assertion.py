@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from m2mguard._authentication.proof import EndpointAuthentication, Proof, ProofRequest, ProofUnavailable
 from m2mguard._validation import is_async
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 from m2mguard.net._credential_files import FilePath, UnreadableFile, read_credential_file
 
@@ -21,7 +21,7 @@ _JSON_WITHIN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class AssertionFile:
+class AssertionFile(EndpointAuthentication):
     """A token that the platform writes into a file and replaces while the application runs. It is read for each token request.
 
     Kubernetes projects such a file (`serviceAccountToken` with an `audience`); Entra's workload identity names it in
@@ -56,7 +56,7 @@ class AssertionFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(EndpointAuthentication):
     """A token that a function fetches, such as from a cloud's metadata service. The repr leaves the function out.
 
     Args:

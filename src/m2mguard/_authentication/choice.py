@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from m2mguard.client._authentication.assertion import Assertion, AssertionFile
-from m2mguard.client._authentication.exchange import TokenExchange
-from m2mguard.client._authentication.mutual_tls import MutualTls
-from m2mguard.client._authentication.private_key import PrivateKeyJwt
-from m2mguard.client._authentication.secret import ClientSecret, SecretMethod
+from m2mguard._authentication.assertion import Assertion, AssertionFile
+from m2mguard._authentication.exchange import TokenExchange
+from m2mguard._authentication.mutual_tls import MutualTls
+from m2mguard._authentication.private_key import PrivateKeyJwt
+from m2mguard._authentication.secret import ClientSecret, SecretMethod
 from m2mguard.errors import ConfigurationError
 
 ClientAuthentication = ClientSecret | PrivateKeyJwt | Assertion | AssertionFile | MutualTls | TokenExchange

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from m2mguard.client._authentication.proof import Proof, ProofRequest
+from m2mguard._authentication.proof import EndpointAuthentication, Proof, ProofRequest
 from m2mguard.net._transport import HttpTransport
 
 
 @dataclass(frozen=True, slots=True)
-class MutualTls:
+class MutualTls(EndpointAuthentication):
     """A client certificate: no secret is sent at all. The repr leaves the key's path out.
 
     The files are read again when they change; while they cannot be read, the last ones that could stay in use. The issuer's metadata may

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, quote_plus
 
+from m2mguard._authentication.proof import EndpointAuthentication, Proof, ProofRequest, ProofUnavailable
 from m2mguard._validation import is_async, text
-from m2mguard.client._authentication.proof import Proof, ProofRequest, ProofUnavailable
 from m2mguard.errors import ConfigurationError
 
 SecretMethod = Literal["client_secret_basic", "client_secret_post"]
@@ -21,7 +21,7 @@ _BASE64 = (base64.b64encode, base64.urlsafe_b64encode)
 
 
 @dataclass(frozen=True, slots=True)
-class ClientSecret:
+class ClientSecret(EndpointAuthentication):
     """The App Secret; `client_secret=` of `TokenSource` is short for it. The repr leaves the secret out.
 
     Args:

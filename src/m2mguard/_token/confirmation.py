@@ -1,0 +1,33 @@
+"""What a token is bound to: its `cnf` claim (RFC 7800 section 3.1). Pure; whether the sender proves it is checked for each request."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from m2mguard._token.token_profile import Claims
+from m2mguard.errors import InvalidToken
+
+CERTIFICATE: Final = "x5t#S256"
+"""The member that names a client certificate: base64url of the SHA-256 of its DER form (RFC 8705 section 3.1)."""
+
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes; the last character has two unused bits
+
+
+def check_confirmation(claims: Claims) -> None:
+    """Check that a `cnf` names a certificate and nothing else. Of any other kind of key nobody here could check a proof.
+
+    Raises:
+        InvalidToken: `claim`, with the problem `bound`.
+    """
+    confirmation = claims["cnf"]
+    if isinstance(confirmation, dict) and confirmation.keys() == {CERTIFICATE}:
+        thumbprint = confirmation[CERTIFICATE]
+        if isinstance(thumbprint, str) and _THUMBPRINT.fullmatch(thumbprint):
+            return
+    raise bound_token()
+
+
+def bound_token() -> InvalidToken:
+    """The refusal of a token whose binding cannot be checked here."""
+    return InvalidToken("claim", problem="bound", claim="cnf")
