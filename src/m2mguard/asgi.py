@@ -143,7 +143,7 @@ class BearerAuthMiddleware:
         else:
             await self.app(authenticated, receive, send)
 
-    async def _authenticate(self, scope: Scope, requirement: Requirement | None) -> Caller:
+    async def _authenticate(self, scope: Scope, requirement: Requirement | None, *, is_open: bool = False) -> Caller:
         return await self._server.aauthenticate(
             authorization_fields(scope),
             requirement,
@@ -151,6 +151,7 @@ class BearerAuthMiddleware:
             route=route_of(scope),
             head=RequestHead(scope),
             certificate=self._certificate,
+            is_open=is_open,
         )
 
     async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +160,9 @@ class BearerAuthMiddleware:
             send,
             kind=scope["type"],
             remaining_s=lambda: self._server.remaining(caller),
-            authenticate=lambda: self._authenticate(scope, self._requires and self._requires.for_open_connection()),
+            authenticate=lambda: self._authenticate(
+                scope, self._requires and self._requires.for_open_connection(), is_open=True
+            ),
         )
 
     async def _refuse(self, error: AnswerableError, scope: Scope, send: Send) -> None:

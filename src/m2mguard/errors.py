@@ -84,6 +84,7 @@ class AnswerableError(M2MGuardError):
         app_id: the application that the token names, a str, or None unless the signature was good.
         issuer: the URL of the configured issuer whose token it is, or None unless the signature was good; of a `KeysUnavailable` the
             issuer whose keys are not available.
+        scheme: the scheme of the credentials, "Bearer" or "DPoP": whose challenge has the error code.
     """
 
     status: ClassVar[int]
@@ -113,6 +114,7 @@ class AnswerableError(M2MGuardError):
         self.got = got
         self.app_id: str | None = None
         self.issuer: str | None = None
+        self.scheme: str = "Bearer"
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"

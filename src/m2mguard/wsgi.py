@@ -215,6 +215,12 @@ class Head:
         return self._environ.get("REMOTE_ADDR")
 
     @property
+    def script_name(self) -> bytes:
+        """Where the application is mounted, which the server has taken off the decoded path."""
+        name: str = self._environ.get("SCRIPT_NAME", "")
+        return name.encode("latin-1", "replace")
+
+    @property
     def environ(self) -> WSGIEnvironment:
         """Itself, for what only a WSGI server knows."""
         return self._environ

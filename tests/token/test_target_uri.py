@@ -5,10 +5,10 @@ import pytest
 from m2mguard._token.target_uri import RequestPath, is_target, target_uri
 
 ORIGIN = target_uri("https://shopping.example/v1")
-assert ORIGIN
 
 
 def fits(htu: str, sent: str | None, decoded: str | None = None, *, prefix: str = "") -> bool:
+    assert ORIGIN
     found = target_uri(htu)
     path = RequestPath(sent, (decoded or sent or "").encode())
     return found is not None and is_target(found, ORIGIN, path, prefix)

@@ -1,7 +1,7 @@
 """One table from error to answer: status, headers, JSON body. The same for all frameworks, and nothing of the token in it.
 
-Pure: no framework, no logging, no clock. The challenge is that of RFC 6750 section 3 and RFC 9470 section 3, Retry-After that of RFC 9110
-section 10.2.3.
+Pure: no framework, no logging, no clock. The challenges are those of RFC 6750 section 3, RFC 9449 section 7.1 and RFC 9470 section 3,
+Retry-After is that of RFC 9110 section 10.2.3.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from m2mguard.errors import (
     InsufficientScope,
     InsufficientUserAuthentication,
     KeysUnavailable,
+    UseDpopNonce,
 )
 
 _QUOTABLE = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6750 section 3: what a quoted value may hold unescaped
@@ -53,6 +54,8 @@ class Challenge:
     Args:
         realm: the protection space (RFC 9110 section 11.5), default "api".
         resource_metadata_url: the URL of the RFC 9728 document, named in every challenge if given (RFC 9728 section 5.1).
+        dpop_algorithms: the algorithms of DPoP proofs; given, there is a challenge for DPoP as well (RFC 9449 section 7.1).
+        dpop_required: whether that is the only one, since bearer tokens are not accepted.
 
     Raises:
         ConfigurationError: a value that would break the header, or a metadata URL that is not https.
@@ -60,6 +63,8 @@ class Challenge:
 
     realm: str = DEFAULT_REALM
     resource_metadata_url: str | None = None
+    dpop_algorithms: tuple[str, ...] = ()
+    dpop_required: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.realm, str) or not _QUOTABLE.fullmatch(self.realm):
@@ -74,7 +79,8 @@ class Challenge:
             return json_answer(
                 error.status, detail, {**NO_STORE, "Retry-After": str(round_up_seconds(error.retry_after))}
             )
-        return json_answer(error.status, detail, {**NO_STORE, "WWW-Authenticate": self.header(error, scopes)})
+        nonce = {"DPoP-Nonce": error.nonce} if isinstance(error, UseDpopNonce) else {}
+        return json_answer(error.status, detail, {**NO_STORE, "WWW-Authenticate": self.header(error, scopes), **nonce})
 
     def header(self, error: AnswerableError, scopes: Collection[str] = ()) -> str:
         """The value of `WWW-Authenticate` for a 400, 401 or 403."""
@@ -93,7 +99,19 @@ class Challenge:
             parameters["scope"] = " ".join(named)
         if self.resource_metadata_url is not None:
             parameters["resource_metadata"] = self.resource_metadata_url
-        return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+        if not self.dpop_algorithms:
+            return _challenge("Bearer", parameters)
+        algorithms = {"algs": " ".join(self.dpop_algorithms)}
+        if self.dpop_required:
+            return _challenge("DPoP", parameters | algorithms)
+        if error.scheme == "DPoP":
+            common = {name: value for name, value in parameters.items() if name in ("realm", "resource_metadata")}
+            return f"{_challenge('Bearer', common)}, {_challenge('DPoP', parameters | algorithms)}"
+        return f"{_challenge('Bearer', parameters)}, {_challenge('DPoP', algorithms)}"  # RFC 9110 section 11.6.1
+
+
+def _challenge(scheme: str, parameters: Mapping[str, str]) -> str:
+    return f"{scheme} " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
 def readiness_answer(*, ready: bool) -> Answer:

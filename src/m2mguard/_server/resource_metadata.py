@@ -24,6 +24,8 @@ class ResourceMetadata:
         resource_url: the API's resource identifier, an https URL (http on loopback) without a query or percent-encoding.
         authorization_servers: the issuers of its tokens.
         scopes_supported: scopes to ask for. An empty list is left out of the document (RFC 9728 section 3.2).
+        dpop_algorithms: the algorithms of DPoP proofs, if they are accepted (RFC 9449).
+        dpop_required: whether tokens without DPoP are refused.
 
     Attributes:
         path: the path of the document on the API's host: the well-known path, and then that of the resource URL.
@@ -37,6 +39,8 @@ class ResourceMetadata:
     resource_url: str
     authorization_servers: Collection[str]
     scopes_supported: Collection[str] = ()
+    dpop_algorithms: Collection[str] = ()
+    dpop_required: bool = False
     path: str = field(init=False)
     url: str = field(init=False)
     answer: Answer = field(init=False, repr=False, hash=False)
@@ -45,11 +49,13 @@ class ResourceMetadata:
         parts = endpoint_url("resource_url", self.resource_url)
         if "%" in parts.path:
             raise ConfigurationError("resource_url must not have percent-encoding in its path.")
-        document: dict[str, str | list[str]] = {
+        document: dict[str, str | bool | list[str]] = {
             "resource": self.resource_url,
             "authorization_servers": list(self.authorization_servers),
             "scopes_supported": list(scope_names("scopes_supported", self.scopes_supported)),
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": list(self.dpop_algorithms),
+            "dpop_bound_access_tokens_required": self.dpop_required,
         }
         document = {name: value for name, value in document.items() if value}
         path = WELL_KNOWN + ("" if parts.path == "/" else parts.path)
@@ -70,7 +76,12 @@ class ResourceMetadata:
 
 
 def configured_metadata(
-    resource_url: str | None, authorization_servers: Collection[str], scopes_supported: Collection[str]
+    resource_url: str | None,
+    authorization_servers: Collection[str],
+    scopes_supported: Collection[str],
+    *,
+    dpop_algorithms: Collection[str] = (),
+    dpop_required: bool = False,
 ) -> ResourceMetadata:
     """The metadata of a resource server whose settings have a `resource_url`, or scopes for it.
 
@@ -80,5 +91,9 @@ def configured_metadata(
     if resource_url is None:
         raise ConfigurationError("scopes_supported has no effect without resource_url, of whose metadata it is part.")
     return ResourceMetadata(
-        resource_url=resource_url, authorization_servers=authorization_servers, scopes_supported=scopes_supported
+        resource_url=resource_url,
+        authorization_servers=authorization_servers,
+        scopes_supported=scopes_supported,
+        dpop_algorithms=dpop_algorithms,
+        dpop_required=dpop_required,
     )

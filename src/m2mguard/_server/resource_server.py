@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._reporting.reporter import Route, refusal_event
 from m2mguard._server.answers import DEFAULT_REALM, Answer, Challenge, readiness_answer
+from m2mguard._server.dpop_check import DpopCheck
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.settings import (
     ServerSettings,
@@ -22,11 +23,13 @@ from m2mguard._server.settings import (
     checked_issuers,
     own_organizations,
 )
-from m2mguard._server.token_binding import check_binding
+from m2mguard._server.token_binding import Sender, check_binding
 from m2mguard._server.trusted_issuer import http_origins, trusted_issuers
 from m2mguard._server.verifier import Verifier
+from m2mguard._token.bearer import is_dpop
 from m2mguard.caller import Caller
 from m2mguard.certificates import CertificateReader
+from m2mguard.dpop._settings import Dpop
 from m2mguard.errors import AnswerableError, AuthError, ConfigurationError
 from m2mguard.events import Event
 from m2mguard.exemptions import RequestHead
@@ -41,8 +44,7 @@ if TYPE_CHECKING:
     from m2mguard._server.resource_metadata import ResourceMetadata
 
 _GLOBAL = Requirement()
-_Sender = tuple[RequestHead | None, CertificateReader | None]
-_NOBODY: _Sender = (None, None)  # there is a token alone, so that one that is bound is refused
+_NOBODY = Sender()  # there is a token alone, so that one that is bound is refused
 
 
 class ResourceServer:
@@ -71,6 +73,8 @@ class ResourceServer:
             URL is then named in challenges. Default None: there is no metadata.
         scopes_supported: scopes that the metadata lists, default none.
         resource_metadata_url: named in challenges if another server serves the metadata, default None (RFC 9728 section 5.1).
+        dpop: accept tokens that are bound to a key, each request with a proof of it (RFC 9449); needs `resource_url`. Default None: such
+            tokens are refused.
 
     Attributes:
         settings: what it was built from, checked.
@@ -98,6 +102,7 @@ class ResourceServer:
         resource_url: str | None = None,
         scopes_supported: Collection[str] = (),
         resource_metadata_url: str | None = None,
+        dpop: Dpop | None = None,
     ) -> None:
         self.settings: ServerSettings = ServerSettings(
             issuers=checked_issuers(issuers),
@@ -115,6 +120,7 @@ class ResourceServer:
             resource_url=resource_url,
             scopes_supported=scopes_supported,
             resource_metadata_url=resource_metadata_url,
+            dpop=dpop,
         )
         self._own_organizations = own_organizations(self.settings.audience)
         self._runtime = Runtime.from_arguments(
@@ -127,19 +133,28 @@ class ResourceServer:
         )
         self._trusted = trusted_issuers(self.settings, self._runtime)
         self._issuers = tuple({id(one): one for one in self._trusted.values()}.values())
+        with_dpop: dict[str, Any] = {
+            "dpop_algorithms": () if dpop is None else tuple(dpop.algorithms),
+            "dpop_required": dpop is not None and dpop.required,
+        }
         self.resource_metadata: ResourceMetadata | None = None
         if resource_url is not None or scopes_supported:
             from m2mguard._server.resource_metadata import configured_metadata
 
             self.resource_metadata = configured_metadata(
-                resource_url, [one.issuer.url for one in self._issuers], scopes_supported
+                resource_url, [one.issuer.url for one in self._issuers], scopes_supported, **with_dpop
             )
         if self.resource_metadata is not None:
             if resource_metadata_url is not None:
                 raise ConfigurationError("Give resource_url or resource_metadata_url: the one makes the other.")
             resource_metadata_url = self.resource_metadata.url
+        self._dpop = None
+        if dpop is not None:
+            self._dpop = DpopCheck(dpop, resource_url, leeway_s=leeway, clock=self._runtime.clocks.wall)
         self._challenge = Challenge(
-            realm=DEFAULT_REALM if realm is None else realm, resource_metadata_url=resource_metadata_url
+            realm=DEFAULT_REALM if realm is None else realm,
+            resource_metadata_url=resource_metadata_url,
+            **with_dpop,
         )
         self._verifier = Verifier(self._trusted, max_cached=verdict_cache_size, runtime=self._runtime)
 
@@ -221,6 +236,7 @@ class ResourceServer:
         route: Route | None = None,
         head: RequestHead | None = None,
         certificate: CertificateReader | None = None,
+        is_open: bool = False,
     ) -> Caller:
         """Take the bearer token out of a request, verify it, and check what the route asks for.
 
@@ -229,17 +245,22 @@ class ResourceServer:
             requirement: what the route asks for; None means `Requirement()`, which refuses tokens of an organization.
             request: passed to a requirement whose organization is a callable.
             route: the request's method and path, for the log. Default None: the log names no route.
-            head: the head of the request, looked at only if the token is bound to a certificate (RFC 8705). Default None: a bound token
-                is refused.
+            head: the head of the request, looked at only if the token is bound to a certificate (RFC 8705) or to a key (RFC 9449). Default
+                None: a bound token is refused.
             certificate: reads the client's certificate from the head, such as `m2mguard.certificates.from_nginx()`; it must not block.
                 Default None: a bound token is refused.
+            is_open: the request was accepted before, and is looked at again while it is being answered, such as a stream: then a DPoP
+                proof may be older and is not marked as used. Default False.
 
         Raises:
             MissingToken: 401, no bearer token was sent.
             InvalidRequest: 400, the field is malformed or there are several.
+            InvalidDpopProof: 401, the token is bound to a key, and there is no good proof of it.
+            UseDpopNonce: 401, the proof has no nonce of this server, and `Dpop(nonce=True)` asks for it.
             InvalidToken, InsufficientScope, InsufficientUserAuthentication, KeysUnavailable, ConfigurationError: as `verify`.
         """
-        return self._accept(self._verifier.authenticate, headers, requirement, request, route, (head, certificate))
+        sender = Sender(headers, head, certificate, is_open)
+        return self._accept(self._authenticate, headers, requirement, request, route, sender)
 
     async def aauthenticate(
         self,
@@ -250,11 +271,11 @@ class ResourceServer:
         route: Route | None = None,
         head: RequestHead | None = None,
         certificate: CertificateReader | None = None,
+        is_open: bool = False,
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
-        return await self._accept_async(
-            self._verifier.authenticate, headers, requirement, request, route, (head, certificate)
-        )
+        sender = Sender(headers, head, certificate, is_open)
+        return await self._accept_async(self._authenticate, headers, requirement, request, route, sender)
 
     def authorize(
         self,
@@ -362,16 +383,18 @@ class ResourceServer:
         requirement: Requirement | None,
         request: object,
         route: Route | None,
-        sender: _Sender | None = _NOBODY,
+        sender: Sender | None = _NOBODY,
     ) -> Caller:
         """Verify credentials, who sent them if they are bound to that, and the requirement; report a refusal."""
         try:
             caller = run_sync(verify(credentials))
-            if sender is not None and "cnf" in caller.claims:
-                check_binding(caller, *sender)
+            if sender is not None and ("cnf" in caller.claims or self._dpop is not None):
+                proof = check_binding(caller, sender, self._dpop)
+                if proof is not None and self._dpop is not None:
+                    self._dpop.use(caller, proof)
             self._check(caller, requirement, request)
         except AnswerableError as error:
-            self._report(error, route)
+            self._report(error, route, sender)
             raise
         return caller
 
@@ -382,16 +405,18 @@ class ResourceServer:
         requirement: Requirement | None,
         request: object,
         route: Route | None,
-        sender: _Sender | None = _NOBODY,
+        sender: Sender | None = _NOBODY,
     ) -> Caller:
         """As `_accept`, awaiting instead of blocking."""
         try:
             caller = await run_async(verify(credentials))
-            if sender is not None and "cnf" in caller.claims:
-                check_binding(caller, *sender)
+            if sender is not None and ("cnf" in caller.claims or self._dpop is not None):
+                proof = check_binding(caller, sender, self._dpop)
+                if proof is not None and self._dpop is not None:
+                    await self._dpop.ause(caller, proof)
             self._check(caller, requirement, request)
         except AnswerableError as error:
-            self._report(error, route)
+            self._report(error, route, sender)
             raise
         return caller
 
@@ -418,7 +443,12 @@ class ResourceServer:
             error.app_id, error.issuer = caller.app_id, caller.issuer
             raise
 
-    def _report(self, error: AnswerableError, route: Route | None) -> None:
+    def _authenticate(self, headers: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
+        return self._verifier.authenticate(headers, accepts_dpop=self._dpop is not None)
+
+    def _report(self, error: AnswerableError, route: Route | None, sender: Sender | None) -> None:
+        if self._dpop is not None and sender is not None and is_dpop(sender.fields):
+            error.scheme = "DPoP"
         event = refusal_event(error, route)
         if event is not None:
             self._runtime.reporter.emit(event)

@@ -12,6 +12,7 @@ from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._token.name_patterns import name_pattern
 from m2mguard._validation import number, one_or_more, whole_number
+from m2mguard.dpop._settings import Dpop
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
 from m2mguard.issuer import Issuer, issuer_of_url
@@ -45,11 +46,14 @@ class ServerSettings:
     resource_url: str | None = None
     scopes_supported: Collection[str] = ()
     resource_metadata_url: str | None = None
+    dpop: Dpop | None = None
 
     def __post_init__(self) -> None:
         number("leeway", self.leeway, least=0, most=MAX_LEEWAY_S)
         if not isinstance(self.machine_only, bool):
             raise ConfigurationError("machine_only must be True or False.")
+        if not isinstance(self.dpop, Dpop | None):
+            raise ConfigurationError("dpop must be a Dpop of m2mguard.dpop, or None.")
         if self.on_event is not None and not callable(self.on_event):
             raise ConfigurationError("on_event must be callable.")
         for issuer in self.issuers:

@@ -13,7 +13,7 @@ from m2mguard._keys.key_set import KeySet
 from m2mguard._keys.signing_key import Candidates, find_signing_key, key_request, signing_key
 from m2mguard._keys.snapshot import KeyRequest
 from m2mguard._server.trusted_issuer import TrustedIssuer
-from m2mguard._token.bearer import bearer_token, plain_credential
+from m2mguard._token.bearer import bearer_token, dpop_token, plain_credential
 from m2mguard._token.claims import Verdict, app_id_claim, check_claims, named_app_id
 from m2mguard._token.jws import Header, ParsedToken, VerificationKey, parse_compact
 from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
@@ -82,15 +82,16 @@ class Verifier:
         """How many tokens are cached, and how many look-ups found one."""
         return VerdictHealth(remembered=len(self._cache), hits=self._hits, misses=self._misses)
 
-    def authenticate(self, fields: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
-        """As `verify`, for the values of a request's Authorization fields.
+    def authenticate(self, fields: Sequence[str | bytes], *, accepts_dpop: bool = False) -> Caller | Resumable[Caller]:
+        """As `verify`, for the values of a request's Authorization fields, with the scheme Bearer or, if accepted, DPoP.
 
         Raises:
             MissingToken, InvalidRequest, InvalidToken, InsufficientScope: as `ResourceServer.authenticate`.
         """
         credential = plain_credential(fields)
         if credential is None:
-            return self._verify(bearer_token(fields))
+            token = dpop_token(fields) if accepts_dpop else None
+            return self._verify(bearer_token(fields) if token is None else token)
         return self._verify(credential, unchecked=fields)
 
     def verify(self, token: str | bytes) -> Caller | Resumable[Caller]:

@@ -1,4 +1,4 @@
-"""The grammar of the Authorization field: one bearer token out of its values (RFC 6750 section 2.1, RFC 9110 section 11.4).
+"""The grammar of the Authorization field: one token out of its values (RFC 6750 section 2.1, RFC 9449 section 7.1).
 
 Pure. JWTs are not parsed here: `jws` checks whether a well-formed credential is a token.
 """
@@ -15,6 +15,8 @@ _SCHEME = b"Bearer "  # the usual spelling
 _SCHEME_BYTES = len(_SCHEME)
 _CREDENTIAL = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*)")
 _BEARER_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")
+_DPOP_CREDENTIAL = re.compile(rb"[Dd][Pp][Oo][Pp] +([A-Za-z0-9\-._~+/]+=*)")  # RFC 9449 section 7.1
+_DPOP_SCHEME = re.compile(rb"[Dd][Pp][Oo][Pp](?![A-Za-z0-9!#$%&'*+\-.^_`|~])")
 _OPTIONAL_WHITE_SPACE = b" \t"  # RFC 9110 section 5.5: not part of a field's value
 
 
@@ -29,6 +31,42 @@ def plain_credential(values: Sequence[str | bytes]) -> bytes | None:
     if isinstance(value, str):
         value = value.encode("latin-1", "replace")
     return value[_SCHEME_BYTES:] if isinstance(value, bytes) and value.startswith(_SCHEME) else None
+
+
+def dpop_token(values: Sequence[str | bytes]) -> bytes | None:
+    """Take the token of the scheme DPoP out of the only Authorization field, or None if there is no such field.
+
+    Args:
+        values: as for `bearer_token`.
+
+    Raises:
+        InvalidRequest: a DPoP credential outside the grammar (400).
+        InvalidToken: a well-formed one in a field of more than 16 KiB (401).
+    """
+    value = _only_value(values)
+    if not _DPOP_SCHEME.match(value):
+        return None
+    found = _DPOP_CREDENTIAL.fullmatch(value)
+    if found is None:
+        raise InvalidRequest("credential_grammar")
+    if len(value) > MAX_FIELD_BYTES:
+        raise InvalidToken("malformed", problem="too_long")
+    return found[1]
+
+
+def is_dpop(values: Sequence[str | bytes]) -> bool:
+    """Tell whether the only Authorization field has the scheme DPoP."""
+    return _DPOP_SCHEME.match(_only_value(values)) is not None
+
+
+def _only_value(values: Sequence[str | bytes]) -> bytes:
+    """The value of the only field, or nothing."""
+    if isinstance(values, (str, bytes)):
+        values = (values,)
+    value = values[0] if len(values) == 1 else b""
+    if isinstance(value, str):
+        value = value.encode("latin-1", "replace")
+    return value.strip(_OPTIONAL_WHITE_SPACE) if isinstance(value, bytes) else b""
 
 
 def bearer_token(values: Sequence[str | bytes]) -> bytes:

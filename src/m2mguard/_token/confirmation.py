@@ -10,22 +10,24 @@ from m2mguard.errors import InvalidToken
 
 CERTIFICATE: Final = "x5t#S256"
 """The member that names a client certificate: base64url of the SHA-256 of its DER form (RFC 8705 section 3.1)."""
+PUBLIC_KEY: Final = "jkt"
+"""The member that names the key of DPoP proofs: its RFC 7638 thumbprint with SHA-256 (RFC 9449 section 6.1)."""
 
+_KNOWN = frozenset((CERTIFICATE, PUBLIC_KEY))
 _THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")  # 32 bytes; the last character has two unused bits
 
 
 def check_confirmation(claims: Claims) -> None:
-    """Check that a `cnf` names a certificate and nothing else. Of any other kind of key nobody here could check a proof.
+    """Check that a `cnf` names a certificate, a key for DPoP, or both. Of any other kind of key nobody here could check a proof.
 
     Raises:
         InvalidToken: `claim`, with the problem `bound`.
     """
     confirmation = claims["cnf"]
-    if isinstance(confirmation, dict) and confirmation.keys() == {CERTIFICATE}:
-        thumbprint = confirmation[CERTIFICATE]
-        if isinstance(thumbprint, str) and _THUMBPRINT.fullmatch(thumbprint):
-            return
-    raise bound_token()
+    if not isinstance(confirmation, dict) or not confirmation or not confirmation.keys() <= _KNOWN:
+        raise bound_token()
+    if not all(isinstance(one, str) and _THUMBPRINT.fullmatch(one) for one in confirmation.values()):
+        raise bound_token()
 
 
 def bound_token() -> InvalidToken:
