@@ -83,6 +83,7 @@ const provider = new Provider(issuer, {
     jwtIntrospection: { enabled: true },
     revocation: { enabled: true },
     devInteractions: { enabled: false },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
     mTLS: {
       enabled: true,
       selfSignedTlsClientAuth: true,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -17,7 +17,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from m2mguard._token.base64url import base64url_encode
 from m2mguard._token.key_strength import RSA_BITS, UnusableKey
 from m2mguard._token.ml_dsa import MlDsaPrivateKey
-from m2mguard._token.signing import PrivateKey, algorithms_of, sign_jwt
+from m2mguard._token.signing import PrivateKey, algorithms_of, public_members, sign_jwt
 from m2mguard.net._credential_files import UnreadableFile, read_credential_file
 
 _KINDS = "expected a key of RSA, Ed25519, ML-DSA, or EC on P-256, P-384 or P-521"
@@ -59,6 +59,21 @@ def load_signer(
     if certificate is not None:
         header["x5t#S256"] = _thumbprint(_content("certificate", certificate), loaded)
     return Signer(loaded, header)
+
+
+def load_proof_signer(
+    key: Content | PrivateKey | None, password: str | bytes | None, *, algorithm: str | None
+) -> Signer:
+    """Read or make a key as `DpopKey` describes it: the header of what it signs holds the public half (RFC 9449 section 4.2).
+
+    Raises:
+        UnusableKey: as `load_signer`.
+    """
+    given = generate_private_key(SECP256R1()) if key is None else key
+    signer = load_signer(given, password, algorithm=algorithm, key_id=None, certificate=None)
+    if isinstance(signer.key, MlDsaPrivateKey):
+        raise UnusableKey("a proof by ML-DSA is larger than what servers take for a header field")
+    return Signer(signer.key, {"typ": "dpop+jwt", "alg": signer.header["alg"], "jwk": public_members(signer.key)})
 
 
 def _load_key(given: Content | PrivateKey, password: str | bytes | None) -> PrivateKey:

@@ -26,6 +26,9 @@ from m2mguard._token.ml_dsa import PARAMETER_SETS, MlDsaPrivateKey, is_available
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | MlDsaPrivateKey
 
 
+_CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+
 class SigningAlgorithm(NamedTuple):
     """What an algorithm needs: a digest, except Ed25519 and ML-DSA; a curve, if it is one of ECDSA; PSS or not, if it is one of RSA."""
 
@@ -64,6 +67,25 @@ def algorithms_of(key: PrivateKey) -> tuple[str, ...]:
 def parameter_set_of(key: MlDsaPrivateKey) -> str:
     """The parameter set of an ML-DSA key, which is its only algorithm."""
     return next(name for name, one in PARAMETER_SETS.items() if isinstance(key, one.private_key))
+
+
+def public_members(key: PrivateKey) -> dict[str, object]:
+    """The members of the public JWK that make its thumbprint (RFC 7638 section 3.2, RFC 8037 section 2, RFC 9964)."""
+    if isinstance(key, RSAPrivateKey):
+        numbers = key.public_key().public_numbers()
+        return {"kty": "RSA", "e": _integer(numbers.e), "n": _integer(numbers.n)}
+    if isinstance(key, EllipticCurvePrivateKey):
+        point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
+        crv = _CURVE_NAMES[point.curve.name]
+        return {"kty": "EC", "crv": crv, "x": _integer(point.x, size), "y": _integer(point.y, size)}
+    pub = base64url_encode(key.public_key().public_bytes_raw())
+    if isinstance(key, MlDsaPrivateKey):
+        return {"kty": "AKP", "alg": parameter_set_of(key), "pub": pub}
+    return {"kty": "OKP", "crv": "Ed25519", "x": pub}
+
+
+def _integer(value: int, size: int | None = None) -> str:
+    return base64url_encode(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
 
 
 def sign(key: PrivateKey, alg: str, data: bytes) -> bytes:

@@ -10,6 +10,7 @@ from m2mguard._authentication.private_key import PrivateKeyJwt
 from m2mguard._authentication.secret import ClientSecret
 from m2mguard._reasons.codes import TokenRequestReason
 from m2mguard.client._access_token import AccessToken
+from m2mguard.client._dpop import DpopKey
 from m2mguard.client._errors import (
     TokenEndpointUnavailable,
     TokenRequestError,
@@ -22,6 +23,7 @@ __all__ = [
     "Assertion",
     "AssertionFile",
     "ClientSecret",
+    "DpopKey",
     "MutualTls",
     "PrivateKeyJwt",
     "TokenEndpointUnavailable",

@@ -167,7 +167,12 @@ class CachedToken(SharedFetch[TokenFetch, Granted, TokenRequestError, FetchHisto
         wall = self._clocks.wall()  # before the other clock: a thread that has to wait in between errs on the safe side
         expires_at = wall + fetch.began_at + result.lifetime_s - self._clocks.ages()
         self._held = Held.from_grant(
-            AccessToken(value=result.value, scopes=result.scopes, expires_at=expires_at),
+            AccessToken(
+                value=result.value,
+                scopes=result.scopes,
+                expires_at=expires_at,
+                token_type="Bearer" if self._fetcher.dpop is None else "DPoP",
+            ),
             result.lifetime_s,
             asked_at=fetch.began_at,
             jitter=self._clocks.jitter(),

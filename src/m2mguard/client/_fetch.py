@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from m2mguard._authentication.mutual_tls import MutualTls
 from m2mguard._authentication.proof import Client, Proof, ProofUnavailable
+from m2mguard.client._dpop import DpopSender, issuer_asks_for_nonce
 from m2mguard.client._errors import TokenEndpointUnavailable, TokenRequestError
 from m2mguard.client._token_request import TokenTarget, encoded
 from m2mguard.client._token_response import AnswerRules, Granted, SentRequest, parse_token_response
@@ -30,6 +31,7 @@ class TokenFetcher:
         rules: how the issuer answers.
         timeout_s: the longest a request may take in all, making the proof included.
         runtime: the transport and the clocks.
+        dpop: makes the proofs of the application's tokens; None where they are bearer tokens.
     """
 
     issuer: str
@@ -38,6 +40,7 @@ class TokenFetcher:
     rules: AnswerRules
     timeout_s: float
     runtime: Runtime
+    dpop: DpopSender | None = None
     _endpoint: Endpoint = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,20 +65,10 @@ class TokenFetcher:
             raise
 
     def _fetch(self, target: TokenTarget, deadline: float) -> Granted:
-        proof = self._proof()
         try:
-            response = self.runtime.transport.request(
-                "POST",
-                self._endpoint.find(lambda url: self._get(url, deadline), self.runtime.clocks.ages()),
-                headers={
-                    "Accept": "application/json",
-                    "Content-Type": "application/x-www-form-urlencoded",
-                    **proof.headers,
-                },
-                body=encoded(proof, target),
-                timeout_s=self._left(deadline),
-                max_bytes=MAX_BYTES,
-            )
+            response, proof = self._ask(target, deadline)
+            if self.dpop is not None and issuer_asks_for_nonce(response.status, response.body):
+                response, proof = self._ask(target, deadline)  # with new proofs: each is good once
             asked = SentRequest(target=target, client_id=self.client.client_id, proof=proof)
             return parse_token_response(response, asked, self.rules, now_s=self.runtime.clocks.wall())
         except TokenRequestError:
@@ -92,6 +85,28 @@ class TokenFetcher:
             raise TokenEndpointUnavailable(
                 "no_answer", f"the transport failed ({type(error).__name__})", problem="other"
             ) from None
+
+    def _ask(self, target: TokenTarget, deadline: float) -> tuple[Response, Proof]:
+        proof = self._proof()
+        url = self._endpoint.find(lambda url: self._get(url, deadline), self.runtime.clocks.ages())
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/x-www-form-urlencoded",
+            **proof.headers,
+        }
+        if self.dpop is not None:
+            headers["DPoP"] = self.dpop.proof("POST", url)
+        response = self.runtime.transport.request(
+            "POST",
+            url,
+            headers=headers,
+            body=encoded(proof, target),
+            timeout_s=self._left(deadline),
+            max_bytes=MAX_BYTES,
+        )
+        if self.dpop is not None:
+            self.dpop.note_nonce(url, response.headers.get("dpop-nonce"))
+        return response, proof
 
     def _proof(self) -> Proof:
         try:

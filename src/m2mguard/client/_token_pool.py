@@ -12,6 +12,7 @@ from m2mguard._authentication.proof import Client
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url, number
 from m2mguard.client._cached_token import CachedToken
+from m2mguard.client._dpop import DpopKey, DpopSender
 from m2mguard.client._fetch import TokenFetcher
 from m2mguard.client._token_request import TokenTarget
 from m2mguard.client._token_response import AnswerRules
@@ -57,8 +58,15 @@ class TokenPool:
             self._shared[target] = cached
             return cached
 
+    @property
+    def dpop(self) -> DpopSender | None:
+        """Makes the proofs of the application's tokens; None where they are bearer tokens."""
+        return self._fetcher.dpop
+
     def _after_fork(self) -> None:
         self._lock = new_lock()
+        if self.dpop is not None:
+            self.dpop.after_fork()
         for cached in list(self._living):
             cached.after_fork()
 
@@ -75,6 +83,7 @@ def new_pool(
     on_event: Callable[[Event], object] | None,
     clock: Clock | None,
     monotonic: Clock | None,
+    dpop: DpopKey | None = None,
 ) -> TokenPool:
     """Check the arguments of a `TokenSource`, and make its pool.
 
@@ -87,6 +96,8 @@ def new_pool(
     for setting, url in (("issuer", issuer), ("token_endpoint", token_endpoint)):
         if url is not None:
             endpoint_url(setting, url, allow_http=allow_http)
+    if not isinstance(dpop, DpopKey | None):
+        raise ConfigurationError("dpop must be a DpopKey, or None.")
     number("timeout", timeout, least=0.1, most=60)
     plain_http = plain_http_origins(issuer if token_endpoint is None else token_endpoint)
     if transport is None and isinstance(client.authentication, MutualTls):
@@ -106,6 +117,7 @@ def new_pool(
             rules=rules,
             timeout_s=timeout,
             runtime=runtime,
+            dpop=None if dpop is None else DpopSender(dpop, runtime.clocks.wall),
         ),
         runtime=runtime,
     )

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from m2mguard._authentication.proof import Proof
 from m2mguard._reasons.codes import TokenRequestReason
@@ -30,6 +31,7 @@ _SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _REFUSING = (200, 400, 401, 403)  # some issuers refuse with 200
 _NOT_BEARER = frozenset(("dpop", "mac", "n_a", "pop"))  # RFC 9449, RFC 8693, and drafts
 _MAX_CODE_LENGTH = 80
+DPOP_TOKEN_TYPES: Final[frozenset[str | None]] = frozenset(("dpop",))  # RFC 9449 section 5
 _ISSUED = "urn:ietf:params:oauth:token-type:"
 _USABLE = (f"{_ISSUED}access_token", f"{_ISSUED}jwt")  # RFC 8693 section 3
 _OUTAGES: dict[TokenRequestReason, str] = {
@@ -147,6 +149,8 @@ def _check_type(kind: object, asked: SentRequest, rules: AnswerRules) -> None:
             raise _unusable("its token_type is missing, and token_types does not hold None")
     elif not isinstance(kind, str) or kind.strip().lower() not in rules.token_types:
         shown = asked.safe(kind, most=_MAX_CODE_LENGTH)
+        if rules.token_types == DPOP_TOKEN_TYPES:
+            raise _unusable(f"its token is not bound to our key: token_type is {shown!r}, expected DPoP")
         raise _unusable(f"its token is not a bearer token: token_type is {shown!r}, which is not among token_types")
 
 

@@ -15,16 +15,18 @@ from m2mguard._authentication.secret import ClientSecret, SecretMethod
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url
 from m2mguard.client._access_token import AccessToken
+from m2mguard.client._dpop import DpopKey, api_asks_for_nonce
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._token_pool import TokenPool, new_pool
 from m2mguard.client._token_request import TokenTarget, token_target
-from m2mguard.client._token_response import AnswerRules, bearer_token_types
+from m2mguard.client._token_response import DPOP_TOKEN_TYPES, AnswerRules, bearer_token_types
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
 from m2mguard.net._flight import run_async, run_sync
 from m2mguard.net._protocol import Transport
 
 TOKEN_TYPES = ("Bearer", "BearerToken", None)
+UNAUTHORIZED = 401
 
 
 class TokenSource:
@@ -56,6 +58,8 @@ class TokenSource:
         token_types: the values of `token_type` that mean a bearer token, in any case of letters; None: it may be missing. The
             default takes what issuers say for "Bearer"; RFC 6749 section 5.1 alone would be `["Bearer"]`. A token of any other
             type is not used.
+        dpop: a `DpopKey` that tokens are bound to (RFC 9449), so that a stolen one is worth nothing. A token that the issuer does not bind
+            is not used, and `token_types` has no effect. Default None: bearer tokens.
         timeout: seconds for one token request in all, 0.1 to 60, default 10: a claims script of Logto's may take 5.
         allow_http: accept a plain http issuer or token_endpoint off loopback, such as `http://logto:3001/oidc/token` inside a cluster:
             anyone who listens there reads the secret and the token. Warned of in the log at every start. Default False.
@@ -83,6 +87,7 @@ class TokenSource:
         client_authentication: SecretMethod = "client_secret_basic",
         missing_scope: Literal["granted", "dropped"] = "granted",
         token_types: Collection[str | None] = TOKEN_TYPES,
+        dpop: DpopKey | None = None,
         timeout: float = 10,
         allow_http: bool = False,
         transport: Transport | None = None,
@@ -99,13 +104,17 @@ class TokenSource:
                 client_id=client_id,
                 authentication=choose_authentication(client_secret, client_authentication, authentication),
             ),
-            AnswerRules(token_types=bearer_token_types(token_types), missing_scope_grants=missing_scope == "granted"),
+            AnswerRules(
+                token_types=bearer_token_types(token_types) if dpop is None else DPOP_TOKEN_TYPES,
+                missing_scope_grants=missing_scope == "granted",
+            ),
             timeout=timeout,
             allow_http=allow_http,
             transport=transport,
             on_event=on_event,
             clock=clock,
             monotonic=monotonic,
+            dpop=dpop,
         )
         self._join(pool, token_target(resource, scopes, organization_id, parameters))
 
@@ -260,6 +269,38 @@ class TokenSource:
         Never blocks and never raises; for sync and async code alike.
         """
         self._cached.reject(rejected)
+
+    def request_fields(self, token: AccessToken, method: str, url: str) -> dict[str, str]:
+        """The fields of one request with a token of this source: `Authorization`, and a new `DPoP` proof if the token is bound to a key.
+
+        Call it for each request anew, also for a repeated or redirected one; a server accepts a proof once. Pure CPU. Secrets.
+
+        Args:
+            token: as `token` has returned it.
+            method: the request's HTTP method.
+            url: its absolute URL.
+        """
+        fields = {"Authorization": token.authorization}
+        if self._pool.dpop is not None:
+            fields["DPoP"] = self._pool.dpop.proof(method, url, token.value)
+        return fields
+
+    def asks_for_nonce(self, url: str, status: int, *, challenge: str | None, nonce: str | None) -> bool:
+        """Record the nonce of an API's answer, and tell whether the request is to be sent once more for it (RFC 9449 section 9).
+
+        Args:
+            url: of the request.
+            status: of the answer.
+            challenge: the answer's `WWW-Authenticate`; several such fields joined by commas.
+            nonce: the answer's `DPoP-Nonce`.
+        """
+        dpop = self._pool.dpop
+        return (
+            dpop is not None
+            and dpop.note_nonce(url, nonce)
+            and status == UNAUTHORIZED
+            and api_asks_for_nonce(challenge)
+        )
 
     def __repr__(self) -> str:
         return f"TokenSource(resource={self._target.resource!r}, scopes={self._target.scopes!r})"

@@ -5,6 +5,7 @@ aiohttp glue only: `TokenSource` decides which token to send and whether to retr
 
 from __future__ import annotations
 
+from m2mguard.client._access_token import AccessToken
 from m2mguard.client._origin import Origin
 from m2mguard.client._token_source import TokenSource
 
@@ -41,19 +42,36 @@ class TokenMiddleware:
         if not self._origin.matches(request.url.scheme, request.url.raw_host, request.url.port):
             return await handler(request)
         token = await self._source.atoken()
-        request.headers["Authorization"] = token.authorization
-        response = await handler(request)
+        response = await self._send(token, request, handler)
+        is_asked = self._asks_for_nonce(response)
         if response.status != 401:
             return response
         if request.body and request.body.consumed:
             self._source.reject(token)
             return response
+        if is_asked:
+            response.release()
+            response = await self._send(token, request, handler)
+            self._asks_for_nonce(response)
+            if response.status != 401:
+                return response
         another = await self._source.areplace(token)
         if another is None:
             return response
         response.release()
-        request.headers["Authorization"] = another.authorization
+        return await self._send(another, request, handler)
+
+    async def _send(self, token: AccessToken, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        request.headers.update(self._source.request_fields(token, request.method, str(request.url)))
         return await handler(request)
+
+    def _asks_for_nonce(self, response: ClientResponse) -> bool:
+        return self._source.asks_for_nonce(
+            str(response.url),
+            response.status,
+            challenge=", ".join(response.headers.getall("WWW-Authenticate", [])),
+            nonce=response.headers.get("DPoP-Nonce"),
+        )
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,8 @@ except ImportError as _missing:
 
 __all__ = ["TokenAuth"]
 
+_MOST_PROOFS = 3  # for a nonce, for a redirect, and for a nonce after that
+
 
 class TokenAuth(httpx2.Auth):
     """Sends a source's token with every request to one API, and to no other origin. Safe to share between clients.
@@ -45,7 +47,12 @@ class TokenAuth(httpx2.Auth):
             yield request
             return
         token = self._source.token()
-        response = yield _with(token, request)
+        response = yield self._with(token, request)
+        for _ in range(_MOST_PROOFS):
+            again = self._with_new_proof(request, response, token)
+            if again is None:
+                break
+            response = yield again
         if not _rejects(response, token):
             return
         if not _may_be_repeated(request, response):
@@ -53,7 +60,7 @@ class TokenAuth(httpx2.Auth):
             return
         another = self._source.replace(token)
         if another is not None:
-            yield _with(another, request)
+            yield self._with(another, request)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """What httpx2's `AsyncClient` runs."""
@@ -61,7 +68,12 @@ class TokenAuth(httpx2.Auth):
             yield request
             return
         token = await self._source.atoken()
-        response = yield _with(token, request)
+        response = yield self._with(token, request)
+        for _ in range(_MOST_PROOFS):
+            again = self._with_new_proof(request, response, token)
+            if again is None:
+                break
+            response = yield again
         if not _rejects(response, token):
             return
         if not _may_be_repeated(request, response):
@@ -69,15 +81,32 @@ class TokenAuth(httpx2.Auth):
             return
         another = await self._source.areplace(token)
         if another is not None:
-            yield _with(another, request)
+            yield self._with(another, request)
 
     def _is_ours(self, request: httpx2.Request) -> bool:
         return self._origin.matches(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
 
+    def _with(self, token: AccessToken, request: httpx2.Request) -> httpx2.Request:
+        request.headers.update(self._source.request_fields(token, request.method, str(request.url)))
+        return request
 
-def _with(token: AccessToken, request: httpx2.Request) -> httpx2.Request:
-    request.headers["Authorization"] = token.authorization
-    return request
+    def _with_new_proof(
+        self, request: httpx2.Request, response: httpx2.Response, token: AccessToken
+    ) -> httpx2.Request | None:
+        """The request to send once more with the same token and another DPoP proof, or None.
+
+        The API asks for a nonce; or httpx2 has followed a redirect, with the fields and so the proof of the request before.
+        """
+        sent = response.request
+        url, fields = str(sent.url), response.headers
+        challenge, nonce = fields.get("WWW-Authenticate"), fields.get("DPoP-Nonce")
+        if not self._is_ours(sent):
+            return None
+        is_asked = self._source.asks_for_nonce(url, response.status_code, challenge=challenge, nonce=nonce)
+        has_old_proof = sent is not request and token.token_type == "DPoP"  # noqa: S105 - no password
+        if not _rejects(response, token) or not (is_asked or has_old_proof):
+            return None
+        return self._with(token, sent) if isinstance(sent.stream, httpx2.ByteStream) else None
 
 
 def _rejects(response: httpx2.Response, token: AccessToken) -> bool:

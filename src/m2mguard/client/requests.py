@@ -44,32 +44,64 @@ class TokenAuth(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """What requests runs on a request before it is sent."""
-        url = urlsplit(request.url or "")
-        if self._origin.matches(url.scheme, url.hostname, url.port):
+        if self._is_ours(request):
             token = self._source.token()
-            request.headers["Authorization"] = token.authorization
+            self._put(token, request)
             request.hooks["response"].append(functools.partial(self._answered, token))
         return request
 
     def _answered(self, token: AccessToken, response: requests.Response, **how: Any) -> requests.Response:
         """What requests runs on each answer, a redirect's and the one it leads to as well. `how` is how it was sent."""
         request = response.request
+        answer = self._repeated(token, response, how)
+        if answer.is_redirect:  # the next request begins as a copy of this one, and must not have its proof
+            request.headers.pop("DPoP", None)
+        return answer
+
+    def _repeated(self, token: AccessToken, response: requests.Response, how: dict[str, Any]) -> requests.Response:
+        request = response.request
         # a redirect elsewhere does not carry our token
-        sent_ours = request.headers.get("Authorization") == token.authorization
+        sent_ours = request.headers.get("Authorization") == token.authorization and self._is_ours(request)
+        asks_for_nonce = sent_ours and self._asks_for_nonce(response)
         if response.status_code != 401 or not sent_ours:
             return response
         if not isinstance(request.body, bytes | str | None):
             self._source.reject(token)
             return response
+        was_redirected = token.token_type == "DPoP" and "DPoP" not in request.headers  # noqa: S105 - no password
+        for _ in range(1 + was_redirected):
+            if not (asks_for_nonce or was_redirected):
+                break
+            response = self._once_more(token, response, how)
+            asks_for_nonce, was_redirected = self._asks_for_nonce(response), False
+            if response.status_code != 401:
+                return response
         another = self._source.replace(token)
-        if another is None:
-            return response
+        return response if another is None else self._once_more(another, response, how)
+
+    def _once_more(self, token: AccessToken, response: requests.Response, how: dict[str, Any]) -> requests.Response:
         _ = response.content  # to its end, so that the connection can be used again
-        repeated = request.copy()
-        repeated.headers["Authorization"] = another.authorization
+        repeated = response.request.copy()
+        self._put(token, repeated)
         answer = response.connection.send(repeated, **how)
         answer.history.append(response)
         return answer
+
+    def _put(self, token: AccessToken, request: requests.PreparedRequest) -> None:
+        request.headers.update(self._source.request_fields(token, request.method or "GET", request.url or ""))
+
+    def _asks_for_nonce(self, response: requests.Response) -> bool:
+        fields = response.headers
+        return self._source.asks_for_nonce(
+            response.request.url or "",
+            response.status_code,
+            challenge=fields.get("WWW-Authenticate"),
+            nonce=fields.get("DPoP-Nonce"),
+        )
+
+    def _is_ours(self, request: requests.PreparedRequest) -> bool:
+        url = urlsplit(request.url or "")
+        return self._origin.matches(url.scheme, url.hostname, url.port)
 
 
 def __dir__() -> list[str]:

@@ -21,7 +21,7 @@ from m2mguard._token.signing import (
     SIGNING_ALGORITHMS,
     PrivateKey,
     SigningAlgorithm,
-    parameter_set_of,
+    public_members,
     rsa_padding,
     sign,
 )
@@ -33,7 +33,6 @@ Segment = Mapping[str, object] | bytes
 """One part of a token before base64url: a JSON object, or raw bytes where the test wants no JSON."""
 
 
-_CURVE_NAMES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 ALGORITHMS: Final = tuple(SIGNING_ALGORITHMS)
 """Every algorithm a `SigningKey` can have: RFC 7518, RFC 8037, the RFC 9864 name Ed25519, and ML-DSA of RFC 9964."""
 
@@ -95,7 +94,7 @@ class SigningKey:
     @classmethod
     def _named(cls, algorithm: str, private_key: PrivateKey, kid: str | None) -> Self:
         if kid is None:
-            kid = thumbprint(_public_members(private_key))
+            kid = thumbprint(public_members(private_key))
         return cls(algorithm=algorithm, private_key=private_key, kid=kid)
 
     def using(self, *, algorithm: str | None = None, kid: str | None = None) -> Self:
@@ -105,7 +104,7 @@ class SigningKey:
     @property
     def public_jwk(self) -> dict[str, object]:
         """The public JWK (RFC 7517) with Logto's members in Logto's order: an RSA key has no `alg`."""
-        members = _public_members(self.private_key)
+        members = public_members(self.private_key)
         jwk: dict[str, object] = {"kty": members.pop("kty"), "use": "sig", "kid": self.kid}
         if not isinstance(self.private_key, rsa.RSAPrivateKey):
             jwk["alg"] = self.algorithm
@@ -173,30 +172,8 @@ def _algorithm(name: str) -> SigningAlgorithm:
     return SIGNING_ALGORITHMS[name]
 
 
-def _public_members(private_key: PrivateKey) -> dict[str, object]:
-    if isinstance(private_key, rsa.RSAPrivateKey):
-        numbers = private_key.public_key().public_numbers()
-        return {"kty": "RSA", "e": _integer(numbers.e), "n": _integer(numbers.n)}
-    if isinstance(private_key, ec.EllipticCurvePrivateKey):
-        point, size = private_key.public_key().public_numbers(), _coordinate_bytes(private_key)
-        return {
-            "kty": "EC",
-            "crv": _CURVE_NAMES[point.curve.name],
-            "x": _integer(point.x, size),
-            "y": _integer(point.y, size),
-        }
-    pub = base64url(private_key.public_key().public_bytes_raw())
-    if isinstance(private_key, MlDsaPrivateKey):
-        return {"kty": "AKP", "alg": parameter_set_of(private_key), "pub": pub}
-    return {"kty": "OKP", "crv": "Ed25519", "x": pub}
-
-
 def _coordinate_bytes(private_key: ec.EllipticCurvePrivateKey) -> int:
     return (private_key.key_size + 7) // 8
-
-
-def _integer(value: int, size: int | None = None) -> str:
-    return base64url(value.to_bytes(size or (value.bit_length() + 7) // 8, "big"))
 
 
 def _json(members: Mapping[str, object]) -> bytes:
