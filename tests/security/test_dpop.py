@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from m2mguard import ConfigurationError, InvalidRequest, InvalidToken, KeysUnavailable, MissingToken, Requirement
+from m2mguard import (
+    ConfigurationError,
+    InvalidRequest,
+    InvalidToken,
+    KeysUnavailable,
+    MissingToken,
+    Requirement,
+    ResourceServer,
+)
 from m2mguard.dpop import Dpop, MemoryReplayStore, ReplayStoreFull, UsedProof
 from m2mguard.errors import AuthError, InvalidDpopProof, UseDpopNonce
 from m2mguard.testing import SigningKey, base64url
@@ -475,3 +483,46 @@ def test_other_algorithms_work_if_they_are_accepted(alg):
     token = mint(bound_to(key))
     assert result(guard(), proof(token, key=key), token=token) == ACCEPTED
     assert result(guard(algorithms=["ES256"]), proof(token, key=key), token=token) == PROOF
+
+
+ENVIRONMENT = {
+    "M2MGUARD_ISSUER": "https://issuer.example",
+    "M2MGUARD_AUDIENCE": API,
+    "M2MGUARD_RESOURCE_URL": API,
+}
+
+
+def from_env(**variables):
+    return ResourceServer.from_env(ENVIRONMENT | {f"M2MGUARD_{name}": value for name, value in variables.items()})
+
+
+def test_the_environment_says_it_all():
+    assert from_env().settings.dpop is None
+    assert from_env(DPOP="accepted").settings.dpop == Dpop()
+    found = from_env(
+        DPOP="required",
+        DPOP_ALGORITHMS="ES256 EdDSA",
+        DPOP_MAX_AGE="30",
+        DPOP_NONCE="true",
+        DPOP_NONCE_KEY=base64url(b"k" * 32),
+        DPOP_NONCE_LIFETIME="120",
+        DPOP_STRIPPED_PREFIX="/shop",
+    ).settings.dpop
+    assert found == Dpop(
+        required=True,
+        algorithms=["ES256", "EdDSA"],
+        max_age=30,
+        nonce=True,
+        nonce_key=b"k" * 32,
+        nonce_lifetime=120,
+        stripped_prefix="/shop",
+    )
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"DPOP": "yes"}, {"DPOP_MAX_AGE": "30"}, {"DPOP": "accepted", "DPOP_NONCE_KEY": "%%%"}, {"DPOP_X": "1"}],
+)
+def test_a_wrong_variable_is_named(variables):
+    with pytest.raises(ConfigurationError, match="M2MGUARD_DPOP"):
+        from_env(**variables)

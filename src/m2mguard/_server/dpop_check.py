@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from m2mguard._token.dpop_proof import GoodProof, KnownKeys, ProofRules, ProvenRequest, check_age, check_proof
 from m2mguard._token.target_uri import RequestPath, target_uri
 from m2mguard.caller import Caller
-from m2mguard.dpop._replay import ReplayStore, ReplayStoreFull, UsedProof
-from m2mguard.dpop._settings import Dpop, Nonces
+from m2mguard.dpop._replay import ReplayStoreFull, UsedProof
+from m2mguard.dpop._settings import Dpop, in_use
 from m2mguard.errors import AnswerableError, ConfigurationError, InvalidDpopProof, KeysUnavailable, UseDpopNonce
 from m2mguard.exemptions import RequestHead
 from m2mguard.paths import WEBSOCKET
@@ -42,14 +42,12 @@ class DpopCheck:
                 'dpop needs resource_url, the URL of this API as its clients know it: resource_url="https://shopping.example". '
                 "Proofs are compared with it, since a Host field is the sender's to choose."
             )
-        assert settings.replay_store is not None and settings.nonce_key is not None  # noqa: S101, PT018 - filled in by Dpop itself
         self.required: bool = settings.required
         self.algorithms: tuple[str, ...] = tuple(settings.algorithms)
         self._rules = ProofRules(
             frozenset(settings.algorithms), origin, settings.stripped_prefix, settings.max_age, leeway_s
         )
-        self._nonces = Nonces(settings.nonce_key, settings.nonce_lifetime) if settings.nonce else None
-        self._store: ReplayStore = settings.replay_store
+        self._nonces, self._store = in_use(settings)
         self._now = clock
         self._known: KnownKeys = {}
 

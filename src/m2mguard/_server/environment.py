@@ -11,7 +11,9 @@ from typing import Any
 
 from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
+from m2mguard._token.base64url import base64url_decode
 from m2mguard._validation import did_you_mean
+from m2mguard.dpop._settings import Dpop
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer, issuer_of_url
 from m2mguard.net._transport import HttpTransport, plain_http_origins
@@ -32,8 +34,28 @@ def _settings(part: str, **readers: Callable[[str], Any]) -> dict[str, _Setting]
     return {name.upper(): _Setting(read=read, part=part, argument=name) for name, read in readers.items()}
 
 
+def _dpop_mode(given: str) -> Dpop:
+    """Read "accepted" or "required". Raises ValueError."""
+    if given.strip() not in ("accepted", "required"):
+        raise ValueError(given)
+    return Dpop(required=given.strip() == "required")
+
+
+def _key_bytes(given: str) -> bytes:
+    """Read a key in base64url, with or without padding. Raises ValueError."""
+    return base64url_decode(given.strip().rstrip("="))
+
+
 _NUMBERS: dict[str, Callable[[str], Any]] = {
     field.name: int if field.type == "int" else float for field in fields(KeyCaching)
+}
+_OF_DPOP: dict[str, Callable[[str], Any]] = {
+    "algorithms": words,
+    "max_age": float,
+    "nonce": switch,
+    "nonce_key": _key_bytes,
+    "nonce_lifetime": float,
+    "stripped_prefix": text,
 }
 SETTINGS: Mapping[str, _Setting] = {
     **_settings(
@@ -55,6 +77,8 @@ SETTINGS: Mapping[str, _Setting] = {
         clock=text,
         monotonic=text,
     ),
+    "DPOP": _Setting(read=_dpop_mode, part="server", argument="dpop"),
+    **{f"DPOP_{name}": setting for name, setting in _settings("dpop", **_OF_DPOP).items()},
     **_settings("logto", logto_endpoint=text),
     **_settings(
         "issuer",
@@ -124,6 +148,12 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Coll
                 f"{prefix}CACHING is given together with single numbers of it; give one or the other."
             )
         arguments["caching"] = KeyCaching(**parts["caching"])
+    if parts["dpop"]:
+        if not isinstance(given.get("DPOP"), str):
+            raise ConfigurationError(
+                f'{prefix}DPOP_... has no effect without {prefix}DPOP: give "accepted" or "required".'
+            )
+        arguments["dpop"] = replace(arguments["dpop"], **parts["dpop"])
     if parts["transport"]:
         if "transport" in arguments:
             raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")

@@ -270,6 +270,11 @@ class TokenSource:
         """
         self._cached.reject(rejected)
 
+    @property
+    def uses_dpop(self) -> bool:
+        """Whether the tokens are bound to a key, so that each request needs `request_fields`."""
+        return self._pool.dpop is not None
+
     def request_fields(self, token: AccessToken, method: str, url: str) -> dict[str, str]:
         """The fields of one request with a token of this source: `Authorization`, and a new `DPoP` proof if the token is bound to a key.
 

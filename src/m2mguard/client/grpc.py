@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from m2mguard.client._errors import TokenRequestError
 from m2mguard.client._token_source import TokenSource
+from m2mguard.errors import ConfigurationError
 
 try:
     import grpc
@@ -23,10 +24,15 @@ class TokenPlugin(grpc.AuthMetadataPlugin):
     Where there is no token, the call fails without being sent; its details say why.
 
     Args:
-        source: gives the tokens.
+        source: gives the tokens; without a `DpopKey`, since a call has no URL that a proof could name.
+
+    Raises:
+        ConfigurationError: the source has a `DpopKey`.
     """
 
     def __init__(self, source: TokenSource) -> None:
+        if source.uses_dpop:
+            raise ConfigurationError("DPoP is for HTTP requests: give gRPC a TokenSource without dpop=.")
         self._source = source
 
     def __call__(self, _context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback) -> None:

@@ -5,7 +5,8 @@ httpx2 glue only: `TokenSource` decides which token to send and whether to retry
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any
 
 from m2mguard.client._access_token import AccessToken
 from m2mguard.client._origin import Origin
@@ -18,6 +19,7 @@ except ImportError as _missing:
 
 __all__ = ["TokenAuth"]
 
+_FIELDS_ARE_SENT = ".send_request_headers.complete"  # the `trace` extension, of HTTP/1.1 and HTTP/2
 _MOST_PROOFS = 3  # for a nonce, for a redirect, and for a nonce after that
 
 
@@ -47,9 +49,9 @@ class TokenAuth(httpx2.Auth):
             yield request
             return
         token = self._source.token()
-        response = yield self._with(token, request)
+        response = yield self._with(token, request, _forgetting)
         for _ in range(_MOST_PROOFS):
-            again = self._with_new_proof(request, response, token)
+            again = self._with_new_proof(request, response, token, _forgetting)
             if again is None:
                 break
             response = yield again
@@ -60,7 +62,7 @@ class TokenAuth(httpx2.Auth):
             return
         another = self._source.replace(token)
         if another is not None:
-            yield self._with(another, request)
+            yield self._with(another, request, _forgetting)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """What httpx2's `AsyncClient` runs."""
@@ -68,9 +70,9 @@ class TokenAuth(httpx2.Auth):
             yield request
             return
         token = await self._source.atoken()
-        response = yield self._with(token, request)
+        response = yield self._with(token, request, _aforgetting)
         for _ in range(_MOST_PROOFS):
-            again = self._with_new_proof(request, response, token)
+            again = self._with_new_proof(request, response, token, _aforgetting)
             if again is None:
                 break
             response = yield again
@@ -81,21 +83,30 @@ class TokenAuth(httpx2.Auth):
             return
         another = await self._source.areplace(token)
         if another is not None:
-            yield self._with(another, request)
+            yield self._with(another, request, _aforgetting)
 
     def _is_ours(self, request: httpx2.Request) -> bool:
         return self._origin.matches(request.url.scheme, request.url.raw_host.decode("ascii"), request.url.port)
 
-    def _with(self, token: AccessToken, request: httpx2.Request) -> httpx2.Request:
-        request.headers.update(self._source.request_fields(token, request.method, str(request.url)))
+    def _with(
+        self, token: AccessToken, request: httpx2.Request, forgetting: Callable[[httpx2.Request], object]
+    ) -> httpx2.Request:
+        fields = self._source.request_fields(token, request.method, str(request.url))
+        request.headers.update(fields)
+        if "DPoP" in fields:
+            request.extensions = {**request.extensions, "trace": forgetting(request)}
         return request
 
     def _with_new_proof(
-        self, request: httpx2.Request, response: httpx2.Response, token: AccessToken
+        self,
+        request: httpx2.Request,
+        response: httpx2.Response,
+        token: AccessToken,
+        forgetting: Callable[[httpx2.Request], object],
     ) -> httpx2.Request | None:
         """The request to send once more with the same token and another DPoP proof, or None.
 
-        The API asks for a nonce; or httpx2 has followed a redirect, with the fields and so the proof of the request before.
+        The API asks for a nonce; or httpx2 has followed a redirect, with the fields of the request before, which had its own proof.
         """
         sent = response.request
         url, fields = str(sent.url), response.headers
@@ -106,7 +117,33 @@ class TokenAuth(httpx2.Auth):
         has_old_proof = sent is not request and token.token_type == "DPoP"  # noqa: S105 - no password
         if not _rejects(response, token) or not (is_asked or has_old_proof):
             return None
-        return self._with(token, sent) if isinstance(sent.stream, httpx2.ByteStream) else None
+        return self._with(token, sent, forgetting) if isinstance(sent.stream, httpx2.ByteStream) else None
+
+
+def _forgetting(request: httpx2.Request) -> Callable[[str, dict[str, Any]], None]:
+    """Removes the proof from a request once its fields are sent: what follows a redirect, maybe to another origin, begins as a copy."""
+    before = request.extensions.get("trace")
+
+    def trace(name: str, info: dict[str, Any]) -> None:
+        if name.endswith(_FIELDS_ARE_SENT):
+            request.headers.pop("DPoP", None)
+        if before is not None:
+            before(name, info)
+
+    return trace
+
+
+def _aforgetting(request: httpx2.Request) -> Callable[[str, dict[str, Any]], Awaitable[None]]:
+    """As `_forgetting`, for an `AsyncClient`."""
+    before = request.extensions.get("trace")
+
+    async def trace(name: str, info: dict[str, Any]) -> None:
+        if name.endswith(_FIELDS_ARE_SENT):
+            request.headers.pop("DPoP", None)
+        if before is not None:
+            await before(name, info)
+
+    return trace
 
 
 def _rejects(response: httpx2.Response, token: AccessToken) -> bool:

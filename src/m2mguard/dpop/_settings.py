@@ -54,6 +54,8 @@ class Dpop:
     nonce_lifetime: float = 300
     stripped_prefix: str = ""
     replay_store: ReplayStore | None = None
+    _nonces: Nonces | None = field(init=False, repr=False, compare=False)
+    _store: ReplayStore = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for setting in ("required", "nonce"):
@@ -75,11 +77,12 @@ class Dpop:
             raise ConfigurationError(
                 "replay_store must have the methods of m2mguard.dpop.ReplayStore: first_use and afirst_use."
             )
-        object.__setattr__(self, "replay_store", store)
+        object.__setattr__(self, "_store", store)
+        key = secrets.token_bytes(_MIN_KEY_BYTES) if self.nonce_key is None else self.nonce_key
+        object.__setattr__(self, "_nonces", Nonces(key, self.nonce_lifetime) if self.nonce else None)
 
     def _check_nonce_key(self) -> None:
         if self.nonce_key is None:
-            object.__setattr__(self, "nonce_key", secrets.token_bytes(_MIN_KEY_BYTES))
             return
         if not isinstance(self.nonce_key, bytes) or len(self.nonce_key) < _MIN_KEY_BYTES:
             raise ConfigurationError(
@@ -129,3 +132,8 @@ class Nonces:
 
     def _of(self, slot: int) -> str:
         return base64url_encode(hmac.digest(self._key, f"m2mguard DPoP nonce {slot}".encode(), hashlib.sha256)[:18])
+
+
+def in_use(settings: Dpop) -> tuple[Nonces | None, ReplayStore]:
+    """The nonces, if they are asked for, and the store."""
+    return settings._nonces, settings._store  # noqa: SLF001 - of this module
