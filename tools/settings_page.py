@@ -13,6 +13,7 @@ from typing import Any
 from m2mguard import Introspection, Issuer, KeyCaching, ResourceServer
 from m2mguard._server.environment import SETTINGS
 from m2mguard.client import TokenSource
+from m2mguard.dpop import Dpop
 from m2mguard.net import HttpTransport
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
@@ -77,6 +78,10 @@ Name the issuer in one of three ways; two of them together are an error.
 | `M2MGUARD_PRESET`, Django `PRESET` | another product, such as `entra:TENANT`: see [other issuers](ISSUERS_PAGE) |
 """
 IN_CODE_ONLY = "\nIn code only: see [opaque tokens](../guides/introspection.md).\n"
+DPOP = """
+Give the object as `dpop=`, or `M2MGUARD_DPOP` as `accepted` or `required`, which is its `required`; the other variables add to that. See
+[DPoP](../guides/dpop.md).
+"""
 FRAMEWORKS = """
 ## Only in a framework
 
@@ -101,6 +106,7 @@ class Section:
 
 SECTIONS = (
     Section(title="The resource server: `ResourceServer`", made_by=ResourceServer, part="server"),
+    Section(title="DPoP: `m2mguard.dpop.Dpop`", made_by=Dpop, part="dpop", before=DPOP),
     Section(title="An issuer: `Issuer`", made_by=Issuer, part="issuer", before=WAYS_TO_NAME_AN_ISSUER),
     Section(title="Opaque tokens: `Introspection`", made_by=Introspection, part="introspection", before=IN_CODE_ONLY),
     Section(title="The key cache: `KeyCaching`", made_by=KeyCaching, part="caching"),
@@ -148,12 +154,13 @@ def argument_meanings(made_by: Callable[..., Any]) -> Mapping[str, str]:
 
 def _names(part: str, argument: str) -> str:
     names = [f"`{argument}`"]
-    setting = SETTINGS.get(argument.upper())
+    name = f"{'DPOP_' * (part == 'dpop')}{argument.upper()}"
+    setting = SETTINGS.get(name)
     if argument in ("issuers", "url"):
         return f"{names[0]}<br>as above" if argument == "url" else f"{names[0]}<br>see [an issuer](#an-issuer-issuer)"
     if setting is not None and setting.part == part:
-        in_text = [] if argument in ONLY_IN_CODE else [f"`M2MGUARD_{argument.upper()}`"]
-        names += [*in_text, f"Django `{argument.upper()}`"]
+        in_text = [] if argument in ONLY_IN_CODE else [f"`M2MGUARD_{name}`"]
+        names += [*in_text, f"Django `{name}`"]
     return "<br>".join(names)
 
 

@@ -36,7 +36,7 @@ class ProofRules(NamedTuple):
     Attributes:
         algorithms: the accepted `alg` values.
         origin: the API's own; its path does not count.
-        prefix: what a proxy takes off the front of paths, or "".
+        prefix: what a proxy removes from the front of paths, or "".
         max_age_s: for how long a proof may be used.
         leeway_s: the difference of the clocks.
     """

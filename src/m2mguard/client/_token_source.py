@@ -278,7 +278,7 @@ class TokenSource:
     def request_fields(self, token: AccessToken, method: str, url: str) -> dict[str, str]:
         """The fields of one request with a token of this source: `Authorization`, and a new `DPoP` proof if the token is bound to a key.
 
-        Call it for each request anew, also for a repeated or redirected one; a server accepts a proof once. Pure CPU. Secrets.
+        Call it for each request, also for a repeated or redirected one; a server accepts a proof once. Pure CPU. Secrets.
 
         Args:
             token: as `token` has returned it.

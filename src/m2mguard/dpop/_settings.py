@@ -38,7 +38,7 @@ class Dpop:
         nonce_key: at least 32 secret bytes, the same in each process that serves this API, for then all know each other's nonces. Default
             None: random ones, for this process and those that are forked from it. The repr leaves it out.
         nonce_lifetime: after how many seconds there is a new nonce, 10 to 86,400, default 300; the one before is accepted as long.
-        stripped_prefix: what a proxy takes off the front of the path before a request gets here, such as "/shop". Default "": nothing.
+        stripped_prefix: what a proxy removes from the front of the path before a request gets here, such as "/shop". Default "": nothing.
             A prefix that the server tells (`root_path`, `SCRIPT_NAME`) counts as part of the path and is not named here.
         replay_store: remembers used proofs. Default None: a `MemoryReplayStore()`.
 
