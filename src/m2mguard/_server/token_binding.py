@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
-from hashlib import sha256
 from typing import Any
 
-from m2mguard._token.confirmation import CERTIFICATE, bound_token
+from m2mguard._token.confirmation import CERTIFICATE, bound_token, thumbprint_of
 from m2mguard.caller import Caller
 from m2mguard.certificates import CertificateReader, UnusableCertificate
 from m2mguard.errors import InvalidToken
@@ -51,7 +49,7 @@ def _read(head: RequestHead, certificate: CertificateReader) -> bytes:
 
 
 def _compare(caller: Caller, der: bytes) -> None:
-    found = urlsafe_b64encode(sha256(der).digest()).rstrip(b"=").decode()
+    found = thumbprint_of(der)
     confirmation: Any = caller.claims["cnf"]  # its form was checked with the other claims
     expected: str = confirmation[CERTIFICATE]
     if not hmac.compare_digest(found, expected):
