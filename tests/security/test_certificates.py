@@ -6,12 +6,16 @@ from urllib.parse import quote
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from m2mguard import ConfigurationError, Issuer, Requirement, ResourceServer, certificates
+from m2mguard._asgi.peer import REPLACED
+from m2mguard._asgi.scope import RequestHead
 from m2mguard._token.confirmation import thumbprint_of
 from m2mguard.errors import InvalidToken
 from m2mguard.events import TokenRefused
 from m2mguard.testing import SHOPPING_API
+from m2mguard.wsgi import Head as WSGIHead
 from tests.client_keys import Certificate
 from tests.refusals import ACCEPTED, outcome_of, refusal_of
 
@@ -181,6 +185,58 @@ def test_envoys_field_of_several_proxies_is_not_used():
         with pytest.raises(certificates.UnusableCertificate):
             certificates.from_envoy()(Head(("x-forwarded-client-cert", value)))
     assert certificates.from_envoy()(Head(("x-forwarded-client-cert", "Hash=a;Subject=b"))) is None
+
+
+def test_what_follows_a_quoted_value_of_envoy_begins_another():
+    with pytest.raises(certificates.UnusableCertificate):
+        certificates.from_envoy()(Head(("x-forwarded-client-cert", f'Hash="a"x;Cert={ESCAPED}')))
+    assert certificates.from_envoy()(Head(("x-forwarded-client-cert", f'Hash="a";Cert={ESCAPED}'))) == der_of(OURS)
+
+
+@pytest.mark.parametrize(("reader", "field"), READERS.values(), ids=READERS)
+def test_fields_that_wsgi_has_joined_are_refused(reader, field):
+    """A client's `X_Client_Cert` and the proxy's `X-Client-Cert` are one variable there, and the client's may be first."""
+    name, value = field
+    variable, own = "HTTP_" + name.upper().replace("-", "_"), value.split(",", 1)[0].split(";Subject")[0]
+
+    def found(text):
+        return reader(WSGIHead({"REMOTE_ADDR": "127.0.0.1", variable: text}))
+
+    assert found(own) == der_of(OURS)
+    for joined in (f"{own},{own}", f"{own},", f",{own}"):
+        with pytest.raises(certificates.UnusableCertificate):
+            found(joined)
+
+
+@pytest.mark.parametrize(
+    ("client", "fields", "peer"),
+    [
+        (("127.0.0.1", 4711), [], "127.0.0.1"),
+        (("127.0.0.1", 4711), [(b"x-forwarded-for", b"192.0.2.1, 127.0.0.1")], "127.0.0.1"),
+        (("::1", 4711), [(b"x-forwarded-for", b"[::1]"), (b"x-forwarded-port", b"443")], "::1"),
+        (None, [(b"x-forwarded-for", b"192.0.2.1")], None),
+        (("", 0), [], None),
+        (("127.0.0.1", 0), [], REPLACED),
+        (("testclient", 0), [], REPLACED),
+        (("127.0.0.1", 4711), [(b"x-forwarded-for", b"127.0.0.1:4711")], REPLACED),
+        (("::1", 4711), [(b"X-Forwarded-For", b"[::1]:4711")], REPLACED),
+        (("127.0.0.1", 4711), [(b"forwarded", b'for="127.0.0.1:4711"')], REPLACED),
+        (("127.0.0.1", 443), [(b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-port", b"443")], REPLACED),
+    ],
+)
+def test_an_address_that_a_field_may_have_chosen_is_no_proxys(client, fields, peer):
+    assert RequestHead({"type": "http", "client": client, "headers": fields}).peer == peer
+    if peer == REPLACED:
+        with pytest.raises(certificates.UnusableCertificate):
+            certificates.from_nginx()(Head(("x-client-cert", ESCAPED), peer=peer))
+
+
+def test_behind_proxyfix_the_address_is_the_connections_own():
+    seen = []
+    app = ProxyFix(lambda environ, _: seen.append(WSGIHead(environ).peer))
+    for field in ({}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}):
+        app({"REMOTE_ADDR": "10.1.2.3", **field}, lambda *_: None)
+    assert seen == ["10.1.2.3", "10.1.2.3"]
 
 
 def test_caddy_writes_an_empty_sequence_without_a_certificate():
