@@ -25,26 +25,28 @@ class Certificate:
     jwk: dict[str, object]
 
     @classmethod
-    def make(cls) -> "Certificate":
+    def make(cls, owner: str = "m2mguard test") -> "Certificate":
         """One with a new key."""
         signing = SigningKey.generate("ES256")
-        certificate = cls.of(signing)
+        certificate = cls.of(signing, owner)
         der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
         chain = [base64.b64encode(der).decode()]
         return cls(certificate=certificate, key=private_pem(signing), jwk={**signing.public_jwk, "x5c": chain})
 
     @staticmethod
-    def of(signing: SigningKey) -> bytes:
-        """The PEM of a certificate of this key, which is its own authority."""
+    def of(signing: SigningKey, owner: str = "m2mguard test") -> bytes:
+        """The PEM of a certificate of this key, which is its own authority: of several, each needs an owner of its own."""
         key = signing.private_key
         assert isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "m2mguard test")])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, owner)])
         now = dt.datetime.now(dt.UTC)
         usage = dict.fromkeys(
             ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign"), False
         )
         usage |= {"digital_signature": True, "key_cert_sign": True, "encipher_only": False, "decipher_only": False}
-        loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        loopback = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+        )
         return (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - A_DAY, now + A_DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)

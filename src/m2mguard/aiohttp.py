@@ -260,7 +260,12 @@ class _Head:
 
     @property
     def peer(self) -> str | None:
-        return self._request.remote
+        """The connection's own, also where a middleware put the client's into `request.remote`."""
+        transport = self._request.transport
+        if transport is None:
+            return "a closed connection"
+        name = transport.get_extra_info("peername")
+        return str(name[0]) if name else None
 
 
 def __dir__() -> list[str]:

@@ -103,7 +103,7 @@ def from_caddy(field: str = "Client-Cert", *, proxies: Collection[str] | str = L
 def from_envoy(field: str = "X-Forwarded-Client-Cert", *, proxies: Collection[str] | str = LOCAL) -> CertificateReader:
     """Read what Envoy writes with `forward_client_cert_details: SANITIZE_SET` and `set_current_client_cert_details: {cert: true}`.
 
-    A field that several proxies have added to is not used. Arguments and errors as `from_nginx`.
+    A field that several proxies have added to is not used. In WSGI no value may have a comma, so do not set `subject: true` there. Arguments and errors as `from_nginx`.
     """
     return _from_field(field, proxies, _forwarded_by_envoy)
 
@@ -113,7 +113,7 @@ def from_traefik(
 ) -> CertificateReader:
     """Read what Traefik writes by its middleware `passTLSClientCert` with `pem: true`; of a chain, the client's own certificate.
 
-    Arguments and errors as `from_nginx`.
+    In WSGI a chain is refused: it is separated by commas, and so are fields that a server joined. Arguments and errors as `from_nginx`.
     """
     return _from_field(field, proxies, _forwarded_by_traefik)
 
@@ -143,7 +143,7 @@ def _from_field(field: str, proxies: Collection[str] | str, decode: Callable[[st
         peer = head.peer
         if networks is not None and not _is_declared(peer, networks):
             raise UnusableCertificate("undeclared_proxy", expected=tuple(map(str, networks)), got=(str(peer),))
-        if len(values) > 1 or len(values[0]) > _MAX_CHARACTERS:
+        if len(values) > 1 or len(values[0]) > _MAX_CHARACTERS or (_is_wsgi(head) and "," in values[0]):
             raise UnusableCertificate("certificate_field")
         try:
             return decode(values[0])
@@ -151,6 +151,11 @@ def _from_field(field: str, proxies: Collection[str] | str, decode: Callable[[st
             raise UnusableCertificate("certificate_field") from None
 
     return read
+
+
+def _is_wsgi(head: RequestHead) -> bool:
+    """Tell whether the fields are in a WSGI environ, where a client's X_Client_Cert and the proxy's X-Client-Cert are joined by a comma."""
+    return getattr(head, "environ", None) is not None
 
 
 def _networks(proxies: object) -> tuple[_Network, ...]:
@@ -204,7 +209,7 @@ def _forwarded_by_envoy(value: str) -> bytes | None:
         if pair[1].lower() == "cert":
             certificates.append(pair[2].strip('"'))
         rest = rest[pair.end() :]
-        if rest[:1] == ",":
+        if rest[:1] not in ("", ";"):
             raise ValueError("several elements, so that one may be the client's own")
         rest = rest[1:]
     if len(certificates) > 1:

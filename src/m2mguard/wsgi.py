@@ -211,8 +211,9 @@ class Head:
 
     @property
     def peer(self) -> str | None:
-        """The server's `REMOTE_ADDR`."""
-        return self._environ.get("REMOTE_ADDR")
+        """The server's `REMOTE_ADDR`, also where Werkzeug's ProxyFix put the client's in its place."""
+        before: dict[str, str] = self._environ.get("werkzeug.proxy_fix.orig") or self._environ
+        return before.get("REMOTE_ADDR")
 
     @property
     def script_name(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from m2mguard._asgi.peer import peer_of
 from m2mguard.paths import WEBSOCKET
 
 Scope = MutableMapping[str, Any]
@@ -50,8 +51,7 @@ class RequestHead:
 
     @property
     def peer(self) -> str | None:
-        client = self._scope.get("client")
-        return client[0] if client else None
+        return peer_of(self._scope)
 
 
 def authorization_fields(scope: Scope) -> list[bytes]:

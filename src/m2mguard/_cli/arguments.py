@@ -100,6 +100,9 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
         "--acr", action="append", default=[], help="a value of acr that the route accepts; may be repeated"
     )
     explain.add_argument(
+        "--certificate", metavar="FILE", help="the PEM file of the certificate with which the request comes (RFC 8705)"
+    )
+    explain.add_argument(
         "--at", type=parse_time, metavar="TIME", help="verify as of this time: ISO 8601, or seconds since 1970"
     )
     explain.add_argument("--json", action="store_true", help="print the same as JSON, for programs")

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from m2mguard._cli import health_command, why_command, why_page
 from m2mguard._cli.arguments import create_parsers
+from m2mguard._cli.certificate_file import read_certificate
 from m2mguard._cli.client_credentials import read_token_request
 from m2mguard._cli.command_setup import collect_settings, read_setup
 from m2mguard._cli.dev.dev_command import run_dev_command
@@ -95,7 +96,8 @@ def _run_explain(command: argparse.ArgumentParser, options: argparse.Namespace, 
         max_age=options.max_age,
         acr=options.acr,
     )
-    found = explain(_read_token(command), settings, requirement, at=options.at)
+    certificate = None if options.certificate is None else read_certificate(options.certificate)
+    found = explain(_read_token(command), settings, requirement, at=options.at, certificate=certificate)
     if options.json:
         output.line(format_explanation_json(found))
     else:

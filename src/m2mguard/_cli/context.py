@@ -75,6 +75,7 @@ class ExplainContext:
         requirement: the requirement of the route.
         now: time of the check, in seconds since the epoch.
         is_now: whether that is the current time; False with `--at`.
+        certificate: with which the request comes, in DER form, or None.
         graph_nonce: whether the header has the nonce of Entra tokens for Microsoft's own APIs.
         clock_offset_s: how many seconds this machine's clock is ahead of the issuer's, or None if nothing was fetched.
     """
@@ -88,6 +89,7 @@ class ExplainContext:
     requirement: Requirement
     now: float
     is_now: bool = True
+    certificate: bytes | None = None
     graph_nonce: bool = False
     clock_offset_s: float | None = None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from m2mguard._cli.advice import Advice, advise_on_refusal
 from m2mguard._cli.advice.not_a_token import advise_on_text
+from m2mguard._cli.certificate_file import NoRequest
 from m2mguard._cli.command_setup import CommandSetup
 from m2mguard._cli.context import ExplainContext, UnverifiedToken, read_token
 from m2mguard._cli.opaque_steps import (
@@ -54,7 +55,14 @@ class Explanation:
     exchanges: tuple[Exchange, ...] = ()
 
 
-def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *, at: float | None) -> Explanation:
+def explain(
+    text: str | bytes,
+    setup: CommandSetup,
+    requirement: Requirement,
+    *,
+    at: float | None,
+    certificate: bytes | None = None,
+) -> Explanation:
     """Verify a token as in a request, now or at another time, and explain the result. Blocks while keys are fetched.
 
     Args:
@@ -62,6 +70,7 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
         setup: the settings.
         requirement: the requirement of the route.
         at: seconds since the epoch, or None for now.
+        certificate: with which the request comes, in DER form, or None.
 
     Raises:
         ConfigurationError: no caller of this server can meet the requirement.
@@ -79,7 +88,8 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
     caller: Caller | None = None
     error: AnswerableError | None = None
     try:
-        caller = server.authenticate([field_value], requirement)
+        reader = None if certificate is None else (lambda _: certificate)
+        caller = server.authenticate([field_value], requirement, head=NoRequest(), certificate=reader)
     except AnswerableError as refused:
         error = refused
     token = read_token(field_value)
@@ -97,6 +107,7 @@ def explain(text: str | bytes, setup: CommandSetup, requirement: Requirement, *,
         requirement=requirement,
         now=now,
         is_now=at is None,
+        certificate=certificate,
         graph_nonce="nonce" in (pasted.header or {}),
         clock_offset_s=measure_clock_offset_s(transport.exchanges),
     )

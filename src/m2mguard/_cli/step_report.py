@@ -31,6 +31,7 @@ _STEP_BY_REASON: Mapping[Reason, str] = {
     "signature": "signature",
     "token_type": "type",
     "claim": "scopes",
+    "certificate": "certificate",
     "audience": "audience",
     "expired": "expiry",
     "not_yet_valid": "start",

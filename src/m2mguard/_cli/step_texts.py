@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from m2mguard._cli.context import ExplainContext
 from m2mguard._formatting import format_duration, format_time, format_value, format_values, join_names, read_number
+from m2mguard._token.confirmation import thumbprint_of
 from m2mguard._token.token_profile import is_logto_machine, sub_is_client_id
 
 
@@ -96,9 +97,15 @@ def _describe_kind(context: ExplainContext) -> str | None:
 
 
 def _describe_binding(context: ExplainContext) -> str:
-    return (
-        "bound to a key (cnf); expected: a bearer token" if "cnf" in _claim_names(context) else "no cnf: a bearer token"
-    )
+    if "cnf" not in _claim_names(context):
+        return "no cnf: a bearer token"
+    return "bound to a key (cnf); expected: a bearer token" if context.certificate is None else "bound to a key (cnf)"
+
+
+def _describe_certificate(context: ExplainContext) -> str | None:
+    if context.certificate is None or "cnf" not in _claim_names(context):
+        return None
+    return f"the certificate's thumbprint is {thumbprint_of(context.certificate)}"
 
 
 def _describe_audience(context: ExplainContext) -> str:
@@ -224,6 +231,7 @@ STEPS: tuple[tuple[str, Callable[[ExplainContext], str | None]], ...] = (
     ("organization", _describe_organization),
     ("token id", _describe_token_id),
     ("machine", _describe_machine),
+    ("certificate", _describe_certificate),
     ("route org", _describe_route_organization),
     ("route app", _describe_route_application),
     ("route sign-in", _describe_route_sign_in),

@@ -110,7 +110,7 @@ class _Example(NamedTuple):
     problem: str | None = None
 
 
-_VERIFIED = ("token_type", "claim", "audience", "expired", "not_yet_valid", *ACCESS)
+_VERIFIED = ("token_type", "claim", "audience", "expired", "not_yet_valid", "certificate", *ACCESS)
 _EXAMPLES = {
     "unknown_issuer": _Example("iss", (_ISSUER,)),
     "algorithm": _Example("alg", ("ES256", "ES384", "ES512", "RS256")),
@@ -120,6 +120,7 @@ _EXAMPLES = {
     "audience": _Example("aud", (_API,), (f"{_API}/",)),
     "expired": _Example("exp", ("after 2026-11-26T09:29:30Z",), ("2026-11-26T08:00:00Z",)),
     "not_yet_valid": _Example("iat", ("until 2026-11-26T09:30:30Z",), ("2026-11-26T09:36:00Z",), "contradiction"),
+    "certificate": _Example(problem="no_certificate"),
     "issuer": _Example("iss", ("https://partner.example/oidc",), (_ISSUER,)),
     "organization": _Example("organization_id", ("org-1",), ("org-2",)),
     "application": _Example(None, ("app-billing",), ("app-orders",)),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 from m2mguard._server.dpop_check import DpopCheck
 from m2mguard._token.bearer import dpop_token
-from m2mguard._token.confirmation import CERTIFICATE, PUBLIC_KEY, bound_token
+from m2mguard._token.confirmation import CERTIFICATE, PUBLIC_KEY, bound_token, thumbprint_of
 from m2mguard.caller import Caller
 from m2mguard.certificates import CertificateReader, UnusableCertificate
 from m2mguard.dpop._replay import UsedProof
@@ -88,6 +86,6 @@ def _read(head: RequestHead, certificate: CertificateReader) -> bytes:
 
 
 def _compare(expected: str, der: bytes) -> None:
-    found = urlsafe_b64encode(sha256(der).digest()).rstrip(b"=").decode()
+    found = thumbprint_of(der)
     if not hmac.compare_digest(found, expected):
         raise InvalidToken("certificate", problem="other_certificate", claim="cnf", expected=(expected,), got=(found,))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from typing import Final
 
 from m2mguard._token.token_profile import Claims
@@ -28,6 +30,11 @@ def check_confirmation(claims: Claims) -> None:
         raise bound_token()
     if not all(isinstance(one, str) and _THUMBPRINT.fullmatch(one) for one in confirmation.values()):
         raise bound_token()
+
+
+def thumbprint_of(certificate: bytes) -> str:
+    """The thumbprint of a certificate in DER form, as `x5t#S256` has it."""
+    return urlsafe_b64encode(sha256(certificate).digest()).rstrip(b"=").decode()
 
 
 def bound_token() -> InvalidToken:

@@ -60,6 +60,7 @@ CauseCode = Literal[
     "scope_as_list",
     "wrong_type",
     "bound",
+    "other_certificate",
     "two_organizations",
     "own_function",
     "audience_spelling",

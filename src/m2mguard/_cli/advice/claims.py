@@ -41,7 +41,13 @@ def advise_on_claim(error: AnswerableError, context: ExplainContext) -> Advice:
                 wrong="token",
                 cause="The issuer bound the token to a key of the caller (cnf, by DPoP or mutual TLS). As a bearer "
                 "token it proves nothing.",
-                cures=(Cure.by_issuer("Switch DPoP or certificate-bound tokens off for this application."),),
+                cures=(
+                    Cure.by_api(
+                        "If it is bound to a certificate (x5t#S256), give the adapter certificate=, which reads it; to see whether a "
+                        "certificate fits, m2mguard explain --certificate FILE."
+                    ),
+                    Cure.by_issuer("Switch DPoP or certificate-bound tokens off for this application."),
+                ),
             )
         case "contradiction":
             return Advice(
@@ -75,6 +81,18 @@ def advise_on_claim(error: AnswerableError, context: ExplainContext) -> Advice:
     if error.problem == "wrong_value":
         return _advise_on_wrong_value(error, context)
     return _advise_on_wrong_type(error, context)
+
+
+def advise_on_certificate(error: AnswerableError, context: ExplainContext) -> Advice:
+    """Advise on a token that is bound to another certificate."""
+    del error, context
+    return Advice(
+        code="other_certificate",
+        wrong="unclear",
+        cause="The issuer bound the token to another certificate than this one. Either the certificate was replaced after the token was "
+        "got, or another application sends it.",
+        cures=(Cure.by_caller("Get a new token with the certificate with which it is then sent."),),
+    )
 
 
 def _advise_on_missing_claim(claims: str, context: ExplainContext) -> Advice:
