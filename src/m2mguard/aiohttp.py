@@ -36,6 +36,7 @@ OnError = Callable[[AnswerableError, web.Request], Answer | None]
 CALLER: Final[web.RequestKey[Caller]] = web.RequestKey("m2mguard.caller", Caller)
 """The key of the application that sent a request: `request[CALLER]`."""
 _CERTIFICATE: Final[web.RequestKey[Any]] = web.RequestKey("m2mguard.certificate", object)
+_NOTES = web.RequestKey("m2mguard.notes", dict[str, object])
 _SERVER: Final[web.RequestKey[ResourceServer]] = web.RequestKey("m2mguard.server", ResourceServer)
 _EXCEPTIONS: Final[dict[int, type[web.HTTPException]]] = {
     400: web.HTTPBadRequest,
@@ -249,6 +250,13 @@ class _Head:
     @property
     def path(self) -> dict[str, Any]:
         return {"path": self._request.path.encode("utf-8", "surrogateescape"), "raw_path": self.raw_path}
+
+    @property
+    def notes(self) -> dict[str, object]:
+        request = self._request
+        if _NOTES not in request:
+            request[_NOTES] = {}
+        return request[_NOTES]
 
     @property
     def fields(self) -> Iterable[tuple[str, str]]:

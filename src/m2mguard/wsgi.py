@@ -222,6 +222,11 @@ class Head:
         return name.encode("latin-1", "replace")
 
     @property
+    def notes(self) -> WSGIEnvironment:
+        """What belongs to this request alone, for what must be remembered of it: a client names nothing in it but `HTTP_...`."""
+        return self._environ
+
+    @property
     def environ(self) -> WSGIEnvironment:
         """Itself, for what only a WSGI server knows."""
         return self._environ

@@ -50,6 +50,11 @@ class RequestHead:
         return query.decode("latin-1")
 
     @property
+    def notes(self) -> Scope:
+        """What belongs to this request alone, for what must be remembered of it: the scope, whose names no client chooses."""
+        return self._scope
+
+    @property
     def peer(self) -> str | None:
         return peer_of(self._scope)
 

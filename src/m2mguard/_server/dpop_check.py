@@ -50,6 +50,7 @@ class DpopCheck:
         self._nonces, self._store = in_use(settings)
         self._now = clock
         self._known: KnownKeys = {}
+        self._note_name = f"m2mguard.dpop.{id(self)}"
 
     def check(self, caller: Caller, thumbprint: str, token: bytes, head: RequestHead) -> UsedProof:
         """Check the proof of a request in all but whether it was used before. Pure CPU.
@@ -75,26 +76,43 @@ class DpopCheck:
         """As `check`, for a request that was accepted before and is still being answered: its proof is used and may be old by now."""
         self._check(thumbprint, token, head)
 
-    def use(self, caller: Caller, proof: UsedProof) -> None:
+    def use(self, caller: Caller, proof: UsedProof, head: RequestHead | None) -> None:
         """Remember that a proof is used. May block, if a store of the user's does.
+
+        A request that is authenticated twice, as by a middleware and a route below it, has used its proof once.
 
         Raises:
             InvalidDpopProof: it was used before.
             KeysUnavailable: that cannot be told.
         """
+        if self._is_noted(proof, head):
+            return
         try:
             is_first = self._store.first_use(proof)
         except Exception as error:  # noqa: BLE001 - whatever a store raises: it cannot be told
             raise _untold(error, caller) from None
         _check_first(is_first, caller)
+        self._note(proof, head)
 
-    async def ause(self, caller: Caller, proof: UsedProof) -> None:
+    async def ause(self, caller: Caller, proof: UsedProof, head: RequestHead | None) -> None:
         """As `use`, awaiting instead of blocking."""
+        if self._is_noted(proof, head):
+            return
         try:
             is_first = await self._store.afirst_use(proof)
         except Exception as error:  # noqa: BLE001 - as above
             raise _untold(error, caller) from None
         _check_first(is_first, caller)
+        self._note(proof, head)
+
+    def _is_noted(self, proof: UsedProof, head: RequestHead | None) -> bool:
+        notes = getattr(head, "notes", None)
+        return notes is not None and notes.get(self._note_name) == proof.token_id
+
+    def _note(self, proof: UsedProof, head: RequestHead | None) -> None:
+        notes = getattr(head, "notes", None)
+        if notes is not None:
+            notes[self._note_name] = proof.token_id
 
     def _check(self, thumbprint: str, token: bytes, head: RequestHead) -> GoodProof:
         if len(self._known) >= MAX_KNOWN_KEYS:

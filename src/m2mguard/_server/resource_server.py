@@ -391,7 +391,7 @@ class ResourceServer:
             if sender is not None and ("cnf" in caller.claims or self._dpop is not None):
                 proof = check_binding(caller, sender, self._dpop)
                 if proof is not None and self._dpop is not None:
-                    self._dpop.use(caller, proof)
+                    self._dpop.use(caller, proof, sender.head)
             self._check(caller, requirement, request)
         except AnswerableError as error:
             self._report(error, route, sender)
@@ -413,7 +413,7 @@ class ResourceServer:
             if sender is not None and ("cnf" in caller.claims or self._dpop is not None):
                 proof = check_binding(caller, sender, self._dpop)
                 if proof is not None and self._dpop is not None:
-                    await self._dpop.ause(caller, proof)
+                    await self._dpop.ause(caller, proof, sender.head)
             self._check(caller, requirement, request)
         except AnswerableError as error:
             self._report(error, route, sender)
