@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import pytest
+from aiohttp import web
 from django.http import HttpResponse
 from fastapi import APIRouter, Depends, FastAPI
 from flask import Blueprint, Flask
@@ -31,7 +32,6 @@ from tests.adapters.test_certificates import (
     hello,
     under_aiohttp,
     under_django,
-    web,
 )
 from tests.dpop_proofs import bound_to, dpop_proof
 

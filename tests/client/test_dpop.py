@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,8 +38,8 @@ class Endpoint:
         return Response(status=status, headers=fields, body=json.dumps(content).encode())
 
 
-GRANT = (200, {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 60}, {})
-NONCE = (400, {"error": "use_dpop_nonce"}, {"dpop-nonce": "nonce-1"})
+GRANT: Any = (200, {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 60}, {})
+NONCE: Any = (400, {"error": "use_dpop_nonce"}, {"dpop-nonce": "nonce-1"})
 
 
 def source_with(*answers, dpop=None, **more):
@@ -206,3 +207,25 @@ def test_the_key_is_nowhere_to_be_seen(caplog):
         assert secret not in shown
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(DpopKey())
+
+
+def from_env(**variables):
+    named = {"ISSUER": "https://issuer.example", "ID": "app-orders", "SECRET": "secret", **variables}
+    return TokenSource.from_env({f"M2MGUARD_CLIENT_{name}": value for name, value in named.items()})
+
+
+def test_the_environment_may_ask_for_it(tmp_path):
+    key = SigningKey.generate("ES256")
+    file = tmp_path / "key.pem"
+    file.write_bytes(private_pem(key))
+    assert not from_env().uses_dpop
+    assert not from_env(DPOP="false").uses_dpop
+    assert from_env(DPOP="true").uses_dpop
+    source = from_env(DPOP_KEY_FILE=str(file))
+    assert header_of(source.request_fields(TOKEN, "GET", API)["DPoP"])["jwk"] == jwk_of(key)
+    with pytest.raises(ConfigurationError, match="contradicts"):
+        from_env(DPOP="false", DPOP_KEY_FILE=str(file))
+    with pytest.raises(ConfigurationError, match="cannot be given with M2MGUARD_CLIENT_LOGTO_ENDPOINT"):
+        TokenSource.from_env(
+            {"M2MGUARD_CLIENT_LOGTO_ENDPOINT": "https://tenant.logto.app", "M2MGUARD_CLIENT_DPOP": "true"}
+        )

@@ -16,6 +16,7 @@ from m2mguard._authentication.mutual_tls import MutualTls
 from m2mguard._authentication.private_key import PrivateKeyJwt
 from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
 from m2mguard._validation import did_you_mean
+from m2mguard.client._dpop import DpopKey
 from m2mguard.errors import ConfigurationError
 from m2mguard.net._credential_files import read_credential_file
 
@@ -40,6 +41,8 @@ READERS: Mapping[str, Callable[[str], Any]] = {
     "ORGANIZATION_ID": text,
     "PARAMETERS": json_object,
     "MISSING_SCOPE": text,
+    "DPOP": switch,
+    "DPOP_KEY_FILE": text,
     "TIMEOUT": float,
     "ALLOW_HTTP": switch,
 }
@@ -62,6 +65,8 @@ _NOT_FOR_LOGTO = frozenset(
         "TLS_CERTIFICATE_FILE",
         "PARAMETERS",
         "MISSING_SCOPE",
+        "DPOP",
+        "DPOP_KEY_FILE",
     )
 )
 _SAME_NAME = (
@@ -101,6 +106,8 @@ def source_arguments(environ: Mapping[str, str], overrides: Mapping[str, Any]) -
     arguments = {name.lower(): given[name] for name in _SAME_NAME if name in given}
     if "ID" in given:
         arguments["client_id"] = given["ID"]
+    if "DPOP_KEY_FILE" in given or given.get("DPOP"):
+        arguments["dpop"] = DpopKey(given.get("DPOP_KEY_FILE"))
     way = overrides.keys() & {"client_secret", "authentication"}
     arguments |= ({} if way else _proof(given)) | dict(overrides)
     names_issuer = arguments.keys() & {"issuer", "logto_endpoint", "token_endpoint"}
@@ -127,6 +134,8 @@ def _check(given: Mapping[str, Any]) -> None:
                 f"{', '.join(needless)} cannot be given with {PREFIX}LOGTO_ENDPOINT: Logto takes a secret, {PREFIX}SECRET or "
                 f"{PREFIX}SECRET_FILE, by its own rules."
             )
+    if "DPOP_KEY_FILE" in given and given.get("DPOP") is False:
+        raise ConfigurationError(f"{PREFIX}DPOP_KEY_FILE contradicts {PREFIX}DPOP=false; give one of them.")
     for detail, owners in _DETAILS.items():
         if detail in given and not given.keys() & set(owners):
             needed = " or ".join(f"{PREFIX}{owner}" for owner in owners)

@@ -17,6 +17,7 @@ from m2mguard._authentication.private_key import PrivateKeyJwt
 from m2mguard._authentication.secret import SecretMethod
 from m2mguard._clocks import Clock
 from m2mguard._validation import one_or_more, strings, text
+from m2mguard.client._dpop import DpopKey
 from m2mguard.client._token_source import TokenSource
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
@@ -35,6 +36,7 @@ class SourceOptions(TypedDict, total=False):
     client_secret: str | Callable[[], str] | None
     authentication: ClientAuthentication | None
     client_authentication: SecretMethod
+    dpop: DpopKey | None
     timeout: float
     allow_http: bool
     transport: Transport | None
