@@ -15,9 +15,11 @@ from starlette.routing import Route, WebSocketRoute
 from m2mguard import Requirement, ResourceServer
 from m2mguard._asgi import streams
 from m2mguard.asgi import BearerAuthMiddleware
+from m2mguard.dpop import Dpop
 from m2mguard.events import TokenRefused
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.commands import free_port
+from tests.dpop_proofs import bound_to, dpop_proof
 from tests.manual_clock import ManualClock
 
 
@@ -92,6 +94,24 @@ def streaming(media_type, then=anyio.sleep_forever):
 async def accept_forever(scope, receive, send):
     await send({"type": "websocket.accept"})
     await receive()
+
+
+async def test_a_stream_does_not_end_with_its_dpop_proof(issuer, clock):
+    """The proof that opened it is used and soon too old; the token is still good."""
+    url = "https://shopping.example"
+    server = ResourceServer(issuer.trusted, audience=SHOPPING_API, clock=clock, resource_url=url, dpop=Dpop())
+    connection = Connection(server, issuer, claims=bound_to())
+    token = connection.scope["headers"][0][1].decode().removeprefix("Bearer ")
+    proof = dpop_proof(token, f"{url}/", clock())
+    connection.scope["headers"] = [(b"authorization", f"DPoP {token}".encode()), (b"dpop", proof.encode())]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(connection.run, streaming(b"text/event-stream"))
+        await connection.has_sent(2)
+        clock.advance(1_800)
+        await anyio.sleep(0.2)
+        assert len(connection.sent) == 2
+        clock.advance(1_830)
+    assert connection.is_complete
 
 
 @pytest.mark.parametrize(
