@@ -19,7 +19,7 @@ from m2mguard import (
 )
 from m2mguard.dpop import Dpop, MemoryReplayStore, ReplayStoreFull, UsedProof
 from m2mguard.errors import AuthError, InvalidDpopProof, UseDpopNonce
-from m2mguard.testing import SigningKey, base64url
+from m2mguard.testing import SigningKey, base64url, calling_as, fake_caller
 from tests.dpop_proofs import KEY, OTHER_KEY, bound_to, dpop_proof, jwk_of
 from tests.manual_clock import ManualClock
 from tests.security.forge import ACCEPTED, NOW, mint, outcome, server
@@ -526,3 +526,11 @@ def test_the_environment_says_it_all():
 def test_a_wrong_variable_is_named(variables):
     with pytest.raises(ConfigurationError, match="M2MGUARD_DPOP"):
         from_env(**variables)
+
+
+def test_a_block_of_calling_as_needs_no_proof():
+    api = guard(required=True)
+    with calling_as(api, fake_caller("app-orders")):
+        assert api.authenticate([], head=Head()).app_id == "app-orders"
+    with pytest.raises(MissingToken):
+        api.authenticate([], head=Head())

@@ -156,7 +156,9 @@ class ResourceServer:
             resource_metadata_url=resource_metadata_url,
             **with_dpop,
         )
-        self._verifier = Verifier(self._trusted, max_cached=verdict_cache_size, runtime=self._runtime)
+        self._verifier = Verifier(
+            self._trusted, max_cached=verdict_cache_size, runtime=self._runtime, accepts_dpop=dpop is not None
+        )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ResourceServer:
@@ -260,7 +262,7 @@ class ResourceServer:
             InvalidToken, InsufficientScope, InsufficientUserAuthentication, KeysUnavailable, ConfigurationError: as `verify`.
         """
         sender = Sender(headers, head, certificate, is_open)
-        return self._accept(self._authenticate, headers, requirement, request, route, sender)
+        return self._accept(self._verifier.authenticate, headers, requirement, request, route, sender)
 
     async def aauthenticate(
         self,
@@ -275,7 +277,7 @@ class ResourceServer:
     ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
         sender = Sender(headers, head, certificate, is_open)
-        return await self._accept_async(self._authenticate, headers, requirement, request, route, sender)
+        return await self._accept_async(self._verifier.authenticate, headers, requirement, request, route, sender)
 
     def authorize(
         self,
@@ -442,9 +444,6 @@ class ResourceServer:
         except AuthError as error:
             error.app_id, error.issuer = caller.app_id, caller.issuer
             raise
-
-    def _authenticate(self, headers: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
-        return self._verifier.authenticate(headers, accepts_dpop=self._dpop is not None)
 
     def _report(self, error: AnswerableError, route: Route | None, sender: Sender | None) -> None:
         if self._dpop is not None and sender is not None and is_dpop(sender.fields):

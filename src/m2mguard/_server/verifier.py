@@ -51,6 +51,7 @@ class Verifier:
         trusted: whose tokens are accepted, by issuer URL.
         max_cached: how many good tokens are kept in the cache, 0 for none.
         runtime: the clocks, and the reporter, which is told of accepted tokens if somebody listens.
+        accepts_dpop: whether a token may come with the scheme DPoP, default False. Its proof is checked elsewhere (`dpop_check`).
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class Verifier:
         *,
         max_cached: int,
         runtime: Runtime,
+        accepts_dpop: bool = False,
     ) -> None:
         self._trusted = trusted
         self._introspector = next((one.introspector for one in trusted.values() if one.introspector is not None), None)
         self._max_cached = max_cached
+        self._accepts_dpop = accepts_dpop
         self._now = runtime.clocks.wall
         self._ages = runtime.clocks.ages
         self._reporter = runtime.reporter
@@ -82,7 +85,7 @@ class Verifier:
         """How many tokens are cached, and how many look-ups found one."""
         return VerdictHealth(remembered=len(self._cache), hits=self._hits, misses=self._misses)
 
-    def authenticate(self, fields: Sequence[str | bytes], *, accepts_dpop: bool = False) -> Caller | Resumable[Caller]:
+    def authenticate(self, fields: Sequence[str | bytes]) -> Caller | Resumable[Caller]:
         """As `verify`, for the values of a request's Authorization fields, with the scheme Bearer or, if accepted, DPoP.
 
         Raises:
@@ -90,7 +93,7 @@ class Verifier:
         """
         credential = plain_credential(fields)
         if credential is None:
-            token = dpop_token(fields) if accepts_dpop else None
+            token = dpop_token(fields) if self._accepts_dpop else None
             return self._verify(bearer_token(fields) if token is None else token)
         return self._verify(credential, unchecked=fields)
 

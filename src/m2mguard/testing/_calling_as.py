@@ -110,7 +110,7 @@ def calling_as(target: object, caller: Caller) -> Iterator[Caller]:
         for server in servers:
             issuers = tuple(_NeverAsked(url=issuer.url) for issuer in server.settings.issuers)
             verifier = _AlwaysThisCaller(server, _as_seen_by(server, caller))
-            replaced.enter_context(replacing(server, {"_verifier": verifier, "_issuers": issuers}))
+            replaced.enter_context(replacing(server, {"_verifier": verifier, "_issuers": issuers, "_dpop": None}))
         yield _as_seen_by(servers[0], caller)
 
 
