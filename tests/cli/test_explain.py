@@ -492,6 +492,7 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
         node
         for folder in ("_token", "_server", "_keys", "_introspection")
         for file in (package / folder).glob("*.py")
+        if file.stem != "dpop_check"  # a proof is part of a request, and `explain` is given a token
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) in errors
     ]

@@ -44,6 +44,9 @@ def test_each_event_is_explained(run, name):
             (
                 *get_args(c.MissingTokenReason),
                 *get_args(c.InvalidTokenReason),
+                "dpop_proof",
+                "dpop_nonce",
+                "dpop_replayed",
                 *get_args(c.InsufficientUserAuthenticationReason),
             ),
         ),
