@@ -103,7 +103,8 @@ def from_caddy(field: str = "Client-Cert", *, proxies: Collection[str] | str = L
 def from_envoy(field: str = "X-Forwarded-Client-Cert", *, proxies: Collection[str] | str = LOCAL) -> CertificateReader:
     """Read what Envoy writes with `forward_client_cert_details: SANITIZE_SET` and `set_current_client_cert_details: {cert: true}`.
 
-    A field that several proxies have added to is not used. In WSGI no value may have a comma, so do not set `subject: true` there. Arguments and errors as `from_nginx`.
+    A field that several proxies have added to is not used. In WSGI no value may have a comma, so do not set `subject: true`
+    there. Arguments and errors as `from_nginx`.
     """
     return _from_field(field, proxies, _forwarded_by_envoy)
 
