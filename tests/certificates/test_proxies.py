@@ -95,8 +95,8 @@ def running_proxy(name: str, files: Path, folder: Path, api: str) -> Iterator[st
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{api_port}")
         file.write_text(text.replace("port_value: 8000", f"port_value: {api_port}"))
     assert whole.count(proxy.listens) == 1
-    for file in ("server.pem", "server.key", "clients.pem"):
-        shutil.copy(files / file, folder)
+    for certificate in ("server.pem", "server.key", "clients.pem"):
+        shutil.copy(files / certificate, folder)
     command = [program, *(argument.replace("{folder}", str(folder)) for argument in proxy.command[1:])]
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "CADDY_ADMIN": f"127.0.0.1:{free_port()}"}
     url = f"https://localhost:{port}"  # Caddy asks for the name in the handshake, too, and addresses are not in it
@@ -169,5 +169,5 @@ def test_an_address_from_x_forwarded_for_is_no_declared_proxys(forwarded, issuer
     assert status(certificates.LOCAL, proxy_headers=True) == 401
     assert status(certificates.LOCAL, proxy_headers=False) == (
         401 if ":" in forwarded else 200
-    )  # a port hides whose it is
+    )  # it may be a replaced one
     assert status("any", proxy_headers=True) == 200
