@@ -1,9 +1,9 @@
 """Readers of a client's certificate, for tokens that are bound to one (RFC 8705): `certificate=certificates.from_nginx("X-Client-Cert")`.
 
 The server that ends TLS has checked that the client holds the certificate's key, and passes the certificate on in a field. Each reader
-believes that field from a declared proxy only, and knows how its proxy writes it. The proxy must replace the field whenever a client sends one; the
-guide Certificate-bound tokens shows how each does. Of the certificate nothing but its bytes counts: whose it is, and until when it is
-valid, is the matter of TLS (RFC 8705 section 3).
+believes that field from a declared proxy only, and knows how its proxy writes it. The proxy must replace the field whenever a client
+sends one; the guide Certificate-bound tokens shows how each does. Of the certificate nothing but its bytes counts: whose it is, and
+until when it is valid, is the matter of TLS (RFC 8705 section 3).
 
 A reader is called for a token that is bound to a certificate, and for no other. Immutable, safe to share between threads; nothing blocks.
 """
