@@ -36,7 +36,11 @@ SLOW_FOLDERS = {
 }
 STARTING = ("subprocess", "running", "running_command")  # names in a module that starts processes
 SLOW_FIXTURES = {"pytester", "serve", "served"}
-MAY_BE_SKIPPED = "tests/security/test_vectors.py"  # if the vectors are not available
+MAY_BE_SKIPPED = (
+    "tests/security/test_vectors.py",  # if the vectors are not available
+    "tests/certificates/test_proxies.py",  # if HAProxy or nginx is not installed
+    "tests/interop/test_certificate_bound_tokens.py",
+)
 
 
 class NamedTests:
@@ -135,15 +139,23 @@ def serve(no_thread_remains: None) -> Iterator[Callable[[Any], str]]:
 
 @contextlib.contextmanager
 def under_uvicorn(
-    app: Any = None, *, build: Callable[[str], Any] | None = None, ws: str = "none", max_head_bytes: int = 16_384
+    app: Any = None,
+    *,
+    build: Callable[[str], Any] | None = None,
+    ws: str = "none",
+    max_head_bytes: int = 16_384,
+    **more: Any,
 ) -> Iterator[str]:
-    """Serve an ASGI app on loopback inside the block, or the one that `build` makes for the URL. `serve` does it for one test."""
+    """Serve an ASGI app on loopback inside the block, or the one that `build` makes for the URL. `serve` does it for one test.
+
+    `more` are further settings of uvicorn.
+    """
     # The socket listens before the server runs, so the first request waits in its queue and no test has to poll.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
         url = f"http://{host}:{port}"
         app = app if build is None else build(url)
-        config = uvicorn.Config(app, log_level="warning", ws=ws, h11_max_incomplete_event_size=max_head_bytes)
+        config = uvicorn.Config(app, log_level="warning", ws=ws, h11_max_incomplete_event_size=max_head_bytes, **more)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="uvicorn")
         thread.start()

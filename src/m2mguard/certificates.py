@@ -1,9 +1,9 @@
 """Readers of a client's certificate, for tokens that are bound to one (RFC 8705): `certificate=certificates.from_nginx("X-Client-Cert")`.
 
-Whoever ends TLS has checked that the client holds the certificate's key, and passes the certificate on in a field. Each reader believes
-that field from a declared proxy only, and knows how its proxy writes it. The proxy must replace the field whenever a client sends one; the
-guide Certificate-bound tokens shows how each does. Of the certificate nothing but its bytes counts: whose it is, and until when it is
-valid, is the matter of TLS (RFC 8705 section 3).
+The server that ends TLS has checked that the client holds the certificate's key, and passes the certificate on in a field. Each reader
+believes that field from a declared proxy only, and knows how its proxy writes it. The proxy must replace the field whenever a client
+sends one; the guide Certificate-bound tokens shows how each does. Of the certificate nothing but its bytes counts: whose it is, and
+until when it is valid, is the matter of TLS (RFC 8705 section 3).
 
 A reader is called for a token that is bound to a certificate, and for no other. Immutable, safe to share between threads; nothing blocks.
 """
@@ -103,7 +103,8 @@ def from_caddy(field: str = "Client-Cert", *, proxies: Collection[str] | str = L
 def from_envoy(field: str = "X-Forwarded-Client-Cert", *, proxies: Collection[str] | str = LOCAL) -> CertificateReader:
     """Read what Envoy writes with `forward_client_cert_details: SANITIZE_SET` and `set_current_client_cert_details: {cert: true}`.
 
-    A field that several proxies have added to is not used. In WSGI no value may have a comma, so do not set `subject: true` there. Arguments and errors as `from_nginx`.
+    A field that several proxies have added to is not used. In WSGI no value may have a comma, so do not set `subject: true`
+    there. Arguments and errors as `from_nginx`.
     """
     return _from_field(field, proxies, _forwarded_by_envoy)
 

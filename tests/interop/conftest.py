@@ -70,6 +70,8 @@ def oidc_provider() -> Iterator[OidcProvider]:
     clients.append(
         {"client_id": "certificate", "token_endpoint_auth_method": method, "jwks": {"keys": [certificate.jwk]}}
     )
+    bound = {"tls_client_certificate_bound_access_tokens": True}
+    clients.append(clients[-1] | bound | {"client_id": "certificate-bound"})
     platform = SigningKey.generate("ES256")
     given = {
         "platform": {"keys": [platform.public_jwk]},

@@ -87,6 +87,7 @@ const provider = new Provider(issuer, {
     mTLS: {
       enabled: true,
       selfSignedTlsClientAuth: true,
+      certificateBoundAccessTokens: true,
       getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.(),
     },
     resourceIndicators: {

@@ -15,8 +15,8 @@ InvalidRequestReason = Literal["several_credentials", "credential_grammar"]
 
 InvalidTokenReason = Literal[
     "malformed", "unknown_issuer", "algorithm", "unknown_key", "signature",
-    "token_type", "claim", "audience", "expired", "not_yet_valid", "inactive",
-    "certificate",
+    "token_type", "claim", "audience", "expired", "not_yet_valid", "certificate",
+    "inactive",
 ]  # fmt: skip
 """Every `reason` of an `InvalidToken`: 401 `invalid_token`."""
 

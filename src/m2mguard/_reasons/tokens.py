@@ -210,7 +210,8 @@ TOKENS = table(
             "no_certificate": "the request came without a client certificate, and the token is bound to one (cnf)",
             "other_certificate": "the token is bound to another certificate (cnf) than the one with which the request came",
             "certificate_field": "the field with the client certificate cannot be read: it is there twice, or in another form",
-            "undeclared_proxy": "the field with the client certificate came from an address that is none of the declared proxies",
+            "undeclared_proxy": "the field with the client certificate came from an address that is none of the declared proxies: "
+            "declare it by proxies=, and let the server not replace it by that of X-Forwarded-For (uvicorn --no-proxy-headers)",
             "certificate_failed": "the function certificate failed",
         },
         meaning=(
