@@ -10,6 +10,7 @@ from m2mguard import (
     Event,
     Health,
     InsufficientScope,
+    Introspection,
     InvalidToken,
     Issuer,
     KeyCaching,
@@ -19,6 +20,7 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
+from m2mguard.client import ClientSecret
 from m2mguard.errors import InsufficientScopeReason, InvalidTokenReason
 from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
 
@@ -48,6 +50,8 @@ server = ResourceServer(
     transport=Canned(),
     on_event=seen,
 )
+introspection = Introspection(client_id="shopping-api", authentication=ClientSecret("secret"), ttl=30, jwt=True)
+assert_type(Issuer(url="https://issuer.example", introspection=introspection).introspection, Introspection | None)
 default_transport: Transport = HttpTransport(connect_timeout=1, http_origins=["http://logto:3001"])
 assert_type(TransportError("one sentence").code, TransportProblem)
 version: str = __version__

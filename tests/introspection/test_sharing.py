@@ -12,6 +12,7 @@ from m2mguard._introspection import introspector as module
 from m2mguard._introspection.verdicts import MAX_REFUSALS, RememberedAnswers
 from m2mguard.events import IntrospectionFailed, TokenAccepted
 from m2mguard.net._flight import CannotStart
+from m2mguard.testing import faults
 from tests.held_flight import HeldFlight
 
 
@@ -60,6 +61,24 @@ async def test_a_cancelled_caller_ends_its_own_wait_only(api, issuer):
             gate.release()
     assert [caller.app_id for caller in callers] == ["app-orders"]
     assert issuer.count("introspection") == 1
+
+
+@pytest.mark.parametrize("fault", [None, faults.status(500)], ids=["found", "not found"])
+def test_many_new_tokens_find_the_endpoint_by_one_request(make_api, issuer, fault):
+    api = make_api(introspection={"endpoint": None})
+    tokens = [issuer.mint_opaque() for _ in range(10)]
+    if fault is not None:
+        issuer.misbehave("discovery", fault)
+    with issuer.hold("discovery") as gate, ThreadPoolExecutor(10) as pool:
+        calls = [pool.submit(api.verify, token) for token in tokens]
+        gate.wait_for(1)
+        while api.health().issuers[0].introspection.in_flight < 10:
+            assert not any(call.done() for call in calls)
+        gate.release()
+        outcomes = {getattr(call.exception(), "problem", None) for call in calls}
+    assert outcomes == {None if fault is None else "metadata_status"}
+    # a question that begins to look when the first has found the endpoint, or not, asks for itself where it was not found
+    assert issuer.count("discovery") == 1 or fault is not None
 
 
 @pytest.mark.parametrize(("ttl", "lifetime", "until"), [(60, 600, 60), (60, 20, 20), (300, 600, 300), (0, 600, 0)])
