@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from m2mguard._authentication.mutual_tls import MutualTls
 from m2mguard._authentication.proof import Client, ProofUnavailable
 from m2mguard._introspection.answer import JSON, SIGNED, Members, active_members, document_of, members_of
 from m2mguard._introspection.endpoint_search import EndpointSearch, cannot_be_asked
@@ -48,12 +47,8 @@ class Asker:
     def __post_init__(self) -> None:
         ours = self.settings
         object.__setattr__(self, "_client", Client(client_id=ours.client_id, authentication=ours.authentication))
-        endpoint = Endpoint(
-            self.issuer,
-            "introspection_endpoint",
-            configured=ours.endpoint,
-            mutual_tls=isinstance(ours.authentication, MutualTls),
-        )
+        # never the one for certificates, which may have another origin: what is sent there is a token (RFC 8705 section 5)
+        endpoint = Endpoint(self.issuer, "introspection_endpoint", configured=ours.endpoint)
         object.__setattr__(self, "_endpoint", EndpointSearch(endpoint))
 
     def after_fork(self) -> None:
