@@ -241,6 +241,35 @@ def test_a_question_that_hangs_is_given_up(make_api, issuer, clock, events, monk
     next(introspector.verify(b"a-third", b"third"))
 
 
+def test_a_question_that_ends_at_the_last_moment_counts(make_api, issuer, monkeypatch):
+    monkeypatch.setattr(module, "Flight", HeldFlight)
+    introspector = make_api()._verifier._introspector
+    work = introspector.verify(issuer.mint_opaque().encode(), b"digest")
+    next(work).flight.run()
+    with pytest.raises(StopIteration) as ended:
+        work.send(False)  # the waiter's time was over
+    assert ended.value.value.app_id == "app-orders"
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_an_answer_that_comes_between_look_up_and_question_is_used(api, issuer, monkeypatch, is_good):
+    introspector, token = api._verifier._introspector, issuer.mint_opaque() if is_good else "invented"
+
+    def verify():
+        try:
+            return api.verify(token).app_id
+        except InvalidToken as error:
+            return error.reason
+
+    def another_caller_is_answered() -> None:
+        monkeypatch.undo()
+        verify()
+
+    monkeypatch.setattr(introspector, "_give_up_overdue", another_caller_is_answered)
+    assert verify() == ("app-orders" if is_good else "inactive")
+    assert issuer.count("introspection") == 1
+
+
 def test_no_thread_for_a_question_is_an_outage(api, issuer, monkeypatch):
     def no_thread(self) -> None:
         self.finish()
