@@ -26,6 +26,24 @@ def test_200_threads_make_one_request(api, issuer):
     assert issuer.count("introspection") == 1
 
 
+def test_those_who_wait_for_one_refusal_get_an_error_each(api, issuer):
+    with issuer.hold("introspection") as gate, ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(api.verify, "invented") for _ in range(3)]
+        gate.wait_for(1)
+        gate.release()
+        errors = [call.exception() for call in calls]
+    assert {error.reason for error in errors} == {"inactive"}
+    assert len({id(error) for error in errors}) == 3
+
+
+def test_the_remembered_refusal_is_nobodys_error(api, issuer):
+    with pytest.raises(InvalidToken) as refused:
+        api.verify("invented")
+    [(_, kept)] = api._verifier._introspector._answers._refused.values()
+    assert kept is not refused.value
+    assert (kept.__traceback__, kept.__context__) == (None, None)
+
+
 async def test_200_tasks_make_one_request_and_the_loop_goes_on(api, issuer):
     token, callers = issuer.mint_opaque(), []
 
