@@ -25,7 +25,7 @@ test: $(VENV)/test.filled  ## Run every test, the documentation's examples too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 quick: $(VENV)/test.filled  ## Run the tests of the core, without processes and frameworks, in less than a minute
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(addprefix tests/,token keys security net presets) tests/test_*.py
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" $(addprefix tests/,token keys security net presets introspection) tests/test_*.py
 
 check: $(VENV)/check.filled  ## Lint, format check, words, types (ours and those our users see), import contracts
 	$(BIN)/ruff check

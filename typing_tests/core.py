@@ -11,6 +11,7 @@ from m2mguard import (
     Health,
     InsufficientScope,
     InsufficientUserAuthentication,
+    Introspection,
     InvalidToken,
     Issuer,
     KeyCaching,
@@ -20,6 +21,7 @@ from m2mguard import (
     ResourceServer,
     __version__,
 )
+from m2mguard.client import ClientSecret
 from m2mguard.errors import InsufficientScopeReason, InsufficientUserAuthenticationReason, InvalidTokenReason
 from m2mguard.net import HttpTransport, Response, Transport, TransportError, TransportProblem
 
@@ -49,6 +51,8 @@ server = ResourceServer(
     transport=Canned(),
     on_event=seen,
 )
+introspection = Introspection(client_id="shopping-api", authentication=ClientSecret("secret"), ttl=30, jwt=True)
+assert_type(Issuer(url="https://issuer.example", introspection=introspection).introspection, Introspection | None)
 default_transport: Transport = HttpTransport(connect_timeout=1, http_origins=["http://logto:3001"])
 assert_type(TransportError("one sentence").code, TransportProblem)
 version: str = __version__

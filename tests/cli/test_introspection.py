@@ -93,6 +93,12 @@ def test_what_could_not_be_asked_is_no_refusal(command, issuer):
     assert token not in page
 
 
+def test_a_token_that_is_too_long_is_not_asked_about(command, issuer):
+    status, page = command("explain", given="A" * 17_000)
+    assert (status, issuer.count("introspection")) == (1, 0)
+    assert "Refused, malformed: " in page
+
+
 def test_without_introspection_an_opaque_token_is_only_named(explain, issuer):
     status, page = explain(issuer.mint_opaque())
     assert status == 1
@@ -124,9 +130,10 @@ def test_doctor_asks_about_a_made_up_token(command, issuer):
             {},
             "made-up token is active",
         ),
+        (faults.members(active=True, client_id="a", aud="https://other.api", exp=4e9), {}, "made-up token is active"),
         (faults.html(), {}, "answer is not application/json"),
     ],
-    ids=["credentials", "status", "active", "html"],
+    ids=["credentials", "status", "active", "active elsewhere", "html"],
 )
 def test_doctor_finds_what_is_wrong_with_introspection(command, issuer, fault, introspection, code):
     if fault is not None:

@@ -19,9 +19,11 @@ from m2mguard import (
     Requirement,
     ResourceServer,
 )
-from m2mguard.client import ClientSecret
+from m2mguard.client import ClientSecret, MutualTls, PrivateKeyJwt
 from m2mguard.events import IntrospectionFailed
 from m2mguard.net import HttpTransport, TransportError
+from m2mguard.testing import SigningKey
+from tests.client_keys import Certificate, private_pem
 from tests.manual_clock import ManualClock
 from tests.observed_events import ObservedEvents
 
@@ -312,6 +314,43 @@ def test_a_toolkit_token_for_a_resource_names_its_audience(oauth_toolkit, audien
         with pytest.raises(InvalidToken) as refused:
             api.verify(token)
         assert refused.value.reason == "audience"
+
+
+def asking_as(provider, client_id, authentication, **more) -> ResourceServer:
+    ours = Introspection(client_id=client_id, authentication=authentication, timeout=60, **more)
+    return ResourceServer(Issuer(url=provider.issuer, introspection=ours), provider.opaque_resource)
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_we_prove_who_we_are_by_a_private_key(oidc_provider, is_ours):
+    key = oidc_provider.keys["key-ES256"] if is_ours else SigningKey.generate("ES256")
+    api = asking_as(oidc_provider, "key-ES256", PrivateKeyJwt(private_pem(key)))
+    for _ in range(2):  # an assertion is used once
+        token = oidc_provider.token("orders-es384", resource=oidc_provider.opaque_resource)
+        if is_ours:
+            assert api.verify(token).app_id == "orders-es384"
+        else:
+            with pytest.raises(KeysUnavailable) as unavailable:
+                api.verify(token)
+            assert unavailable.value.problem == "introspection_credentials"
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_we_prove_who_we_are_by_a_certificate(oidc_provider, tmp_path, is_ours):
+    certificate = oidc_provider.certificate if is_ours else Certificate.make()
+    (tmp_path / "ca.pem").write_bytes(oidc_provider.ca)
+    (tmp_path / "pair.pem").write_bytes(certificate.certificate + certificate.key)
+    metadata = urllib3.request("GET", f"{oidc_provider.issuer}/.well-known/openid-configuration").json()
+    endpoint = f"{metadata['mtls_endpoint_aliases']['token_endpoint']}/introspection"
+    way = MutualTls(tmp_path / "pair.pem", ca_file=str(tmp_path / "ca.pem"))
+    api = asking_as(oidc_provider, "certificate", way, endpoint=endpoint)
+    token = oidc_provider.token("orders-es384", resource=oidc_provider.opaque_resource)
+    if is_ours:
+        assert api.verify(token).app_id == "orders-es384"
+    else:
+        with pytest.raises(KeysUnavailable) as unavailable:
+            api.verify(token)
+        assert unavailable.value.problem == "introspection_credentials"
 
 
 def test_a_jwt_of_the_same_issuer_is_verified_as_before(oidc_provider):

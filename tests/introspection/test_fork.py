@@ -10,14 +10,15 @@ SCRIPT = """
     from m2mguard.testing import SHOPPING_API, LocalIssuer
 
     with LocalIssuer() as issuer:
-        api = ResourceServer(issuer.introspecting(timeout=30), SHOPPING_API)
+        api = ResourceServer(issuer.introspecting(timeout=30, endpoint=None), SHOPPING_API)
         token = issuer.mint_opaque()
-        with issuer.hold("introspection") as gate:
+        with issuer.hold("discovery") as gate:
             waiting = threading.Thread(target=api.verify, args=(token,))
             waiting.start()
             gate.wait_for(1)
             introspector = api._verifier._introspector
-            with introspector._lock, introspector._answers._lock:  # a child that inherits a locked lock hangs forever
+            search = introspector._asker._endpoint
+            with introspector._lock, introspector._answers._lock, search._lock:  # a child that inherits a locked lock hangs forever
                 pid = os.fork()
                 if pid == 0:
                     try:

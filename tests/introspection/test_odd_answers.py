@@ -9,7 +9,7 @@ import pytest
 from m2mguard import InvalidToken, KeysUnavailable, ResourceServer
 from m2mguard.client import Assertion, ClientSecret, PrivateKeyJwt
 from m2mguard.events import IntrospectionFailed, KeysUnavailableEvent
-from m2mguard.net import HttpTransport
+from m2mguard.net import HttpTransport, Response
 from m2mguard.testing import SHOPPING_API, SigningKey, faults
 from m2mguard.testing.faults import Fault
 from tests.client_keys import private_pem
@@ -40,6 +40,7 @@ def unavailable(api, token) -> KeysUnavailable:
         (Fault(status=403, body=b""), "introspection_credentials"),
         (answering({"error": "invalid_client"}, status=400), "introspection_credentials"),
         (answering({"error": "invalid_request"}, status=400), "introspection_status"),
+        (answering(b"Bad Request", status=400), "introspection_status"),
         (faults.status(201), "introspection_status"),
         (faults.status(404), "introspection_status"),
         (faults.status(429), "introspection_status"),
@@ -205,6 +206,24 @@ def test_a_transport_that_raises_anything_is_an_outage(issuer):
         error = unavailable(api, issuer.mint_opaque())
         assert error.problem == "other"
         assert "the-token" not in str(error)
+
+
+def test_a_transport_that_returns_too_much_is_not_believed(issuer):
+    answer = Response(
+        status=200, headers={"content-type": "application/json"}, body=b'{"active": true}' + b" " * 70_000
+    )
+    api = ResourceServer(issuer.introspecting(), SHOPPING_API, transport=Lying(lambda: answer))
+    assert unavailable(api, issuer.mint_opaque()).problem == "too_long"
+
+
+def test_a_proof_that_takes_all_the_time_leaves_none_to_ask(make_api, issuer, clock):
+    def slow() -> str:
+        clock.advance(31)
+        return "secret-of-app-admin"
+
+    api = make_api(introspection={"authentication": ClientSecret(slow)})
+    assert unavailable(api, issuer.mint_opaque()).problem == "timeout"
+    assert issuer.count("introspection") == 0
 
 
 def test_a_slow_endpoint_is_given_up_in_time(make_api, issuer):

@@ -12,6 +12,7 @@ from m2mguard._introspection import introspector as module
 from m2mguard._introspection.verdicts import MAX_REFUSALS, RememberedAnswers
 from m2mguard.events import IntrospectionFailed, TokenAccepted
 from m2mguard.net._flight import CannotStart
+from m2mguard.testing import faults
 from tests.held_flight import HeldFlight
 
 
@@ -23,6 +24,24 @@ def test_200_threads_make_one_request(api, issuer):
         gate.release()
         assert {call.result().app_id for call in calls} == {"app-orders"}
     assert issuer.count("introspection") == 1
+
+
+def test_those_who_wait_for_one_refusal_get_an_error_each(api, issuer):
+    with issuer.hold("introspection") as gate, ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(api.verify, "invented") for _ in range(3)]
+        gate.wait_for(1)
+        gate.release()
+        errors = [call.exception() for call in calls]
+    assert {error.reason for error in errors} == {"inactive"}
+    assert len({id(error) for error in errors}) == 3
+
+
+def test_the_remembered_refusal_is_nobodys_error(api, issuer):
+    with pytest.raises(InvalidToken) as refused:
+        api.verify("invented")
+    [(_, kept)] = api._verifier._introspector._answers._refused.values()
+    assert kept is not refused.value
+    assert (kept.__traceback__, kept.__context__) == (None, None)
 
 
 async def test_200_tasks_make_one_request_and_the_loop_goes_on(api, issuer):
@@ -60,6 +79,24 @@ async def test_a_cancelled_caller_ends_its_own_wait_only(api, issuer):
             gate.release()
     assert [caller.app_id for caller in callers] == ["app-orders"]
     assert issuer.count("introspection") == 1
+
+
+@pytest.mark.parametrize("fault", [None, faults.status(500)], ids=["found", "not found"])
+def test_many_new_tokens_find_the_endpoint_by_one_request(make_api, issuer, fault):
+    api = make_api(introspection={"endpoint": None})
+    tokens = [issuer.mint_opaque() for _ in range(10)]
+    if fault is not None:
+        issuer.misbehave("discovery", fault)
+    with issuer.hold("discovery") as gate, ThreadPoolExecutor(10) as pool:
+        calls = [pool.submit(api.verify, token) for token in tokens]
+        gate.wait_for(1)
+        while api.health().issuers[0].introspection.in_flight < 10:
+            assert not any(call.done() for call in calls)
+        gate.release()
+        outcomes = {getattr(call.exception(), "problem", None) for call in calls}
+    assert outcomes == {None if fault is None else "metadata_status"}
+    # a question that begins to look when the first has found the endpoint, or not, asks for itself where it was not found
+    assert issuer.count("discovery") == 1 or fault is not None
 
 
 @pytest.mark.parametrize(("ttl", "lifetime", "until"), [(60, 600, 60), (60, 20, 20), (300, 600, 300), (0, 600, 0)])
@@ -220,6 +257,35 @@ def test_a_question_that_hangs_is_given_up(make_api, issuer, clock, events, monk
     assert len(events.of(IntrospectionFailed)) == 2
     clock.advance(5)
     next(introspector.verify(b"a-third", b"third"))
+
+
+def test_a_question_that_ends_at_the_last_moment_counts(make_api, issuer, monkeypatch):
+    monkeypatch.setattr(module, "Flight", HeldFlight)
+    introspector = make_api()._verifier._introspector
+    work = introspector.verify(issuer.mint_opaque().encode(), b"digest")
+    next(work).flight.run()
+    with pytest.raises(StopIteration) as ended:
+        work.send(False)  # the waiter's time was over
+    assert ended.value.value.app_id == "app-orders"
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_an_answer_that_comes_between_look_up_and_question_is_used(api, issuer, monkeypatch, is_good):
+    introspector, token = api._verifier._introspector, issuer.mint_opaque() if is_good else "invented"
+
+    def verify():
+        try:
+            return api.verify(token).app_id
+        except InvalidToken as error:
+            return error.reason
+
+    def another_caller_is_answered() -> None:
+        monkeypatch.undo()
+        verify()
+
+    monkeypatch.setattr(introspector, "_give_up_overdue", another_caller_is_answered)
+    assert verify() == ("app-orders" if is_good else "inactive")
+    assert issuer.count("introspection") == 1
 
 
 def test_no_thread_for_a_question_is_an_outage(api, issuer, monkeypatch):

@@ -1,8 +1,10 @@
 """Signed answers (RFC 9701): whose they are, for whom and when they were made."""
 
+from dataclasses import replace
+
 import pytest
 
-from m2mguard import KeysUnavailable
+from m2mguard import KeysUnavailable, ResourceServer
 from m2mguard.events import IntrospectionFailed
 from m2mguard.testing import SHOPPING_API, SigningKey, faults
 from m2mguard.testing.faults import Fault
@@ -93,6 +95,18 @@ def test_any_other_answer_says_nothing(api, issuer, events, case):
         api.verify("any-token")
     assert (unavailable.value.status, unavailable.value.problem) == (503, problem)
     assert [event.problem for event in events.wait_for(IntrospectionFailed)] == [problem]
+
+
+@pytest.mark.parametrize("algorithms", [["ES256"], ["RS256"]])
+def test_an_answer_is_signed_by_an_algorithm_of_the_issuers_tokens(issuer, clock, algorithms):
+    settings = replace(issuer.introspecting("app-admin", jwt=True, timeout=30), algorithms=algorithms)
+    api = ResourceServer(settings, SHOPPING_API, clock=clock)
+    if algorithms == ["ES256"]:
+        assert api.verify(issuer.mint_opaque()).app_id == "app-orders"
+        return
+    with pytest.raises(KeysUnavailable) as unavailable:
+        api.verify(issuer.mint_opaque())
+    assert unavailable.value.problem == "introspection_signature"
 
 
 def test_a_changed_signature_is_not_believed(api, issuer):

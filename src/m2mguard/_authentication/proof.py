@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -65,14 +66,14 @@ class Authentication(Protocol):
         ...
 
 
-class EndpointAuthentication:
+class EndpointAuthentication(ABC):
     """An `Authentication` for any endpoint of an issuer: what it sends says who asks, and nothing of what is asked for."""
 
     __slots__ = ()
 
+    @abstractmethod
     def proof(self, request: ProofRequest) -> Proof:
         """As `Authentication.proof`."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ class Introspection:
         authentication: how this API proves that: a `ClientSecret`, `PrivateKeyJwt`, `AssertionFile`, `Assertion` or `MutualTls` of
             `m2mguard.client`. The repr leaves it out.
         endpoint: the URL of the introspection endpoint. Default None: found by discovery (`introspection_endpoint`), and then it must be
-            of the issuer's own origin.
+            of the issuer's own origin. Of an issuer that has another endpoint for certificates, give that one.
         ttl: seconds for which a good answer is used, 0 to 3,600, default 60: a token that is revoked is accepted no longer than this. An
             answer is never used beyond the token's `exp`. 0: every request asks.
         audience_required: refuse an answer without `aud`, default True. False accepts it: a token that the same issuer gave for another

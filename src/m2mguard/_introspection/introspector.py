@@ -70,16 +70,21 @@ class Introspector:
         self._reporter = asker.runtime.reporter
         self._max_cached = max_cached if self._settings.ttl else 0
         self._reset()
-        after_fork_in_child(self._reset)
+        after_fork_in_child(self._after_fork)
 
     def _reset(self) -> None:
-        """As at first. In a child process: the parent's lock may be held by a thread that the child does not have."""
+        """As at first."""
         self._lock = new_lock()
         self._history = FetchHistory()
         self._failure: FetchFailure | None = None
         self._in_flight: dict[bytes, Question] = {}
         self._begun = 0
         self._answers = RememberedAnswers(max_entries=self._max_cached)
+
+    def _after_fork(self) -> None:
+        """In a child process: the parent's locks may be held by threads that the child does not have."""
+        self._asker.after_fork()
+        self._reset()
 
     def forget(self) -> None:
         """Forget every verdict, and whatever the questions in flight may bring."""

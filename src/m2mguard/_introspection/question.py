@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from m2mguard._authentication.mutual_tls import MutualTls
 from m2mguard._authentication.proof import Client, ProofUnavailable
 from m2mguard._introspection.answer import JSON, SIGNED, Members, active_members, document_of, members_of
+from m2mguard._introspection.endpoint_search import EndpointSearch, cannot_be_asked
 from m2mguard._introspection.introspection import Introspection
 from m2mguard._introspection.signed_answer import SignedAnswers
 from m2mguard._keys.fetch import FetchFailed
@@ -42,18 +42,18 @@ class Asker:
     signed: SignedAnswers | None
     runtime: Runtime
     _client: Client = field(init=False, repr=False)
-    _endpoint: Endpoint = field(init=False, repr=False)
+    _endpoint: EndpointSearch = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ours = self.settings
         object.__setattr__(self, "_client", Client(client_id=ours.client_id, authentication=ours.authentication))
-        endpoint = Endpoint(
-            self.issuer,
-            "introspection_endpoint",
-            configured=ours.endpoint,
-            mutual_tls=isinstance(ours.authentication, MutualTls),
-        )
-        object.__setattr__(self, "_endpoint", endpoint)
+        # never the one for certificates, which may have another origin: what is sent there is a token (RFC 8705 section 5)
+        endpoint = Endpoint(self.issuer, "introspection_endpoint", configured=ours.endpoint)
+        object.__setattr__(self, "_endpoint", EndpointSearch(endpoint))
+
+    def after_fork(self) -> None:
+        """A child process has none of the parent's threads."""
+        self._endpoint.after_fork()
 
     def ask(self, token: bytes) -> Members | None:
         """Ask about a token, within `timeout` seconds in all: the answer's members if it is active, None if it is not.
@@ -70,7 +70,7 @@ class Asker:
         except (TransportError, DiscoveryFailed) as error:
             self._endpoint.doubt()
             problem: FetchProblem = error.code
-            detail = f"the introspection endpoint cannot be asked: {error}"
+            detail = cannot_be_asked(error)
         except ProofUnavailable as error:
             problem, detail = "introspection_proof", str(error)
         except Exception as error:  # noqa: BLE001 - a transport from outside may raise anything: whatever it is, there is no answer
@@ -82,7 +82,7 @@ class Asker:
         deadline, asked_at = clocks.monotonic() + self.settings.timeout, clocks.wall()
         proof = self._client.proof(issuer=self.issuer, now_s=asked_at)
         form = {"token": token, "token_type_hint": "access_token", **proof.parameters}
-        url = self._endpoint.find(lambda url: self._get(url, deadline), clocks.ages())
+        url = self._endpoint.find(lambda url: self._get(url, deadline), clocks.ages(), self._left(deadline))
         response = self.runtime.transport.request(
             "POST",
             url,

@@ -127,7 +127,8 @@ FETCH_PROBLEMS = table(
         ),
         (
             "Here: give the issuer exactly as it names itself (Logto: `Issuer.logto(endpoint)`, M2MGUARD_LOGTO_ENDPOINT).",
-            "Here: for an issuer without metadata set `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
+            "Here: for an issuer without metadata set `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`, for "
+            "introspection `endpoint=`.",
         ),
     ),
     entry_without_status(
@@ -158,9 +159,12 @@ FETCH_PROBLEMS = table(
     entry_without_status(
         "no_endpoint",
         "the metadata does not name the endpoint",
-        "The metadata has no `jwks_uri` (or no `token_endpoint`).",
+        "The metadata has no `jwks_uri` (or no `token_endpoint`, or no `introspection_endpoint`).",
         ("The issuer does not sign with keys.", "The document is not an issuer's."),
-        ("Here: set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",),
+        (
+            "Here: set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`, for "
+            "introspection `endpoint=`.",
+        ),
     ),
     entry_without_status(
         "bad_endpoint",
@@ -169,7 +173,7 @@ FETCH_PROBLEMS = table(
         ("The issuer is behind a proxy, and does not know that it is reached by https.",),
         (
             "Issuer: set its public address. Here: or set the URL yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source "
-            "`token_endpoint=`.",
+            "`token_endpoint=`, for introspection `endpoint=`.",
         ),
     ),
     entry_without_status(
@@ -181,7 +185,8 @@ FETCH_PROBLEMS = table(
             "Logto: it tells the address under which it was asked; behind a proxy that may be an internal one.",
         ),
         (
-            "Here: if that address is right, set it yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`.",
+            "Here: if that address is right, set it yourself: `jwks_uri=` (M2MGUARD_JWKS_URI), for a token source `token_endpoint=`, for "
+            "introspection `endpoint=`.",
         ),
     ),
     entry_without_status(

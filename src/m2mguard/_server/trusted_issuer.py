@@ -5,11 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from m2mguard._authentication.mutual_tls import MutualTls
-from m2mguard._introspection.active_token import active_token_profile
-from m2mguard._introspection.introspector import Introspector
-from m2mguard._introspection.question import Asker
-from m2mguard._introspection.signed_answer import SignedAnswers
 from m2mguard._keys.fetch import KeyFetcher
 from m2mguard._keys.key_source import KeySource
 from m2mguard._keys.snapshot import servable
@@ -25,6 +20,7 @@ from m2mguard.net._transport import plain_http_origins
 MAX_KNOWN_APPLICATIONS = 10_000
 
 if TYPE_CHECKING:
+    from m2mguard._introspection.introspector import Introspector
     from m2mguard._keys.key_file import KeyFile
 
 
@@ -128,7 +124,11 @@ def _trusted(issuer: Issuer, settings: ServerSettings, runtime: Runtime) -> Trus
 
 def certificate_transport(issuer: Issuer) -> Transport | None:
     """The transport that shows the certificate by which the issuer knows us, if it introspects and knows us by one."""
-    if issuer.introspection is None or not isinstance(issuer.introspection.authentication, MutualTls):
+    if issuer.introspection is None:
+        return None
+    from m2mguard._authentication.mutual_tls import MutualTls
+
+    if not isinstance(issuer.introspection.authentication, MutualTls):
         return None
     return issuer.introspection.authentication.transport(http_origins=http_origins(issuer))
 
@@ -139,6 +139,11 @@ def _introspector(
     ours = issuer.introspection
     if ours is None:
         return None
+    from m2mguard._introspection.active_token import active_token_profile
+    from m2mguard._introspection.introspector import Introspector
+    from m2mguard._introspection.question import Asker
+    from m2mguard._introspection.signed_answer import SignedAnswers
+
     transport = certificate_transport(issuer)
     if transport is not None and settings.transport is None:
         runtime = replace(runtime, transport=transport)

@@ -155,13 +155,14 @@ class LocalIssuer(TokenMint):
         algorithms = {*logto.algorithms, self.current_key.algorithm}
         return dataclasses.replace(logto, url=self.url, jwks_uri=self.jwks_uri, algorithms=algorithms)
 
-    def introspecting(self, client_id: str = "app-orders", **options: Any) -> Issuer:
+    def introspecting(self, client_id: str | None = None, **options: Any) -> Issuer:
         """This issuer as `trusted`, which is also asked about opaque tokens, by one of its applications.
 
         Args:
-            client_id: the App ID of the application that asks.
+            client_id: the App ID of the application that asks; default the first one.
             options: of `Introspection`.
         """
+        client_id = next(iter(self._applications)) if client_id is None else client_id
         secret = self._applications[client_id].secret
         options = {"endpoint": self.introspection_endpoint, "authentication": ClientSecret(secret), **options}
         return dataclasses.replace(self.trusted, introspection=Introspection(client_id=client_id, **options))

@@ -9,6 +9,7 @@ from typing import Any, Final, Self, Unpack
 
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.issuer import Issuer
 from m2mguard.testing._block import Block, as_block
 from m2mguard.testing._calling_as import calling_as, protecting
 from m2mguard.testing._chaos import fetch_keys_before_trouble, make_keys_stale
@@ -122,6 +123,7 @@ def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
 
     For an application that has its ResourceServer already: its audience, leeway and requirements are kept, keys come from the local
     issuer without HTTP, and its clock is that of the issuer. A requirement that names the application's own issuer is met by the local one.
+    If the application asks its issuer about opaque tokens, the local one is asked instead (`mint_opaque`).
 
     Args:
         target: as for `calling_as`.
@@ -134,7 +136,7 @@ def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
         for server in protecting(target):
             names = [name for one in server.settings.issuers for name in one.names if name != issuer.url]
             local = {
-                "issuers": dataclasses.replace(issuer.trusted, aliases=names),
+                "issuers": dataclasses.replace(_standing_in(issuer, server), aliases=names),
                 "transport": issuer.transport,
                 "clock": issuer.clock,
                 "monotonic": None,
@@ -145,6 +147,15 @@ def trusting(target: object, issuer: LocalIssuer) -> Iterator[None]:
             parts = {name: value for name, value in vars(replacement).items() if name in vars(server)}
             replaced.enter_context(replacing(server, parts))
         yield
+
+
+def _standing_in(issuer: LocalIssuer, server: ResourceServer) -> Issuer:
+    """A local issuer as a setting; asked about opaque tokens if one of the server's issuers is, under the same rules."""
+    for one in server.settings.issuers:
+        if one.introspection is not None:
+            ours = one.introspection
+            return issuer.introspecting(ttl=ours.ttl, audience_required=ours.audience_required, jwt=ours.jwt)
+    return issuer.trusted
 
 
 def bearer(token: str) -> dict[str, str]:
