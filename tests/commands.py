@@ -15,6 +15,8 @@ from typing import BinaryIO
 import urllib3
 
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+CLOSE = {"Connection": "close"}
+"""For requests to gunicorn, which waits for the end of kept connections when it stops: 2 s, and 30 s in versions below 27."""
 
 
 def free_port() -> int:
@@ -28,7 +30,7 @@ def wait_until_answering(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib3.request("GET", url, retries=False, timeout=10)
+            urllib3.request("GET", url, headers=CLOSE, retries=False, timeout=10)
         except urllib3.exceptions.HTTPError:
             time.sleep(0.05)
         else:

@@ -439,54 +439,82 @@ print(sorted(configuration._current))
 """
 
 
-def start(**settings):
-    """Start Django in a new process, as `manage.py` and servers do; returns its error or the names of its servers."""
-    statement = START.replace("{settings}", ", ".join(f"{name}={value!r}" for name, value in settings.items()))
-    done = subprocess.run([sys.executable, "-W", "error", "-c", statement], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or done.stderr.splitlines()[-1]
+# The imports of Django take most of the time of a start, so one process does them, and each start is a fork of it.
+FORK_EACH = """
+import json, os, sys
+import django.conf, django.core.checks, django.http, django.urls, m2mguard
+outputs = []
+for statement in json.load(sys.stdin):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.close(writing)
+        exec(statement, {"__name__": "__main__"})
+        sys.exit()
+    os.close(writing)
+    with open(reading) as output:
+        outputs.append(output.read())
+    os.wait()
+json.dump(outputs, sys.stdout)
+"""
+
+
+def statement_of(settings):
+    return START.replace("{settings}", ", ".join(f"{name}={value!r}" for name, value in settings.items()))
+
+
+@pytest.fixture(scope="module")
+def start():
+    """Start Django in a new process, as `manage.py` and servers do; gives its error or the names of its servers."""
+    every = [{"M2MGUARD": setting} for setting, _ in (*STOPPING, *STARTED)] + [{}]
+    statements = [statement_of(settings) for settings in every]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORK_EACH],
+        input=json.dumps(statements),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    outputs = dict(zip(statements, json.loads(done.stdout), strict=True))
+    return lambda **settings: outputs[statement_of(settings)].splitlines()[-1]
 
 
 URL = "https://issuer.example"
+STOPPING = [
+    ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
+    ({"ISSUER": URL, "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
+    ({"ISSUER": None, "AUDIENCE": None, "PUBLICS": ["/healthz"]}, "unknown setting PUBLICS. Did you mean PUBLIC"),
+    ({"ISSUER": "http://issuer.example", "AUDIENCE": ""}, "use https"),
+    ({"AUDIENCE": "a", "LEEWAY": "-1"}, "leeway"),
+    ({"PUBLIC": ["/"]}, "open every path"),
+    (["ISSUER"], "ISSUER"),
+]
+STARTED = [
+    ({"ISSUER": URL, "AUDIENCE": "a"}, "['M2MGUARD']"),
+    ({"LOGTO_ENDPOINT": "https://tenant.logto.app", "AUDIENCE": "a", "PUBLIC": ["/healthz"]}, "['M2MGUARD']"),
+    ({"ISSUER": None, "AUDIENCE": None}, "[]"),  # the values of os.environ.get() in a build image
+    ({"LOGTO_ENDPOINT": "", "AUDIENCE": "", "ORGANIZATIONS": True}, "[]"),
+    ({"ISSUER": URL}, "[]"),
+    ({}, "[]"),
+    (None, "[]"),
+]
 
 
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ({"ISSUER": URL, "AUDIENCE": "a", "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
-        ({"ISSUER": URL, "AUDIENCES": "b"}, "unknown setting AUDIENCES. Did you mean AUDIENCE"),
-        ({"ISSUER": None, "AUDIENCE": None, "PUBLICS": ["/healthz"]}, "unknown setting PUBLICS. Did you mean PUBLIC"),
-        ({"ISSUER": "http://issuer.example", "AUDIENCE": ""}, "use https"),
-        ({"AUDIENCE": "a", "LEEWAY": "-1"}, "leeway"),
-        ({"PUBLIC": ["/"]}, "open every path"),
-        (["ISSUER"], "ISSUER"),
-    ],
-    ids=str,
-)
-def test_an_invalid_setting_stops_django_without_the_middleware_too(setting, message):
+@pytest.mark.parametrize(("setting", "message"), STOPPING, ids=str)
+def test_an_invalid_setting_stops_django_without_the_middleware_too(start, setting, message):
     found = start(M2MGUARD=setting)
     assert "ConfigurationError" in found
     assert message in found
 
 
-@pytest.mark.parametrize(
-    ("setting", "built"),
-    [
-        ({"ISSUER": URL, "AUDIENCE": "a"}, "['M2MGUARD']"),
-        ({"LOGTO_ENDPOINT": "https://tenant.logto.app", "AUDIENCE": "a", "PUBLIC": ["/healthz"]}, "['M2MGUARD']"),
-        ({"ISSUER": None, "AUDIENCE": None}, "[]"),  # the values of os.environ.get() in a build image
-        ({"LOGTO_ENDPOINT": "", "AUDIENCE": "", "ORGANIZATIONS": True}, "[]"),
-        ({"ISSUER": URL}, "[]"),
-        ({}, "[]"),
-        (None, "[]"),
-    ],
-    ids=str,
-)
-def test_a_complete_setting_is_built_at_start(setting, built):
+@pytest.mark.parametrize(("setting", "built"), STARTED, ids=str)
+def test_a_complete_setting_is_built_at_start(start, setting, built):
     """A missing or partial setting does not stop Django, so commands run without it."""
     assert start(M2MGUARD=setting) == built
 
 
-def test_a_missing_setting_does_not_stop_a_command():
+def test_a_missing_setting_does_not_stop_a_command(start):
     assert start() == "[]"
 
 

@@ -8,7 +8,7 @@ import pytest
 import urllib3
 
 from m2mguard.testing import SHOPPING_API
-from tests.commands import PATH, free_port, running_command
+from tests.commands import CLOSE, PATH, free_port, running_command
 from tests.docs.test_pages import ROOT, blocks_of
 from tests.docs.test_quick_starts import fenced
 
@@ -54,7 +54,7 @@ def serve(tmp_path, issuer):
 
 
 def get(url, **fields):
-    return urllib3.request("GET", url, headers=fields, retries=False, timeout=20)
+    return urllib3.request("GET", url, headers=CLOSE | fields, retries=False, timeout=20)
 
 
 def assert_every_worker_has_its_keys(url, issuer):
