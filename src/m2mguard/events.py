@@ -174,7 +174,11 @@ class TokenRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenAccepted(Event):
-    """A token was found good; `remembered` tells whether it was verified before. For `on_event` only: it is not logged."""
+    """A token was found good; `remembered` tells whether it was verified before. For `on_event` only: it is not logged.
+
+    The request may still be refused, and a `TokenRefused` follows then: by what the route asks for, or since its sender does not prove the
+    certificate or key to which the token is bound.
+    """
 
     remembered: bool
 

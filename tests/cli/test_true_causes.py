@@ -265,7 +265,7 @@ KINDS = {
         "setting",
     ),
     "exp a string": Row(token(of.logto_app, exp="soon"), logto(), "wrong_type", "issuer"),
-    "bound to a key": Row(token(of.logto_app, cnf={"jkt": "x"}), logto(), "bound"),
+    "bound to a key": Row(token(of.logto_app, cnf={"jkt": "x"}), logto(), "bound", "unclear"),
     "Keycloak without basic": Row(token(of.keycloak_app, sub=REMOVED), KEYCLOAK, "keycloak_basic", "issuer"),
 }
 

@@ -38,15 +38,15 @@ def advise_on_claim(error: AnswerableError, context: ExplainContext) -> Advice:
         case "bound":
             return Advice(
                 code="bound",
-                wrong="token",
+                wrong="unclear",
                 cause="The issuer bound the token to a key of the caller (cnf, by DPoP or mutual TLS). As a bearer "
                 "token it proves nothing.",
                 cures=(
                     Cure.by_api(
-                        "If it is bound to a certificate (x5t#S256), give the adapter certificate=, which reads it; to see whether a "
-                        "certificate fits, m2mguard explain --certificate FILE."
+                        "For jkt, build the ResourceServer with dpop=. For x5t#S256, give the adapter certificate=; to see whether a "
+                        "certificate fits, run m2mguard explain --certificate FILE."
                     ),
-                    Cure.by_issuer("Switch DPoP or certificate-bound tokens off for this application."),
+                    Cure.by_issuer("Or switch DPoP or certificate-bound tokens off for this application."),
                 ),
             )
         case "contradiction":
