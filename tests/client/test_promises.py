@@ -44,6 +44,8 @@ class Fetcher:
     timeout_s: float = TIMEOUT_S
     client: Client = CLIENT
 
+    dpop = None
+
     def fetch(self, target: TokenTarget) -> Granted:
         if isinstance(self.outcome, Granted):
             return self.outcome

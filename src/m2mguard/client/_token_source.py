@@ -15,7 +15,7 @@ from m2mguard._authentication.secret import ClientSecret, SecretMethod
 from m2mguard._clocks import Clock
 from m2mguard._validation import endpoint_url
 from m2mguard.client._access_token import AccessToken
-from m2mguard.client._dpop import DpopKey, api_asks_for_nonce
+from m2mguard.client._dpop import DpopKey, DpopSender, api_asks_for_nonce
 from m2mguard.client._logto_refusals import read_logto_refusal
 from m2mguard.client._token_pool import TokenPool, new_pool
 from m2mguard.client._token_request import TokenTarget, token_target
@@ -273,7 +273,7 @@ class TokenSource:
     @property
     def uses_dpop(self) -> bool:
         """Whether the tokens are bound to a key, so that each request needs `request_fields`."""
-        return self._pool.dpop is not None
+        return self._dpop is not None
 
     def request_fields(self, token: AccessToken, method: str, url: str) -> dict[str, str]:
         """The fields of one request with a token of this source: `Authorization`, and a new `DPoP` proof if the token is bound to a key.
@@ -286,8 +286,8 @@ class TokenSource:
             url: its absolute URL.
         """
         fields = {"Authorization": token.authorization}
-        if self._pool.dpop is not None:
-            fields["DPoP"] = self._pool.dpop.proof(method, url, token.value)
+        if self._dpop is not None:
+            fields["DPoP"] = self._dpop.proof(method, url, token.value)
         return fields
 
     def asks_for_nonce(self, url: str, status: int, *, challenge: str | None, nonce: str | None) -> bool:
@@ -299,13 +299,18 @@ class TokenSource:
             challenge: the answer's `WWW-Authenticate`; several such fields joined by commas.
             nonce: the answer's `DPoP-Nonce`.
         """
-        dpop = self._pool.dpop
+        dpop = self._dpop
         return (
             dpop is not None
             and dpop.note_nonce(url, nonce)
             and status == UNAUTHORIZED
             and api_asks_for_nonce(challenge)
         )
+
+    @property
+    def _dpop(self) -> DpopSender | None:
+        """What makes proofs; None for bearer tokens."""
+        return self._pool.dpop
 
     def __repr__(self) -> str:
         return f"TokenSource(resource={self._target.resource!r}, scopes={self._target.scopes!r})"

@@ -33,6 +33,10 @@ class FakeTokenSource(TokenSource):
         self.rejected: list[AccessToken] = []
         self.targets: list[Mapping[str, object]] = []
 
+    @property
+    def _dpop(self) -> None:
+        """Its tokens are bearer tokens."""
+
     def token(self) -> AccessToken:
         """The token. Raises `error` if it is set."""
         if self.error is not None:
