@@ -6,6 +6,8 @@ from urllib.parse import quote
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypercorn.middleware import ProxyFixMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from m2mguard import ConfigurationError, Issuer, Requirement, ResourceServer, certificates
@@ -216,12 +218,16 @@ def test_fields_that_wsgi_has_joined_are_refused(reader, field):
         (("::1", 4711), [(b"x-forwarded-for", b"[::1]"), (b"x-forwarded-port", b"443")], "::1"),
         (None, [(b"x-forwarded-for", b"192.0.2.1")], None),
         (("", 0), [], None),
+        (("", 0), [(b"x-forwarded-for", b"")], REPLACED),
+        (("", 0), [(b"forwarded", b"for=")], REPLACED),
         (("127.0.0.1", 0), [], REPLACED),
         (("testclient", 0), [], REPLACED),
         (("127.0.0.1", 4711), [(b"x-forwarded-for", b"127.0.0.1:4711")], REPLACED),
         (("::1", 4711), [(b"X-Forwarded-For", b"[::1]:4711")], REPLACED),
         (("127.0.0.1", 4711), [(b"forwarded", b'for="127.0.0.1:4711"')], REPLACED),
         (("127.0.0.1", 443), [(b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-port", b"443")], REPLACED),
+        (("127.0.0.1", 443), [(b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-port", b"0443")], REPLACED),
+        (("127.0.0.1", 443), [(b"x-forwarded-for", b"127.0.0.1"), (b"x-forwarded-port", b"+4_43")], REPLACED),
     ],
 )
 def test_an_address_that_a_field_may_have_chosen_is_no_proxys(client, fields, peer):
@@ -229,6 +235,39 @@ def test_an_address_that_a_field_may_have_chosen_is_no_proxys(client, fields, pe
     if peer == REPLACED:
         with pytest.raises(certificates.UnusableCertificate):
             certificates.from_nginx()(Head(("x-client-cert", ESCAPED), peer=peer))
+
+
+CHOSEN_BY_A_CLIENT = (
+    "127.0.0.1", "127.0.0.1:5000", "127.0.0.1:0", "127.0.0.1:5_000", "127.0.0.1: 05000", "[::1]:5000", "::1", "testclient",
+    "testclient:5000", "127.0.0.1:5000, 203.0.113.9", "203.0.113.9, 127.0.0.1:5000", "'127.0.0.1:5000'", "", "x, ", "x",
+)  # fmt: skip
+REPLACING = {
+    "uvicorn": lambda app: ProxyHeadersMiddleware(app, trusted_hosts="*"),
+    "uvicorn with proxies": lambda app: ProxyHeadersMiddleware(app, trusted_hosts=["203.0.113.7", "203.0.113.9"]),
+    "hypercorn": ProxyFixMiddleware,
+    "hypercorn with Forwarded": lambda app: ProxyFixMiddleware(app, mode="modern"),
+}
+
+
+@pytest.mark.parametrize("forwarded", CHOSEN_BY_A_CLIENT)
+@pytest.mark.parametrize("replacing", REPLACING)
+async def test_no_client_chooses_an_address_that_is_believed(replacing, forwarded):
+    """Somebody who reaches the server beside the proxy, where the server takes addresses from fields."""
+    read = certificates.from_nginx()
+    found = []
+
+    async def app(scope, receive, send):
+        found.append(scope["headers"])
+        with pytest.raises(certificates.UnusableCertificate):
+            read(RequestHead(scope))
+
+    own = [(b"x-client-cert", ESCAPED.encode())]
+    fields = [(b"x-forwarded-for", forwarded.encode()), (b"forwarded", f"for={forwarded}".encode())]
+    scope = {"type": "http", "client": ("203.0.113.7", 40_000), "headers": [*own, *fields]}
+    await REPLACING[replacing](app)(scope, None, None)
+    assert len(found) == 1
+    local = RequestHead({"type": "http", "client": ("127.0.0.1", 40_000), "headers": own})
+    assert read(local) == der_of(OURS)
 
 
 def test_behind_proxyfix_the_address_is_the_connections_own():
