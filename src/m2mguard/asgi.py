@@ -16,8 +16,7 @@ from m2mguard._asgi.scope import (
     RequestHead,
     Scope,
     Send,
-    authorization_fields,
-    route_of,
+    arguments_of,
     without_caller,
 )
 from m2mguard._asgi.sending import send_answer
@@ -145,13 +144,9 @@ class BearerAuthMiddleware:
 
     async def _authenticate(self, scope: Scope, requirement: Requirement | None, *, is_open: bool = False) -> Caller:
         return await self._server.aauthenticate(
-            authorization_fields(scope),
-            requirement,
-            request=scope,
-            route=route_of(scope),
-            head=RequestHead(scope),
-            certificate=self._certificate,
+            requirement=requirement,
             is_open=is_open,
+            **arguments_of(scope, request=scope, certificate=self._certificate),
         )
 
     async def _run_while_token_is_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:

@@ -26,7 +26,7 @@ from m2mguard.certificates import CertificateReader
 from m2mguard.django import resource_server
 from m2mguard.django._settings import current
 from m2mguard.errors import AnswerableError, ConfigurationError, MissingToken
-from m2mguard.wsgi import Head, authorization_fields, route_of
+from m2mguard.wsgi import arguments_of, route_of
 
 __all__ = ["HasScopes", "M2MAuthentication", "Machine", "RefusedRequest", "caller_of"]
 
@@ -132,19 +132,12 @@ class M2MAuthentication(BaseAuthentication):
             return None
         server = _server(self)
         try:
-            route = route_of(request.META)
-            caller = server.authenticate(
-                authorization_fields(request.META),
-                _ANY_ORGANIZATION,
-                request=request,
-                route=route,
-                head=Head(request.META),
-                certificate=_certificate(self),
-            )
+            arguments = arguments_of(request.META, request=request, certificate=_certificate(self))
+            caller = server.authenticate(requirement=_ANY_ORGANIZATION, **arguments)
             found = Machine(caller=caller), caller
             settled = caller.organization_id is not None and _settles_organizations(view, request, found)
             requirement = Requirement(scopes=_required_scopes(view), organization=ANY_ORGANIZATION if settled else None)
-            server.authorize(caller, requirement, request=request, route=route)
+            server.authorize(caller, requirement, request=request, route=route_of(request.META))
         except AnswerableError as error:
             raise RefusedRequest(error, server, view) from error
         return found

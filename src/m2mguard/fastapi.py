@@ -19,7 +19,7 @@ except ImportError as _missing:
     raise ImportError('m2mguard.fastapi needs FastAPI: pip install "m2mguard[fastapi]"') from _missing
 
 from m2mguard import starlette  # after FastAPI, whose extra is the one to install
-from m2mguard._asgi.scope import RequestHead, authorization_fields, route_of
+from m2mguard._asgi.scope import arguments_of
 from m2mguard._asgi.sending import POLICY_VIOLATION, is_answerable
 from m2mguard._server.adapter_arguments import check_arguments
 from m2mguard._server.requirement import HasUrl, Requirement
@@ -90,12 +90,8 @@ class _Dependency(SecurityBase):
         requirement = self.check_scopes(security_scopes.scopes)
         try:
             caller = await self._server.aauthenticate(
-                authorization_fields(scope),
-                requirement,
-                request=connection,
-                route=route_of(scope),
-                head=RequestHead(scope),
-                certificate=self._certificate,
+                requirement=requirement,
+                **arguments_of(scope, request=connection, certificate=self._certificate),
             )
         except AnswerableError as error:
             self._refuse(error, scope)

@@ -27,7 +27,7 @@ from m2mguard.caller import Caller
 from m2mguard.certificates import CertificateReader
 from m2mguard.django._guard import response_of
 from m2mguard.errors import AnswerableError
-from m2mguard.wsgi import Head
+from m2mguard.wsgi import arguments_of
 
 __all__ = ["M2MAuth", "RefusedRequest"]
 
@@ -118,12 +118,8 @@ class M2MAuth(AuthBase):
     def _authenticate(self, request: HttpRequest) -> Caller:
         try:
             return self._server.authenticate(
-                _fields(request),
-                self._requirement,
-                request=request,
-                route=_route(request),
-                head=Head(request.META),
-                certificate=self._certificate,
+                requirement=self._requirement,
+                **self._arguments(request),
             )
         except AnswerableError as error:
             raise self._refused(error) from error
@@ -131,15 +127,17 @@ class M2MAuth(AuthBase):
     async def _aauthenticate(self, request: HttpRequest) -> Caller:
         try:
             return await self._server.aauthenticate(
-                _fields(request),
-                self._requirement,
-                request=request,
-                route=_route(request),
-                head=Head(request.META),
-                certificate=self._certificate,
+                requirement=self._requirement,
+                **self._arguments(request),
             )
         except AnswerableError as error:
             raise self._refused(error) from error
+
+    def _arguments(self, request: HttpRequest) -> dict[str, Any]:
+        """As those of `m2mguard.wsgi`, of a request of Ninja's test client, too, which has its own spelling of the names in `META`."""
+        arguments = arguments_of(request.META, request=request, certificate=self._certificate)
+        value = request.headers.get("Authorization")
+        return {**arguments, "headers": [] if value is None else [value], "route": (request.method or "", request.path)}
 
     def _refused(self, error: AnswerableError) -> RefusedRequest:
         operation = _operation_being_served()
@@ -186,16 +184,6 @@ def _operation_being_served() -> Operation | None:
             return found
         frame = frame.f_back
     return None
-
-
-def _fields(request: HttpRequest) -> list[str]:
-    """The Authorization fields, as `m2mguard.wsgi` reads them. Ninja's test client has its own spelling of the names in `META`."""
-    value = request.headers.get("Authorization")
-    return [] if value is None else [value]
-
-
-def _route(request: HttpRequest) -> tuple[str, str]:
-    return request.method or "", request.path
 
 
 def _respond(request: HttpRequest, refused: Any) -> HttpResponse:

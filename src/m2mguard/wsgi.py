@@ -106,12 +106,8 @@ class BearerAuthMiddleware:
             return _pass_preflight(self.app, environ, start_response)
         try:
             caller = self._server.authenticate(
-                authorization_fields(environ),
-                self._requires,
-                request=environ,
-                route=route_of(environ),
-                head=head,
-                certificate=self._certificate,
+                requirement=self._requires,
+                **arguments_of(environ, request=environ, certificate=self._certificate),
             )
         except AnswerableError as error:
             return self._refuse(error, environ, start_response)
@@ -154,6 +150,23 @@ def authorization_fields(environ: WSGIEnvironment) -> list[str]:
     """The request's Authorization fields. A server has joined several into one with commas, which no credential may hold."""
     value = environ.get("HTTP_AUTHORIZATION")
     return [] if value is None else [value]
+
+
+def arguments_of(environ: WSGIEnvironment, *, request: object, certificate: CertificateReader | None) -> dict[str, Any]:
+    """What `ResourceServer.authenticate` is given of a request beside the requirement.
+
+    Args:
+        environ: the WSGI environ, or Django's `META`.
+        request: for a callable organization.
+        certificate: the adapter's reader of certificates, or None.
+    """
+    return {
+        "headers": authorization_fields(environ),
+        "request": request,
+        "route": route_of(environ),
+        "head": Head(environ),
+        "certificate": certificate,
+    }
 
 
 def route_of(environ: WSGIEnvironment) -> tuple[str, str]:

@@ -21,13 +21,34 @@ HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OidcProvider:
-    """A running oidc-provider: its issuer URL, its resources, and its applications with their secrets, keys and certificates."""
+class AuthorizationServer:
+    """A running authorization server: its issuer URL, and its applications with their secrets."""
 
     issuer: str
+    clients: dict[str, str]
+
+    def post(self, path: str, app_id: str, form: dict[str, str]) -> bytes:
+        """Send a form as one of the applications; returns the body of the answer."""
+        answer = urllib3.request(
+            "POST",
+            f"{self.issuer}/{path}",
+            headers={
+                **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode(form),
+            timeout=30,
+        )
+        assert answer.status == 200, answer.data
+        return answer.data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcProvider(AuthorizationServer):
+    """A running oidc-provider: its issuer URL, its resources, and its applications with their secrets, keys and certificates."""
+
     resource: str
     opaque_resource: str
-    clients: dict[str, str]
     keys: dict[str, SigningKey]
     platform: SigningKey
     certificate: Certificate
@@ -41,21 +62,6 @@ class OidcProvider:
     def revoke(self, app_id: str, token: str) -> None:
         """Revoke a token (RFC 7009)."""
         self.post("token/revocation", app_id, {"token": token})
-
-    def post(self, path: str, app_id: str, form: dict[str, str]) -> bytes:
-        """Send a form as one of the applications; returns the body of the answer."""
-        answer = urllib3.request(
-            "POST",
-            f"{self.issuer}/{path}",
-            headers={
-                **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-            body=urlencode(form),
-            timeout=10,
-        )
-        assert answer.status == 200, answer.data
-        return answer.data
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +130,8 @@ def _installed(name: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OAuthToolkit:
-    """A running authorization server of django-oauth-toolkit: its issuer URL, and its applications with their secrets."""
-
-    issuer: str
-    clients: dict[str, str]
+class OAuthToolkit(AuthorizationServer):
+    """A running authorization server of django-oauth-toolkit."""
 
     def token(self, app_id: str, *, scope: str = "", **more: str) -> str:
         """Request an access token with client_credentials, or as `more` says."""
@@ -138,21 +141,6 @@ class OAuthToolkit:
     def revoke(self, app_id: str, token: str) -> None:
         """Revoke a token (RFC 7009)."""
         self.post("o/revoke_token/", app_id, {"token": token})
-
-    def post(self, path: str, app_id: str, form: dict[str, str]) -> bytes:
-        """Send a form as one of the applications; returns the body of the answer."""
-        answer = urllib3.request(
-            "POST",
-            f"{self.issuer}/{path}",
-            headers={
-                **urllib3.make_headers(basic_auth=f"{app_id}:{self.clients[app_id]}"),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
-            body=urlencode(form),
-            timeout=30,
-        )
-        assert answer.status == 200, answer.data
-        return answer.data
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from m2mguard._asgi.peer import peer_of
+from m2mguard.certificates import CertificateReader
 from m2mguard.paths import WEBSOCKET
 
 Scope = MutableMapping[str, Any]
@@ -62,6 +63,23 @@ class RequestHead:
 def authorization_fields(scope: Scope) -> list[bytes]:
     """The value of every Authorization field of a request, in order."""
     return [value for name, value in scope["headers"] if len(name) == 13 and name.lower() == b"authorization"]
+
+
+def arguments_of(scope: Scope, *, request: object, certificate: CertificateReader | None) -> dict[str, Any]:
+    """What `ResourceServer.authenticate` is given of a request beside the requirement.
+
+    Args:
+        scope: of the connection.
+        request: for a callable organization.
+        certificate: the adapter's reader of certificates, or None.
+    """
+    return {
+        "headers": authorization_fields(scope),
+        "request": request,
+        "route": route_of(scope),
+        "head": RequestHead(scope),
+        "certificate": certificate,
+    }
 
 
 def route_of(scope: Scope) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 
 from m2mguard._server.answers import Answer
@@ -10,7 +12,7 @@ from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
 from m2mguard.django._settings import current
 from m2mguard.errors import AnswerableError
-from m2mguard.wsgi import Head, authorization_fields, route_of
+from m2mguard.wsgi import arguments_of
 
 
 class MachineRequest(HttpRequest):
@@ -25,12 +27,8 @@ def authenticate_request(
     """Put the Caller at `request.auth`, or return the refusal. May block for as long as `KeyCaching` allows."""
     try:
         request.auth = server.authenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META),
-            requirement,
-            request=request,
-            route=route_of(request.META),
-            head=Head(request.META),
-            certificate=current().certificate,
+            requirement=requirement,
+            **_arguments(request),
         )
     except AnswerableError as error:
         return response_of(server.answer(error), request)
@@ -43,16 +41,16 @@ async def aauthenticate_request(
     """As `authenticate_request`, awaiting instead of blocking."""
     try:
         request.auth = await server.aauthenticate(  # type: ignore[attr-defined]
-            authorization_fields(request.META),
-            requirement,
-            request=request,
-            route=route_of(request.META),
-            head=Head(request.META),
-            certificate=current().certificate,
+            requirement=requirement,
+            **_arguments(request),
         )
     except AnswerableError as error:
         return response_of(server.answer(error), request)
     return None
+
+
+def _arguments(request: HttpRequest) -> dict[str, Any]:
+    return arguments_of(request.META, request=request, certificate=current().certificate)
 
 
 def response_of(answer: Answer, request: HttpRequest) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from flask import Request, current_app, request
 from werkzeug.exceptions import default_exceptions
@@ -10,7 +10,7 @@ from werkzeug.exceptions import default_exceptions
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.errors import AnswerableError
-from m2mguard.wsgi import CALLER, Head, authorization_fields, route_of
+from m2mguard.wsgi import CALLER, arguments_of
 
 if TYPE_CHECKING:
     from werkzeug.local import LocalProxy
@@ -31,12 +31,8 @@ def authenticate(requirement: Requirement) -> None:
     server, environ = server_of_app(), request.environ
     try:
         caller = server.authenticate(
-            authorization_fields(environ),
-            requirement,
-            request=_plain_request(),
-            route=route_of(environ),
-            head=Head(environ),
-            certificate=current_app.extensions.get(CERTIFICATE),
+            requirement=requirement,
+            **_arguments(),
         )
     except AnswerableError as error:
         _refuse(server, error)
@@ -47,16 +43,17 @@ async def aauthenticate(requirement: Requirement) -> None:
     server, environ = server_of_app(), request.environ
     try:
         caller = await server.aauthenticate(
-            authorization_fields(environ),
-            requirement,
-            request=_plain_request(),
-            route=route_of(environ),
-            head=Head(environ),
-            certificate=current_app.extensions.get(CERTIFICATE),
+            requirement=requirement,
+            **_arguments(),
         )
     except AnswerableError as error:
         _refuse(server, error)
     environ[CALLER] = caller
+
+
+def _arguments() -> dict[str, Any]:
+    certificate = current_app.extensions.get(CERTIFICATE)
+    return arguments_of(request.environ, request=_plain_request(), certificate=certificate)
 
 
 def _plain_request() -> Request:

@@ -10,7 +10,15 @@ from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.provider import AccessToken
 
 from m2mguard._asgi.bodies import Disconnected, declared_size, read_body, replayed_body
-from m2mguard._asgi.scope import ASGIApp, Receive, RequestHead, Scope, Send, authorization_fields, route_of
+from m2mguard._asgi.scope import (
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    arguments_of,
+    authorization_fields,
+    route_of,
+)
 from m2mguard._asgi.sending import close_websocket, send_answer
 from m2mguard._server.answers import Answer, json_answer
 from m2mguard._server.requirement import Requirement
@@ -116,12 +124,8 @@ class ToolScopes:
         """The Caller, who meets the requirement. Where the path is public, the token is verified now."""
         if not isinstance(caller, Caller):
             return await self._server.aauthenticate(
-                authorization_fields(scope),
-                requirement,
-                request=scope,
-                route=route_of(scope),
-                head=RequestHead(scope),
-                certificate=self._certificate,
+                requirement=requirement,
+                **arguments_of(scope, request=scope, certificate=self._certificate),
             )
         self._server.authorize(caller, requirement, request=scope, route=route_of(scope))
         return caller

@@ -57,12 +57,8 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         self.requests.append(request)
         try:
             caller = self._server.authenticate(
-                _fields(request),
-                self._requires,
-                request=request,
-                route=_route(request),
-                head=_Head(request),
-                certificate=lambda _: self._certificate,
+                requirement=self._requires,
+                **self._arguments(request),
             )
         except AnswerableError as error:
             return self._refused(error)
@@ -74,16 +70,21 @@ class ProtectedApi(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         self.requests.append(request)
         try:
             caller = await self._server.aauthenticate(
-                _fields(request),
-                self._requires,
-                request=request,
-                route=_route(request),
-                head=_Head(request),
-                certificate=lambda _: self._certificate,
+                requirement=self._requires,
+                **self._arguments(request),
             )
         except AnswerableError as error:
             return self._refused(error)
         return self._let_in(request, caller)
+
+    def _arguments(self, request: httpx2.Request) -> dict[str, Any]:
+        return {
+            "headers": [value for name, value in request.headers.raw if name.lower() == b"authorization"],
+            "request": request,
+            "route": (request.method, request.url.path),
+            "head": _Head(request),
+            "certificate": lambda _: self._certificate,
+        }
 
     def _let_in(self, request: httpx2.Request, caller: Caller) -> httpx2.Response:
         self.callers.append(caller)
@@ -106,14 +107,6 @@ class _Head:
         self.fields: list[tuple[str, str]] = request.headers.multi_items()
         self.query: str = request.url.query.decode("latin-1")
         self.peer: str | None = None
-
-
-def _fields(request: httpx2.Request) -> list[bytes]:
-    return [value for name, value in request.headers.raw if name.lower() == b"authorization"]
-
-
-def _route(request: httpx2.Request) -> tuple[str, str]:
-    return request.method, request.url.path
 
 
 def _app_id(_request: httpx2.Request, caller: Caller) -> httpx2.Response:
