@@ -3,7 +3,10 @@
 import pytest
 
 from m2mguard import InsufficientScope, InvalidToken, Issuer, Requirement, ResourceServer
+from m2mguard._cli.certificate_file import NoRequest
+from m2mguard._token.confirmation import thumbprint_of
 from m2mguard.testing import REMOVED, SHOPPING_API
+from tests.refusals import ACCEPTED, outcome_of
 
 NOW = 1_800_000_000
 
@@ -169,3 +172,15 @@ def test_an_opaque_token_stays_malformed_without_introspection(issuer):
     with pytest.raises(InvalidToken) as refused:
         ResourceServer(issuer.trusted, SHOPPING_API).verify(issuer.mint_opaque())
     assert refused.value.reason == "malformed"
+
+
+def test_an_opaque_token_that_is_bound_to_a_certificate_is_for_it_only(api, issuer):
+    certificate, other = b"certificate", b"another one"
+    token = issuer.mint_opaque(claims={"cnf": {"x5t#S256": thumbprint_of(certificate)}})
+
+    def send(shown):
+        return outcome_of(lambda: api.authenticate([f"Bearer {token}"], head=NoRequest(), certificate=lambda _: shown))
+
+    assert send(certificate) == ACCEPTED
+    assert send(other) == send(None) == (401, "certificate")
+    assert refusal(api, token) == ("claim", "bound", "cnf")
