@@ -202,6 +202,16 @@ import pytest, sys
 
 sys.exit(pytest.main(["-q", "--fixtures", "-p", "no:cacheprovider"]) not in (0, 5))
 """,
+    "valkey": """
+from m2mguard.dpop import ReplayStoreUnavailable, UsedProof, ValkeyReplayStore
+
+try:
+    ValkeyReplayStore("valkey://127.0.0.1:1").first_use(UsedProof(bytes(32), ("issuer", "app"), 90.0, 0.0))
+except ReplayStoreUnavailable as error:
+    assert "cannot be reached" in str(error)
+else:
+    raise AssertionError("nobody listens there")
+""",
     "dev": """
 import subprocess, sys
 

@@ -49,6 +49,8 @@ def read_setting(shown: str, reader: Callable[[str], Any], value: str) -> Any:
     """
     try:
         return reader(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{shown}: {error}") from None
     except ValueError:
         wanted = {float: "a number", int: "a whole number", switch: "true or false"}.get(reader, "valid JSON")
         raise ConfigurationError(f"{shown} cannot be read; give {wanted}.") from None

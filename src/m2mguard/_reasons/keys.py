@@ -71,10 +71,11 @@ KEYS = table(
         ),
         causes=(
             "One application, or all together, send more requests than the store has room for.",
-            "A `replay_store` of your own raised an error, such as for a server that is down.",
+            "The Valkey server that remembers used proofs is down, slow or full, or a `replay_store` of your own raised an error.",
         ),
         cures=(
-            "API: give the store more room (`max_proofs_per_application` of `MemoryReplayStore`), or a shorter `max_age`.",
+            "API: give the store more room (`max_proofs_per_application`; the memory of Valkey), or a shorter `max_age`.",
+            "API: if it failed, the log says why.",
             "Caller: try again after the seconds in `Retry-After`, with a new proof.",
         ),
     ),

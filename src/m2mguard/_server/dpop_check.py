@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from m2mguard._token.dpop_proof import GoodProof, KnownKeys, ProofRules, ProvenRequest, check_age, check_proof
 from m2mguard._token.target_uri import RequestPath, target_uri
 from m2mguard.caller import Caller
-from m2mguard.dpop._replay import ReplayStoreFull, UsedProof
+from m2mguard.dpop._replay import ReplayStoreFull, ReplayStoreUnavailable, UsedProof
 from m2mguard.dpop._settings import Dpop, in_use
 from m2mguard.errors import AnswerableError, ConfigurationError, InvalidDpopProof, KeysUnavailable, UseDpopNonce
 from m2mguard.exemptions import RequestHead
@@ -146,6 +146,8 @@ def _untold(error: Exception, caller: Caller) -> KeysUnavailable:
     if isinstance(error, ReplayStoreFull):
         return _of(caller, KeysUnavailable("replay_store", retry_after=RETRY_AFTER_S, problem="store_full"))
     detail = f"what remembers used DPoP proofs raised {type(error).__name__}"
+    if isinstance(error, ReplayStoreUnavailable):
+        detail = f"what remembers used DPoP proofs: {error}"
     return _of(caller, KeysUnavailable("replay_store", detail, RETRY_AFTER_S, problem="store_failed"))
 
 

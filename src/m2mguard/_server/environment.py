@@ -14,6 +14,7 @@ from m2mguard._setting_text import json_object, read_setting, switch, text, vari
 from m2mguard._token.base64url import base64url_decode
 from m2mguard._validation import did_you_mean
 from m2mguard.dpop._settings import Dpop
+from m2mguard.dpop._valkey_replay import ValkeyReplayStore
 from m2mguard.errors import ConfigurationError
 from m2mguard.issuer import Issuer, issuer_of_url
 from m2mguard.net._transport import HttpTransport, plain_http_origins
@@ -35,15 +36,18 @@ def _settings(part: str, **readers: Callable[[str], Any]) -> dict[str, _Setting]
 
 
 def _dpop_mode(given: str) -> Dpop:
-    """Read "accepted" or "required". Raises ValueError."""
+    """Read "accepted" or "required". Raises ConfigurationError."""
     if given.strip() not in ("accepted", "required"):
-        raise ValueError(given)
+        raise ConfigurationError('give "accepted" or "required".')
     return Dpop(required=given.strip() == "required")
 
 
 def _key_bytes(given: str) -> bytes:
-    """Read a key in base64url, with or without padding. Raises ValueError."""
-    return base64url_decode(given.strip().rstrip("="))
+    """Read a key in base64url, with or without padding. Raises ConfigurationError."""
+    try:
+        return base64url_decode(given.strip().rstrip("="))
+    except ValueError:
+        raise ConfigurationError("give the secret bytes in base64url.") from None
 
 
 _NUMBERS: dict[str, Callable[[str], Any]] = {
@@ -56,6 +60,7 @@ _OF_DPOP: dict[str, Callable[[str], Any]] = {
     "nonce_key": _key_bytes,
     "nonce_lifetime": float,
     "stripped_prefix": text,
+    "replay_store": ValkeyReplayStore,
 }
 SETTINGS: Mapping[str, _Setting] = {
     **_settings(

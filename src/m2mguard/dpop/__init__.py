@@ -3,10 +3,19 @@
 The proofs themselves are checked by the `ResourceServer`, and made by `m2mguard.client.DpopKey`.
 """
 
-from m2mguard.dpop._replay import MemoryReplayStore, ReplayStore, ReplayStoreFull, UsedProof
+from m2mguard.dpop._replay import MemoryReplayStore, ReplayStore, ReplayStoreFull, ReplayStoreUnavailable, UsedProof
 from m2mguard.dpop._settings import Dpop
+from m2mguard.dpop._valkey_replay import ValkeyReplayStore
 
-__all__ = ["Dpop", "MemoryReplayStore", "ReplayStore", "ReplayStoreFull", "UsedProof"]
+__all__ = [
+    "Dpop",
+    "MemoryReplayStore",
+    "ReplayStore",
+    "ReplayStoreFull",
+    "ReplayStoreUnavailable",
+    "UsedProof",
+    "ValkeyReplayStore",
+]
 
 
 def __dir__() -> list[str]:

@@ -31,10 +31,15 @@ class ReplayStoreFull(Exception):
     """There is no room to remember another proof: whether it is used twice cannot be told. Answered with 503."""
 
 
+class ReplayStoreUnavailable(Exception):
+    """Whether a proof is used twice cannot be told. Answered with 503. The text is logged: it says why, and holds no secret."""
+
+
 class ReplayStore(Protocol):
     """Remembers used proofs. Safe to share between threads and event loops.
 
-    `first_use` is asked by sync callers and may block; `afirst_use` by async ones, and must not. Whatever they raise is answered with 503.
+    `first_use` is asked by sync callers and may block; `afirst_use` by async ones, and must not. Whatever they raise is answered with 503;
+    of other errors than ours only the type is logged.
     """
 
     def first_use(self, proof: UsedProof) -> bool:
@@ -49,8 +54,8 @@ class ReplayStore(Protocol):
 class MemoryReplayStore:
     """Remembers used proofs in this process: about 130 bytes each, for about `Dpop.max_age` and twice the leeway.
 
-    Where several processes serve one API, each knows only its own: see the guide. Never blocks: its lock is held for microseconds.
-    A process that is forked starts with what its parent knew.
+    Where several processes serve one API, each knows only its own; `ValkeyReplayStore` is for them. Never blocks: its lock is held for
+    microseconds. A process that is forked starts with what its parent knew.
 
     Args:
         max_proofs: how many are remembered, 1 to 10,000,000, default 500,000.

@@ -40,7 +40,8 @@ class Dpop:
         nonce_lifetime: after how many seconds there is a new nonce, 10 to 86,400, default 300; the one before is accepted as long.
         stripped_prefix: what a proxy removes from the front of the path before a request gets here, such as "/shop". Default "": nothing.
             A prefix that the server tells (`root_path`, `SCRIPT_NAME`) counts as part of the path and is not named here.
-        replay_store: remembers used proofs. Default None: a `MemoryReplayStore()`.
+        replay_store: remembers used proofs. Default None: a `MemoryReplayStore()`. `M2MGUARD_DPOP_REPLAY_STORE` is the URL of a
+            `ValkeyReplayStore`.
 
     Raises:
         ConfigurationError: an invalid value.
