@@ -26,6 +26,13 @@ OPTIONS = [
 ]
 
 
+class Tls(NamedTuple):
+    """How both sides of a connection prove who they are."""
+
+    server: grpc.ServerCredentials
+    client: grpc.ChannelCredentials
+
+
 class Outcome(NamedTuple):
     """How a call ended, as its client saw it."""
 
@@ -119,23 +126,36 @@ def registered(add: Callable[[Any, Any], None], servicer: Any) -> list[grpc.Gene
 
 @contextlib.contextmanager
 def serving(
-    stack: str, interceptors: Sequence[Any], *services: grpc.GenericRpcHandler, threads: int = 8
+    stack: str, interceptors: Sequence[Any], *services: grpc.GenericRpcHandler, threads: int = 8, tls: Tls | None = None
 ) -> Iterator[grpc.Channel]:
     """Serve on loopback inside the block; yields a channel to it. Without services there is "shop.Orders", with a method of each kind."""
     services = services or (service("shop.Orders", **METHODS[stack]),)
     running = sync_server if stack == "sync" else aio_server
-    with (
-        running(interceptors, services, threads) as port,
-        grpc.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel,
-    ):
-        yield channel
+    with running(interceptors, services, threads, tls) as port:
+        address = f"127.0.0.1:{port}"
+        connected = (
+            grpc.insecure_channel(address, options=OPTIONS)
+            if tls is None
+            else grpc.secure_channel(address, tls.client, options=OPTIONS)
+        )
+        with connected as channel:
+            yield channel
+
+
+def _add_port(server: Any, tls: Tls | None) -> int:
+    port: int = (
+        server.add_insecure_port("127.0.0.1:0") if tls is None else server.add_secure_port("127.0.0.1:0", tls.server)
+    )
+    return port
 
 
 @contextlib.contextmanager
-def sync_server(interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcHandler], threads: int) -> Iterator[int]:
+def sync_server(
+    interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcHandler], threads: int, tls: Tls | None = None
+) -> Iterator[int]:
     with ThreadPoolExecutor(threads) as pool:
         server = grpc.server(pool, handlers=list(services), interceptors=list(interceptors), options=OPTIONS)
-        port = server.add_insecure_port("127.0.0.1:0")
+        port = _add_port(server, tls)
         server.start()
         try:
             yield port
@@ -144,22 +164,24 @@ def sync_server(interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcH
 
 
 @contextlib.contextmanager
-def aio_server(interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcHandler], threads: int) -> Iterator[int]:
+def aio_server(
+    interceptors: Sequence[Any], services: Sequence[grpc.GenericRpcHandler], threads: int, tls: Tls | None = None
+) -> Iterator[int]:
     """On an event loop on a thread of its own."""
     started, port = threading.Event(), 0
     stop: list[Any] = []
 
     async def main() -> None:
         nonlocal port
-        ended = asyncio.Event()
-        with ThreadPoolExecutor(threads) as pool:
-            server = grpc.aio.server(pool, handlers=services, interceptors=interceptors, options=OPTIONS)
-            port = server.add_insecure_port("127.0.0.1:0")
-            await server.start()
-            stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
-            started.set()
-            await ended.wait()
-            await server.stop(None)
+        ended, pool = asyncio.Event(), ThreadPoolExecutor(threads)
+        server = grpc.aio.server(pool, handlers=services, interceptors=interceptors, options=OPTIONS)
+        port = _add_port(server, tls)
+        await server.start()
+        stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
+        started.set()
+        await ended.wait()
+        await server.stop(None)
+        await asyncio.to_thread(pool.shutdown)  # a thread of it may wait for this loop
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), name="grpc.aio")
     thread.start()

@@ -29,6 +29,7 @@ __all__ = [
     "UnusableCertificate",
     "from_caddy",
     "from_envoy",
+    "from_grpc",
     "from_gunicorn",
     "from_haproxy",
     "from_nginx",
@@ -131,6 +132,25 @@ def from_gunicorn() -> CertificateReader:
     return read
 
 
+def from_grpc() -> CertificateReader:
+    """Read the certificate of a gRPC call's own connection: `Guard(server, certificate=certificates.from_grpc())`, and `AioGuard` alike.
+
+    For servers whose credentials ask for a certificate (`require_client_auth=True`), so that gRPC has verified it. Nothing that a client
+    writes into a call's metadata counts. For calls that come through a proxy that ends TLS, use that proxy's reader. gRPC only.
+    """
+
+    def read(head: RequestHead) -> bytes | None:
+        pem = getattr(head, "connection_certificate", None)
+        if not pem:
+            return None
+        try:
+            return _of_pem(pem)
+        except (ValueError, binascii.Error):
+            raise UnusableCertificate("certificate_field") from None
+
+    return read
+
+
 def _from_field(field: str, proxies: Collection[str] | str, decode: Callable[[str], bytes | None]) -> CertificateReader:
     if not isinstance(field, str) or not _FIELD_NAME.fullmatch(field):
         raise ConfigurationError("field must be the name of a header field, such as X-Client-Cert.")
@@ -187,8 +207,12 @@ def _values(head: RequestHead, name: str) -> Iterator[str]:
     return (value for found, value in head.fields if found.lower() == name)
 
 
-def _escaped_pem(value: str) -> bytes | None:
-    found = _PEM.fullmatch(unquote_to_bytes(value))
+def _escaped_pem(value: str) -> bytes:
+    return _of_pem(unquote_to_bytes(value))
+
+
+def _of_pem(pem: bytes) -> bytes:
+    found = _PEM.fullmatch(pem)
     if found is None:
         raise ValueError("no PEM")
     return base64.b64decode(re.sub(rb"[\r\n]", b"", found[1]), validate=True)

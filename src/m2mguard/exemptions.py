@@ -26,7 +26,8 @@ class RequestHead(Protocol):
 
     Attributes:
         method: as sent; of a WebSocket handshake `m2mguard.paths.WEBSOCKET`.
-        path: the arguments of `PublicPaths.match` that say which path is asked for: `path`, and `root_path` and `raw_path` if known.
+        path: the arguments of `PublicPaths.match` that say which path is asked for: `path`, and `root_path` and `raw_path` if known. Empty
+            for what has no URL, such as a gRPC call.
         fields: names and values of the header fields, in any case; a WSGI environ's underscores count as hyphens.
         query: as sent, without the question mark.
         peer: the address of the other end of the connection, as the server tells it. None or empty: it has none, as a Unix socket.

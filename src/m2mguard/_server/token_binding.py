@@ -58,7 +58,7 @@ def check_binding(caller: Caller, sender: Sender, dpop: DpopCheck | None) -> Use
             if token is not None or (dpop is not None and dpop.required):
                 raise InvalidToken("claim", problem="not_bound", claim="cnf")
             return None
-        if dpop is None or sender.head is None or token is None:  # RFC 9449 section 7.2
+        if dpop is None or sender.head is None or not sender.head.path or token is None:  # RFC 9449 section 7.2
             raise bound_token()
         if sender.is_open:
             dpop.check_open(confirmation[PUBLIC_KEY], token, sender.head)

@@ -15,6 +15,7 @@ import grpc.aio
 from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
+from m2mguard.grpc._call_head import CallHead
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream, wrapped
 from m2mguard.grpc._interceptor import Interceptor
 from m2mguard.grpc._policy import CURRENT_CALLER, expired
@@ -40,6 +41,9 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
         streams: "end", the default, ends a streaming call within a second of the token's `exp` and the leeway, and when its key was
             withdrawn, within 15 seconds of the server's knowing it. An outage ends nothing, nor does `max_age`, which counts when a call
             begins. "keep" lets it go on.
+        certificate: reads the client's certificate for tokens that are bound to one (RFC 8705 section 3): `certificates.from_grpc()` where
+            this server ends TLS, or the reader of the proxy that does. A call is then verified where its handler runs, since only that
+            sees the connection: after the request of a unary call has come. Default None: a bound token is refused.
 
     Raises:
         ConfigurationError: an invalid argument.
@@ -53,26 +57,35 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
         """Wrap the handler of a call."""
         if self._policy.is_public(handler_call_details.method):
             return await continuation(handler_call_details)
-        try:
-            caller = await self._policy.aauthenticate(handler_call_details)
-        except AnswerableError as error:
-            return self._refusing(error)
+        caller = None
+        if self._policy.certificate is None:
+            try:
+                caller = await self._policy.aauthenticate(handler_call_details)
+            except AnswerableError as error:
+                return self._refusing(error)
         handler = await continuation(handler_call_details)
+        if handler is None and caller is None:
+            handler = grpc.stream_stream_rpc_method_handler(_unimplemented)
         if handler is None:
             return None
         return wrapped(handler, partial(self._wrap, handler=handler, details=handler_call_details, caller=caller))
 
-    def _wrap(self, behavior: Behavior, handler: Handler, details: grpc.HandlerCallDetails, caller: Caller) -> Behavior:
+    def _wrap(
+        self, behavior: Behavior, handler: Handler, details: grpc.HandlerCallDetails, caller: Caller | None
+    ) -> Behavior:
+        """Wrap what a handler does. A call without a Caller is verified there: only the handler sees the connection."""
         yields = inspect.isasyncgenfunction(behavior)
         if not yields and not inspect.iscoroutinefunction(behavior):
             cut = partial(_abort_from_outside, asyncio.get_running_loop())
             return self._thread_calls.wrap(behavior, handler, details, caller, cut)
 
         async def answer(request: Any, context: Context) -> Any:
-            CURRENT_CALLER.set(await self._still(caller, details, context))  # of this call's own task
-            if not is_stream(handler) or not self._policy.is_limited(caller):
+            head = self._policy.head(details, context)
+            current = await self._still(caller, details, head, context)
+            CURRENT_CALLER.set(current)  # of this call's own task
+            if not is_stream(handler) or not self._policy.is_limited(current):
                 return await run(request, context)
-            async with self._ending(context, caller, details):
+            async with self._ending(context, current, details, head):
                 return await run(request, context)
 
         async def run(request: Any, context: Context) -> Any:
@@ -91,25 +104,29 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
 
         return grpc.stream_unary_rpc_method_handler(refuse)  # for which gRPC waits for no request
 
-    async def _still(self, caller: Caller, details: grpc.HandlerCallDetails, context: Context) -> Caller:
+    async def _still(
+        self, caller: Caller | None, details: grpc.HandlerCallDetails, head: CallHead | None, context: Context
+    ) -> Caller:
         """The Caller, verified again if its token has expired since: a client can send its one request long after it has opened a call."""
-        if self._policy.server.remaining(caller) > 0:
+        if caller is not None and self._policy.server.remaining(caller) > 0:
             return caller
         try:
-            return await self._policy.aauthenticate(details)
+            return await self._policy.aauthenticate(details, head)
         except AnswerableError as error:
             await context.abort(*self._policy.status(error))
             raise
 
     @contextlib.asynccontextmanager
-    async def _ending(self, context: Context, caller: Caller, details: grpc.HandlerCallDetails) -> AsyncIterator[None]:
+    async def _ending(
+        self, context: Context, caller: Caller, details: grpc.HandlerCallDetails, head: CallHead | None
+    ) -> AsyncIterator[None]:
         """End a stream with its token: another task sends the status, and the stream's own task is cancelled, as when a client cancels."""
         is_open, is_ending = True, False
         task = cast("asyncio.Task[Any]", asyncio.current_task())
 
         async def end() -> None:
             nonlocal is_ending
-            await self._end_of(caller, details)
+            await self._end_of(caller, details, head)
             is_ending = True
             await _send_initial_metadata(context, while_true=lambda: is_open)
             if is_open:
@@ -127,12 +144,16 @@ class AioGuard(Interceptor, grpc.aio.ServerInterceptor):
             else:
                 ending.cancel()
 
-    async def _end_of(self, caller: Caller, details: grpc.HandlerCallDetails) -> None:
+    async def _end_of(self, caller: Caller, details: grpc.HandlerCallDetails, head: CallHead | None) -> None:
         """Wait until a token has expired or is refused."""
         while (left_s := self._policy.server.remaining(caller)) > 0:
             await asyncio.sleep(min(left_s, LONGEST_SLEEP_S))
-            if self._policy.server.remaining(caller) > 0 and not await self._policy.ais_accepted(details):
+            if self._policy.server.remaining(caller) > 0 and not await self._policy.ais_accepted(details, head):
                 return
+
+
+async def _unimplemented(_requests: Any, context: Context) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Method not found!")
 
 
 async def _send_initial_metadata(context: Context, *, while_true: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._validation import strings
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import ConfigurationError
 from m2mguard.grpc._policy import Policy
 from m2mguard.grpc._thread_calls import ThreadCalls
@@ -31,8 +32,9 @@ class Interceptor:
         methods: Mapping[str, Requirement] = MappingProxyType({}),
         public: Collection[str] = (HEALTH,),
         streams: Literal["end", "keep"] = "end",
+        certificate: CertificateReader | None = None,
     ) -> None:
-        check_arguments(server, requires=requires)
+        check_arguments(server, requires=requires, certificate=certificate)
         _check_methods(server, methods)
         if streams not in ("end", "keep"):
             raise ConfigurationError('streams must be "end" or "keep".')
@@ -42,6 +44,7 @@ class Interceptor:
             methods=dict(methods),
             public=_public_names(public),
             ends_streams=streams == "end",
+            certificate=certificate,
         )
         for name in methods:
             if self._policy.is_public(name):

@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import grpc
 
@@ -14,7 +14,9 @@ from m2mguard._server.open_connections import ais_still_accepted, is_still_accep
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard.caller import Caller
+from m2mguard.certificates import CertificateReader
 from m2mguard.errors import AnswerableError, InvalidToken, KeysUnavailable
+from m2mguard.grpc._call_head import CallHead
 
 _STATUSES: Final = MappingProxyType(
     {
@@ -50,6 +52,11 @@ class Policy:
     methods: Mapping[str, Requirement]
     public: Collection[str]
     ends_streams: bool
+    certificate: CertificateReader | None
+
+    def head(self, details: grpc.HandlerCallDetails, context: Any) -> CallHead | None:
+        """What a call tells of its sender; None where nobody asks for it."""
+        return None if self.certificate is None else CallHead(details, context)
 
     def is_public(self, method: str) -> bool:
         """Tell whether a method, or its whole service, needs no token."""
@@ -60,36 +67,54 @@ class Policy:
         own = [one for one in (self.default, self.methods.get(method)) if one is not None]
         return own or [Requirement()]
 
-    def authenticate(self, details: grpc.HandlerCallDetails, *, is_open: bool = False) -> Caller:
+    def authenticate(
+        self, details: grpc.HandlerCallDetails, head: CallHead | None = None, *, is_open: bool = False
+    ) -> Caller:
         """Verify the token of a call, and check what it asks for. Blocks where keys must be fetched.
 
         Args:
             details: of the call.
+            head: of the call; None, the default: a bound token is refused.
             is_open: whether the call was let in before: `max_age` then no longer counts.
         """
         first, *others = self._asked(details.method, is_open=is_open)
-        caller = self.server.authenticate(_authorization(details), first, request=details, route=_route(details))
+        caller = self.server.authenticate(
+            _authorization(details), first, **self._arguments(details, head, is_open=is_open)
+        )
         self._authorize(caller, others, details)
         return caller
 
-    async def aauthenticate(self, details: grpc.HandlerCallDetails, *, is_open: bool = False) -> Caller:
+    async def aauthenticate(
+        self, details: grpc.HandlerCallDetails, head: CallHead | None = None, *, is_open: bool = False
+    ) -> Caller:
         """As `authenticate`, awaiting instead of blocking."""
         first, *others = self._asked(details.method, is_open=is_open)
-        caller = await self.server.aauthenticate(_authorization(details), first, request=details, route=_route(details))
+        caller = await self.server.aauthenticate(
+            _authorization(details), first, **self._arguments(details, head, is_open=is_open)
+        )
         self._authorize(caller, others, details)
         return caller
 
-    def is_accepted(self, details: grpc.HandlerCallDetails) -> bool:
+    def is_accepted(self, details: grpc.HandlerCallDetails, head: CallHead | None) -> bool:
         """Tell whether a call that is open would still be let in."""
-        return is_still_accepted(lambda: self.authenticate(details, is_open=True))
+        return is_still_accepted(lambda: self.authenticate(details, head, is_open=True))
 
-    async def ais_accepted(self, details: grpc.HandlerCallDetails) -> bool:
+    async def ais_accepted(self, details: grpc.HandlerCallDetails, head: CallHead | None) -> bool:
         """As `is_accepted`, awaiting instead of blocking."""
-        return await ais_still_accepted(lambda: self.aauthenticate(details, is_open=True))
+        return await ais_still_accepted(lambda: self.aauthenticate(details, head, is_open=True))
 
     def is_limited(self, caller: Caller) -> bool:
         """Tell whether a stream ends with its token. One of `calling_as` may have expired long ago, and is accepted nevertheless."""
         return self.ends_streams and self.server.remaining(caller) > 0
+
+    def _arguments(self, details: grpc.HandlerCallDetails, head: CallHead | None, *, is_open: bool) -> dict[str, Any]:
+        return {
+            "request": details,
+            "route": _route(details),
+            "head": head,
+            "certificate": self.certificate,
+            "is_open": is_open,
+        }
 
     def _asked(self, method: str, *, is_open: bool) -> list[Requirement]:
         asked = self.requirements(method)

@@ -15,6 +15,7 @@ import grpc
 from m2mguard._server.open_connections import LONGEST_SLEEP_S
 from m2mguard.caller import Caller
 from m2mguard.errors import AnswerableError
+from m2mguard.grpc._call_head import CallHead
 from m2mguard.grpc._handlers import Behavior, Handler, is_stream
 from m2mguard.grpc._policy import CURRENT_CALLER, Policy, expired
 from m2mguard.net._sweeper import Sweeper
@@ -36,6 +37,7 @@ class OpenStream:
     context: Any
     caller: Caller
     cut: Callable[[OpenStream], object]
+    head: CallHead | None
     looked_at: float = field(default_factory=time.monotonic)
     is_over: bool = False
     is_cut: bool = False
@@ -84,7 +86,7 @@ class OpenStream:
         if time.monotonic() - self.looked_at < LONGEST_SLEEP_S:
             return True
         self.looked_at = time.monotonic()
-        return self.policy.is_accepted(self.details)
+        return self.policy.is_accepted(self.details, self.head)
 
     def cancel(self) -> None:
         """Cut a call of `grpc.server`, which has no other way."""
@@ -152,14 +154,15 @@ class ThreadCalls:
         context: Any,
     ) -> tuple[OpenStream, contextvars.Context]:
         """The call, and a context of its own in which `current_caller` finds its Caller: threads of a pool serve many calls."""
+        head = self._policy.head(details, context)
         if caller is None or self._policy.server.remaining(caller) <= 0:
             try:
-                caller = self._policy.authenticate(details)
+                caller = self._policy.authenticate(details, head)
             except AnswerableError as error:
                 abort(context, self._policy, error)
         within = contextvars.copy_context()
         within.run(CURRENT_CALLER.set, caller)
-        return OpenStream(self._policy, details, context, caller, cut), within
+        return OpenStream(self._policy, details, context, caller, cut, head), within
 
     @contextlib.contextmanager
     def _watched(self, stream: OpenStream, handler: Handler) -> Iterator[bool]:

@@ -20,7 +20,7 @@ class Guard(Interceptor, grpc.ServerInterceptor):
     for a token, too. A call that waits for keys keeps its thread of the pool, as any handler does, and no other one.
 
     A stream that is at work ends with its token as UNAUTHENTICATED. One whose handler waits is cancelled, since nothing else can end it:
-    its client sees CANCELLED. Arguments and errors as for `AioGuard`.
+    its client sees CANCELLED. Arguments and errors as for `AioGuard`; here every call is verified where its handler runs.
     """
 
     def intercept_service(
