@@ -76,8 +76,8 @@ def test_a_bound_token_is_accepted_with_its_certificate_only(stack, server):
         assert call(channel, "unary_unary", metadata=other).code == OK
 
 
-def test_the_reason_is_logged(server, caplog):
-    with guarded("aio", server, owner="thief") as channel:
+def test_the_reason_is_logged(caplog):
+    with TestServer() as server, guarded("aio", server, owner="thief") as channel:
         call(channel, "unary_unary", metadata=bearer(server.token(claims=BOUND)))
     (refused,) = [one for one in caplog.records if "certificate" in one.getMessage()]
     assert (refused.m2mguard_reason, refused.m2mguard_problem) == ("certificate", "other_certificate")
