@@ -138,17 +138,18 @@ def from_grpc() -> CertificateReader:
     For servers whose credentials ask for a certificate (`require_client_auth=True`), so that gRPC has verified it. Nothing that a client
     writes into a call's metadata counts. For calls that come through a proxy that ends TLS, use that proxy's reader. gRPC only.
     """
+    return of_grpc_call
 
-    def read(head: RequestHead) -> bytes | None:
-        pem = getattr(head, "connection_certificate", None)
-        if not pem:
-            return None
-        try:
-            return _of_pem(pem)
-        except (ValueError, binascii.Error):
-            raise UnusableCertificate("certificate_field") from None
 
-    return read
+def of_grpc_call(head: RequestHead) -> bytes | None:
+    """What `from_grpc` returns. Not for HTTP, where a request has no such member."""
+    pem = getattr(head, "connection_certificate", None)
+    if not pem:
+        return None
+    try:
+        return _of_pem(pem)
+    except (ValueError, binascii.Error):
+        raise UnusableCertificate("certificate_field") from None
 
 
 def _from_field(field: str, proxies: Collection[str] | str, decode: Callable[[str], bytes | None]) -> CertificateReader:

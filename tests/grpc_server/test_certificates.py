@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import time
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import grpc
@@ -14,7 +15,9 @@ from m2mguard import Requirement, certificates
 from m2mguard._token.confirmation import thumbprint_of
 from m2mguard.dpop import Dpop
 from m2mguard.grpc import AioGuard, Guard
+from m2mguard.grpc._call_head import CallHead
 from m2mguard.testing import TestServer
+from m2mguard.wsgi import BearerAuthMiddleware
 from tests.client_keys import Certificate
 from tests.dpop_proofs import bound_to, dpop_proof
 from tests.grpc_servers import GUARDS, KINDS, METHODS, STACKS, SYNC_METHODS, Tls, bearer, call, service, serving
@@ -178,6 +181,39 @@ def test_an_open_stream_is_looked_at_again_with_its_certificate(stack, server, l
         ended = call(channel, "stream_stream", metadata=metadata, requests=requests())
     assert ended.code == OK
     assert len(ended.messages) > 1
+
+
+@pytest.mark.parametrize(
+    ("written", "is_declared"),
+    [
+        ("ipv4:10.0.0.7:5000", True),
+        ("ipv6:%5B::ffff:10.0.0.7%5D:5000", True),
+        ("unix:", True),
+        ("unix:/run/proxy.sock", True),
+        ("unix-abstract:proxy", True),
+        ("ipv4:192.0.2.1:5000", False),
+        ("ipv6:%5B2001:db8::1%5D:5000", False),
+        ("vsock:7:5000", False),
+        ("fd:7", False),
+        ("unknown", False),
+        ("", False),
+    ],
+)
+def test_a_proxy_is_known_by_its_address(written, is_declared):
+    field = ("x-forwarded-client-cert", fields_of("orders")["x-forwarded-client-cert"])
+    head = CallHead(SimpleNamespace(invocation_metadata=[field]), SimpleNamespace(peer=lambda: written))
+    read = certificates.from_envoy(proxies=["10.0.0.0/8"])
+    if is_declared:
+        assert read(head) == der_of("orders")
+    else:
+        with pytest.raises(certificates.UnusableCertificate, match="undeclared_proxy"):
+            read(head)
+
+
+def test_the_reader_of_a_grpc_connection_is_for_grpc(server):
+    with pytest.raises(ValueError, match=r"from_grpc\(\) reads the connection of a gRPC call"):
+        BearerAuthMiddleware(lambda *_: [], server, certificate=certificates.from_grpc())
+    assert BearerAuthMiddleware(lambda *_: [], server, certificate=certificates.from_nginx())
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._validation import is_async
+from m2mguard.certificates import of_grpc_call
 from m2mguard.errors import ConfigurationError
 
 
@@ -36,7 +37,12 @@ def check_arguments(
 
 
 def check_certificate(certificate: object) -> None:
-    """Check a reader of certificates, or None. Raises ConfigurationError."""
+    """Check a reader of certificates for HTTP, or None. Raises ConfigurationError."""
+    if certificate is of_grpc_call:
+        raise ConfigurationError(
+            "certificate: from_grpc() reads the connection of a gRPC call. Over HTTP give the reader of the proxy that ends TLS, such as "
+            'm2mguard.certificates.from_nginx("X-Client-Cert").'
+        )
     if certificate is not None and (not callable(certificate) or is_async(certificate)):
         raise ConfigurationError(
             'certificate must be a reader, such as m2mguard.certificates.from_nginx("X-Client-Cert"), or a plain (not async) callable '

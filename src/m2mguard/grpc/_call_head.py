@@ -33,9 +33,15 @@ class CallHead:
 
     @cached_property
     def peer(self) -> str | None:
-        """The address of the other end of the connection. gRPC writes "ipv4:127.0.0.1:5000", "ipv6:%5B::1%5D:5000", "unix:/path"."""
-        family, _, rest = unquote(self._context.peer() or "").partition(":")
-        return rest.rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else None
+        """The address of the other end of the connection. gRPC writes "ipv4:127.0.0.1:5000", "ipv6:%5B::1%5D:5000", "unix:/path".
+
+        Anything else, such as "vsock:2:5000" of another virtual machine, stays as it is: no proxy's address is like that.
+        """
+        written = unquote(self._context.peer() or "unknown")
+        family, _, rest = written.partition(":")
+        if family in ("unix", "unix-abstract"):
+            return None
+        return rest.rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else written
 
     @cached_property
     def connection_certificate(self) -> bytes | None:

@@ -12,7 +12,7 @@ from m2mguard._server.requirement import Requirement
 from m2mguard._server.resource_server import ResourceServer
 from m2mguard._server.route_marks import RouteGuard, mark
 from m2mguard._validation import strings
-from m2mguard.certificates import CertificateReader
+from m2mguard.certificates import CertificateReader, of_grpc_call
 from m2mguard.errors import ConfigurationError
 from m2mguard.grpc._policy import Policy
 from m2mguard.grpc._thread_calls import ThreadCalls
@@ -34,7 +34,7 @@ class Interceptor:
         streams: Literal["end", "keep"] = "end",
         certificate: CertificateReader | None = None,
     ) -> None:
-        check_arguments(server, requires=requires, certificate=certificate)
+        check_arguments(server, requires=requires, certificate=None if certificate is of_grpc_call else certificate)
         _check_methods(server, methods)
         if streams not in ("end", "keep"):
             raise ConfigurationError('streams must be "end" or "keep".')
