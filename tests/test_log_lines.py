@@ -161,6 +161,10 @@ def test_values_of_a_verified_token_are_escaped_and_shortened(logged, issuer):
 
 EVENTS = [
     e.KeysRefreshed(issuer="i", cause="cold", key_ids=("a",), added=("a",), removed=("b",), skipped=("key 1: x",), not_modified=False),
+    e.BlocklistChanged(added=2, removed=1, entries=7, version=3),
+    e.BlocklistChanged(added=2, removed=1, entries=7, version=None),
+    e.BlocklistFailed(problem="blocklist_unreadable", error="x", entries=7, age_s=3.2),
+    e.BlocklistFailed(problem="blocklist_entry", error="x", entries=0, age_s=None),
     e.PlainHttpAllowed(origins=("http://logto:3001",)),
     e.KeyWithdrawn(issuer="i", key_id="a", thumbprint="t"),
     e.RefreshFailed(issuer="i", cause="cold", problem="tls_name", error="x", failures=2, retry_in_s=1.5, remaining_s=0),

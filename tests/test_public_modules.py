@@ -26,7 +26,7 @@ def test_dir_of_a_public_module_shows_exactly_its_public_names(name):
 def test_the_list_of_public_modules_is_complete():
     top = [name.split(".")[1] for name in PUBLIC if name.count(".") == 1]
     assert top == [
-        "aiohttp", "asgi", "caller", "certificates", "client", "django", "dpop", "drf",
+        "aiohttp", "asgi", "blocklist", "caller", "certificates", "client", "django", "dpop", "drf",
             "errors", "events", "exemptions", "fastapi", "fastmcp", "flask",
         "forward_auth", "grpc", "health", "issuer", "litestar", "mcp", "net", "ninja", "paths", "presets", "starlette", "telemetry",
         "testing", "wsgi",

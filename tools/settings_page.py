@@ -12,11 +12,13 @@ from typing import Any
 
 from m2mguard import Introspection, Issuer, KeyCaching, ResourceServer
 from m2mguard._server.environment import SETTINGS
+from m2mguard.blocklist import ValkeyBlocklist
 from m2mguard.client import TokenSource
 from m2mguard.dpop import Dpop
 from m2mguard.net import HttpTransport
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
+PREFIXES = {"dpop": "DPOP_", "blocklist": "BLOCKLIST_"}
 ONLY_IN_CODE = {"caching", "transport", "on_event", "clock", "monotonic"}
 INTRODUCTION = """\
 # Every setting
@@ -82,6 +84,10 @@ DPOP = """
 Give the object as `dpop=`, or `M2MGUARD_DPOP` as `accepted` or `required`, which is its `required`; the other variables add to that. See
 [DPoP](../guides/dpop.md).
 """
+BLOCKLIST = """
+Give the object as `blocklist=`, or `M2MGUARD_BLOCKLIST` as the path of a file or the URL of a Valkey server; the other variables add to
+that. See [blocking in an emergency](../guides/blocklist.md).
+"""
 FRAMEWORKS = """
 ## Only in a framework
 
@@ -107,6 +113,12 @@ class Section:
 SECTIONS = (
     Section(title="The resource server: `ResourceServer`", made_by=ResourceServer, part="server"),
     Section(title="DPoP: `m2mguard.dpop.Dpop`", made_by=Dpop, part="dpop", before=DPOP),
+    Section(
+        title="A block list: `m2mguard.blocklist.ValkeyBlocklist`",
+        made_by=ValkeyBlocklist,
+        part="blocklist",
+        before=BLOCKLIST,
+    ),
     Section(title="An issuer: `Issuer`", made_by=Issuer, part="issuer", before=WAYS_TO_NAME_AN_ISSUER),
     Section(title="Opaque tokens: `Introspection`", made_by=Introspection, part="introspection", before=IN_CODE_ONLY),
     Section(title="The key cache: `KeyCaching`", made_by=KeyCaching, part="caching"),
@@ -154,7 +166,7 @@ def argument_meanings(made_by: Callable[..., Any]) -> Mapping[str, str]:
 
 def _names(part: str, argument: str) -> str:
     names = [f"`{argument}`"]
-    name = f"{'DPOP_' * (part == 'dpop')}{argument.upper()}"
+    name = f"{PREFIXES.get(part, '')}{argument.upper()}"
     setting = SETTINGS.get(name)
     if argument in ("issuers", "url"):
         return f"{names[0]}<br>as above" if argument == "url" else f"{names[0]}<br>see [an issuer](#an-issuer-issuer)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from m2mguard._reasons.codes import (
+    BlocklistProblem,
     FetchCause,
     FetchProblem,
     KeysUnavailableReason,
@@ -15,6 +16,8 @@ from m2mguard._reasons.codes import (
 )
 
 __all__ = [
+    "BlocklistChanged",
+    "BlocklistFailed",
     "Event",
     "IntrospectionFailed",
     "KeyFileRejected",
@@ -117,6 +120,29 @@ class KeyFileRejected(Event):
     """The key-set file was not read, written or removed. `error` is in safe words."""
 
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlocklistChanged(Event):
+    """The block list was read and is another: `added` and `removed` entries, `entries` in all. `version` where its source counts."""
+
+    added: int
+    removed: int
+    entries: int
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlocklistFailed(Event):
+    """The block list, or one entry of it, could not be read. The `entries` that were read before stay in force.
+
+    `problem` is the code, `error` a sentence in our own words; `age_s` is how long ago it was last read, None: never in this process.
+    """
+
+    problem: BlocklistProblem
+    error: str
+    entries: int
+    age_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

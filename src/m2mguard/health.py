@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from m2mguard._reasons.codes import FetchProblem
+from m2mguard._reasons.codes import BlocklistProblem, FetchProblem
 
-__all__ = ["Health", "IntrospectionHealth", "IssuerHealth", "KeyHealth", "VerdictHealth"]
+__all__ = ["BlocklistHealth", "Health", "IntrospectionHealth", "IssuerHealth", "KeyHealth", "VerdictHealth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,43 @@ class VerdictHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlocklistHealth:
+    """The block list of this process.
+
+    Attributes:
+        entries: how many entries are in force, those that have ended by themselves included.
+        passed_over: how many entries of the source cannot be read.
+        version: of the list, where its source counts; else None.
+        age: seconds since the source was last read, or found unchanged; None before.
+        ready: False if it is `required` and was never read.
+        last_error: why the last look failed, in our own words; None after a good one.
+        last_problem: the same as a code.
+    """
+
+    entries: int = 0
+    passed_over: int = 0
+    version: int | None = None
+    age: float | None = None
+    ready: bool = True
+    last_error: str | None = None
+    last_problem: BlocklistProblem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether this resource server can do its work. `ready` is True when the tokens of at least one issuer can be checked now."""
+    """Whether this resource server can do its work.
+
+    Attributes:
+        ready: whether the tokens of at least one issuer can be checked now, and a block list that is `required` was read.
+        issuers: the keys of each issuer.
+        verdicts: the remembered tokens.
+        blocklist: the block list; None for a server without one.
+    """
 
     ready: bool
     issuers: tuple[IssuerHealth, ...]
     verdicts: VerdictHealth = VerdictHealth()
+    blocklist: BlocklistHealth | None = None
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from m2mguard.events import (
+    BlocklistChanged,
+    BlocklistFailed,
     Event,
     IntrospectionFailed,
     KeyFileRejected,
@@ -38,6 +40,8 @@ COUNTERS: Mapping[str, str] = {
     "m2mguard.keys.throttled": "Tokens of an unknown key about which the issuer was not asked",
     "m2mguard.keys.file": "Uses of the key-set file",
     "m2mguard.introspection.failures": "Questions about opaque tokens that brought no answer",
+    "m2mguard.blocklist.changes": "Changes of the block list that this process has seen",
+    "m2mguard.blocklist.failures": "Looks at the block list that failed, and entries that cannot be read",
     "m2mguard.client.renewals": "Attempts to get our own access token",
 }
 
@@ -62,6 +66,8 @@ _TABLE: Mapping[type[Event], _Counted] = {
     KeysLoadedFromFile: _Counted("m2mguard.keys.file", {"outcome": "recalled"}),
     KeyFileRejected: _Counted("m2mguard.keys.file", {"outcome": "ignored"}),
     IntrospectionFailed: _Counted("m2mguard.introspection.failures", {}, ("problem",)),
+    BlocklistChanged: _Counted("m2mguard.blocklist.changes"),
+    BlocklistFailed: _Counted("m2mguard.blocklist.failures", {}, ("problem",)),
     TokenRenewed: _Counted("m2mguard.client.renewals", {"outcome": "good"}),
     RenewalFailed: _Counted("m2mguard.client.renewals", {"outcome": "failed"}),
 }

@@ -6,6 +6,7 @@ import argparse
 import re
 from typing import NoReturn
 
+from m2mguard._cli.block.block_options import add_block_options
 from m2mguard._cli.client_credentials import add_client_options
 from m2mguard._cli.command_setup import add_settings_options, parse_time
 from m2mguard._cli.dev.dev_command import add_dev_options
@@ -125,6 +126,13 @@ def create_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argume
     keys.add_argument("--json", action="store_true", help="print the same as JSON, for programs")
     forward_auth = add_command("forward-auth", "protect an API behind a proxy", _FORWARD_AUTH, _FORWARD_AUTH_EPILOG)
     add_forward_auth_options(forward_auth)
+    block = subparsers.add_parser(
+        "block",
+        help="refuse an application, a token or a key at once, everywhere",
+        formatter_class=formatter,
+        allow_abbrev=False,
+    )
+    add_block_options(block)
     dev = subparsers.add_parser(
         "dev",
         help="serve a local issuer with a web page",

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from m2mguard._cli import health_command, why_command, why_page
 from m2mguard._cli.arguments import create_parsers
+from m2mguard._cli.block.block_command import run_block_command
 from m2mguard._cli.certificate_file import read_certificate
 from m2mguard._cli.client_credentials import read_token_request
 from m2mguard._cli.command_setup import collect_settings, read_setup
@@ -75,6 +76,8 @@ def _run_command(command: argparse.ArgumentParser, options: argparse.Namespace, 
             return _run_explain(command, options, output)
         case "doctor":
             return _run_doctor(options, output)
+        case "block":
+            return run_block_command(output, options, os.environ)
         case "token":
             return run_token_command(output, errors, options, os.environ)
         case "why":

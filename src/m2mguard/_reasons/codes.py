@@ -16,7 +16,7 @@ InvalidRequestReason = Literal["several_credentials", "credential_grammar"]
 InvalidTokenReason = Literal[
     "malformed", "unknown_issuer", "algorithm", "unknown_key", "signature",
     "token_type", "claim", "audience", "expired", "not_yet_valid", "certificate",
-    "inactive",
+    "inactive", "blocked",
 ]  # fmt: skip
 """Every `reason` of an `InvalidToken`: 401 `invalid_token`."""
 
@@ -87,6 +87,9 @@ FetchProblem = (
     TransportProblem | DiscoveryProblem | KeySetProblem | IntrospectionProblem | Literal["overdue", "not_started"]
 )
 """Why keys could not be fetched, or an issuer not be asked about a token."""
+
+BlocklistProblem = Literal["blocklist_unreadable", "blocklist_unusable", "blocklist_set_back", "blocklist_entry"]
+"""Why a block list, or one entry of it, could not be read: it is not there; it is no list of ours; it is an older one; an entry is none."""
 
 TokenRequestReason = Literal[
     "client_authentication", "unauthorized_client", "grant_type", "denied", "resource", "scope", "malformed_request", "other",

@@ -40,6 +40,21 @@ EVENT_NAMES = table(
         ("Issuer: answer again within the time that the line names; after that the answer is 503.",),
     ),
     entry_without_status(
+        "BlocklistChanged",
+        "the block list is another",
+        "Entries of the block list were added or removed. They count in this process from now on, for remembered tokens, too.",
+        ("An operator ran `m2mguard block`, or replaced the file.",),
+        ("Here: if nobody did that on purpose, find out who can write the list.",),
+    ),
+    entry_without_status(
+        "BlocklistFailed",
+        "the block list, or an entry of it, could not be read",
+        "What was read before stays in force, so nobody is refused and nobody let in because of this. New entries do not count before the "
+        "list can be read again. The line has a code (`problem`).",
+        ("The file or the server is not there, or somebody wrote an entry by hand and made a mistake.",),
+        ("Here: mend what the line names; `m2mguard block list` shows what can be read.",),
+    ),
+    entry_without_status(
         "KeyWithdrawn",
         "the issuer withdrew a key",
         "The key is no longer in the issuer's key set. Tokens that it signed are refused from now on with the reason `unknown_key`.",

@@ -249,5 +249,22 @@ TOKENS = table(
             "API: if the token is new and right, check at the issuer which tokens this API's client may introspect.",
         ),
     ),
+    Entry(
+        code="blocked",
+        status=401,
+        sentence="an operator has blocked it",
+        meaning=(
+            "The token is good, and an entry of this API's block list names it, its application, its key or its organization. The log has "
+            "the entry's reason; the answer has not."
+        ),
+        causes=(
+            "The application's secret or a token leaked, and an operator withdrew it.",
+            "The entry is older than the cure, and was not removed.",
+        ),
+        cures=(
+            "Caller: ask the operators of this API; if the secret was replaced, use the new one and get a new token.",
+            "API: `m2mguard block list` shows the entry, and `m2mguard block remove` ends it.",
+        ),
+    ),
 )
 """Each `reason` of an `InvalidToken`, in the order in which a token is checked."""

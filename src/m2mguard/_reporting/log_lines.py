@@ -13,6 +13,8 @@ from m2mguard._formatting import round_up_seconds
 from m2mguard._reasons import FETCH_PROBLEMS, REFUSALS, TOKEN_REQUESTS
 from m2mguard._reasons.difference import small_difference
 from m2mguard.events import (
+    BlocklistChanged,
+    BlocklistFailed,
     Event,
     IntrospectionFailed,
     KeyFileRejected,
@@ -168,6 +170,21 @@ def _file_ignored(event: KeyFileRejected) -> _Words:
     return None, f"the key file of {printable(event.issuer)} is not used: {printable(event.error)}."
 
 
+def _blocklist_changed(event: BlocklistChanged) -> _Words:
+    version = "" if event.version is None else f" (version {event.version})"
+    return None, (
+        f"the block list{version} has {event.entries} entries now: {event.added} are new, {event.removed} are gone. It counts from now on."
+    )
+
+
+def _blocklist_failed(event: BlocklistFailed) -> _Words:
+    age = "It was never read in this process" if event.age_s is None else f"It was read {event.age_s:.0f} s ago"
+    return None, (
+        f"the block list is not read as a whole: {printable(event.error)} (problem {event.problem}). {age}; {event.entries} entries stay "
+        "in force."
+    )
+
+
 def _plain_http(event: PlainHttpAllowed) -> _Words:
     return None, (
         f"plain http is allowed for {_quoted(event.origins)} (allow_http). Anyone who controls the network in between chooses the keys, or "
@@ -235,6 +252,8 @@ _TABLE: Mapping[type[Event], _Row] = {
     KeyFileRejected: _Row(logging.WARNING, _file_ignored),
     RefreshFailed: _Row(logging.WARNING, _refresh_failed),
     IntrospectionFailed: _Row(logging.WARNING, _introspection_failed),
+    BlocklistChanged: _Row(logging.WARNING, _blocklist_changed),
+    BlocklistFailed: _Row(logging.ERROR, _blocklist_failed),
     StaleServed: _Row(logging.WARNING, _stale),
     KeysUnavailableEvent: _Row(logging.ERROR, _keys_missing),
     UnknownKeyThrottled: _Row(logging.WARNING, _throttled),

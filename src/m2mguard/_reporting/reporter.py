@@ -12,10 +12,11 @@ from collections.abc import Callable
 
 from m2mguard._reporting.log_lines import level_of, line_for, printable
 from m2mguard.errors import AnswerableError, KeysUnavailable
-from m2mguard.events import Event, KeysRefreshed, KeysUnavailableEvent, TokenRefused
+from m2mguard.events import BlocklistChanged, Event, KeysRefreshed, KeysUnavailableEvent, TokenRefused
 
 REPEAT_AFTER_S = 60.0
 _MAX_KINDS = 1_000
+_ALWAYS_LOGGED = (KeysRefreshed, BlocklistChanged)
 _KIND = ("reason", "problem", "key_id")  # with the type and the issuer: what makes two events repeats of each other
 logger: logging.Logger = logging.getLogger("m2mguard")
 
@@ -34,7 +35,7 @@ class Reporter:
         has_listener: whether an `on_event` was given; without one, events that are not logged need not be made.
     """
 
-    __slots__ = ("_monotonic", "_on_event", "_seen", "has_listener")
+    __slots__ = ("__weakref__", "_monotonic", "_on_event", "_seen", "has_listener")
 
     def __init__(self, on_event: Callable[[Event], object] | None, *, monotonic: Callable[[], float]) -> None:
         self._on_event = on_event
@@ -65,7 +66,7 @@ class Reporter:
         fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
         kind = (type(event), event.issuer, *(fields.get(name) for name in _KIND))
         is_first = kind not in self._seen
-        left_out = 0 if isinstance(event, KeysRefreshed) else self._left_out(kind)
+        left_out = 0 if isinstance(event, _ALWAYS_LOGGED) else self._left_out(kind)
         if left_out is None:
             return
         fields["left_out"] = left_out

@@ -13,6 +13,7 @@ from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._setting_text import json_object, read_setting, switch, text, variables, words
 from m2mguard._token.base64url import base64url_decode
 from m2mguard._validation import did_you_mean
+from m2mguard.blocklist._named import blocklist_named
 from m2mguard.dpop._settings import Dpop
 from m2mguard.dpop._valkey_replay import ValkeyReplayStore
 from m2mguard.errors import ConfigurationError
@@ -62,6 +63,7 @@ _OF_DPOP: dict[str, Callable[[str], Any]] = {
     "stripped_prefix": text,
     "replay_store": ValkeyReplayStore,
 }
+_OF_BLOCKLIST: dict[str, Callable[[str], Any]] = {"key": _key_bytes, "interval": float, "required": switch}
 SETTINGS: Mapping[str, _Setting] = {
     **_settings(
         "server",
@@ -84,6 +86,8 @@ SETTINGS: Mapping[str, _Setting] = {
     ),
     "DPOP": _Setting(read=_dpop_mode, part="server", argument="dpop"),
     **{f"DPOP_{name}": setting for name, setting in _settings("dpop", **_OF_DPOP).items()},
+    "BLOCKLIST": _Setting(read=text, part="server", argument="blocklist"),
+    **{f"BLOCKLIST_{name}": setting for name, setting in _settings("blocklist", **_OF_BLOCKLIST).items()},
     **_settings("logto", logto_endpoint=text),
     **_settings(
         "issuer",
@@ -147,27 +151,49 @@ def server_arguments(given: Mapping[str, Any], *, prefix: str = "", others: Coll
         raise ConfigurationError(
             f"{prefix}AUDIENCE is missing: give the API identifier that tokens for this API carry."
         )
-    if parts["caching"]:
-        if "caching" in arguments:
-            raise ConfigurationError(
-                f"{prefix}CACHING is given together with single numbers of it; give one or the other."
-            )
-        arguments["caching"] = KeyCaching(**parts["caching"])
-    if parts["dpop"]:
-        if not isinstance(given.get("DPOP"), str):
-            raise ConfigurationError(
-                f'{prefix}DPOP_... has no effect without {prefix}DPOP: give "accepted" or "required".'
-            )
-        arguments["dpop"] = replace(arguments["dpop"], **parts["dpop"])
-    if parts["transport"]:
-        if "transport" in arguments:
-            raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")
-        caching = arguments.get("caching") or KeyCaching()
-        urls = [url for one in arguments["issuers"] if isinstance(one, Issuer) for url in (one.url, one.jwks_uri)]
-        arguments["transport"] = HttpTransport(
-            connect_timeout=caching.connect_timeout, http_origins=plain_http_origins(*urls), **parts["transport"]
-        )
+    _add_caching(arguments, parts["caching"], prefix)
+    _add_dpop(arguments, parts["dpop"], prefix, is_text=isinstance(given.get("DPOP"), str))
+    _add_blocklist(arguments, parts["blocklist"], prefix)
+    _add_transport(arguments, parts["transport"], prefix)
     return arguments
+
+
+def _add_caching(arguments: dict[str, Any], numbers: dict[str, Any], prefix: str) -> None:
+    if not numbers:
+        return
+    if "caching" in arguments:
+        raise ConfigurationError(f"{prefix}CACHING is given together with single numbers of it; give one or the other.")
+    arguments["caching"] = KeyCaching(**numbers)
+
+
+def _add_dpop(arguments: dict[str, Any], details: dict[str, Any], prefix: str, *, is_text: bool) -> None:
+    if not details:
+        return
+    if not is_text:
+        raise ConfigurationError(f'{prefix}DPOP_... has no effect without {prefix}DPOP: give "accepted" or "required".')
+    arguments["dpop"] = replace(arguments["dpop"], **details)
+
+
+def _add_blocklist(arguments: dict[str, Any], details: dict[str, Any], prefix: str) -> None:
+    name = arguments.get("blocklist")
+    if isinstance(name, str):
+        arguments["blocklist"] = blocklist_named(name, **details)
+    elif details:
+        raise ConfigurationError(
+            f"{prefix}BLOCKLIST_... has no effect without {prefix}BLOCKLIST: give the path of a file or the URL of a Valkey server."
+        )
+
+
+def _add_transport(arguments: dict[str, Any], details: dict[str, Any], prefix: str) -> None:
+    if not details:
+        return
+    if "transport" in arguments:
+        raise ConfigurationError(f"{prefix}CA_FILE has no effect beside {prefix}TRANSPORT; give one or the other.")
+    caching = arguments.get("caching") or KeyCaching()
+    urls = [url for one in arguments["issuers"] if isinstance(one, Issuer) for url in (one.url, one.jwks_uri)]
+    arguments["transport"] = HttpTransport(
+        connect_timeout=caching.connect_timeout, http_origins=plain_http_origins(*urls), **details
+    )
 
 
 def _read(shown: str, name: str, setting: _Setting, value: Any) -> Any:

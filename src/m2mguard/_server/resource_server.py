@@ -27,6 +27,7 @@ from m2mguard._server.token_binding import Sender, check_binding
 from m2mguard._server.trusted_issuer import http_origins, trusted_issuers
 from m2mguard._server.verifier import Verifier
 from m2mguard._token.bearer import is_dpop
+from m2mguard.blocklist._watched import Blocklist
 from m2mguard.caller import Caller
 from m2mguard.certificates import CertificateReader
 from m2mguard.dpop._settings import Dpop
@@ -75,6 +76,8 @@ class ResourceServer:
         resource_metadata_url: named in challenges if another server serves the metadata, default None (RFC 9728 section 5.1).
         dpop: accept tokens that are bound to a key, each request with a proof of it (RFC 9449); needs `resource_url`. Default None: such
             tokens are refused.
+        blocklist: what is refused although its token is good, such as a `FileBlocklist`: applications, tokens, keys, organizations.
+            Default None: nothing.
 
     Attributes:
         settings: what it was built from, checked.
@@ -103,6 +106,7 @@ class ResourceServer:
         scopes_supported: Collection[str] = (),
         resource_metadata_url: str | None = None,
         dpop: Dpop | None = None,
+        blocklist: Blocklist | None = None,
     ) -> None:
         self.settings: ServerSettings = ServerSettings(
             issuers=checked_issuers(issuers),
@@ -121,6 +125,7 @@ class ResourceServer:
             scopes_supported=scopes_supported,
             resource_metadata_url=resource_metadata_url,
             dpop=dpop,
+            blocklist=blocklist,
         )
         self._own_organizations = own_organizations(self.settings.audience)
         self._runtime = Runtime.from_arguments(
@@ -157,8 +162,14 @@ class ResourceServer:
             **with_dpop,
         )
         self._verifier = Verifier(
-            self._trusted, max_cached=verdict_cache_size, runtime=self._runtime, accepts_dpop=dpop is not None
+            self._trusted,
+            max_cached=verdict_cache_size,
+            runtime=self._runtime,
+            blocklist=blocklist,
+            accepts_dpop=dpop is not None,
         )
+        if blocklist is not None:
+            blocklist.tell(self._runtime.reporter)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> ResourceServer:
@@ -365,7 +376,13 @@ class ResourceServer:
         """The state of the keys. No I/O, no waiting."""
         now = self._runtime.clocks.wall()
         issuers = tuple(trusted.health(now) for trusted in self._issuers)
-        return Health(ready=any(issuer.ready for issuer in issuers), issuers=issuers, verdicts=self._verifier.health())
+        blocklist = None if self.settings.blocklist is None else self.settings.blocklist.health()
+        return Health(
+            ready=any(issuer.ready for issuer in issuers) and (blocklist is None or blocklist.ready),
+            issuers=issuers,
+            verdicts=self._verifier.health(),
+            blocklist=blocklist,
+        )
 
     def readiness(self) -> Answer:
         """The answer to a readiness probe: 200 when the tokens of at least one issuer can be checked, else 503. No waiting.
@@ -376,6 +393,7 @@ class ResourceServer:
         """
         for trusted in self._issuers:
             trusted.source.fetch_if_unusable()
+        self._first_look()
         return readiness_answer(ready=self.health().ready)
 
     def _accept(
@@ -452,8 +470,13 @@ class ResourceServer:
         if event is not None:
             self._runtime.reporter.emit(event)
 
+    def _first_look(self) -> Flight | None:
+        """What the first look at the block list ends; starts it."""
+        return None if self.settings.blocklist is None else self.settings.blocklist.first_look
+
     def _finished(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Resumable[None]:
         flights = [begin(trusted.source) for trusted in self._issuers]
+        flights.append(self._first_look())
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))

@@ -12,6 +12,7 @@ from m2mguard._keys.key_caching import KeyCaching
 from m2mguard._token.audiences import ORGANIZATION_AUDIENCE
 from m2mguard._token.name_patterns import name_pattern
 from m2mguard._validation import number, one_or_more, whole_number
+from m2mguard.blocklist._watched import Blocklist
 from m2mguard.dpop._settings import Dpop
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import Event
@@ -47,6 +48,7 @@ class ServerSettings:
     scopes_supported: Collection[str] = ()
     resource_metadata_url: str | None = None
     dpop: Dpop | None = None
+    blocklist: Blocklist | None = None
 
     def __post_init__(self) -> None:
         number("leeway", self.leeway, least=0, most=MAX_LEEWAY_S)
@@ -54,6 +56,10 @@ class ServerSettings:
             raise ConfigurationError("machine_only must be True or False.")
         if not isinstance(self.dpop, Dpop | None):
             raise ConfigurationError("dpop must be a Dpop of m2mguard.dpop, or None.")
+        if not isinstance(self.blocklist, Blocklist | None):
+            raise ConfigurationError(
+                "blocklist must be a FileBlocklist or another list of m2mguard.blocklist, or None."
+            )
         if self.on_event is not None and not callable(self.on_event):
             raise ConfigurationError("on_event must be callable.")
         for issuer in self.issuers:

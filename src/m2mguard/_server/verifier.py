@@ -17,11 +17,13 @@ from m2mguard._token.bearer import bearer_token, dpop_token, plain_credential
 from m2mguard._token.claims import Verdict, app_id_claim, check_claims, named_app_id
 from m2mguard._token.jws import Header, ParsedToken, VerificationKey, parse_compact
 from m2mguard._token.verified_tokens import CacheEntry, VerifiedTokenCache, size_of
+from m2mguard.blocklist._block import NAMES
+from m2mguard.blocklist._watched import FIRST_WAIT_S, Blocklist
 from m2mguard.caller import Caller
 from m2mguard.errors import AuthError, InvalidToken
 from m2mguard.events import TokenAccepted
 from m2mguard.health import VerdictHealth
-from m2mguard.net._flight import Resumable, after_fork_in_child, new_lock
+from m2mguard.net._flight import Flight, Resumable, Wait, after_fork_in_child, new_lock
 from m2mguard.net._runtime import Runtime
 
 VERDICT_CACHE_BYTES = 64 * 2**20
@@ -51,6 +53,7 @@ class Verifier:
         trusted: whose tokens are accepted, by issuer URL.
         max_cached: how many good tokens are kept in the cache, 0 for none.
         runtime: the clocks, and the reporter, which is told of accepted tokens if somebody listens.
+        blocklist: what is refused although its token is good; None, the default: nothing.
         accepts_dpop: whether a token may come with the scheme DPoP, default False. Its proof is checked elsewhere (`dpop_check`).
     """
 
@@ -60,11 +63,13 @@ class Verifier:
         *,
         max_cached: int,
         runtime: Runtime,
+        blocklist: Blocklist | None = None,
         accepts_dpop: bool = False,
     ) -> None:
         self._trusted = trusted
         self._introspector = next((one.introspector for one in trusted.values() if one.introspector is not None), None)
         self._max_cached = max_cached
+        self._blocklist = blocklist
         self._accepts_dpop = accepts_dpop
         self._now = runtime.clocks.wall
         self._ages = runtime.clocks.ages
@@ -116,6 +121,19 @@ class Verifier:
             token: the token.
             unchecked: the fields that it was taken from, if their grammar is still to be checked. A cached token was checked before.
         """
+        if self._blocklist is not None and (first_look := self._blocklist.first_look) is not None:
+            return self._verify_after_look(first_look, token, unchecked)
+        return self._verify_now(token, unchecked)
+
+    def _verify_after_look(
+        self, first_look: Flight, token: bytes, unchecked: Sequence[str | bytes] | None
+    ) -> Resumable[Caller]:
+        """As `_verify`, for the first tokens of a process, which wait for the block list."""
+        yield Wait(first_look, FIRST_WAIT_S)
+        work = self._verify_now(token, unchecked)
+        return work if isinstance(work, Caller) else (yield from work)
+
+    def _verify_now(self, token: bytes, unchecked: Sequence[str | bytes] | None) -> Caller | Resumable[Caller]:
         digest, now_s = sha256(token).digest(), self._ages()
         entry = self._cache.get(digest, now_s)
         if entry is not None:
@@ -123,7 +141,7 @@ class Verifier:
         if unchecked is not None and (checked := bearer_token(unchecked)) != token:
             return self._verify(checked)  # there is more than one space before it, or white space after it
         if self._introspector is not None and token.count(b".") != _DOTS_OF_A_JWT:
-            return self._introspector.verify(token, digest)
+            return self._check_opaque(self._introspector.verify(token, digest))
         return self._verify_new(token, digest, now_s)
 
     def _from_cache(self, entry: CacheEntry, now_s: float, keys: KeySet | None = None) -> Caller | None:
@@ -135,6 +153,7 @@ class Verifier:
             return None
         if not verdict.valid_from <= self._now() < verdict.valid_until:
             return None
+        self._check_blocks(verdict.caller, entry.key_ids)
         self._hits += 1  # without a lock: a free-threaded interpreter may lose one now and then
         if self._reporter.has_listener:
             self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=True))
@@ -178,10 +197,38 @@ class Verifier:
             error.app_id = named_app_id(parsed.claims, trusted.profile)
             raise
         trusted.applications.add(verdict.caller.app_id)
-        self._put(token, verdict, key.identity(parsed.header.alg))
+        entry = self._put(token, verdict, key)
+        self._check_blocks(verdict.caller, entry.key_ids)
+        if self._reporter.has_listener:
+            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
         return verdict.caller
 
-    def _put(self, token: _Token, verdict: Verdict, key_identity: str) -> None:
+    def _check_opaque(self, work: Caller | Resumable[Caller]) -> Caller | Resumable[Caller]:
+        """The Caller of an opaque token that is not blocked."""
+        if self._blocklist is None:
+            return work
+        if isinstance(work, Caller):
+            self._check_blocks(work, ())
+            return work
+        return self._check_answered(work)
+
+    def _check_answered(self, work: Resumable[Caller]) -> Resumable[Caller]:
+        caller = yield from work
+        self._check_blocks(caller, ())
+        return caller
+
+    def _check_blocks(self, caller: Caller, key_ids: tuple[str | None, ...]) -> None:
+        """Refuse a good token that the block list names."""
+        if self._blocklist is None:
+            return
+        names = self._trusted[caller.issuer].issuer.names
+        block = self._blocklist.index.find(caller, key_ids, names, self._now())
+        if block is not None:
+            error = InvalidToken("blocked", f"an operator has blocked the {NAMES[block.subject[0]]}: {block.reason}")
+            error.issuer, error.app_id = caller.issuer, caller.app_id
+            raise error
+
+    def _put(self, token: _Token, verdict: Verdict, key: VerificationKey) -> CacheEntry:
         self._misses += 1
         parsed = token.parsed
         segment, header = parsed.header_segment, parsed.header
@@ -189,9 +236,10 @@ class Verifier:
             if len(self._known_headers) >= MAX_KNOWN_HEADERS:
                 self._known_headers = {}  # a new dict, since a thread may be reading from this one
             self._known_headers[segment] = header
-        self._cache.put(CacheEntry(verdict, header, key_identity, token.digest, size_of(parsed.payload)))
-        if self._reporter.has_listener:
-            self._reporter.emit(TokenAccepted(issuer=verdict.caller.issuer, remembered=False))
+        identity = key.identity(header.alg)
+        entry = CacheEntry(verdict, header, identity, token.digest, size_of(parsed.payload), key.ids)
+        self._cache.put(entry)
+        return entry
 
     def _trusted_issuer(self, parsed: ParsedToken) -> TrustedIssuer:
         """Choose by the unverified `iss` among the configured issuers. Nothing is fetched for any other."""

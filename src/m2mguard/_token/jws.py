@@ -96,14 +96,16 @@ class VerificationKey:
     Attributes:
         kid: the key id the issuer gave it, or None.
         thumbprint: its RFC 7638 SHA-256 thumbprint, base64url: the identity of its material, whatever its kid says.
+        ids: what an operator may name it by: the key id and the thumbprint.
         algorithms: what it can verify by its type, curve and `alg`.
     """
 
-    __slots__ = ("_families", "_identities", "_verify", "algorithms", "kid", "thumbprint")
+    __slots__ = ("_families", "_identities", "_verify", "algorithms", "ids", "kid", "thumbprint")
 
     def __init__(self, *, kid: str | None, thumbprint: str, algorithms: frozenset[str], material: Any) -> None:
         self.kid: str | None = kid
         self.thumbprint: str = thumbprint
+        self.ids: tuple[str | None, ...] = (kid, thumbprint)
         self.algorithms: frozenset[str] = algorithms
         self._verify: Callable[..., None] = material.verify
         modulus_bytes = (getattr(material, "key_size", 0) + 7) // 8

@@ -46,14 +46,24 @@ class CacheEntry(CachedVerdict):
     Attributes:
         header: the token's header, by which its key was found.
         key_identity: the identity of the key that signed the token, for the token's algorithm.
+        key_ids: what an operator may name that key by.
     """
 
-    __slots__ = ("header", "key_identity")
+    __slots__ = ("header", "key_identity", "key_ids")
 
-    def __init__(self, verdict: Verdict, header: Header, key_identity: str, digest: bytes, size_bytes: int) -> None:
+    def __init__(
+        self,
+        verdict: Verdict,
+        header: Header,
+        key_identity: str,
+        digest: bytes,
+        size_bytes: int,
+        key_ids: tuple[str | None, ...] = (),
+    ) -> None:
         super().__init__(verdict, digest, size_bytes)
         self.header: Header = header
         self.key_identity: str = key_identity
+        self.key_ids: tuple[str | None, ...] = key_ids
 
 
 E = TypeVar("E", bound=CachedVerdict)

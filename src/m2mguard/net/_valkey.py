@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +40,8 @@ class ValkeyServer:
             )
         self._client = _client(url, timeout_s)
         self.shown: str = _without_password(url)
+        self._messages: Any = None
+        self._listens_in = 0
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """The answer to each command, or a `RefusedCommand`. Blocks.
@@ -44,20 +49,40 @@ class ValkeyServer:
         Raises:
             NoAnswer: the server cannot be reached, does not let us in, or does not answer in time. Any command may have been done.
         """
-        import valkey
-
         pipeline: Any = self._client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
-        try:
+        with _no_answer():
             answers = pipeline.execute(raise_on_error=False)
-        except valkey.exceptions.AuthenticationError:
-            raise NoAnswer("Valkey refuses the user name or the password of its URL") from None
-        except valkey.exceptions.TimeoutError:
-            raise NoAnswer("Valkey gave no answer in time") from None
-        except (valkey.exceptions.ValkeyError, OSError) as error:
-            raise NoAnswer(f"Valkey cannot be reached ({type(error).__name__})") from None
         return [_refused(answer) if isinstance(answer, Exception) else answer for answer in answers]
+
+    def scan(self, pattern: str) -> list[bytes]:
+        """The names of all keys of a pattern. Blocks. Raises NoAnswer."""
+        with _no_answer():
+            return list(self._client.scan_iter(match=pattern, count=1_000))
+
+    def wait_for_message(self, channel: str, seconds: float) -> bool:
+        """Wait for a message on a channel, on a connection that stays. Tells whether there was one. For one thread at a time.
+
+        Raises:
+            NoAnswer: the server gives none.
+        """
+        until = time.monotonic() + seconds
+        try:
+            with _no_answer():
+                if self._messages is None or self._listens_in != os.getpid():
+                    client: Any = self._client
+                    self._messages, self._listens_in = client.pubsub(ignore_subscribe_messages=True), os.getpid()
+                    self._messages.subscribe(channel)
+                while (left_s := until - time.monotonic()) > 0:
+                    if self._messages.get_message(timeout=left_s) is not None:
+                        return True
+        except NoAnswer:
+            messages, self._messages = self._messages, None
+            if messages is not None:
+                messages.close()
+            raise
+        return False
 
     def __repr__(self) -> str:
         return f"ValkeyServer({self.shown!r})"
@@ -73,6 +98,21 @@ class RefusedCommand(NoAnswer):
     def __init__(self, description: str, *, is_full: bool) -> None:
         super().__init__(description)
         self.is_full = is_full
+
+
+@contextlib.contextmanager
+def _no_answer() -> Iterator[None]:
+    """Turn what the client raises into `NoAnswer`, without anything of the URL or the commands."""
+    import valkey
+
+    try:
+        yield
+    except valkey.exceptions.AuthenticationError:
+        raise NoAnswer("Valkey refuses the user name or the password of its URL") from None
+    except valkey.exceptions.TimeoutError:
+        raise NoAnswer("Valkey gave no answer in time") from None
+    except (valkey.exceptions.ValkeyError, OSError) as error:
+        raise NoAnswer(f"Valkey cannot be reached ({type(error).__name__})") from None
 
 
 def _refused(error: Exception) -> RefusedCommand:

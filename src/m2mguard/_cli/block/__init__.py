@@ -1,0 +1,1 @@
+"""`m2mguard block`: shows and changes a block list, and which processes know it."""

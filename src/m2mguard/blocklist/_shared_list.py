@@ -1,0 +1,177 @@
+"""A block list in Valkey: one sealed document with a version that only grows, and a short notice of each process that holds it.
+
+Whoever can write to the store can neither block nor unblock: a document that is not sealed by our key is not used, and one that is older
+than what a process holds is not, either. Blocks; for the list's thread and for commands.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from m2mguard._token.strict_json import NotStrictJson, parse_object
+from m2mguard.blocklist._block import Block, UnusableBlock, blocks_from, document_of
+from m2mguard.blocklist._sealed import NotSealed, seal, unseal
+from m2mguard.net._batches import NoAnswer
+from m2mguard.net._valkey import ValkeyServer
+
+NOTICE_LIFETIME_S: Final = 120
+MAX_SEALED_BYTES: Final = 256 * 2**20
+# Answers 1 if it has replaced what was there, which must be what was read.
+_REPLACE: Final = """
+local held = redis.call('HGET', KEYS[1], 'sealed')
+if (held or '') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'sealed', ARGV[3])
+redis.call('PUBLISH', KEYS[2], ARGV[2])
+return 1
+"""
+
+
+class Unusable(Exception):
+    """What lies in the store is no list of ours. The text says why."""
+
+
+class SharedDocument(NamedTuple):
+    """A list as it lies in the store.
+
+    Attributes:
+        version: grows with each change.
+        sealed: the document with its MAC.
+        blocks: its entries.
+        passed_over: why others are not among them.
+    """
+
+    version: int
+    sealed: bytes
+    blocks: list[Block]
+    passed_over: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What one process says of itself.
+
+    Attributes:
+        process: a random id.
+        host, pid: where it runs.
+        version: of the list that it holds; None for none.
+        error: why it could not read the list; None where it could.
+        age_s: seconds since it said so, by the store's clock.
+    """
+
+    process: str
+    host: str
+    pid: int
+    version: int | None
+    error: str | None
+    age_s: float
+
+
+class SharedList:
+    """The list of one name in one store. Safe to share between threads, and across `fork`.
+
+    Args:
+        server: the store.
+        key: the secret key.
+        prefix: what the names of our keys begin with.
+    """
+
+    def __init__(self, server: ValkeyServer, key: bytes, prefix: str) -> None:
+        self.server: ValkeyServer = server
+        self._key = key
+        self._prefix = prefix
+        self._list = f"{prefix}list"
+        self.channel: str = f"{prefix}changed"
+        self._purpose = f"block list {prefix}"
+
+    def look(self, notice: dict[str, object]) -> int | None:
+        """Leave a notice, and return the version that the store names; None if it has no list. Not authenticated: a hint.
+
+        Raises:
+            NoAnswer: the store gives none.
+        """
+        sealed = seal(self._key, f"{self._purpose} notice", json.dumps(notice).encode("ascii"))
+        name = f"{self._prefix}process:{notice['process']}"
+        version, said = self.server.send(
+            [("HGET", self._list, "version"), ("SET", name, sealed, "EX", NOTICE_LIFETIME_S)]
+        )
+        for answer in (version, said):
+            if isinstance(answer, Exception) and not getattr(answer, "is_full", False):
+                raise answer
+        try:
+            return None if version is None else int(version)
+        except ValueError:
+            return -1
+
+    def read(self) -> SharedDocument | None:
+        """The list; None if there is none.
+
+        Raises:
+            NoAnswer: the store gives none.
+            Unusable: it is not sealed by our key, or no list.
+        """
+        (sealed,) = self.server.send([("HGET", self._list, "sealed")])
+        if isinstance(sealed, Exception):
+            raise sealed
+        if sealed is None:
+            return None
+        try:
+            document = unseal(self._key, self._purpose, sealed)
+            version = parse_object(document).get("version")
+            if isinstance(version, bool) or not isinstance(version, int):
+                raise Unusable("it has no version")
+            return SharedDocument(version, sealed, *blocks_from(document))
+        except NotSealed:
+            raise Unusable("its seal is not that of our key: somebody else has written it, or keys differ") from None
+        except (NotStrictJson, UnusableBlock) as error:
+            raise Unusable(str(error)) from None
+
+    def replace(self, held: bytes, version: int, sealed: bytes) -> bool:
+        """Replace the list, if it still is what was read. Tells whether it was. Raises NoAnswer."""
+        (answer,) = self.server.send([("EVAL", _REPLACE, 2, self._list, self.channel, held, version, sealed)])
+        if isinstance(answer, Exception):
+            raise answer
+        return bool(answer == 1)
+
+    def change(
+        self, make: Callable[[list[Block]], Iterable[Block]], *, now: Callable[[], float] = time.time
+    ) -> SharedDocument:
+        """Read the list, change it, and write it; again if somebody else has written meanwhile. Entries that have ended are left out.
+
+        Raises:
+            NoAnswer: the store gives none, or somebody else writes all the time.
+            Unusable: what is there is not ours, or older than what processes hold. They write theirs back within seconds.
+        """
+        for _ in range(20):
+            found = self.read()
+            held = 0 if found is None else found.version
+            newest = max((one.version or 0 for one in self.notices()[0]), default=0)
+            if newest > held:
+                raise Unusable(
+                    "it is older than what processes hold, who will write theirs back; try again in a few seconds"
+                )
+            blocks = [one for one in make([] if found is None else found.blocks) if one.expires_at > now()]
+            version = max(held + 1, int(now() * 1000))
+            sealed = seal(self._key, self._purpose, document_of(blocks, for_people=False, version=version))
+            if self.replace(b"" if found is None else found.sealed, version, sealed):
+                return SharedDocument(version, sealed, blocks, [])
+        raise NoAnswer("somebody else writes the list all the time")
+
+    def notices(self) -> tuple[list[Notice], int]:
+        """What processes say of themselves, and how many notices are not sealed by our key. Raises NoAnswer."""
+        names = self.server.scan(f"{self._prefix}process:*")
+        answers = self.server.send([command for name in names for command in (("GET", name), ("PTTL", name))])
+        notices, forged = [], 0
+        for sealed, left_ms in zip(answers[::2], answers[1::2], strict=True):
+            if sealed is None:
+                continue
+            try:
+                said: Any = parse_object(unseal(self._key, f"{self._purpose} notice", sealed))
+                age_s = max(0.0, NOTICE_LIFETIME_S - left_ms / 1000)
+                notices.append(Notice(**said, age_s=age_s))
+            except (NotSealed, NotStrictJson, TypeError):
+                forged += 1
+        return notices, forged

@@ -1,0 +1,188 @@
+"""`m2mguard block`: changes a list in a file or in Valkey, shows it, and tells which processes know it."""
+
+import base64
+import json
+import secrets
+import time
+
+import pytest
+
+from m2mguard import ResourceServer
+from m2mguard._cli.block.spread import spread_of
+from m2mguard.blocklist import FileBlocklist, ValkeyBlocklist
+from m2mguard.blocklist._shared_list import Notice
+from tests.valkey_servers import running_store
+
+ISSUER = "https://issuer.example"
+KEY = secrets.token_bytes(32)
+ADD = ("block", "add", "--issuer", ISSUER, "--reason", "the secret leaked")
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    monkeypatch.setenv("M2MGUARD_BLOCKLIST", str(tmp_path / "blocked.json"))
+    return tmp_path / "blocked.json"
+
+
+def entries(run):
+    return json.loads(run("block", "list", "--json")[1])["blocks"]
+
+
+def test_an_application_is_blocked_and_freed_again(run, path):
+    begin = time.time()
+    status, shown = run(*ADD, "--app-id", "app-orders", "--for", "2h")
+    assert (status, 'ok  blocked         the application "app-orders" of https://issuer.example, ' in shown) == (
+        0,
+        True,
+    )
+    (entry,) = entries(run)
+    assert {**entry, "expires_at": 0, "added_at": 0} == {
+        "issuer": ISSUER, "app_id": "app-orders", "reason": "the secret leaked", "expires_at": 0, "added_at": 0,
+    }  # fmt: skip
+    assert entry["expires_at"] == pytest.approx(begin + 7200, abs=60)
+    assert "the secret leaked" in run("block", "list")[1]
+    with FileBlocklist(path, interval=0.1) as blocklist:
+        api = ResourceServer(ISSUER, audience="https://shopping.api", blocklist=blocklist)
+        assert api.warm_up().blocklist.entries == 1
+    assert run("block", "remove", "--issuer", f"{ISSUER}/", "--app-id", "app-orders")[0] == 0
+    assert entries(run) == []
+    status, shown = run("block", "remove", "--issuer", ISSUER, "--app-id", "app-orders")
+    assert (status, "is not blocked" in shown) == (1, True)
+    assert "Nothing is blocked" in run("block", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--app-id", "app_id"), ("--token-id", "token_id"), ("--key", "key_id"), ("--organization", "organization")],
+)
+def test_each_kind_of_entry_is_added_once(run, path, option, name):
+    for _ in range(2):
+        assert run(*ADD, option, "id-1")[0] == 0
+    assert [one[name] for one in entries(run)] == ["id-1"]
+    assert run(*ADD, option, "id-2", "--until", "2100-01-01T00:00:00Z")[0] == 0
+    assert [one[name] for one in entries(run)] == ["id-1", "id-2"]
+
+
+def test_tokens_from_before_a_new_secret_are_blocked(run, path):
+    assert run(*ADD, "--app-id", "app-orders", "--issued-before", "now")[0] == 0
+    (entry,) = entries(run)
+    assert entry["issued_before"] == pytest.approx(time.time(), abs=60)
+    assert "issued before" in " ".join(run("block", "list")[1].split())
+
+
+def test_ended_entries_are_shown_and_left_out_by_the_next_change(run, path):
+    old = {"issuer": ISSUER, "app_id": "app-old", "reason": "old", "expires_at": 1}
+    path.write_text(json.dumps({"format": 1, "blocks": [old]}))
+    path.chmod(0o640)
+    assert "--  ended" in run("block", "list")[1]
+    run(*ADD, "--app-id", "app-orders")
+    assert [one["app_id"] for one in entries(run)] == ["app-orders"]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_cannot_be_understood_is_not_overwritten(run, path):
+    for text in ("{", '{"format": 1, "blocks": [{"appid": "app-orders"}]}'):
+        path.write_text(text)
+        status, shown = run(*ADD, "--app-id", "app-orders")
+        assert (status, "NO  not done" in shown) == (3, True)
+        assert path.read_text() == text
+
+
+def test_a_link_stays_a_link(run, path, tmp_path):
+    (tmp_path / "real.json").write_text('{"format": 1, "blocks": []}')
+    path.symlink_to("real.json")
+    assert run(*ADD, "--app-id", "app-orders")[0] == 0
+    assert path.is_symlink()
+    assert "app-orders" in (tmp_path / "real.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--reason", "x"), "one of the arguments --app-id --token-id --key --organization is required"),
+        (("--app-id", "a"), "required: --reason"),
+        (("--app-id", "a", "--token-id", "b", "--reason", "x"), "not allowed with"),
+        (("--app-id", "a", "--reason", "x", "--for", "1 day"), "give a number with s, m, h or d"),
+        (("--app-id", "a", "--reason", "x", "--until", "2020-01-01T00:00:00Z"), "--until is in the past"),
+        (("--app-id", " a", "--reason", "x"), "app_id has white space"),
+        (("--token-id", "a", "--reason", "x", "--issued-before", "now"), "issued_before has no effect"),
+    ],
+)
+def test_wrong_usage_is_named(run, path, arguments, named):
+    status, shown = run("block", "add", "--issuer", ISSUER, *arguments)
+    assert (status, named in " ".join(shown.split())) == (2, True)
+    assert not path.exists()
+
+
+def test_the_list_and_the_issuer_must_be_clear(run, path, monkeypatch):
+    two = ("--issuer", ISSUER, "--issuer", "https://other.example")
+    status, shown = run("block", "add", "--app-id", "a", "--reason", "x", *two)
+    assert (status, "give --issuer, one of https://issuer.example, https://other.example" in shown) == (2, True)
+    monkeypatch.setenv("M2MGUARD_ISSUER", ISSUER)
+    assert run("block", "add", "--app-id", "a", "--reason", "x")[0] == 0
+    monkeypatch.delenv("M2MGUARD_BLOCKLIST")
+    status, shown = run("block", "list")
+    assert (status, "no block list is named" in shown) == (2, True)
+    assert "app_id" in run("block", "list", "--list", str(path), "--json")[1]
+
+
+def test_a_file_has_no_notices(run, path):
+    status, shown = run("block", "status")
+    assert (status, "processes leave no notices" in " ".join(shown.split())) == (3, True)
+
+
+def test_the_list_of_an_application_is_found(run, tmp_path, monkeypatch):
+    (tmp_path / "shop_with_list.py").write_text(
+        "from m2mguard import ResourceServer\nfrom m2mguard.blocklist import FileBlocklist\n"
+        f"blocklist = FileBlocklist({str(tmp_path / 'b.json')!r})\n"
+        f"server = ResourceServer({ISSUER!r}, audience='https://shopping.api', blocklist=blocklist)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert run("block", "add", "--app", "shop_with_list:server", "--app-id", "a", "--reason", "x")[0] == 0
+    assert '"app_id": "a"' in (tmp_path / "b.json").read_text()
+
+
+def test_a_list_in_valkey_is_changed_and_known(run, tmp_path, monkeypatch):
+    encoded = base64.urlsafe_b64encode(KEY).decode()
+    with running_store(tmp_path) as valkey:
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST", valkey.url)
+        status, shown = run("block", "list")
+        assert (status, "needs its key" in shown) == (2, True)
+        (tmp_path / "key").write_text(encoded)
+        assert run("block", "list", "--key-file", str(tmp_path / "key"))[0] == 0
+        assert run(*ADD, "--app-id", "app-first", "--key-file", str(tmp_path / "key"))[0] == 0
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST_KEY", encoded)
+        status, shown = run("block", "status")
+        assert (status, "no process has left a notice" in shown) == (0, True)
+        with ValkeyBlocklist(valkey.url, key=KEY) as blocklist:
+            api = ResourceServer(ISSUER, audience="https://shopping.api", blocklist=blocklist)
+            assert api.warm_up().blocklist.entries == 1
+            status, shown = run(*ADD, "--app-id", "app-orders")
+            assert (status, "by 1 of 1 processes" in shown) == (0, True)
+            assert blocklist.health().entries == 2
+            said = json.loads(run("block", "status", "--json")[1])
+            assert (said["processes"], said["known_by"], said["behind"], said["silent"]) == (1, 1, [], [])
+            assert said["version"] == blocklist.health().version
+        assert [one["app_id"] for one in entries(run)] == ["app-first", "app-orders"]
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST_KEY", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+        status, shown = run(*ADD, "--app-id", "app-orders")
+        assert (status, "its seal is not that of our key" in " ".join(shown.split())) == (3, True)
+    status, shown = run("block", "list")
+    assert (status, "Valkey cannot be reached" in " ".join(shown.split()), encoded in shown) == (3, True, False)
+
+
+def notice(pid, version, age_s=0.5, error=None):
+    return Notice(process=f"{pid:016x}", host="node-1", pid=pid, version=version, error=error, age_s=age_s)
+
+
+def test_who_knows_it_is_told_exactly():
+    spread = spread_of(
+        [notice(1, 7), notice(2, 8, 1.25), notice(3, 6, error="no"), notice(4, None), notice(5, 6, 60.0)], 2, version=7
+    )
+    assert spread.sentence == "by 2 of 5 processes, the longest ago 1.2 s; 1 silent"
+    assert spread.behind == ("process 3 on node-1 has version 6: no", "process 4 on node-1 has version None")
+    assert spread.silent == ("process 5 on node-1, 60 s",)
+    assert (spread.forged, spread.is_everywhere) == (2, False)
+    assert spread_of([notice(1, 7), notice(5, 6, 60.0)], 0, version=7).is_everywhere
+    assert spread_of([notice(1, None)], 0, version=None).is_everywhere
