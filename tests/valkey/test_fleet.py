@@ -15,7 +15,7 @@ import urllib3
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.commands import CLOSE
 from tests.processes import ROOT, running
-from tests.valkey.test_blocklist import until
+from tests.blocklist.conftest import until
 from tests.valkey_servers import running_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
