@@ -4,12 +4,14 @@ import base64
 import json
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from m2mguard import ResourceServer
 from m2mguard._cli.block.spread import spread_of
-from m2mguard.blocklist import FileBlocklist, ValkeyBlocklist
+from m2mguard._cli.block.stores import FileStore
+from m2mguard.blocklist import Block, FileBlocklist, ValkeyBlocklist
 from m2mguard.blocklist._shared_list import Notice
 from tests.valkey_servers import running_store
 
@@ -86,6 +88,24 @@ def test_a_file_that_cannot_be_understood_is_not_overwritten(run, path):
         status, shown = run(*ADD, "--app-id", "app-orders")
         assert (status, "NO  not done" in shown) == (3, True)
         assert path.read_text() == text
+
+
+def test_two_operators_at_once_lose_nothing(path):
+    store = FileStore(path)
+
+    def add(number):
+        block = Block(issuer=ISSUER, app_id=f"app-{number}", reason="x", expires_at=time.time() + 60)
+        store.change(lambda blocks: [*blocks, block], now=time.time())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    assert {one.app_id for one in store.read().blocks} == {f"app-{number}" for number in range(40)}
+    assert [one.name for one in path.parent.iterdir()] == ["blocked.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(run, tmp_path):
+    status, shown = run(*ADD, "--app-id", "a", "--list", str(tmp_path / "no" / "blocked.json"))
+    assert (status, "cannot be written (FileNotFoundError)" in " ".join(shown.split())) == (3, True)
 
 
 def test_a_link_stays_a_link(run, path, tmp_path):

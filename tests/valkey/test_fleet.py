@@ -13,9 +13,9 @@ import pytest
 import urllib3
 
 from m2mguard.testing import SHOPPING_API, LocalIssuer
+from tests.blocklist.conftest import until
 from tests.commands import CLOSE
 from tests.processes import ROOT, running
-from tests.blocklist.conftest import until
 from tests.valkey_servers import running_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

@@ -80,6 +80,9 @@ class Block:
         return (normal_issuer(self.issuer), *self.subject)
 
 
+_MEMBERS: Final = frozenset(field.name for field in fields(Block))
+
+
 class UnusableBlock(ValueError):
     """What was to be read is no entry, or no list. The text says why, in our own words."""
 
@@ -97,8 +100,7 @@ def block_from(members: object) -> Block:
     """
     if not isinstance(members, Mapping):
         raise UnusableBlock("an entry must be an object")
-    known = {field.name for field in fields(Block)}
-    unknown = sorted(set(members) - known)
+    unknown = sorted(members.keys() - _MEMBERS)
     if unknown:
         raise UnusableBlock(f"an entry has a member that does not exist: {ascii(unknown[0])[:80]}")
     missing = [name for name in ("issuer", "reason", "expires_at") if name not in members]

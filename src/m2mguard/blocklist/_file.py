@@ -17,7 +17,7 @@ _Seen = tuple[int, int, int, int]
 class FileBlocklist(Blocklist):
     """A block list in a JSON file, read again when the file changes: replaced, written to, or a link that leads elsewhere.
 
-    So it works with the files that Kubernetes makes of a ConfigMap. Whoever can write the file can refuse your callers; keep it to those
+    So it works with the files that Kubernetes makes of a ConfigMap. Anyone who can write the file can refuse your callers; keep it to those
     who may. A file that is missing, broken or too long changes nothing, and is reported. Of a file with a broken entry the others count,
     beside those that counted before.
 

@@ -23,7 +23,7 @@ def blocklist_named(name: str, *, key: bytes | None = None, **settings: Any) -> 
     """
     if "://" not in name:
         if key is not None:
-            raise ConfigurationError("a block list in a file has no key: whoever can write the file can change it.")
+            raise ConfigurationError("a block list in a file has no key: anyone who can write the file can change it.")
         return FileBlocklist(name, **settings)
     if key is None:
         raise ConfigurationError("a block list in Valkey needs its key.")

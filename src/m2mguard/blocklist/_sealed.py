@@ -1,4 +1,4 @@
-"""Seals what lies in a store that others can write to: a MAC by a key that only operators and processes have (RFC 2104). Pure."""
+"""Seals what is in a store that others can write to: a MAC by a key that only operators and processes have (RFC 2104). Pure."""
 
 from __future__ import annotations
 

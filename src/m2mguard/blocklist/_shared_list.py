@@ -1,7 +1,7 @@
 """A block list in Valkey: one sealed document with a version that only grows, and a short notice of each process that holds it.
 
-Whoever can write to the store can neither block nor unblock: a document that is not sealed by our key is not used, and one that is older
-than what a process holds is not, either. Blocks; for the list's thread and for commands.
+Anyone who can write to the store can neither block nor unblock with that: a document that is not sealed by our key is not used, and one
+that is older than what a process holds is not, either. Blocks; for the list's thread and for commands.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ return 1
 
 
 class Unusable(Exception):
-    """What lies in the store is no list of ours. The text says why."""
+    """What is in the store is no list of ours. The text says why."""
 
 
 class SharedDocument(NamedTuple):
-    """A list as it lies in the store.
+    """A list as it is in the store.
 
     Attributes:
         version: grows with each change.

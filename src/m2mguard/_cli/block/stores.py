@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -67,26 +68,50 @@ class FileStore:
             raise StoreUnusable(f"{self._path} is no block list: {error}") from None
 
     def change(self, make: Change, *, now: float) -> None:
-        """As `Store.change`. The file is replaced as a whole, and keeps its mode."""
+        """As `Store.change`. The file is replaced as a whole, and keeps its mode. Two commands at once change it one after the other."""
+        try:
+            with _only_one(self._path.resolve().parent):
+                self._change(make, now)
+        except OSError as error:
+            raise StoreUnusable(f"{self._path} cannot be written ({type(error).__name__})") from None
+
+    def _change(self, make: Change, now: float) -> None:
         blocks, passed_over, _ = self.read()
         if passed_over:
             raise StoreUnusable(f"{self._path} has an entry that would be lost: {passed_over[0]}. Mend it first")
         content = document_of((one for one in make(blocks) if one.expires_at > now), for_people=True)
         target = self._path.resolve()
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+        descriptor, new = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-            descriptor, new = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(new).chmod(mode)
             Path(new).replace(target)
-        except OSError as error:
-            raise StoreUnusable(f"{self._path} cannot be written ({type(error).__name__})") from None
+        except OSError:
+            Path(new).unlink(missing_ok=True)
+            raise
 
     def notices(self) -> None:
         """None: processes that read a file leave no notices."""
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Wait until no other command changes a file of this folder. Where the platform has no such locks, nothing is waited for."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class ValkeyStore:
