@@ -1,5 +1,8 @@
 """One token: the floor, m2mguard and its peers, for each algorithm; and m2mguard as there is more of everything."""
 
+import json
+import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
@@ -14,6 +17,7 @@ from benchmarks.peers import PEERS, SCOPE, NotOffered, minted
 from m2mguard import Issuer, Requirement, ResourceServer
 from m2mguard._token.base64url import base64url_decode
 from m2mguard._token.ml_dsa import PARAMETER_SETS
+from m2mguard.blocklist import FileBlocklist
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey
 
 ALGORITHMS = ("RS256", "ES256", "ES384", "EdDSA")
@@ -131,6 +135,21 @@ def _keys(issuer: LocalIssuer, count: int) -> Case:
     return Case(server.verify, [issuer.mint()])
 
 
+def _blocks(issuer: LocalIssuer, count: int) -> Case:
+    until = time.time() + 3600
+    entries = [
+        {"issuer": issuer.url, "app_id": f"other-{number}", "reason": "-", "expires_at": until}
+        for number in range(count)
+    ]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"format": 1, "blocks": entries}, file)
+        file.flush()
+        with FileBlocklist(file.name) as blocklist:
+            server = resource_server(issuer, blocklist=blocklist)  # which warms up, so the list is read
+    assert blocklist.health().entries == count
+    return Case(server.verify, [issuer.mint()])
+
+
 def _tokens(issuer: LocalIssuer, count: int) -> Case:
     server, tokens = resource_server(issuer, verdict_cache_size=count), [issuer.mint() for _ in range(count)]
     for token in tokens:
@@ -169,4 +188,5 @@ CURVES: Mapping[str, tuple[Callable[[LocalIssuer, int], Case], int]] = {
     "scopes in the token": (_scopes, 1_000),
     "applications a route accepts": (_applications, 10_000),
     "routes with requirements": (_routes, 10_000),
+    "entries of a block list": (_blocks, 100_000),
 }

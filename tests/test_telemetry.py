@@ -1,5 +1,6 @@
 """Events are counted as OpenTelemetry metrics."""
 
+import gc
 import subprocess
 import sys
 
@@ -8,8 +9,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from m2mguard import InvalidToken, Issuer, KeysUnavailable, ResourceServer
+from m2mguard.blocklist import FileBlocklist
 from m2mguard.events import Event, KeysRefreshed, KeyWithdrawn, RefreshFailed
-from m2mguard.telemetry import _TABLE, COUNTERS, Metrics
+from m2mguard.telemetry import _TABLE, COUNTERS, GAUGES, Gauges, Metrics
 from m2mguard.testing import SHOPPING_API, LocalIssuer, SigningKey, faults
 from tests.manual_clock import ManualClock
 from tests.observed_events import ObservedEvents
@@ -28,8 +30,9 @@ def meter(reader):
 
 
 def counted(reader, name) -> dict[frozenset, int]:
-    points = {}
-    for resource in reader.get_metrics_data().resource_metrics:
+    points: dict[frozenset, int] = {}
+    data = reader.get_metrics_data()  # None if there is nothing
+    for resource in () if data is None else data.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 if metric.name == name:
@@ -113,3 +116,37 @@ def test_the_import_error_without_opentelemetry_names_the_extra():
     script = "import sys; sys.modules['opentelemetry'] = None; import m2mguard.telemetry"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
     assert 'pip install "m2mguard[telemetry]"' in done.stderr
+
+
+def test_the_health_of_a_server_is_shown(reader, meter, tmp_path):
+    clock, path = ManualClock(1_800_000_000), tmp_path / "blocked.json"
+    path.write_text('{"format": 1, "blocks": []}')
+    with LocalIssuer(algorithm="ES256", clock=clock) as issuer, FileBlocklist(path) as blocklist:
+        server = ResourceServer(
+            Issuer.logto(issuer.endpoint), audience=SHOPPING_API, clock=clock, monotonic=clock, blocklist=blocklist
+        )
+        gauges = Gauges(server, meter=meter)
+        assert counted(reader, "m2mguard.ready") == {frozenset(): 0}
+        assert counted(reader, "m2mguard.keys.age") == counted(reader, "m2mguard.blocklist.age") == {}
+        server.verify(issuer.mint())
+        clock.advance(60)
+        of_issuer = frozenset({("issuer", issuer.url)})
+        assert {name: counted(reader, name) for name in GAUGES if name != "m2mguard.blocklist.age"} == {
+            "m2mguard.ready": {frozenset(): 1},
+            "m2mguard.keys.age": {of_issuer: 60},
+            "m2mguard.keys.remaining": {of_issuer: 3540},
+            "m2mguard.verdicts.remembered": {frozenset(): 1},
+            "m2mguard.blocklist.entries": {frozenset(): 0},
+        }
+        assert 0 <= counted(reader, "m2mguard.blocklist.age")[frozenset()] < 30
+        del server
+        gc.collect()
+        assert counted(reader, "m2mguard.ready") == {}
+        assert gauges
+
+
+def test_keys_that_never_change_have_no_age(reader, meter):
+    with LocalIssuer(algorithm="ES256") as issuer:
+        server = ResourceServer(Issuer(url=issuer.url, jwks=issuer.jwks), audience=SHOPPING_API)
+    assert Gauges(server, meter=meter)
+    assert [counted(reader, name) for name in ("m2mguard.ready", "m2mguard.keys.age")] == [{frozenset(): 1}, {}]

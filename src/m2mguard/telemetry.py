@@ -1,9 +1,15 @@
-"""Events as OpenTelemetry metrics. One table says which event counts where, and by which attributes; no value of a token is among them."""
+"""Events and health as OpenTelemetry metrics: counters for what happened, gauges for how it is. No value of a token is among them.
+
+One table says which event counts where, and by which attributes, and another which number of `health()` is in which gauge.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import functools
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from m2mguard.events import (
     BlocklistChanged,
@@ -24,12 +30,16 @@ from m2mguard.events import (
     UnknownKeyThrottled,
 )
 
+if TYPE_CHECKING:
+    from m2mguard._server.resource_server import ResourceServer
+    from m2mguard.health import Health
+
 try:
-    from opentelemetry.metrics import Meter, get_meter
+    from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
 except ImportError as _missing:
     raise ImportError('m2mguard.telemetry needs OpenTelemetry: pip install "m2mguard[telemetry]"') from _missing
 
-__all__ = ["COUNTERS", "Metrics"]
+__all__ = ["COUNTERS", "GAUGES", "Gauges", "Metrics"]
 
 COUNTERS: Mapping[str, str] = {
     "m2mguard.tokens": "Tokens that were checked",
@@ -99,6 +109,70 @@ class Metrics:
             self._counters[counted.counter].add(1, attributes)
         if self._then is not None:
             self._then(event)
+
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+GAUGES: Mapping[str, tuple[str, str]] = {
+    "m2mguard.ready": ("", "1 if this process can check tokens, else 0: what its readiness probe says"),
+    "m2mguard.keys.age": ("s", "Seconds since the keys of an issuer were fetched"),
+    "m2mguard.keys.remaining": (
+        "s",
+        "Seconds for which the keys of an issuer may still be used, if it does not answer",
+    ),
+    "m2mguard.verdicts.remembered": ("", "Tokens that are remembered as good"),
+    "m2mguard.blocklist.age": ("s", "Seconds since the block list was read, or found unchanged"),
+    "m2mguard.blocklist.entries": ("", "Entries of the block list that are in force"),
+}
+"""The name of each gauge: its unit, and what it shows."""
+
+
+class Gauges:
+    """Shows the health of a server: `Gauges(server)`, once in each process. It does not keep the server alive.
+
+    The numbers are those of `server.health()` at the moment at which a reader collects them. There is no I/O and no waiting.
+
+    Args:
+        server: the server.
+        meter: makes the gauges; default the one named "m2mguard" of the global provider.
+        attributes: further attributes of each number, default none. A process with several servers needs them, to tell one from another.
+    """
+
+    def __init__(
+        self, server: ResourceServer, *, meter: Meter | None = None, attributes: Mapping[str, str] = _NONE
+    ) -> None:
+        meter = get_meter("m2mguard") if meter is None else meter
+        self._server = weakref.ref(server)
+        self._attributes = dict(attributes)
+        for name, (unit, description) in GAUGES.items():
+            meter.create_observable_gauge(
+                name, callbacks=[functools.partial(self._observe, name)], unit=unit, description=description
+            )
+
+    def _observe(self, name: str, _options: CallbackOptions) -> Iterable[Observation]:
+        server = self._server()
+        return () if server is None else list(_observations(name, server.health(), self._attributes))
+
+
+def _observations(name: str, health: Health, attributes: Mapping[str, str]) -> Iterator[Observation]:
+    numbers: dict[str, float | None] = {
+        "m2mguard.ready": int(health.ready),
+        "m2mguard.verdicts.remembered": health.verdicts.remembered,
+    }
+    if health.blocklist is not None:
+        numbers["m2mguard.blocklist.age"] = health.blocklist.age
+        numbers["m2mguard.blocklist.entries"] = health.blocklist.entries
+    number = numbers.get(name)
+    if number is not None:
+        yield Observation(number, attributes)
+    for issuer in health.issuers:
+        if issuer.age is None or issuer.fetched_at is None or issuer.stale_until is None:
+            continue  # there are no keys, or they never change
+        if name == "m2mguard.keys.age":
+            yield Observation(issuer.age, {**attributes, "issuer": issuer.issuer})
+        elif name == "m2mguard.keys.remaining":
+            yield Observation(
+                issuer.stale_until - issuer.fetched_at - issuer.age, {**attributes, "issuer": issuer.issuer}
+            )
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from m2mguard._cli.block.spread import spread_of
 from m2mguard._cli.block.stores import FileStore
 from m2mguard.blocklist import Block, FileBlocklist, ValkeyBlocklist
 from m2mguard.blocklist._shared_list import Notice
+from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.valkey_servers import running_store
 
 ISSUER = "https://issuer.example"
@@ -206,3 +207,19 @@ def test_who_knows_it_is_told_exactly():
     assert (spread.forged, spread.is_everywhere) == (2, False)
     assert spread_of([notice(1, 7), notice(5, 6, 60.0)], 0, version=7).is_everywhere
     assert spread_of([notice(1, None)], 0, version=None).is_everywhere
+
+
+def test_explain_names_the_entry_and_health_the_list(run, path, monkeypatch):
+    with LocalIssuer(algorithm="ES256") as issuer:
+        settings = ("--issuer", issuer.url, "--audience", SHOPPING_API)
+        monkeypatch.setenv("M2MGUARD_ALLOW_HTTP", "true")
+        status, shown = run("explain", *settings, given=issuer.mint("app-orders"))
+        assert (status, "the list was not read" in " ".join(shown.split())) == (0, True)
+        run("block", "add", "--issuer", issuer.url, "--app-id", "app-orders", "--reason", "ticket 4711")
+        status, shown = run("explain", *settings, given=issuer.mint("app-orders"))
+        text = " ".join(shown.split())
+        assert status == 1
+        assert "NO block list 1 entry; expected: none that names this token" in text
+        assert "The token is valid, and an operator has blocked the application: ticket 4711." in text
+        status, shown = run("explain", *settings, given=issuer.mint("app-billing"))
+        assert (status, "ok block list 1 entry" in " ".join(shown.split())) == (0, True)

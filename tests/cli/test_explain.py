@@ -490,7 +490,7 @@ def test_every_reason_the_library_knows_has_its_step_and_its_hint():
     package = Path(m2mguard.__file__).parent
     calls = [
         node
-        for folder in ("_token", "_server", "_keys", "_introspection")
+        for folder in ("_token", "_server", "_keys", "_introspection", "blocklist")
         for file in (package / folder).glob("*.py")
         if file.stem != "dpop_check"  # a proof is part of a request, and `explain` is given a token
         for node in ast.walk(ast.parse(file.read_text()))

@@ -129,6 +129,7 @@ def test_every_cause_has_a_test():
     elsewhere = {"clock_ahead", "clock_behind", "withdrawn_key", "unknown_key"}  # above
     elsewhere |= {"inactive", "introspected"}  # test_introspection.py
     elsewhere |= {"other_certificate"}  # test_certificates.py
+    elsewhere |= {"blocked"}  # test_block.py
     unreachable = {
         "not_one_credential",
         "other_scheme",

@@ -27,6 +27,7 @@ _STEP_BY_REASON: Mapping[Reason, str] = {
     "key_not_fetched": "key",
     "introspection_unavailable": "introspection",
     "inactive": "introspection",
+    "blocked": "block list",
     "issuer": "issuer",
     "signature": "signature",
     "token_type": "type",

@@ -211,6 +211,17 @@ def _describe_route_scopes(context: ExplainContext) -> str:
     return f"the route requires: {format_values(context.requirement.scopes)}"
 
 
+def _describe_blocklist(context: ExplainContext) -> str | None:
+    if context.settings.blocklist is None:
+        return None
+    health = context.settings.blocklist.health()
+    if health.age is None:
+        return (
+            f"the list was not read: {health.last_error or 'no answer yet'}; expected: no entry that names this token"
+        )
+    return f"{health.entries} {'entry' if health.entries == 1 else 'entries'}; expected: none that names this token"
+
+
 STEPS: tuple[tuple[str, Callable[[ExplainContext], str | None]], ...] = (
     ("field", _describe_field),
     ("form", _describe_form),
@@ -231,6 +242,7 @@ STEPS: tuple[tuple[str, Callable[[ExplainContext], str | None]], ...] = (
     ("organization", _describe_organization),
     ("token id", _describe_token_id),
     ("machine", _describe_machine),
+    ("block list", _describe_blocklist),
     ("certificate", _describe_certificate),
     ("route org", _describe_route_organization),
     ("route app", _describe_route_application),

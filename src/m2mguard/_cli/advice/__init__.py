@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from m2mguard._cli.advice.advice_types import Advice, CauseCode, Cure, Who, Wrong
 from m2mguard._cli.advice.audience import advise_on_audience
+from m2mguard._cli.advice.blocked import advise_on_blocked
 from m2mguard._cli.advice.claims import advise_on_certificate, advise_on_claim
 from m2mguard._cli.advice.issuers import advise_on_route_issuer, advise_on_unknown_issuer
 from m2mguard._cli.advice.keys import advise_on_algorithm, advise_on_signature, advise_on_unknown_key
@@ -39,6 +40,7 @@ ADVICE: Mapping[Reason, Callable[[AnswerableError, ExplainContext], Advice]] = {
     "not_yet_valid": advise_on_not_yet_valid,
     "not_a_machine": advise_on_person,
     "inactive": advise_on_introspected,
+    "blocked": advise_on_blocked,
     "certificate": advise_on_certificate,
     "issuer": advise_on_route_issuer,
     "organization": advise_on_organization,

@@ -112,6 +112,7 @@ CauseCode = Literal[
     "workload_token",
     "inactive",
     "introspected",
+    "blocked",
 ]
 """The causes, for programs."""
 
