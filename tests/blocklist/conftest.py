@@ -22,7 +22,7 @@ def block(**changes: Any) -> Block:
 
 
 def document(*blocks: Block) -> bytes:
-    return document_of(blocks, for_people=True)
+    return document_of(blocks)
 
 
 def until(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -102,11 +102,9 @@ def test_an_invalid_entry_is_refused(members, named):
 
 def test_a_list_is_written_and_read():
     blocks = [block(), block(token_id="token-1"), block(key_id="k", issued_before=NOW - 5, added_at=NOW)]
-    for for_people in (True, False):
-        written = document_of(blocks, for_people=for_people)
-        assert blocks_from(written) == (blocks, [])
-    assert json.loads(document_of([], for_people=True)) == {"format": 1, "blocks": []}
-    assert b'"expires_at": "2027-01-15T09:00:00Z"' in document_of(blocks, for_people=True)
+    assert blocks_from(document_of(blocks)) == (blocks, [])
+    assert json.loads(document_of([])) == {"format": 1, "blocks": []}
+    assert b'"expires_at": "2027-01-15T09:00:00Z"' in document_of(blocks)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import pytest
 
 from m2mguard import ResourceServer
 from m2mguard.blocklist import ValkeyBlocklist
-from m2mguard.blocklist._shared_list import SharedList, Unusable
+from m2mguard.blocklist._items import KEPT_S, blocks_of
+from m2mguard.blocklist._sealed import seal
+from m2mguard.blocklist._shared_list import SharedList
 from m2mguard.blocklist._valkey_list import PREFIX
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import BlocklistChanged, BlocklistFailed
@@ -96,23 +98,29 @@ def forged(valkey):
 
 def truncated(valkey):
     whole = valkey.client.hget(LIST, "sealed")
-    valkey.client.hset(LIST, mapping={"sealed": whole[:-10], "version": 9_000_000_000_000})
+    valkey.client.hset(LIST, mapping={"sealed": whole[:-10], "mark": "9"})
 
 
 def changed(valkey):
     whole = valkey.client.hget(LIST, "sealed")
-    valkey.client.hset(LIST, mapping={"sealed": whole.replace(b"app-orders", b"app-renamd"), "version": "9"})
+    valkey.client.hset(LIST, mapping={"sealed": whole.replace(b"app-orders", b"app-renamd"), "mark": "9"})
 
 
 def of_another_purpose(valkey):
     """What this key has sealed under another name."""
     other = SharedList(ValkeyServer(valkey.url, timeout_s=5), KEY, "other:")
     sealed = other.change(lambda _: [], now=lambda: 1_900_000_000.0).sealed
-    valkey.client.hset(LIST, mapping={"sealed": sealed, "version": "9000000000000"})
+    valkey.client.hset(LIST, mapping={"sealed": sealed, "mark": "9"})
 
 
-def no_number(valkey):
-    valkey.client.hset(LIST, mapping={"version": "many", "sealed": "x"})
+def nothing_at_all(valkey):
+    valkey.client.hset(LIST, mapping={"mark": "", "sealed": ""})
+
+
+def of_another_library(valkey):
+    """Sealed by our key, and in a form that this version does not know."""
+    sealed = seal(KEY, f"block list {PREFIX}", b'{"format": 3, "version": 1, "items": []}')
+    valkey.client.hset(LIST, mapping={"mark": "9", "sealed": sealed})
 
 
 def of_another_type(valkey):
@@ -120,7 +128,9 @@ def of_another_type(valkey):
     valkey.client.set(LIST, "x")
 
 
-@pytest.mark.parametrize("damage", [forged, truncated, changed, of_another_purpose, no_number, of_another_type])
+@pytest.mark.parametrize(
+    "damage", [forged, truncated, changed, of_another_purpose, nothing_at_all, of_another_library, of_another_type]
+)
 def test_what_is_not_sealed_by_our_key_is_not_used(valkey, make, damage):
     events = []
     put(valkey, block())
@@ -133,28 +143,33 @@ def test_what_is_not_sealed_by_our_key_is_not_used(valkey, make, damage):
     (health,) = {api.health().blocklist.last_problem} - {None}
     assert health in ("blocklist_unusable", "blocklist_unreadable")
     valkey.client.delete(LIST)
-    put_when_written_back(valkey, block(app_id="app-billing"))
+    put(valkey, block(app_id="app-billing"))
     until(lambda: outcome(api, billing) == BLOCKED)
 
 
-def put_when_written_back(valkey, *blocks):
-    """As an operator does who is told to try again."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return put(valkey, *blocks)
-        except Unusable:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def test_an_emptied_server_takes_no_new_list_that_would_lose_entries(valkey, make):
+def test_a_list_that_is_begun_on_an_emptied_server_loses_no_entry(valkey, make):
     put(valkey, block())
-    api = server(blocklist=make(valkey.url, interval=60))
+    blocklist = make(valkey.url, interval=60)
+    api, billing = server(blocklist=blocklist), mint({"sub": "app-billing", "client_id": "app-billing"})
     assert outcome(api, mint()) == BLOCKED
-    valkey.client.delete(LIST)
-    with pytest.raises(Unusable, match="older than what processes hold"):
-        put(valkey, block(app_id="app-billing"))
+    valkey.client.flushall()
+    put(valkey, block(app_id="app-billing"))
+    until(lambda: outcome(api, billing) == BLOCKED)
+    assert outcome(api, mint()) == BLOCKED
+    until(lambda: {one.app_id for one in blocks_of(operator(valkey).read().items)} == {"app-orders", "app-billing"})
+
+
+def test_what_was_freed_stays_free_when_an_old_list_is_restored(valkey, make):
+    put(valkey, block())
+    old = valkey.client.hgetall(LIST)
+    put(valkey)
+    api = server(blocklist=make(valkey.url))
+    assert outcome(api, mint()) == ACCEPTED
+    valkey.client.hset(LIST, mapping=old)
+    until(lambda: blocks_of(operator(valkey).read().items) == [])
+    assert outcome(api, mint()) == ACCEPTED
+    put(valkey, block())
+    until(lambda: outcome(api, mint()) == BLOCKED)
 
 
 def test_an_outage_changes_no_verdict_and_delays_no_request(tmp_path, make):
@@ -199,10 +214,10 @@ def test_a_process_that_starts_in_an_outage_waits_once(make):
         assert required.readiness().status == 503
 
 
-def test_entries_that_have_ended_are_left_out_by_the_next_change(valkey):
-    put(valkey, block(), block(token_id="token-1", expires_at=1_800_000_001))
-    left = operator(valkey).change(lambda blocks: blocks, now=lambda: 1_800_000_002.0)
-    assert [one.subject for one in left.blocks] == [("app_id", "app-orders")]
+def test_entries_that_have_ended_a_day_ago_are_left_out_by_the_next_change(valkey):
+    put(valkey, block(expires_at=2_000_000_000.0), block(token_id="token-1", expires_at=1_800_000_001.0))
+    left = operator(valkey).change(lambda blocks: blocks, now=lambda: 1_800_000_001.0 + KEPT_S)
+    assert [one.block.subject for one in left.items.values()] == [("app_id", "app-orders")]
 
 
 def test_two_operators_at_once_lose_nothing(valkey):
@@ -215,7 +230,7 @@ def test_two_operators_at_once_lose_nothing(valkey):
         return [*blocks, block()]
 
     found = operator(valkey).change(add, now=lambda: 1_800_000_000.0)
-    assert {one.app_id for one in found.blocks} == {"app-billing", "app-orders"}
+    assert {one.app_id for one in blocks_of(found.items)} == {"app-billing", "app-orders"}
 
 
 def test_each_process_leaves_a_notice(valkey, make):
@@ -236,7 +251,7 @@ def test_each_process_leaves_a_notice(valkey, make):
 def test_a_notice_tells_an_error(valkey, make):
     put(valkey, block())
     assert outcome(server(blocklist=make(valkey.url)), mint()) == BLOCKED
-    valkey.client.hset(LIST, mapping={"version": "7", "sealed": "x"})
+    valkey.client.hset(LIST, mapping={"mark": "7", "sealed": "x"})
     until(
         lambda: ["seal is not that of our key" in (one.error or "") for one in operator(valkey).notices()[0]] == [True]
     )

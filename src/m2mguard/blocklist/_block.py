@@ -126,11 +126,7 @@ def blocks_from(document: bytes) -> tuple[list[Block], list[str]]:
     except NotStrictJson as error:
         raise UnusableBlock(f"it is no JSON: {error}") from None
     given = members.get("blocks")
-    if (
-        members.get("format") != _FORMAT
-        or not isinstance(given, list)
-        or set(members) - {"format", "blocks", "version"}
-    ):
+    if members.get("format") != _FORMAT or not isinstance(given, list) or set(members) - {"format", "blocks"}:
         raise UnusableBlock('it must be {"format": 1, "blocks": [...]}')
     if len(given) > MAX_BLOCKS:
         raise UnusableBlock(f"it has more than {MAX_BLOCKS:,} entries")
@@ -143,18 +139,12 @@ def blocks_from(document: bytes) -> tuple[list[Block], list[str]]:
     return blocks, passed_over
 
 
-def document_of(blocks: Iterable[Block], *, for_people: bool, **more: object) -> bytes:
-    """The JSON form of a list.
-
-    Args:
-        blocks: its entries.
-        for_people: one line for each entry, and times as text.
-        more: other members of the list.
-    """
-    entries = [_members(block, for_people=for_people) for block in blocks]
-    head = {"format": _FORMAT, **more}
-    if not for_people:
-        return json.dumps({**head, "blocks": entries}, separators=(",", ":")).encode("ascii")
+def document_of(blocks: Iterable[Block]) -> bytes:
+    """The JSON form of a list, for people: one line for each entry, and times as text."""
+    entries = [
+        {name: time_text(value) if name in _TIMES else value for name, value in members_of(block).items()}  # type: ignore[arg-type]
+        for block in blocks
+    ]
     lines = ",\n".join(f"    {json.dumps(entry)}" for entry in entries)
     return f'{{\n  "format": {_FORMAT},\n  "blocks": [\n{lines}\n  ]\n}}\n'.encode("ascii")
 
@@ -164,13 +154,9 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _members(block: Block, *, for_people: bool) -> dict[str, object]:
-    found = {field.name: getattr(block, field.name) for field in fields(Block)}
-    return {
-        name: time_text(value) if for_people and name in _TIMES else value
-        for name, value in found.items()
-        if value is not None
-    }
+def members_of(block: Block) -> dict[str, object]:
+    """The JSON form of an entry."""
+    return {name: value for name in sorted(_MEMBERS) if (value := getattr(block, name)) is not None}
 
 
 def _time(value: Any) -> Any:

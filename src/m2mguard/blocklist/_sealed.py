@@ -9,7 +9,7 @@ from typing import Final
 from m2mguard.errors import ConfigurationError
 
 MIN_KEY_BYTES: Final = 32
-_MAC_CHARACTERS: Final = 64
+MAC_CHARACTERS: Final = 64
 
 
 class NotSealed(ValueError):
@@ -36,10 +36,10 @@ def unseal(key: bytes, purpose: str, sealed: object) -> bytes:
     Raises:
         NotSealed: another key, another purpose, or anything else.
     """
-    if not isinstance(sealed, bytes) or sealed[_MAC_CHARACTERS : _MAC_CHARACTERS + 1] != b"\n":
+    if not isinstance(sealed, bytes) or sealed[MAC_CHARACTERS : MAC_CHARACTERS + 1] != b"\n":
         raise NotSealed
-    content = sealed[_MAC_CHARACTERS + 1 :]
-    if not hmac.compare_digest(sealed[:_MAC_CHARACTERS], _mac(key, purpose, content)):
+    content = sealed[MAC_CHARACTERS + 1 :]
+    if not hmac.compare_digest(sealed[:MAC_CHARACTERS], _mac(key, purpose, content)):
         raise NotSealed
     return content
 

@@ -1,7 +1,7 @@
-"""A block list in Valkey: one sealed document with a version that only grows, and a short notice of each process that holds it.
+"""A block list in Valkey: one sealed document, and a short notice of each process that holds it.
 
-Anyone who can write to the store can neither block nor unblock with that: a document that is not sealed by our key is not used, and one
-that is older than what a process holds is not, either. Blocks; for the list's thread and for commands.
+Anyone who can write to the store can neither block nor unblock with that: a document that is not sealed by our key is not used, and what
+one lacks that a process holds is written back by the process. Blocks; for the list's thread and for commands.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from m2mguard._token.strict_json import NotStrictJson, parse_object
-from m2mguard.blocklist._block import Block, UnusableBlock, blocks_from, document_of
-from m2mguard.blocklist._sealed import NotSealed, seal, unseal
+from m2mguard.blocklist._block import Block, UnusableBlock
+from m2mguard.blocklist._items import Items, blocks_of, changed, items_document, items_from
+from m2mguard.blocklist._sealed import MAC_CHARACTERS, NotSealed, seal, unseal
 from m2mguard.net._batches import NoAnswer
 from m2mguard.net._valkey import ValkeyServer
 
@@ -24,7 +25,7 @@ MAX_SEALED_BYTES: Final = 256 * 2**20
 _REPLACE: Final = """
 local held = redis.call('HGET', KEYS[1], 'sealed')
 if (held or '') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[2], 'sealed', ARGV[3])
+redis.call('HSET', KEYS[1], 'mark', ARGV[2], 'sealed', ARGV[3])
 redis.call('PUBLISH', KEYS[2], ARGV[2])
 return 1
 """
@@ -40,14 +41,17 @@ class SharedDocument(NamedTuple):
     Attributes:
         version: grows with each change.
         sealed: the document with its MAC.
-        blocks: its entries.
-        passed_over: why others are not among them.
+        items: what it says.
     """
 
     version: int
     sealed: bytes
-    blocks: list[Block]
-    passed_over: list[str]
+    items: Items
+
+    @property
+    def mark(self) -> bytes:
+        """What tells it from every other document."""
+        return self.sealed[:MAC_CHARACTERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +91,19 @@ class SharedList:
         self.channel: str = f"{prefix}changed"
         self._purpose = f"block list {prefix}"
 
-    def look(self, notice: dict[str, object]) -> int | None:
-        """Leave a notice, and return the version that the store names; None if it has no list. Not authenticated: a hint.
+    def look(self, notice: dict[str, object]) -> bytes | None:
+        """Leave a notice, and return the mark of the list in the store; None if it has none. Not authenticated: a hint.
 
         Raises:
             NoAnswer: the store gives none.
         """
         sealed = seal(self._key, f"{self._purpose} notice", json.dumps(notice).encode("ascii"))
         name = f"{self._prefix}process:{notice['process']}"
-        version, said = self.server.send(
-            [("HGET", self._list, "version"), ("SET", name, sealed, "EX", NOTICE_LIFETIME_S)]
-        )
-        for answer in (version, said):
+        mark, said = self.server.send([("HGET", self._list, "mark"), ("SET", name, sealed, "EX", NOTICE_LIFETIME_S)])
+        for answer in (mark, said):
             if isinstance(answer, Exception) and not getattr(answer, "is_full", False):
                 raise answer
-        try:
-            return None if version is None else int(version)
-        except ValueError:
-            return -1
+        return mark if isinstance(mark, bytes) else None
 
     def read(self) -> SharedDocument | None:
         """The list; None if there is none.
@@ -116,48 +115,46 @@ class SharedList:
         (sealed,) = self.server.send([("HGET", self._list, "sealed")])
         if isinstance(sealed, Exception):
             raise sealed
-        if sealed is None:
-            return None
+        return None if sealed is None else self.opened(sealed)
+
+    def opened(self, sealed: bytes) -> SharedDocument:
+        """The list in a sealed document. Pure. Raises Unusable."""
         try:
-            document = unseal(self._key, self._purpose, sealed)
-            version = parse_object(document).get("version")
-            if isinstance(version, bool) or not isinstance(version, int):
-                raise Unusable("it has no version")
-            return SharedDocument(version, sealed, *blocks_from(document))
+            version, items = items_from(unseal(self._key, self._purpose, sealed))
         except NotSealed:
             raise Unusable("its seal is not that of our key: somebody else has written it, or keys differ") from None
-        except (NotStrictJson, UnusableBlock) as error:
+        except UnusableBlock as error:
             raise Unusable(str(error)) from None
+        return SharedDocument(version, sealed, items)
 
-    def replace(self, held: bytes, version: int, sealed: bytes) -> bool:
-        """Replace the list, if it still is what was read. Tells whether it was. Raises NoAnswer."""
-        (answer,) = self.server.send([("EVAL", _REPLACE, 2, self._list, self.channel, held, version, sealed)])
+    def write(self, items: Items, version: int, *, over: SharedDocument | None) -> SharedDocument | None:
+        """Replace the list by another one, if it still is what was read. Returns what was written, or None. Raises NoAnswer."""
+        sealed = seal(self._key, self._purpose, items_document(items, version))
+        document = SharedDocument(version, sealed, items)
+        held = b"" if over is None else over.sealed
+        (answer,) = self.server.send([("EVAL", _REPLACE, 2, self._list, self.channel, held, document.mark, sealed)])
         if isinstance(answer, Exception):
             raise answer
-        return bool(answer == 1)
+        return document if answer == 1 else None
 
     def change(
         self, make: Callable[[list[Block]], Iterable[Block]], *, now: Callable[[], float] = time.time
     ) -> SharedDocument:
-        """Read the list, change it, and write it; again if somebody else has written meanwhile. Entries that have ended are left out.
+        """Read the list, change it, and write it; again if somebody else has written meanwhile.
 
         Raises:
             NoAnswer: the store gives none, or somebody else writes all the time.
-            Unusable: what is there is not ours, or older than what processes hold. They write theirs back within seconds.
+            Unusable: what is there is not ours.
         """
         for _ in range(20):
             found = self.read()
-            held = 0 if found is None else found.version
+            items = {} if found is None else found.items
+            items = changed(items, make(blocks_of(items)), now())
             newest = max((one.version or 0 for one in self.notices()[0]), default=0)
-            if newest > held:
-                raise Unusable(
-                    "it is older than what processes hold, who will write theirs back; try again in a few seconds"
-                )
-            blocks = [one for one in make([] if found is None else found.blocks) if one.expires_at > now()]
-            version = max(held + 1, int(now() * 1000))
-            sealed = seal(self._key, self._purpose, document_of(blocks, for_people=False, version=version))
-            if self.replace(b"" if found is None else found.sealed, version, sealed):
-                return SharedDocument(version, sealed, blocks, [])
+            version = max(newest + 1, 0 if found is None else found.version + 1, int(now() * 1000))
+            written = self.write(items, version, over=found)
+            if written is not None:
+                return written
         raise NoAnswer("somebody else writes the list all the time")
 
     def notices(self) -> tuple[list[Notice], int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import secrets
 import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from m2mguard._validation import number, text
+from m2mguard.blocklist._items import Items, blocks_of, has_all, merge
 from m2mguard.blocklist._sealed import checked_key
 from m2mguard.blocklist._shared_list import SharedDocument, SharedList, Unusable
 from m2mguard.blocklist._watched import Blocklist, Reading, Unreadable
@@ -19,12 +21,20 @@ from m2mguard.net._valkey import ValkeyServer
 PREFIX: Final = "m2mguard:block:"
 
 
+class _Known(NamedTuple):
+    """What a process knows: what is in force, the greatest version of it, and the mark of the server's list if that is the same."""
+
+    items: Items
+    version: int
+    mark: bytes | None
+
+
 class ValkeyBlocklist(Blocklist):
     """A block list in a Valkey server, for all processes of a fleet. Needs the extra `valkey`.
 
     A change is known everywhere within milliseconds by a message, and within `interval` without it. The list is sealed by `key`, so that
-    write access to the server is not the power to block or to unblock. A list that is older than the one that a process holds is not used,
-    and the process writes the newer one back. A server that is down, slow, emptied or set back changes no verdict and delays no request.
+    write access to the server is not the power to block or to unblock. What the server has lost, the processes write back. A server that is
+    down, slow, emptied or set back changes no verdict and delays no request.
 
     Each process leaves a notice of the version that it holds, for `m2mguard block status`.
 
@@ -54,7 +64,7 @@ class ValkeyBlocklist(Blocklist):
         number("timeout", timeout, least=0.01, most=10)
         server = ValkeyServer(url, timeout_s=timeout)
         self._shared = SharedList(server, checked_key(key), text("prefix", prefix))
-        self._held: SharedDocument | None = None
+        self._known: _Known | None = None
         self._new_process()
         after_fork_in_child(self._new_process)
         super().__init__(interval=interval, required=required, name="blocked-valkey")
@@ -69,31 +79,39 @@ class ValkeyBlocklist(Blocklist):
             raise Unreadable("blocklist_unreadable", str(error)) from None
 
     def _read_shared(self) -> Reading:
-        held = self._held
-        version = self._shared.look(self._notice())
-        if held is not None and version == held.version:
+        known = self._known
+        mark = self._shared.look(self._notice())
+        if known is not None and mark is not None and mark == known.mark:
             return Reading(None, [])
         try:
             found = self._shared.read()
         except Unusable as error:
             raise Unreadable("blocklist_unusable", str(error)) from None
-        if held is not None and (found is None or found.version < held.version):
-            self._write_back(held, found)
-        if found is None:
-            return Reading([], [])  # nobody has ever blocked anything
-        if held is not None and found.version == held.version:
-            return Reading(None, [])
-        self._held = found
-        self._shared.look(self._notice())
-        return Reading(found.blocks, found.passed_over, found.version)
+        if known is None or (found is not None and has_all(found.items, known.items, time.time())):
+            return self._know(found)
+        return self._write_back(known, found)
 
-    def _write_back(self, held: SharedDocument, found: SharedDocument | None) -> None:
-        """Give the server the list that it has lost. Of many processes that do so at once, one succeeds."""
-        self._shared.replace(b"" if found is None else found.sealed, held.version, held.sealed)
-        lost = "it is gone" if found is None else f"it is an older one (version {found.version})"
-        raise Unreadable(
-            "blocklist_set_back", f"the list of the server is not used: {lost}; version {held.version} was written back"
-        )
+    def _know(self, document: SharedDocument | None) -> Reading:
+        """Go by the list of the server."""
+        if document is None:
+            return Reading([], [])  # nobody has ever blocked anything
+        self._known = _Known(document.items, document.version, document.mark)
+        with contextlib.suppress(NoAnswer):  # the next look tells it
+            self._shared.look(self._notice())
+        return Reading(blocks_of(document.items), [], document.version)
+
+    def _write_back(self, known: _Known, found: SharedDocument | None) -> Reading:
+        """Give the server what it has lost, and take what it has. Of many processes that do so at once, one succeeds."""
+        items = merge(known.items, {} if found is None else found.items, time.time())
+        version = max(known.version, 0 if found is None else found.version) + 1
+        self._known = _Known(items, known.version, None)  # in force from now on, whatever becomes of the server
+        with contextlib.suppress(NoAnswer):
+            written = self._shared.write(items, version, over=found)
+            if written is not None:
+                self._know(written)
+        lost = "has lost the list" if found is None else "has another list that lacks entries"
+        problem = Unreadable("blocklist_set_back", f"the server {lost}; what this process holds is written back")
+        return Reading(blocks_of(items), [], self._known.version, problem)
 
     def _notice(self) -> dict[str, object]:
         failure = self._failure
@@ -101,7 +119,7 @@ class ValkeyBlocklist(Blocklist):
             "process": self._process,
             "host": platform.node(),
             "pid": os.getpid(),
-            "version": None if self._held is None else self._held.version,
+            "version": None if self._known is None else self._known.version,
             "error": None if failure is None else str(failure),
         }
 

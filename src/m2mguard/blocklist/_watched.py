@@ -41,11 +41,13 @@ class Reading(NamedTuple):
         blocks: the entries; None if they are those that were read last.
         passed_over: why entries of the source are not among them.
         version: of the list, counted by the source; None where it counts none.
+        problem: what is wrong with the source, although it was read.
     """
 
     blocks: list[Block] | None
     passed_over: list[str]
     version: int | None = None
+    problem: Unreadable | None = None
 
 
 class Blocklist(ABC):
@@ -129,6 +131,8 @@ class Blocklist(ABC):
         self._failure, self._read_at = None, time.monotonic()
         if reading.blocks is None:
             return
+        if reading.problem is not None:
+            self._emit_failure(reading.problem)
         before = set(self._index.blocks)
         blocks = reading.blocks
         if reading.passed_over:  # one of them may be what blocks somebody today

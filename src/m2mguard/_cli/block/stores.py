@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from m2mguard.blocklist._block import Block, UnusableBlock, blocks_from, document_of
 from m2mguard.blocklist._file import FileBlocklist
+from m2mguard.blocklist._items import blocks_of
 from m2mguard.blocklist._shared_list import Notice, Unusable
 from m2mguard.blocklist._valkey_list import ValkeyBlocklist, shared_list_of
 from m2mguard.blocklist._watched import Blocklist
@@ -79,7 +80,7 @@ class FileStore:
         blocks, passed_over, _ = self.read()
         if passed_over:
             raise StoreUnusable(f"{self._path} has an entry that would be lost: {passed_over[0]}. Mend it first")
-        content = document_of((one for one in make(blocks) if one.expires_at > now), for_people=True)
+        content = document_of(one for one in make(blocks) if one.expires_at > now)
         target = self._path.resolve()
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         descriptor, new = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -127,7 +128,7 @@ class ValkeyStore:
             found = self._shared.read()
         except (NoAnswer, Unusable) as error:
             raise self._unusable(error) from None
-        return Contents([], []) if found is None else Contents(found.blocks, found.passed_over, found.version)
+        return Contents([], []) if found is None else Contents(blocks_of(found.items), [], found.version)
 
     def change(self, make: Change, *, now: float) -> int:
         """As `Store.change`."""
