@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 
-.PHONY: help demo test quick check coverage graph docs migrate release-check lowest format bench bench-check drills fuzz mutants clean
+.PHONY: help demo test quick check coverage graph docs migrate release-check lowest format bench bench-check drills simulate fuzz mutants clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list
@@ -84,6 +84,9 @@ bench-check: $(VENV)/test.filled  ## Run every part of `bench` once, as briefly 
 
 drills: $(VENV)/bench.filled  ## Put every key fault to us and to our peers; writes docs/explanation/drills.md
 	$(BIN)/python -m benchmarks.drills
+
+simulate: $(VENV)/test.filled  ## Twenty thousand histories of a fleet that shares a block list (long)
+	M2M_HISTORIES=20000 $(BIN)/python -m pytest -n $(WORKERS) tests/simulation
 
 fuzz: $(VENV)/fuzz.filled  ## Ten minutes of coverage-guided fuzzing
 	$(BIN)/python -m fuzz

@@ -185,6 +185,18 @@ def test_warming_up_reads_the_list(path, file):
     assert (health.entries, health.last_error, health.age < 5) == (1, None, True)
 
 
+def test_whatever_goes_wrong_the_thread_goes_on(path, file, monkeypatch):
+    replace(path, document(block()))
+    api = server(blocklist=file)
+    assert outcome(api, mint()) == BLOCKED
+    with monkeypatch.context() as patched:
+        patched.setattr("m2mguard.blocklist._file.os.open", lambda *_: 1 / 0)
+        until(lambda: file.health().last_error == "ZeroDivisionError")
+        assert outcome(api, mint()) == BLOCKED
+    replace(path, document())
+    until(lambda: outcome(api, mint()) == ACCEPTED)
+
+
 def test_its_thread_ends_with_the_list(path):
     replace(path, document(block()))
     blocklist = FileBlocklist(path, interval=0.1)

@@ -210,6 +210,16 @@ def test_a_proxy_is_known_by_its_address(written, is_declared):
             read(head)
 
 
+def test_what_the_connection_shows_must_be_one_certificate():
+    read = certificates.from_grpc()
+    pem = OWN["orders"].certificate
+    assert read(SimpleNamespace(connection_certificate=pem)) == der_of("orders")
+    assert read(SimpleNamespace(connection_certificate=None)) is None
+    for wrong in (pem + pem, pem[10:], b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----"):
+        with pytest.raises(certificates.UnusableCertificate, match="certificate_field"):
+            read(SimpleNamespace(connection_certificate=wrong))
+
+
 def test_the_reader_of_a_grpc_connection_is_for_grpc(server):
     with pytest.raises(ValueError, match=r"from_grpc\(\) reads the connection of a gRPC call"):
         BearerAuthMiddleware(lambda *_: [], server, certificate=certificates.from_grpc())

@@ -88,3 +88,4 @@ class Watcher:
             pause = self._pause()
             if pause is None or pause(min(left_s, LONGEST_PIECE_S)):
                 return
+            del pause  # as above
