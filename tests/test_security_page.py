@@ -12,7 +12,7 @@ from tests.conftest import MAY_BE_SKIPPED, NAMED_TEST, NamedTests
 
 ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| ([SF]\d+) \| (.+) \| (.+) \|$", re.MULTILINE)
-RULES = [*(f"S{number}" for number in range(1, 86)), *(f"F{number}" for number in range(1, 109))]
+RULES = [*(f"S{number}" for number in range(1, 86)), *(f"F{number}" for number in range(1, 117))]
 
 
 @cache
