@@ -26,7 +26,7 @@ def issuer():
 
 
 @pytest.fixture
-def shell(run, issuer):
+def shell(run, issuer, tmp_path, monkeypatch):
     """Run the lines that a reader would type, with the tenant's URL standing for the local issuer's; return what is printed."""
     same = {"issued_at": int(ISSUED_AT), "claims": {"jti": "Hc1NWtJKXpkBKQiW"}}
     files = {
@@ -35,6 +35,7 @@ def shell(run, issuer):
         "variable.txt": "Bearer ${ACCESS_TOKEN}\n",
     }
     last_status = 0
+    monkeypatch.chdir(tmp_path)
 
     def shell(line: str) -> str:
         nonlocal last_status
@@ -64,4 +65,4 @@ def test_a_block_shows_what_its_commands_print(shell, block):
 
 
 def test_the_page_has_blocks():
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8

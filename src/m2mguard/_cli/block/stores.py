@@ -54,7 +54,8 @@ class FileStore:
     """A block list in a file of this machine."""
 
     def __init__(self, path: Path) -> None:
-        self.name: str = str(path)
+        here = Path.cwd()
+        self.name: str = str(path.relative_to(here) if path.is_relative_to(here) else path)
         self._path = path
 
     def read(self) -> Contents:
