@@ -223,3 +223,35 @@ def test_explain_names_the_entry_and_health_the_list(run, path, monkeypatch):
         assert "The token is valid, and an operator has blocked the application: ticket 4711." in text
         status, shown = run("explain", *settings, given=issuer.mint("app-billing"))
         assert (status, "ok block list 1 entry" in " ".join(shown.split())) == (0, True)
+
+
+def test_doctor_reads_the_list(run, path, monkeypatch):
+    with LocalIssuer(algorithm="ES256") as issuer:
+        monkeypatch.setenv("M2MGUARD_ALLOW_HTTP", "true")
+        doctor = ("doctor", "--issuer", issuer.url, "--audience", SHOPPING_API)
+        assert "0 entries in force" in run(*doctor)[1]
+        run(*ADD, "--app-id", "a")
+        run("block", "add", "--issuer", issuer.url, "--reason", "x", "--app-id", "b")
+        status, shown = run(*doctor)
+        text = " ".join(shown.split())
+        assert (status, "2 entries in force" in text, f'entries name "{ISSUER}", whose tokens' in text) == (
+            0,
+            True,
+            True,
+        )
+        path.write_text('{"format": 1, "blocks": [{"appid": "a"}]}')
+        status, shown = run(*doctor)
+        assert (status, "blocks[0]: an entry has a member that does not exist" in " ".join(shown.split())) == (1, True)
+        path.write_text("{")
+        status, shown = run(*doctor)
+        assert (status, "is no block list" in " ".join(shown.split())) == (1, True)
+
+
+def test_commands_that_need_no_list_leave_no_notice(run, tmp_path, monkeypatch):
+    with LocalIssuer(algorithm="ES256") as issuer, running_store(tmp_path) as valkey:
+        monkeypatch.setenv("M2MGUARD_ALLOW_HTTP", "true")
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST", valkey.url)
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST_KEY", base64.urlsafe_b64encode(KEY).decode())
+        settings = ("--issuer", issuer.url, "--audience", SHOPPING_API)
+        assert [run(command, *settings)[0] for command in ("doctor", "health", "keys")] == [0, 0, 0]
+        assert json.loads(run("block", "status", "--json")[1])["processes"] == 0

@@ -48,7 +48,8 @@ class CommandSetup:
     def create_server(self, *issuers: Issuer, **overrides: Any) -> tuple[ResourceServer, RecordingTransport]:
         """Create a resource server for these issuers, or for all, and the transport that records its requests.
 
-        The server neither reads nor writes a key file: a command shows the keys that the issuer publishes now.
+        The server neither reads nor writes a key file: a command shows the keys that the issuer publishes now. It has no block list, since
+        a process of a fleet leaves a notice; a command that needs it gives it.
         """
         selected = issuers or self.settings.issuers
         inner = transport_for(
@@ -57,7 +58,8 @@ class CommandSetup:
             connect_timeout=self.settings.caching.connect_timeout,
         )
         transport = RecordingTransport(inner)
-        changed = {"issuers": selected, "transport": transport, "key_directory": None, "on_event": None, **overrides}
+        changed = {"issuers": selected, "transport": transport, "key_directory": None, "on_event": None}
+        changed |= {"blocklist": None, **overrides}
         return ResourceServer(**{**self.settings.arguments(), **changed}), transport
 
     @property

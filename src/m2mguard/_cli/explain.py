@@ -83,7 +83,7 @@ def explain(
         return Explanation(pasted=pasted, advice=text_advice)
     now = time.time() if at is None else at
     field_value = f"Bearer {pasted.token or pasted.word}"
-    server, transport = setup.create_server(clock=lambda: now)
+    server, transport = setup.create_server(clock=lambda: now, blocklist=setup.settings.blocklist)
     server.check_requirement(requirement)
     caller: Caller | None = None
     error: AnswerableError | None = None

@@ -393,7 +393,7 @@ class ResourceServer:
         """
         for trusted in self._issuers:
             trusted.source.fetch_if_unusable()
-        self._first_look()
+        self._begin_blocklist()
         return readiness_answer(ready=self.health().ready)
 
     def _accept(
@@ -470,13 +470,13 @@ class ResourceServer:
         if event is not None:
             self._runtime.reporter.emit(event)
 
-    def _first_look(self) -> Flight | None:
-        """What the first look at the block list ends; starts it."""
-        return None if self.settings.blocklist is None else self.settings.blocklist.first_look
+    def _begin_blocklist(self) -> Flight | None:
+        """Start the thread of the block list; returns what its first look ends."""
+        return None if self.settings.blocklist is None else self.settings.blocklist.begin()
 
     def _finished(self, begin: Callable[[KeySource], Flight | None], timeout_s: float) -> Resumable[None]:
         flights = [begin(trusted.source) for trusted in self._issuers]
-        flights.append(self._first_look())
+        flights.append(self._begin_blocklist())
         deadline = time.monotonic() + timeout_s
         for flight in filter(None, flights):
             yield Wait(flight, max(0.0, deadline - time.monotonic()))

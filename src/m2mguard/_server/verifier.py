@@ -121,7 +121,7 @@ class Verifier:
             token: the token.
             unchecked: the fields that it was taken from, if their grammar is still to be checked. A cached token was checked before.
         """
-        if self._blocklist is not None and (first_look := self._blocklist.first_look) is not None:
+        if self._blocklist is not None and (first_look := self._blocklist.begin()) is not None:
             return self._verify_after_look(first_look, token, unchecked)
         return self._verify_now(token, unchecked)
 

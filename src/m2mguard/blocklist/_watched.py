@@ -75,9 +75,8 @@ class Blocklist(ABC):
         """What was read last; an empty one before."""
         return self._index
 
-    @property
-    def first_look(self) -> Flight | None:
-        """What the first requests of this process wait for; None once there is nothing to wait for. Starts the thread."""
+    def begin(self) -> Flight | None:
+        """Start the thread, unless it runs in this process, and return what the first requests wait for; None if nobody needs to."""
         if self._watcher.has_looked or not self._watcher.start():
             return None
         return self._watcher.first_look

@@ -15,6 +15,7 @@ from m2mguard._cli.client_credentials import (
 )
 from m2mguard._cli.command_setup import PREFIX, CommandSetup, read_setup
 from m2mguard._cli.doctor.authentication_checks import check_assertion, check_supported, report_unusable_credential
+from m2mguard._cli.doctor.blocklist_checks import check_blocklist
 from m2mguard._cli.doctor.credential_checks import check_fetched_token, report_missing_token
 from m2mguard._cli.doctor.finding import Finding
 from m2mguard._cli.doctor.introspection_checks import check_introspection
@@ -62,6 +63,9 @@ def run_all_checks(
     yield from check_proxy(environ)
     if setup is not None:
         yield from _check_issuers(setup, progress)
+        if setup.settings.blocklist is not None:
+            progress("reading the block list")
+            yield from check_blocklist(setup.settings.blocklist, setup.settings.issuers)
     if options.app is not None:
         progress(f"importing {options.app}")
         yield from check_routes(options.app, options.open)
