@@ -1,5 +1,6 @@
 """Lists that end with the test, and a wait for what another thread reads."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,20 @@ def until(condition: Callable[[], object], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def answer_of_child(ask: Callable[[], object]) -> str:
+    """The repr of what a forked process gets."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, repr(ask()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        answer = answers.read().decode()
+    os.waitpid(child, 0)
+    return answer
 
 
 @pytest.fixture

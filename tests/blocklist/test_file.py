@@ -10,7 +10,7 @@ import pytest
 from m2mguard.blocklist import FileBlocklist
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import BlocklistChanged, BlocklistFailed
-from tests.blocklist.conftest import block, document, until
+from tests.blocklist.conftest import answer_of_child, block, document, until
 from tests.security.forge import ACCEPTED, mint, outcome, server
 
 BLOCKED = (401, "blocked")
@@ -221,15 +221,7 @@ def test_a_forked_process_looks_for_itself(path, file):
     api = server(blocklist=file)
     assert outcome(api, mint()) == ACCEPTED
     replace(path, document(block()))
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, repr(outcome(api, mint())).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answers:
-        assert answers.read() == repr(BLOCKED).encode()
-    os.waitpid(child, 0)
+    assert answer_of_child(lambda: outcome(api, mint())) == repr(BLOCKED)
 
 
 @pytest.mark.parametrize(

@@ -15,26 +15,13 @@ from m2mguard.blocklist._valkey_list import PREFIX
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import BlocklistChanged, BlocklistFailed
 from m2mguard.net._valkey import ValkeyServer
-from tests.blocklist.conftest import block, opened, until
+from tests.blocklist.conftest import answer_of_child, block, until
 from tests.security.forge import ACCEPTED, mint, outcome, server
 from tests.valkey_servers import running_store, silent_server
 
-__all__ = ["opened"]
 KEY = secrets.token_bytes(32)
 BLOCKED = (401, "blocked")
 LIST = f"{PREFIX}list"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_store(tmp_path_factory.mktemp("valkey")) as store:
-        yield store
-
-
-@pytest.fixture
-def valkey(running):
-    running.client.flushall()
-    return running
 
 
 @pytest.fixture
@@ -263,16 +250,10 @@ def test_a_forked_process_is_another_one(valkey, make):
     api = server(blocklist=blocklist)
     assert outcome(api, mint()) == ACCEPTED
     put(valkey, block())
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(writing, repr(outcome(api, mint())).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answers:
-        assert answers.read() == repr(BLOCKED).encode()
-    os.waitpid(child, 0)
-    assert {one.pid for one in operator(valkey).notices()[0]} == {os.getpid(), child}
+    assert answer_of_child(lambda: outcome(api, mint())) == repr(BLOCKED)
+    pids = {one.pid for one in operator(valkey).notices()[0]}
+    assert len(pids) == 2
+    assert os.getpid() in pids
 
 
 def test_no_key_and_no_password_is_shown(valkey, make):

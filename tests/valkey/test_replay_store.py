@@ -36,18 +36,6 @@ def eventually(first_use) -> bool:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    with running_store(tmp_path_factory.mktemp("valkey")) as store:
-        yield store
-
-
-@pytest.fixture
-def valkey(running):
-    running.client.flushall()
-    return running
-
-
 def test_a_proof_is_used_once_in_all_processes(valkey):
     one, other = ValkeyReplayStore(valkey.url), ValkeyReplayStore(valkey.url)
     assert one.first_use(used(1)) is True

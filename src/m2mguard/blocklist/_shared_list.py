@@ -20,7 +20,6 @@ from m2mguard.net._batches import NoAnswer
 from m2mguard.net._valkey import ValkeyServer
 
 NOTICE_LIFETIME_S: Final = 120
-MAX_SEALED_BYTES: Final = 256 * 2**20
 # Answers 1 if it has replaced what was there, which must be what was read.
 _REPLACE: Final = """
 local held = redis.call('HGET', KEYS[1], 'sealed')
