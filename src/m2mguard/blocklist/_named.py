@@ -26,5 +26,7 @@ def blocklist_named(name: str, *, key: bytes | None = None, **settings: Any) -> 
             raise ConfigurationError("a block list in a file has no key: anyone who can write the file can change it.")
         return FileBlocklist(name, **settings)
     if key is None:
-        raise ConfigurationError("a block list in Valkey needs its key.")
+        raise ConfigurationError(
+            "a block list in Valkey needs its key, at least 32 secret bytes: key=..., or M2MGUARD_BLOCKLIST_KEY in base64url."
+        )
     return ValkeyBlocklist(name, key=key, **settings)
