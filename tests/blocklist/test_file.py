@@ -150,7 +150,7 @@ def test_changes_are_told_and_logged(path, file, caplog):
     until(lambda: len([one for one in events if isinstance(one, BlocklistChanged)]) == 2)
     changes = [(one.added, one.removed, one.entries) for one in events if isinstance(one, BlocklistChanged)]
     assert changes == [(1, 0, 1), (2, 1, 2)]
-    assert "the block list has 2 entries now: 2 are new, 1 are gone" in caplog.text
+    assert "the block list has 2 entries now: 2 new, 1 gone" in caplog.text
 
 
 def test_a_refusal_tells_the_reason_to_the_log_only(path, file, caplog):

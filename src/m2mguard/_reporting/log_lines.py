@@ -48,6 +48,8 @@ def level_of(event: Event) -> int:
     """The level of an event's record; `logging.NOTSET` for one that is not logged."""
     if isinstance(event, TokenRefused) and event.reason in ("missing", "other_scheme"):
         return logging.INFO  # anybody can send a request without a token, and health checks and browsers do
+    if isinstance(event, BlocklistChanged) and not event.added and not event.removed:
+        return logging.INFO  # the first look of a process at an empty list
     row = _TABLE.get(type(event))
     return logging.INFO if row is None else row.level
 
@@ -173,15 +175,19 @@ def _file_ignored(event: KeyFileRejected) -> _Words:
 def _blocklist_changed(event: BlocklistChanged) -> _Words:
     version = "" if event.version is None else f" (version {event.version})"
     return None, (
-        f"the block list{version} has {event.entries} entries now: {event.added} are new, {event.removed} are gone. It counts from now on."
+        f"the block list{version} has {_entries(event.entries)} now: {event.added} new, {event.removed} gone. It counts from now on."
     )
+
+
+def _entries(count: int) -> str:
+    return f"{count} {'entry' if count == 1 else 'entries'}"
 
 
 def _blocklist_failed(event: BlocklistFailed) -> _Words:
     age = "It was never read in this process" if event.age_s is None else f"It was read {event.age_s:.0f} s ago"
     return None, (
-        f"the block list is not read as a whole: {printable(event.error)} (problem {event.problem}). {age}; {event.entries} entries stay "
-        "in force."
+        f"the block list is not read as a whole: {printable(event.error)} (problem {event.problem}). {age}; {_entries(event.entries)} in "
+        "force, as before."
     )
 
 
