@@ -10,9 +10,11 @@ import pytest
 
 from m2mguard import ResourceServer
 from m2mguard._cli.block.spread import spread_of
-from m2mguard._cli.block.stores import FileStore
+from m2mguard._cli.block.stores import FileStore, ValkeyStore
 from m2mguard.blocklist import Block, FileBlocklist, ValkeyBlocklist
-from m2mguard.blocklist._shared_list import Notice
+from m2mguard.blocklist._shared_list import Notice, SharedList
+from m2mguard.blocklist._valkey_list import PREFIX
+from m2mguard.net._valkey import ValkeyServer
 from m2mguard.testing import SHOPPING_API, LocalIssuer
 from tests.valkey_servers import running_store
 
@@ -255,3 +257,107 @@ def test_commands_that_need_no_list_leave_no_notice(run, tmp_path, monkeypatch):
         settings = ("--issuer", issuer.url, "--audience", SHOPPING_API)
         assert [run(command, *settings)[0] for command in ("doctor", "health", "keys")] == [0, 0, 0]
         assert json.loads(run("block", "status", "--json")[1])["processes"] == 0
+
+
+def test_what_is_said_as_json(run, path):
+    said = json.loads(run(*ADD, "--app-id", "app-orders", "--json")[1])
+    assert (said["done"], said["block"]["app_id"], said["version"], said["status"]) == (True, "app-orders", None, None)
+    said = json.loads(run("block", "remove", "--issuer", ISSUER, "--app-id", "app-orders", "--json")[1])
+    assert (said["done"], said["block"]["reason"]) == (True, "the secret leaked")
+    status, shown = run("block", "remove", "--issuer", ISSUER, "--app-id", "app-orders", "--json")
+    assert (status, json.loads(shown)["done"]) == (1, False)
+
+
+def test_entries_that_cannot_be_read_are_listed(run, path):
+    path.write_text('{"format": 1, "blocks": [{"appid": "a"}]}')
+    assert "--  passed over     blocks[0]: an entry has a member that does not exist" in run("block", "list")[1]
+    path.unlink()
+    path.mkdir()
+    status, shown = run("block", "list")
+    assert (status, "cannot be read (IsADirectoryError)" in " ".join(shown.split())) == (3, True)
+
+
+def test_what_could_not_be_written_leaves_nothing_behind(run, path, monkeypatch):
+    run(*ADD, "--app-id", "app-orders")
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr("m2mguard._cli.block.stores.os.fsync", full)
+    status, shown = run(*ADD, "--app-id", "app-billing")
+    assert (status, "cannot be written (OSError)" in " ".join(shown.split())) == (3, True)
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_a_list_of_ones_own_is_not_known(run, tmp_path, monkeypatch):
+    (tmp_path / "shop_with_own.py").write_text(
+        "from m2mguard import ResourceServer\nfrom m2mguard.blocklist import Blocklist\n"
+        "class Mine(Blocklist):\n    def _read(self):\n        raise NotImplementedError\n"
+        "mine = Mine(interval=1, required=False, name='mine')\n"
+        f"server = ResourceServer({ISSUER!r}, audience='https://shopping.api', blocklist=mine)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    status, shown = run("block", "list", "--app", "shop_with_own:server")
+    assert (status, "Mine is a list of your own" in " ".join(shown.split())) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"), [(None, "cannot be read as text"), ("!!!", "give the secret bytes in base64url")]
+)
+def test_a_key_that_cannot_be_read_is_named_and_not_shown(run, tmp_path, content, named):
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    status, shown = run("block", "list", "--list", "valkey://127.0.0.1:1", "--key-file", str(tmp_path / "key"))
+    assert (status, named in " ".join(shown.split()), "!!!" in shown) == (2, True, False)
+
+
+def test_who_is_behind_is_shown(run, tmp_path, monkeypatch):
+    with running_store(tmp_path) as valkey:
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST", valkey.url)
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST_KEY", base64.urlsafe_b64encode(KEY).decode())
+        shared = SharedList(ValkeyServer(valkey.url, timeout_s=5), KEY, PREFIX)
+        shared.look({"process": "old", "host": "node-1", "pid": 7, "version": None, "error": None})
+        valkey.client.set(f"{PREFIX}process:forged", b"x")
+        status, shown = run(*ADD, "--app-id", "app-orders", "--wait", "0s")
+        assert status == 1
+        for row in (
+            "ok  blocked",
+            "NO  known           by 0 of 1 processes",
+            "NO  behind          process 7 on node-1",
+        ):
+            assert row in shown
+        status, shown = run("block", "status")
+        assert (status, "NO  forged          1 not sealed by our key" in shown, f"{valkey.url}: 1 entry" in shown) == (
+            1,
+            True,
+            True,
+        )
+        valkey.client.pexpire(f"{PREFIX}process:old", 60_000)
+        status, shown = run("block", "status")
+        assert (status, "--  silent          process 7 on node-1, 60 s" in shown) == (0, True)
+    status, shown = run("block", "status")
+    assert (status, "Valkey cannot be reached" in " ".join(shown.split())) == (3, True)
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, 0), (2, 1)])
+def test_what_was_set_back_meanwhile_is_written_again(run, tmp_path, monkeypatch, times, expected):
+    with running_store(tmp_path) as valkey:
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST", valkey.url)
+        monkeypatch.setenv("M2MGUARD_BLOCKLIST_KEY", base64.urlsafe_b64encode(KEY).decode())
+        run(*ADD, "--app-id", "app-first")
+        old, left, change = valkey.client.hgetall(f"{PREFIX}list"), [None] * times, ValkeyStore.change
+
+        def set_back(self, make, *, now):
+            version = change(self, make, now=now)
+            if left:
+                left.pop()
+                valkey.client.hset(f"{PREFIX}list", mapping=old)
+            return version
+
+        monkeypatch.setattr(ValkeyStore, "change", set_back)
+        status, shown = run(*ADD, "--app-id", "app-orders")
+        assert (status, "ok  blocked" in shown) == (expected, not expected)
+        assert len(entries(run)) == 2 - expected

@@ -119,6 +119,8 @@ class Fleet:
         self.operator_clocks = [0.0, 0.0]
         self.words: set[Item] = set()
         self.commands: list[tuple[bytes, str, bool]] = []
+        self.saw_it = False
+        self.to_look_after: dict[str, tuple[float, bool]] = {}
         self.there_since = (b"", self.now)
         self.committed: Items = {}
         self.checked_at = self.now
@@ -132,6 +134,7 @@ class Fleet:
         for _ in range(events):
             self.now += self.chance.expovariate(4)
             self._look()
+            self.look_after()
             self.chance.choice(self._possible())()
             self.events += 1
             self.check()
@@ -144,6 +147,7 @@ class Fleet:
         for _ in range(80):
             self.now += 0.1
             self._look()
+            self.look_after()
             self.check()
         self._check_rest()
 
@@ -194,19 +198,40 @@ class Fleet:
         if sealed is not None and sealed != before:
             self.committed = self.operators[number].opened(sealed).items
             self.words.update(self.committed.values())
-            self.commands.append((self.store.held[b"mark"], name, blocks))
+            if blocks or self.saw_it:
+                self.commands.append((self.store.held[b"mark"], name, blocks))
+                self.to_look_after[name] = (
+                    self.now + LATEST_S,
+                    blocks,
+                )  # else the operator is told that there is no entry
             self.tell()
 
     def add(self) -> None:
         """Block one more application."""
-        name = f"app-{self.chance.randrange(20)}"
-        block = Block(issuer=ISSUER, app_id=name, reason="simulated", expires_at=BEGIN_S + 1e9)
-        self._change(lambda blocks: [*(one for one in blocks if one.app_id != name), block], name, blocks=True)
+        self._command(f"app-{self.chance.randrange(20)}", blocks=True)
 
     def remove(self) -> None:
         """Free an application."""
-        name = f"app-{self.chance.randrange(20)}"
-        self._change(lambda blocks: [one for one in blocks if one.app_id != name], name, blocks=False)
+        self._command(f"app-{self.chance.randrange(20)}", blocks=False)
+
+    def _command(self, name: str, *, blocks: bool) -> None:
+        block = Block(issuer=ISSUER, app_id=name, reason="simulated", expires_at=BEGIN_S + 1e9, added_at=self.now)
+
+        def make(held: list[Block]) -> list[Block]:
+            self.saw_it = any(one.app_id == name for one in held)
+            others = [one for one in held if one.app_id != name]
+            return [*others, block] if blocks else others
+
+        self._change(make, name, blocks=blocks)
+
+    def look_after(self) -> None:
+        """As `m2mguard block` does: it looks whether what it has done is still there, and does it again if it is not."""
+        for name, (due, blocks) in list(self.to_look_after.items()):
+            stored = self._stored()
+            if due <= self.now and stored is not None:
+                del self.to_look_after[name]
+                if any(one.app_id == name for one in blocks_of(stored)) is not blocks:
+                    self._command(name, blocks=blocks)
 
     def cut(self) -> None:
         """Cut a process off."""

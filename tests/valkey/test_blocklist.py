@@ -10,10 +10,11 @@ from m2mguard import ResourceServer
 from m2mguard.blocklist import ValkeyBlocklist
 from m2mguard.blocklist._items import KEPT_S, blocks_of
 from m2mguard.blocklist._sealed import seal
-from m2mguard.blocklist._shared_list import SharedList
+from m2mguard.blocklist._shared_list import SharedList, Unusable
 from m2mguard.blocklist._valkey_list import PREFIX
 from m2mguard.errors import ConfigurationError
 from m2mguard.events import BlocklistChanged, BlocklistFailed
+from m2mguard.net._batches import NoAnswer
 from m2mguard.net._valkey import ValkeyServer
 from tests.blocklist.conftest import answer_of_child, block, until
 from tests.security.forge import ACCEPTED, mint, outcome, server
@@ -295,3 +296,37 @@ def test_variables_name_a_list(valkey, tmp_path):
     ):
         with pytest.raises(ConfigurationError, match=expected):
             ResourceServer.from_env({**variables, **wrong})
+
+
+def test_a_server_that_does_not_let_us_write_is_named(valkey, monkeypatch):
+    valkey.client.set(LIST, "x")
+    with pytest.raises(NoAnswer, match="refuses a command"):
+        operator(valkey).read()
+    valkey.client.delete(LIST)
+    valkey.client.execute_command("ACL", "SETUSER", "reader", "on", ">pw", "~*", "&*", "+@all", "-eval")
+    reader = SharedList(ValkeyServer(valkey.url.replace("//", "//reader:pw@"), timeout_s=5), KEY, PREFIX)
+    with pytest.raises(NoAnswer, match="refuses a command"):
+        reader.change(lambda _: [block()])
+    monkeypatch.setattr(SharedList, "write", lambda *_, **__: None)
+    with pytest.raises(NoAnswer, match="somebody else writes the list all the time"):
+        operator(valkey).change(lambda _: [block()])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"{",
+        b"[]",
+        b'{"format": 1, "version": 1, "items": []}',
+        b'{"format": 2, "version": "1", "items": []}',
+        b'{"format": 2, "version": 1, "items": {}}',
+        b'{"format": 2, "version": 1, "items": [{}]}',
+        b'{"format": 2, "version": 1, "items": [7]}',
+        b'{"format": 2, "version": 1, "items": [{"stamp": 1, "blocks": true, "block": {"appid": "a"}}]}',
+    ],
+)
+def test_a_sealed_document_in_another_form_is_no_list(valkey, document):
+    with pytest.raises(Unusable):
+        operator(valkey).opened(seal(KEY, f"block list {PREFIX}", document))
+    good = b'{"format": 2, "version": 1, "items": []}'
+    assert operator(valkey).opened(seal(KEY, f"block list {PREFIX}", good)).items == {}

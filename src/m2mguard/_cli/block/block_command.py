@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from m2mguard._cli.block.block_options import block_from_options, blocklist_from
 from m2mguard._cli.block.spread import Spread, spread_of
-from m2mguard._cli.block.stores import Store, StoreUnusable, store_of
+from m2mguard._cli.block.stores import Change, Store, StoreUnusable, store_of
 from m2mguard._cli.output import Output, Status
 from m2mguard._formatting import format_value
 from m2mguard.blocklist._block import NAMES, Block, time_text
@@ -51,17 +51,22 @@ def _change(output: Output, store: Store, options: argparse.Namespace, environ: 
         others = [one for one in blocks if one.identity != block.identity]
         return [*others, block] if adds else others
 
-    version = store.change(make, now=now)
-    spread = _wait_for_spread(store, version, options.wait)
+    version, spread = _change_and_wait(store, make, now, options.wait)
+    if _is_blocked(store, block) is not adds:  # an old list was restored meanwhile, and something in it counted more
+        version, spread = _change_and_wait(store, make, time.time(), options.wait)
     known = spread is None or spread.is_everywhere
-    done = adds or bool(removed)
+    done = _is_blocked(store, block) if adds else bool(removed)
     if options.json:
         said: dict[str, Any] = {"done": done, "block": _members(block if adds or not removed else removed[0])}
         output.line(
             json.dumps({**said, "version": version, "status": None if spread is None else asdict(spread)}, indent=2)
         )
     else:
-        if adds:
+        if adds and not done:
+            output.row(
+                Status.REFUSED, "not done", f"{store.name} was set back twice while this was written; try again."
+            )
+        elif adds:
             output.row(Status.PASSED, "blocked", f"{_described(block)} in {store.name}")
         elif removed:
             output.row(Status.PASSED, "removed", f"{_described(removed[0])} from {store.name}")
@@ -70,6 +75,15 @@ def _change(output: Output, store: Store, options: argparse.Namespace, environ: 
         if spread is not None:
             _show_spread(output, spread)
     return _DONE if known and done else _NOT_EVERYWHERE
+
+
+def _change_and_wait(store: Store, make: Change, now: float, wait_s: float) -> tuple[int | None, Spread | None]:
+    version = store.change(make, now=now)
+    return version, _wait_for_spread(store, version, wait_s)
+
+
+def _is_blocked(store: Store, block: Block) -> bool:
+    return any(one.identity == block.identity for one in store.read().blocks)
 
 
 def _wait_for_spread(store: Store, version: int | None, wait_s: float) -> Spread | None:
@@ -132,7 +146,7 @@ def _show_spread(output: Output, spread: Spread) -> None:
         output.row(
             Status.REFUSED,
             "forged",
-            f"{spread.forged} notices are not sealed by our key: somebody else writes to the server.",
+            f"{spread.forged} not sealed by our key: somebody else writes to the server.",
         )
 
 
