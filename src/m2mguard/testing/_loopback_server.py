@@ -64,19 +64,23 @@ class LoopbackServer:
 
     def stop(self) -> None:
         """Close the listening socket and every connection; when this returns, new connections are refused."""
-        if self._thread is None or self._loop is None or self._stopping is None:
-            return
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-        self._thread = self._loop = self._stopping = None
-        self._socket = self._bind(self.port)
+        if self._end():
+            self._socket = self._bind(self.port)  # so that nobody else takes it
 
     def close(self) -> None:
         """Stop, and give up the port."""
-        self.stop()
-        if self._socket is not None:
+        if not self._end() and self._socket is not None:
             self._socket.close()
-            self._socket = None
+        self._socket = None
+
+    def _end(self) -> bool:
+        """Close the listening socket and every connection. Tells whether there was a server."""
+        if self._thread is None or self._loop is None or self._stopping is None:
+            return False
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._thread = self._loop = self._stopping = None
+        return True
 
     async def _serve(self, listener: socket.socket, started: Future[None]) -> None:
         self._loop = asyncio.get_running_loop()
