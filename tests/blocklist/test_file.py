@@ -224,6 +224,17 @@ def test_a_forked_process_looks_for_itself(path, file):
     assert answer_of_child(lambda: outcome(api, mint())) == repr(BLOCKED)
 
 
+def test_a_process_that_is_forked_in_the_middle_of_a_look_reads_for_itself(path, file):
+    replace(path, document())
+    api = server(blocklist=file)
+    assert outcome(api, mint()) == ACCEPTED
+    file.close()
+    until(lambda: not any(thread.name == "m2mguard-blocked-file" for thread in threading.enumerate()))
+    replace(path, document(block()))
+    assert file._read().blocks == [block()]  # it is read, and not in force yet
+    assert answer_of_child(lambda: outcome(api, mint())) == repr(BLOCKED)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [({"path": ""}, "path"), ({"path": 7}, "path"), ({"interval": 0}, "interval"), ({"required": "yes"}, "required")],

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 import time
 
 import pytest
@@ -255,6 +256,18 @@ def test_a_forked_process_is_another_one(valkey, make):
     pids = {one.pid for one in operator(valkey).notices()[0]}
     assert len(pids) == 2
     assert os.getpid() in pids
+
+
+def test_a_process_that_is_forked_in_the_middle_of_a_look_reads_for_itself(valkey, make):
+    put(valkey)
+    blocklist = make(valkey.url)
+    api = server(blocklist=blocklist)
+    assert outcome(api, mint()) == ACCEPTED
+    blocklist.close()
+    until(lambda: not any(thread.name == "m2mguard-blocked-valkey" for thread in threading.enumerate()))
+    put(valkey, block())
+    assert blocklist._read().blocks == [block()]  # it is known, and not in force yet
+    assert answer_of_child(lambda: outcome(api, mint())) == repr(BLOCKED)
 
 
 def test_no_key_and_no_password_is_shown(valkey, make):

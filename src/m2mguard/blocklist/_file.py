@@ -9,6 +9,7 @@ from typing import Final
 from m2mguard.blocklist._block import UnusableBlock, blocks_from
 from m2mguard.blocklist._watched import Blocklist, Reading, Unreadable
 from m2mguard.errors import ConfigurationError
+from m2mguard.net._flight import after_fork_in_child
 
 MAX_FILE_BYTES: Final = 256 * 2**20
 _Seen = tuple[int, int, int, int]
@@ -36,8 +37,13 @@ class FileBlocklist(Blocklist):
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise ConfigurationError("path must be the path of a file.")
         self.path: Path = Path(os.fsdecode(path)).absolute()
-        self._seen: _Seen | None = None
+        self._new_process()
+        after_fork_in_child(self._new_process)
         super().__init__(interval=interval, required=required, name="blocked-file")
+
+    def _new_process(self) -> None:
+        """A child may be forked between the moment in which a file is seen and that in which its list is in force: it reads it again."""
+        self._seen: _Seen | None = None
 
     def _read(self) -> Reading:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)  # a pipe does not hang

@@ -70,7 +70,10 @@ class ValkeyBlocklist(Blocklist):
         super().__init__(interval=interval, required=required, name="blocked-valkey")
 
     def _new_process(self) -> None:
+        """A child may be forked between the moment in which a list is known and that in which it is in force: it reads it again."""
         self._process = secrets.token_hex(8)
+        if self._known is not None:
+            self._known = self._known._replace(mark=None)
 
     def _read(self) -> Reading:
         try:

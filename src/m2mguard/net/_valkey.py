@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from m2mguard._validation import text
 from m2mguard.errors import ConfigurationError
 from m2mguard.net._batches import NoAnswer
+from m2mguard.net._flight import after_fork_in_child
 
 if TYPE_CHECKING:
     from valkey import Valkey
@@ -38,10 +39,17 @@ class ValkeyServer:
             raise ConfigurationError(
                 f"url must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}, such as valkeys://valkey.internal:6379/0."
             )
-        self._client = _client(url, timeout_s)
-        self.shown: str = _without_password(url)
+        self._make_client = functools.partial(_client, url, timeout_s)
+        self._inherited: list[object] = []
+        self._client = self._make_client()
         self._messages: Any = None
-        self._listens_in = 0
+        after_fork_in_child(self._after_fork)
+        self.shown: str = _without_password(url)
+
+    def _after_fork(self) -> None:
+        # a thread of the parent may hold their locks, for which ending them would wait
+        self._inherited += [self._client, self._messages]
+        self._client, self._messages = self._make_client(), None
 
     def send(self, commands: Sequence[Command]) -> list[Any]:
         """The answer to each command, or a `RefusedCommand`. Blocks.
@@ -70,9 +78,9 @@ class ValkeyServer:
         until = time.monotonic() + seconds
         try:
             with _no_answer():
-                if self._messages is None or self._listens_in != os.getpid():
+                if self._messages is None:
                     client: Any = self._client
-                    self._messages, self._listens_in = client.pubsub(ignore_subscribe_messages=True), os.getpid()
+                    self._messages = client.pubsub(ignore_subscribe_messages=True)
                     self._messages.subscribe(channel)
                 while (left_s := until - time.monotonic()) > 0:
                     if self._messages.get_message(timeout=left_s) is not None:
